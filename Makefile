@@ -1,0 +1,142 @@
+# rehome: build, test, show.  `make help` lists the targets; V=1 shows the commands.
+#
+#   SANITIZE=address,undefined | thread    a build of its own under build/
+#   BUILD=DIR                              another place for what is built
+
+PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shellcheck scdoc \
+	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
+	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev doctest-dev \
+	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
+	util-linux procps python3 git
+
+PREFIX ?= /usr/local
+empty :=
+comma := ,
+BUILD ?= build$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
+PROGRAMS := vipd vipctl lbsync probe cutover
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' "$(1)" "$(2)")
+
+# Without -j, use every core.
+MAKEFLAGS += $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) --no-print-directory
+
+CXX := $(shell command -v ccache) g++
+pkg_cflags = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
+pkg_libs = $(shell pkg-config --libs $(1) 2>/dev/null)
+SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror $(SANITIZERS)
+CPPFLAGS := -I. -I$(BUILD)/gen -MMD -MP
+LDFLAGS := $(SANITIZERS)
+
+# What a folder needs beyond the common libraries.
+CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
+LIBS_common = -lboost_program_options -lfmt
+LIBS_vipd = $(call pkg_libs,libdpdk libnl-route-3.0) -lpcap $(LIBS_common)
+LIBS_vipctl = $(LIBS_common)
+LIBS_lbsync = $(LIBS_common)
+LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
+LIBS_cutover = $(LIBS_common)
+
+# Folders: P/main.cpp is the program, P/core is pure, P/adapter touches the world; vipd/ctl is vipctl.
+SOURCES := $(wildcard common/*.cpp $(foreach p,vipd lbsync probe cutover,$(p)/*.cpp $(p)/*/*.cpp))
+object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
+library = $(patsubst %,$(BUILD)/lib/%.a,$(1))
+parts_vipd = $(filter-out %/main.cpp vipd/ctl/%,$(filter vipd/%,$(SOURCES)))
+parts_vipctl = $(filter-out %/main.cpp,$(filter vipd/ctl/%,$(SOURCES)))
+parts_common = $(filter common/%,$(SOURCES))
+parts_lbsync = $(filter-out %/main.cpp,$(filter lbsync/%,$(SOURCES)))
+parts_probe = $(filter-out %/main.cpp,$(filter probe/%,$(SOURCES)))
+parts_cutover = $(filter-out %/main.cpp,$(filter cutover/%,$(SOURCES)))
+main_of = $(if $(filter vipctl,$(1)),vipd/ctl/main.cpp,$(1)/main.cpp)
+
+SCHEMAS := $(wildcard common/*.schema.json $(foreach p,vipd lbsync probe cutover,$(p)/*.schema.json $(p)/*/*.schema.json))
+MANUALS := $(wildcard $(foreach p,common vipd vipd/ctl lbsync probe cutover,$(p)/*.scd))
+LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cpp))
+UNIT_PROGRAMS := common vipd lbsync probe cutover
+UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
+
+.PHONY: all deps demo test unit smoke lint format install clean help
+all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
+	@:
+
+help:
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke lint format install clean"
+
+deps:
+	$(Q)tests/deps $(PACKAGES)
+
+# The schemas are compiled in as raw string literals.
+$(BUILD)/gen/%.schema.inc: %.schema.json
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && { printf 'R"json('; cat $<; printf ')json"\n'; } > $@
+
+$(BUILD)/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))
+	$(call say,CXX,$<)
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CPPFLAGS_$(firstword $(subst /, ,$(patsubst tests/unit/%,%,$*)))) -c $< -o $@
+
+define archive
+$(BUILD)/lib/$(1).a: $$(call object,$$(parts_$(1)))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && ar crs $$@ $$^
+endef
+$(foreach p,common $(PROGRAMS),$(eval $(call archive,$(p))))
+
+define program
+$(BUILD)/bin/$(1): $$(call object,$$(call main_of,$(1))) $$(call library,$(1) common)
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+define unit_program
+$(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)
+	$$(call say,LINK,$$@)
+	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
+endef
+$(foreach p,$(UNIT_PROGRAMS),$(eval $(call unit_program,$(p))))
+
+$(BUILD)/lab/%: $(BUILD)/obj/tests/lab/%.o $(BUILD)/lib/common.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_common) -o $@
+
+.PHONY: manuals
+manuals: $(foreach m,$(MANUALS),$(BUILD)/man/$(notdir $(m:.scd=)))
+define manual
+$(BUILD)/man/$(notdir $(1:.scd=)): $(1)
+	$$(call say,MAN,$$@)
+	$$(Q)mkdir -p $$(@D) && scdoc < $$< > $$@
+endef
+$(foreach m,$(MANUALS),$(eval $(call manual,$(m))))
+
+unit: $(UNITS)
+	$(Q)tests/run $(BUILD) unit
+
+smoke: all
+	$(Q)tests/run $(BUILD) smoke
+
+# deps first: what follows cannot even be parsed into rules without the libraries.
+test: deps
+	$(Q)$(MAKE) all $(UNITS)
+	$(Q)tests/run $(BUILD) unit smoke
+
+demo: deps
+	$(Q)$(MAKE) all
+	$(Q)tests/lab/demo $(BUILD)
+
+lint:
+	$(Q)tests/lint $(BUILD)
+
+format:
+	$(Q)git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+install: all
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rehome/playbooks
+	$(Q)install $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 playbooks/*.json $(DESTDIR)$(PREFIX)/share/rehome/playbooks
+	$(Q)for page in $(BUILD)/man/*; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

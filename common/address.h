@@ -1,0 +1,77 @@
+// IP addresses, prefixes and transport endpoints of both families, as values.
+//
+// Bytes are in network order; an IPv4 address uses the first four.  Parsing takes exactly the
+// canonical text forms of inet_pton(3): no host names, no leading zeros, no zone.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+
+namespace rehome {
+
+enum class Family : uint8_t { v4 = 4, v6 = 6 };
+
+struct Address {
+    Family family = Family::v4;
+    std::array<uint8_t, 16> bytes{};
+
+    static Result<Address> parse(std::string_view text);
+    static Address v4(uint32_t host_order);
+
+    uint32_t v4_host_order() const;  // family must be v4
+    unsigned bits() const { return family == Family::v4 ? 32 : 128; }
+    std::span<const uint8_t> data() const { return {bytes.data(), bits() / 8}; }
+    std::string text() const;
+
+    auto operator<=>(const Address&) const = default;
+};
+
+struct Prefix {
+    Address address;  // host bits are zero
+    unsigned length = 0;
+
+    // "ADDRESS/LENGTH"; a bare address is a host prefix.  Host bits that are set are an error.
+    static Result<Prefix> parse(std::string_view text);
+
+    bool contains(const Address& other) const;
+    bool contains(const Prefix& other) const;
+    std::string text() const;
+
+    auto operator<=>(const Prefix&) const = default;
+};
+
+// An interface address: the host's own address and the length of its subnet.
+struct InterfaceAddress {
+    Address address;
+    unsigned length = 0;
+
+    static Result<InterfaceAddress> parse(std::string_view text);
+    std::string text() const;
+
+    auto operator<=>(const InterfaceAddress&) const = default;
+};
+
+struct Endpoint {
+    Address address;
+    uint16_t port = 0;
+
+    // "192.0.2.1:80" or "[2001:db8::1]:80"
+    static Result<Endpoint> parse(std::string_view text);
+    std::string text() const;
+
+    auto operator<=>(const Endpoint&) const = default;
+};
+
+// The transport protocols that services name; the values are IANA's protocol numbers.
+enum class Protocol : uint8_t { icmp = 1, tcp = 6, udp = 17, icmp6 = 58 };
+
+std::string_view name(Protocol protocol);
+Result<Protocol> parse_protocol(std::string_view text);  // "tcp" or "udp"
+
+}  // namespace rehome

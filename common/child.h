@@ -1,0 +1,47 @@
+// Child processes: started from an argument vector (never a shell), bounded in time and output.
+//
+// run() waits for the end and returns what the child printed; spawn() leaves it running and returns
+// its id.  A child that outlives its time limit gets SIGTERM, then SIGKILL, with its whole process
+// group.  A child dies with its parent (PR_SET_PDEATHSIG) unless it is detached.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+
+namespace rehome {
+
+using Argv = std::vector<std::string>;
+
+struct Finished {
+    int code = 0;  // exit code, or 128 + signal
+    bool timed_out = false;
+    std::string out;
+    std::string err;
+};
+
+struct RunOptions {
+    std::chrono::milliseconds timeout{30'000};
+    std::string input;                   // for the child's standard input
+    size_t output_limit = 64u << 20;     // bytes of out and of err each; more is an error
+};
+
+// An error only when the child could not be started or its output was too long; a failing child is
+// a Finished with a code.
+Result<Finished> run(const Argv& argv, const RunOptions& options = {});
+
+struct SpawnOptions {
+    std::string output_path;  // standard output and error are appended here; empty: inherited
+    bool detached = false;    // a session of its own that outlives us
+};
+
+Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options = {});
+
+// "ip route show", for messages: quoted where needed so that a person could paste it.
+std::string printable(const Argv& argv);
+
+}  // namespace rehome

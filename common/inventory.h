@@ -1,0 +1,137 @@
+// The inventory ("rehome/inventory/1"): what exists and what moves.  All four programs read it.
+//
+// Schema: inventory.schema.json beside this file.  parse_inventory also makes the cross-checks that a
+// schema cannot: names are unique and refer to something, a VIP lies in a moved prefix, every server
+// has a counterpart at the new site, a VIP and port belong to one service, sources fit their carrier.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/address.h"
+#include "common/error.h"
+
+namespace rehome {
+
+struct Tunnel {
+    Address address;   // this gateway's end; the peers are the other gateways' ends
+    std::string port;  // the vipd port (and TAP twin) of the inter-site link
+};
+
+struct Gateway {
+    std::string name;
+    std::string host;  // local | netns:NAME | ssh:USER@HOST
+    Tunnel tunnel;
+    std::string vipd_config;    // path on that host
+    std::string vipd_socket;    // path on that host
+    std::string bird_socket;    // path on that host; empty: no BIRD there
+    std::string bird_announce;  // the include file in which `cutover bird` states what is announced
+};
+
+// A site's connection to a carrier, on one gateway.
+struct Line {
+    std::string carrier;
+    std::string gateway;
+    std::string port;  // vipd port and name of its TAP twin
+    InterfaceAddress address;
+    Address peer;       // the carrier's router: next hop of what leaves by this line
+    uint32_t peer_asn = 0;
+};
+
+struct Site {
+    std::string name;
+    uint32_t asn = 0;
+    std::vector<Prefix> networks;  // the site's own addresses, which mean nothing at another site
+    std::vector<Gateway> gateways;
+    std::vector<Line> lines;
+};
+
+// From where, and bound how, this carrier's path to a VIP is tested.
+struct Vantage {
+    std::string host;
+    Address source;
+    uint32_t mark = 0;      // SO_MARK; 0: none
+    std::string interface;  // SO_BINDTODEVICE; empty: none
+};
+
+struct Carrier {
+    std::string name;
+    Vantage vantage;
+    std::vector<Prefix> clients;  // the addresses behind this carrier
+};
+
+// One server at one site.
+struct Placement {
+    Address address;
+    std::string host;  // how to reach it for its policies; empty: not ours to touch
+};
+
+struct Server {
+    std::string name;
+    uint32_t weight = 1;
+    Placement from;  // "old" in the file
+    Placement to;    // "new" in the file
+};
+
+struct Service {
+    std::string name;
+    Address vip;
+    Protocol protocol = Protocol::tcp;
+    uint16_t port = 0;         // on the VIP
+    uint16_t server_port = 0;  // on the servers; the same as port unless given
+    std::vector<Server> servers;
+};
+
+// Bytes that a login sends or waits for.  Text may hold {session}: the session's number, eight
+// digits, zero padded.
+struct Bytes {
+    std::string value;
+};
+
+struct LoginStep {
+    enum class Kind { send, expect } kind = Kind::send;
+    Bytes bytes;
+};
+
+// How an old client logs in and stays in, told as bytes.
+struct Login {
+    std::string name;
+    std::string service;
+    uint32_t sessions_per_carrier = 0;
+    uint32_t shared_sources_sessions = 0;  // of these, so many behind the carrier's first source
+    uint32_t sources_per_carrier = 1;      // distinct client addresses, taken from carrier.clients
+    uint32_t timeout_ms = 2000;            // for every expected answer
+    std::vector<LoginStep> steps;
+    uint32_t heartbeat_every_ms = 2000;
+    Bytes heartbeat_send;
+    Bytes heartbeat_expect;
+};
+
+struct Inventory {
+    std::string from;  // the site that is left
+    std::string to;    // the site that takes over
+    std::vector<Site> sites;
+    std::vector<Carrier> carriers;
+    std::vector<Prefix> prefixes;  // the prefixes that move
+    std::vector<Service> services;
+    std::vector<Login> logins;
+
+    // Null when there is none of that name.
+    const Site* site(std::string_view name) const;
+    const Carrier* carrier(std::string_view name) const;
+    const Service* service(std::string_view name) const;
+    const Login* login(std::string_view name) const;
+    const Gateway* gateway(std::string_view name) const;
+    const Site* site_of_gateway(std::string_view name) const;
+
+    const Site& old_site() const { return *site(from); }
+    const Site& new_site() const { return *site(to); }
+};
+
+Checked<Inventory> parse_inventory(std::string_view file, std::string_view text);
+Checked<Inventory> read_inventory(const std::string& path);
+
+}  // namespace rehome
