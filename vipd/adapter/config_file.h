@@ -1,0 +1,15 @@
+// Reads vipd's configuration from disk, together with the inventory that it names.
+//
+// A relative inventory path is taken from the folder that the configuration is in.
+#pragma once
+
+#include <string>
+
+#include "common/error.h"
+#include "vipd/core/config.h"
+
+namespace rehome {
+
+Checked<Config> read_config(const std::string& path);
+
+}  // namespace rehome

@@ -1,0 +1,58 @@
+// The kernel's routes and neighbours, followed by netlink (rtnetlink(7)), and the routes we hold
+// there.
+//
+// Follows the main table and the neighbours on the twins: a full dump at start, then notifications;
+// an overrun, a link that changes, or a notification that does not fit the picture leads to a new
+// dump, since the kernel drops routes without a word when a link goes down.
+//
+// It belongs to one thread, which polls fd() and calls handle() when it is readable and tick() at
+// least twice a second.  The snapshots that it hands out may be read by any thread.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "vipd/core/fib.h"
+
+namespace rehome {
+
+// What a worker forwards by.  Each part is replaced by itself when it changes.
+struct Forwarding {
+    std::shared_ptr<const Fib> routes;
+    std::shared_ptr<const Neighbours> neighbours;
+};
+
+class Kernel {
+public:
+    // twins[i]: the kernel's index of the twin interface of port i.  Removes what an earlier run
+    // left behind of the routes that we hold.
+    static Result<std::unique_ptr<Kernel>> start(std::span<const unsigned> twins);
+    ~Kernel();  // releases the routes that are still held
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+
+    int fd() const;         // POLLIN: call handle()
+    Result<bool> handle();  // takes what has come in; true: forwarding() is new
+    Result<bool> tick();    // repeats requests, retries a dump; true: forwarding() is new
+
+    const Forwarding& forwarding() const;
+
+    // Packets wait for this next hop, or leave by it: the kernel resolves it now and keeps it
+    // resolved for the next 60 s (NTF_USE, repeated while it is not reachable).  Cheap to repeat.
+    void request(const Hop& hop);
+
+    // A blackhole route in the main table, protocol 201: the sign for BIRD that the prefix is
+    // served. Both may be repeated.
+    Result<> hold_route(const Prefix& prefix);
+    Result<> release_route(const Prefix& prefix);
+
+private:
+    struct State;
+    explicit Kernel(std::unique_ptr<State> state);
+
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rehome

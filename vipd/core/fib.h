@@ -1,0 +1,111 @@
+// Where a packet goes next: longest prefix match over the kernel's routes, and the neighbours.
+//
+// RouteTable is the changeable picture of the kernel's main table, kept by one thread.  build()
+// turns it into a Fib, an immutable snapshot that any number of threads read without locks.
+// Neighbours is a snapshot of its own, so that a neighbour that changes does not copy a table of
+// 1,000,000 routes.
+//
+// A Fib holds, for each family, the sorted list of addresses at which the answer changes: a lookup
+// is one binary search over plain integers, and its size does not depend on how prefixes nest.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/address.h"
+#include "vipd/core/mac.h"
+
+namespace rehome {
+
+using PortIndex = uint16_t;  // index into Config::ports
+
+// A way out: the port, and the address that the link layer must resolve there.
+struct Hop {
+    PortIndex port = 0;
+    Address address;
+
+    auto operator<=>(const Hop&) const = default;
+};
+
+// What a route says.  No port: its packets do not leave by any port of ours (blackhole, or another
+// interface).  No gateway: the destination itself is on the link.
+struct Via {
+    std::optional<PortIndex> port;
+    std::optional<Address> gateway;
+
+    auto operator<=>(const Via&) const = default;
+};
+
+class Fib {
+public:
+    // The next hop for a destination, or nothing: no route, or one that leaves by no port of ours.
+    std::optional<Hop> lookup(const Address& destination) const;
+
+    size_t ranges() const { return v4_.starts.size() + v6_.starts.size(); }
+
+private:
+    friend class RouteTable;
+
+    using Wide = std::array<uint64_t, 2>;  // an IPv6 address, high half first
+
+    // answers[i] holds from starts[i] up to the next start; 0 is "no way", n is vias_[n - 1].
+    template <typename K>
+    struct Ranges {
+        std::vector<K> starts;
+        std::vector<uint32_t> answers;
+
+        uint32_t find(K key) const;
+    };
+
+    Ranges<uint32_t> v4_;
+    Ranges<Wide> v6_;
+    std::vector<Via> vias_;
+};
+
+class RouteTable {
+public:
+    // The kernel's identity of a route; of several for one prefix, the lowest metric counts.
+    struct Key {
+        Prefix prefix;
+        uint32_t metric = 0;
+
+        auto operator<=>(const Key&) const = default;
+    };
+
+    void set(const Key& key, const Via& via);  // adds or replaces
+    bool remove(const Key& key);               // false: was not there
+    void clear() { routes_.clear(); }
+    size_t size() const { return routes_.size(); }
+
+    Fib build() const;
+
+private:
+    std::map<Key, Via> routes_;  // sorted by address, then length, then metric
+};
+
+struct Neighbour {
+    Mac mac{};
+    bool usable = false;  // the kernel has resolved it; mac holds
+
+    bool operator==(const Neighbour&) const = default;
+};
+
+class Neighbours {
+public:
+    // Null when the kernel does not know that neighbour (yet).
+    const Neighbour* find(const Hop& hop) const;
+
+    bool set(const Hop& hop, const Neighbour& neighbour);  // false: nothing changed
+    bool remove(const Hop& hop);
+    void clear() { entries_.clear(); }
+    size_t size() const { return entries_.size(); }
+
+private:
+    std::map<Hop, Neighbour> entries_;
+};
+
+}  // namespace rehome
