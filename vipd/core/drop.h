@@ -1,0 +1,69 @@
+// Every reason for which vipd drops a packet: the one table from which counters, `vipctl stats` and
+// the man page take their names.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace rehome {
+
+enum class Drop : uint8_t {
+    truncated,
+    bad_header,
+    bad_fragment,
+    ttl_expired,
+    no_service,
+    no_server,
+    not_for_vip,
+    unknown_peer,
+    bad_tunnel,
+    hop_limit,
+    peer_down,
+    flow_table_full,
+    line_disabled,
+    no_way_back,
+    no_route,
+    no_neighbour,
+    too_big,
+    closed_flow,
+    port_full,
+    count_,
+};
+
+struct DropName {
+    Drop drop;
+    std::string_view name;
+    std::string_view meaning;
+};
+
+inline constexpr size_t drop_count = static_cast<size_t>(Drop::count_);
+
+inline constexpr std::array<DropName, drop_count> drop_names{{
+    {Drop::truncated, "truncated", "shorter than its headers claim"},
+    {Drop::bad_header, "bad_header", "a version, length or checksum field that cannot be"},
+    {Drop::bad_fragment, "bad_fragment", "a fragment without its ports"},
+    {Drop::ttl_expired, "ttl_expired", "TTL or hop limit used up"},
+    {Drop::no_service, "no_service", "to a moved prefix, but no service on address and port"},
+    {Drop::no_server, "no_server", "the service has no live server"},
+    {Drop::not_for_vip, "not_for_vip", "came through the tunnel, but is for no moved prefix"},
+    {Drop::unknown_peer, "unknown_peer", "tunnelled by somebody who is no configured peer"},
+    {Drop::bad_tunnel, "bad_tunnel", "a tunnel header that cannot be"},
+    {Drop::hop_limit, "hop_limit", "relayed too often"},
+    {Drop::peer_down, "peer_down", "relayed flow whose peer does not answer"},
+    {Drop::flow_table_full, "flow_table_full", "new flow, and the flow table is full"},
+    {Drop::line_disabled, "line_disabled", "reply for a line that may not carry it"},
+    {Drop::no_way_back, "no_way_back", "reply whose client can be reached by no line"},
+    {Drop::no_route, "no_route", "the kernel has no route to the server or peer"},
+    {Drop::no_neighbour, "no_neighbour", "the next hop did not answer in time"},
+    {Drop::too_big, "too_big", "does not fit the port it has to leave by"},
+    {Drop::closed_flow, "closed_flow", "belongs to a flow that was reset"},
+    {Drop::port_full, "port_full", "the port took no more packets"},
+}};
+
+constexpr std::string_view name(Drop drop) {
+    return drop_names[static_cast<size_t>(drop)].name;
+}
+
+}  // namespace rehome
