@@ -65,7 +65,8 @@ help:
 deps:
 	$(Q)tests/deps $(PACKAGES)
 
-# The schemas are compiled in as raw string literals.
+# The schemas are compiled in as raw string literals.  Precious: make would delete them as mere steps.
+.PRECIOUS: $(BUILD)/gen/%.schema.inc
 $(BUILD)/gen/%.schema.inc: %.schema.json
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && { printf 'R"json('; cat $<; printf ')json"\n'; } > $@
