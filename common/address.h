@@ -52,6 +52,7 @@ struct InterfaceAddress {
     unsigned length = 0;
 
     static Result<InterfaceAddress> parse(std::string_view text);
+    Prefix subnet() const;
     std::string text() const;
 
     auto operator<=>(const InterfaceAddress&) const = default;

@@ -2,7 +2,8 @@
 //
 // run() waits for the end and returns what the child printed; spawn() leaves it running and returns
 // its id.  A child that outlives its time limit gets SIGTERM, then SIGKILL, with its whole process
-// group.  A child dies with its parent (PR_SET_PDEATHSIG) unless it is detached.
+// group.  A child dies with the thread that started it (PR_SET_PDEATHSIG) unless it is detached.
+// Nothing but the three standard descriptors is inherited.  Thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -26,8 +27,8 @@ struct Finished {
 
 struct RunOptions {
     std::chrono::milliseconds timeout{30'000};
-    std::string input;                   // for the child's standard input
-    size_t output_limit = 64u << 20;     // bytes of out and of err each; more is an error
+    std::string input;                // for the child's standard input
+    size_t output_limit = 64u << 20;  // bytes of out and of err each; more is an error
 };
 
 // An error only when the child could not be started or its output was too long; a failing child is
@@ -40,6 +41,13 @@ struct SpawnOptions {
 };
 
 Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options = {});
+
+// Ends a child of spawn() that is not detached: SIGTERM, after the grace SIGKILL, to its group, and
+// collects it.  The exit code as in Finished; an error when it cannot be ended or is no child.
+Result<int> stop(pid_t child, std::chrono::milliseconds grace = std::chrono::milliseconds(2'000));
+
+// One word, quoted for sh(1) where it needs to be.
+std::string shell_quoted(const std::string& word);
 
 // "ip route show", for messages: quoted where needed so that a person could paste it.
 std::string printable(const Argv& argv);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,5 +41,9 @@ using Checked = tl::expected<T, std::vector<Error>>;
 inline tl::unexpected<Error> fail(Exit kind, std::string where, std::string what) {
     return tl::unexpected<Error>(Error{kind, std::move(where), std::move(what)});
 }
+
+// Text from outside as it stands in a message: in double quotes, control bytes as \xNN, long text
+// cut.
+std::string quoted(std::string_view text);
 
 }  // namespace rehome

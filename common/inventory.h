@@ -1,8 +1,9 @@
 // The inventory ("rehome/inventory/1"): what exists and what moves.  All four programs read it.
 //
-// Schema: inventory.schema.json beside this file.  parse_inventory also makes the cross-checks that a
-// schema cannot: names are unique and refer to something, a VIP lies in a moved prefix, every server
-// has a counterpart at the new site, a VIP and port belong to one service, sources fit their carrier.
+// Schema: inventory.schema.json beside this file.  parse_inventory also makes the cross-checks that
+// a schema cannot: names are unique and refer to something, a VIP lies in a moved prefix, every
+// server has a counterpart at the new site, a VIP and port belong to one service, sources fit their
+// carrier.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,7 @@ struct Line {
     std::string gateway;
     std::string port;  // vipd port and name of its TAP twin
     InterfaceAddress address;
-    Address peer;       // the carrier's router: next hop of what leaves by this line
+    Address peer;  // the carrier's router: next hop of what leaves by this line
     uint32_t peer_asn = 0;
 };
 

@@ -1,5 +1,5 @@
-// Reading JSON files whose mistakes are told as an operator needs them: all of them in one run, each as
-// "FILE: /json/pointer: what is wrong, what was expected", kind Exit::usage.
+// Reading JSON files whose mistakes are told as an operator needs them: all of them in one run,
+// each as "FILE: /json/pointer: what is wrong, what was expected", kind Exit::usage.
 //
 // A file carries "schema": "rehome/NAME/VERSION".  Its JSON Schema (draft 7) stands beside the code
 // that reads it and is compiled in; unknown keys are refused by the schema ("additionalProperties":
