@@ -23,7 +23,9 @@ static uint16_t fold(uint64_t sum) {
     return static_cast<uint16_t>(sum);
 }
 
-uint16_t fold_checksum(uint64_t sum) { return static_cast<uint16_t>(~fold(sum)); }
+uint16_t fold_checksum(uint64_t sum) {
+    return static_cast<uint16_t>(~fold(sum));
+}
 
 uint16_t transport_checksum(std::span<const uint8_t> source, std::span<const uint8_t> destination,
                             uint8_t protocol, std::span<const uint8_t> segment) {

@@ -11,8 +11,8 @@
 //     +---------------------------------------------------------------+
 //
 // Kind: 0 from a client, 1 from a server (a reply).  Hops: how many more gateways may pass it on.
-// Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the client
-// came in and the reply has to leave (carrier_id of its name); 0 is unknown.
+// Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the
+// client came in and the reply has to leave (carrier_id of its name); 0 is unknown.
 //
 // With C set the packet is a keepalive (keepalive.h) and the private data is absent.
 #pragma once
@@ -55,8 +55,8 @@ struct TunnelEnds {
     uint16_t source_port = 0;
 };
 
-// Puts the outer headers before the packet at offset ethernet_bytes of the frame, whose headroom must
-// hold them; the Ethernet header moves to the new front.  Drop::too_big without the room.
+// Puts the outer headers before the packet at offset ethernet_bytes of the frame, whose headroom
+// must hold them; the Ethernet header moves to the new front.  Drop::too_big without the room.
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
 

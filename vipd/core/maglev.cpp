@@ -38,14 +38,14 @@ std::vector<Walk> start_walks(std::span<const MaglevServer> servers, uint32_t si
 }
 
 void take_slot(MaglevTable& table, Walk& walk, uint32_t server) {
-    while (table[walk.next] != no_server) {
+    while (table[walk.next] != no_slot) {
         walk.next = (walk.next + walk.skip) % table.size();
     }
     table[walk.next] = server;
 }
 
 MaglevTable fill_base(std::span<const MaglevServer> servers, uint32_t size) {
-    MaglevTable table(size, no_server);
+    MaglevTable table(size, no_slot);
     auto walks = start_walks(servers, size);
     for (uint32_t filled = 0; filled < size;) {
         for (uint32_t i = 0; i < walks.size() && filled < size; ++i) {
@@ -63,7 +63,7 @@ MaglevTable fill_base(std::span<const MaglevServer> servers, uint32_t size) {
 // Weighted rendezvous (highest random weight): -weight / ln(u) with u uniform in (0, 1).
 uint32_t refill_slot(std::span<const MaglevServer> servers, std::span<const uint64_t> names,
                      uint32_t slot) {
-    uint32_t best = no_server;
+    uint32_t best = no_slot;
     double best_score = -1;
     for (uint32_t i = 0; i < servers.size(); ++i) {
         if (!servers[i].live || servers[i].weight == 0) {

@@ -21,7 +21,7 @@ struct MaglevServer {
 
 using MaglevTable = std::vector<uint32_t>;  // slot -> index of the server
 
-inline constexpr uint32_t no_server = UINT32_MAX;
+inline constexpr uint32_t no_slot = UINT32_MAX;
 
 // A prime of at least 100 slots for each unit of weight of the lightest server, 65,537 at most.
 uint32_t maglev_size(std::span<const MaglevServer> servers);

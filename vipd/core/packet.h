@@ -1,8 +1,8 @@
 // A received frame and the IP packet in it: what parsing finds, with every bound checked.
 //
 // A Frame is contiguous bytes with room in front (for a tunnel header); it owns nothing.  A Packet
-// holds offsets into its frame and the fields that decisions need, copied out once; rewriting goes through
-// the offsets (rewrite.h).  Sources: RFC 791, 8200, 9293, 768, 792, 4443.
+// holds offsets into its frame and the fields that decisions need, copied out once; rewriting goes
+// through the offsets (rewrite.h).  Sources: RFC 791, 8200, 9293, 768, 792, 4443.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ inline constexpr uint16_t ethertype_v4 = 0x0800;
 inline constexpr uint16_t ethertype_v6 = 0x86dd;
 
 struct Frame {
-    uint8_t* data = nullptr;   // the Ethernet header
-    uint32_t length = 0;       // bytes from data
-    uint32_t headroom = 0;     // bytes that may be written before data
-    uint32_t tailroom = 0;     // bytes that may be written behind data + length
+    uint8_t* data = nullptr;  // the Ethernet header
+    uint32_t length = 0;      // bytes from data
+    uint32_t headroom = 0;    // bytes that may be written before data
+    uint32_t tailroom = 0;    // bytes that may be written behind data + length
 
     std::span<uint8_t> bytes() const { return {data, length}; }
     void push_front(uint32_t count) { data -= count, length += count, headroom -= count; }
@@ -42,9 +42,9 @@ struct Packet {
     bool fragment = false;  // any fragment, the first one too
     Address source, destination;
     uint16_t source_port = 0, destination_port = 0;  // TCP and UDP, not fragments
-    uint32_t ip = 0;       // offset of the IP header in the frame
-    uint32_t l4 = 0;       // offset of the transport header
-    uint32_t end = 0;      // offset behind the packet (a frame may be padded)
+    uint32_t ip = 0;                                 // offset of the IP header in the frame
+    uint32_t l4 = 0;                                 // offset of the transport header
+    uint32_t end = 0;  // offset behind the packet (a frame may be padded)
     uint8_t ttl = 0;
 
     // TCP only.

@@ -1,0 +1,57 @@
+#include "vipd/core/tcp.h"
+
+#include <algorithm>
+
+namespace rehome {
+
+namespace {
+
+bool after(uint32_t a, uint32_t b) {
+    return static_cast<int32_t>(a - b) > 0;
+}
+
+void advance(uint32_t& next, bool& known, uint32_t to) {
+    if (!known || after(to, next)) {
+        next = to;
+    }
+    known = true;
+}
+
+void follow_numbers(TcpNumbers& numbers, const Packet& packet, Side sender) {
+    const bool client = sender == Side::client;
+    const uint32_t end = packet.seq + packet.sequence_length();
+    advance(client ? numbers.client_next : numbers.server_next,
+            client ? numbers.client_known : numbers.server_known, end);
+    // Its acknowledgement tells where the other end was, if nothing else has yet.
+    bool& other_known = client ? numbers.server_known : numbers.client_known;
+    if ((packet.tcp_flags & tcp_flag::ack) != 0 && !other_known) {
+        (client ? numbers.server_next : numbers.client_next) = packet.ack;
+        other_known = true;
+    }
+}
+
+}  // namespace
+
+void track(Flow& flow, const Packet& packet, Side sender) {
+    if (!packet.tcp()) {
+        flow.stage = sender == Side::server ? Flow::Stage::established : flow.stage;
+        return;
+    }
+    const uint8_t flags = packet.tcp_flags;
+    if ((flags & tcp_flag::rst) != 0) {
+        flow.stage = Flow::Stage::closing;  // its numbers may be anything
+        return;
+    }
+    follow_numbers(flow.numbers, packet, sender);
+    if ((flags & tcp_flag::fin) != 0) {
+        (sender == Side::client ? flow.client_finished : flow.server_finished) = true;
+    }
+    if (flow.client_finished && flow.server_finished) {
+        flow.stage = Flow::Stage::closing;
+    } else if (flow.stage == Flow::Stage::half_open && sender == Side::client &&
+               (flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
+        flow.stage = Flow::Stage::established;
+    }
+}
+
+}  // namespace rehome
