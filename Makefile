@@ -5,7 +5,7 @@
 
 PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shellcheck scdoc \
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
-	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev doctest-dev \
+	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 git
 
@@ -33,7 +33,7 @@ CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
 LIBS_common = -lboost_program_options -lfmt
 LIBS_vipd = $(call pkg_libs,libdpdk libnl-route-3.0) -lpcap $(LIBS_common)
 LIBS_vipctl = $(LIBS_common)
-LIBS_lbsync = $(LIBS_common)
+LIBS_lbsync = $(LIBS_common) -lcrypto
 LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
 LIBS_cutover = $(LIBS_common)
 
