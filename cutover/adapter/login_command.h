@@ -1,12 +1,14 @@
-// `cutover login ACTION`: scripted clients that hold sessions on a pinned VIP, and what became of
-// them.  One command whose first positional argument is the action: start, status, wait, stop,
-// report, or run (one carrier's agent in the foreground).
+// `cutover login ...`: scripted clients that hold sessions on a pinned VIP, and what became of them.
+// Commands of two words: login start, login status, login wait, login stop, login report (for the
+// operator) and login run (one carrier's agent, on the vantage's host).
 #pragma once
+
+#include <vector>
 
 #include "common/command.h"
 
 namespace rehome {
 
-Command login_command();
+std::vector<Command> login_commands();
 
 }  // namespace rehome

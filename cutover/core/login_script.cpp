@@ -30,6 +30,7 @@ LoginPattern::LoginPattern(std::string bytes)
 }
 
 std::optional<size_t> LoginPattern::find(std::string_view stream, size_t& matched) const {
+    if (bytes_.empty()) return 0;
     for (size_t at = 0; at < stream.size(); ++at) {
         while (matched > 0 && stream[at] != bytes_[matched]) matched = border_[matched];
         if (stream[at] == bytes_[matched]) ++matched;
