@@ -92,8 +92,9 @@ Result<Address> Address::parse(std::string_view text) {
             }
         }
     }
-    return fail(Exit::usage, "",
-                quoted(text) + " is no IP address, expected one such as 192.0.2.1 or 2001:db8::1");
+    return fail(
+        Exit::usage, "",
+        in_quotes(text) + " is no IP address, expected one such as 192.0.2.1 or 2001:db8::1");
 }
 
 Address Address::v4(uint32_t host_order) {
@@ -118,12 +119,12 @@ Result<Prefix> Prefix::parse(std::string_view text) {
     const auto parsed = parse_slashed(text);
     if (!parsed) {
         return fail(Exit::usage, "",
-                    quoted(text) + " is no prefix, expected one such as 192.0.2.0/24");
+                    in_quotes(text) + " is no prefix, expected one such as 192.0.2.0/24");
     }
     const Prefix prefix{masked(parsed->address, parsed->length), parsed->length};
     if (prefix.address != parsed->address) {
         return fail(Exit::usage, "",
-                    quoted(text) + " has host bits set, expected " + prefix.text());
+                    in_quotes(text) + " has host bits set, expected " + prefix.text());
     }
     return prefix;
 }
@@ -143,8 +144,9 @@ std::string Prefix::text() const {
 Result<InterfaceAddress> InterfaceAddress::parse(std::string_view text) {
     const auto parsed = parse_slashed(text);
     if (!parsed) {
-        return fail(Exit::usage, "",
-                    quoted(text) + " is no interface address, expected one such as 192.0.2.1/24");
+        return fail(
+            Exit::usage, "",
+            in_quotes(text) + " is no interface address, expected one such as 192.0.2.1/24");
     }
     return InterfaceAddress{parsed->address, parsed->length};
 }
@@ -167,7 +169,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     }
     return fail(
         Exit::usage, "",
-        quoted(text) + " is no endpoint, expected one such as 192.0.2.1:80 or [2001:db8::1]:80");
+        in_quotes(text) + " is no endpoint, expected one such as 192.0.2.1:80 or [2001:db8::1]:80");
 }
 
 std::string Endpoint::text() const {
@@ -195,7 +197,8 @@ Result<Protocol> parse_protocol(std::string_view text) {
             return protocol;
         }
     }
-    return fail(Exit::usage, "", quoted(text) + " is no transport protocol, expected tcp or udp");
+    return fail(Exit::usage, "",
+                in_quotes(text) + " is no transport protocol, expected tcp or udp");
 }
 
 }  // namespace rehome

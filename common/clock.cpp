@@ -143,7 +143,7 @@ Result<UnixMicros> parse_iso8601(std::string_view text) {
         return *time;
     }
     return fail(Exit::usage, "",
-                quoted(text) + " is no time, expected one such as 2026-05-04T03:02:01.000123Z");
+                in_quotes(text) + " is no time, expected one such as 2026-05-04T03:02:01.000123Z");
 }
 
 }  // namespace rehome

@@ -226,7 +226,7 @@ int run_words(const Program& program, Words words) {
     }
     const Command* command = find_command(program, words);
     if (command == nullptr) {
-        return usage_error(program.name, "no command " + quoted(words.front()) + ", " + commands,
+        return usage_error(program.name, "no command " + in_quotes(words.front()) + ", " + commands,
                            program.name);
     }
     words.erase(words.begin(),

@@ -11,7 +11,7 @@ constexpr size_t longest_shown = 60;
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string shown = "\"";
     for (const char c : text.substr(0, longest_shown)) {
         const auto byte = static_cast<unsigned char>(c);

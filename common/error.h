@@ -44,6 +44,6 @@ inline tl::unexpected<Error> fail(Exit kind, std::string where, std::string what
 
 // Text from outside as it stands in a message: in double quotes, control bytes as \xNN, long text
 // cut.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace rehome

@@ -40,7 +40,7 @@ Result<Host> Host::parse(std::string_view text) {
         return Host{Kind::ssh, std::string(text.substr(4))};
     }
     return fail(Exit::usage, "",
-                quoted(text) + " names no host, expected local, netns:NAME or ssh:USER@HOST");
+                in_quotes(text) + " names no host, expected local, netns:NAME or ssh:USER@HOST");
 }
 
 Argv Host::on(const Argv& argv) const {

@@ -1,0 +1,15 @@
+// Validation of a document against its JSON Schema (draft 7), by valijson, with the findings worded
+// for a person from the schema's own keywords.  For json_file.cpp.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "common/json_file.h"
+
+namespace rehome {
+
+// Adds every violation.  schema: the text of a schema that is right; throws std::exception if not.
+void check_schema(Mistakes& mistakes, const nlohmann::json& document, std::string_view schema);
+
+}  // namespace rehome
