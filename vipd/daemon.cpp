@@ -1,0 +1,233 @@
+#include "vipd/daemon.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/core/gue.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr uint16_t line_mtu = 1500;
+constexpr uint32_t pool_packets = 32'768;
+
+// The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
+uint16_t mtu_of(const Config& config, size_t port) {
+    return static_cast<uint16_t>(port == config.link ? line_mtu + tunnel_bytes(config.tunnel.family)
+                                                     : line_mtu);
+}
+
+uint64_t random_key() {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+}
+
+std::vector<LineState> line_states(const Config& config) {
+    std::vector<LineState> states;
+    for (const auto& line : config.lines) {
+        states.push_back(line.enabled ? LineState::enabled : LineState::disabled);
+    }
+    return states;
+}
+
+}  // namespace
+
+Daemon::Daemon(std::string config_path, Config config)
+    : config_path_(std::move(config_path)),
+      config_(std::move(config)),
+      tables_(Tables::build(config_)),
+      rates_(config_.lines.size()),
+      started_(monotonic_us()) {}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config config) {
+    auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(config_path), std::move(config)));
+    Daemon& g = *daemon;
+    const auto steps = {
+        +[](Daemon& o) { return o.reset_log_.open(o.config_.reset_log); },
+        +[](Daemon& o) { return o.open_ports(); },
+        +[](Daemon& o) { return o.start_worker(); },
+        +[](Daemon& o) { return o.hold_prefixes(); },
+    };
+    for (const auto& step : steps) {
+        if (auto done = step(g); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    auto control = Control::listen(
+        g.config_.control,
+        [&g](const auto& request, const Reply& reply) { g.command(request, reply); });
+    if (!control) {
+        return tl::unexpected(control.error());
+    }
+    g.control_ = std::move(*control);
+    return daemon;
+}
+
+Daemon::~Daemon() {
+    control_.reset();
+    kernel_.reset();  // takes the held routes away first: BIRD withdraws while packets still flow
+    worker_.reset();
+    parts_ = {};
+    pool_.reset();
+    stop_dpdk();
+}
+
+Result<> Daemon::open_ports() {
+    if (auto started = start_dpdk(config_.memory); !started) {
+        return started;
+    }
+    auto pool = make_pool("packets", pool_packets);
+    if (!pool) {
+        return tl::unexpected(pool.error());
+    }
+    pool_ = std::move(*pool);
+    parts_.pool = pool_.get();
+    for (size_t i = 0; i < config_.ports.size(); ++i) {
+        auto port = Port::open(config_.ports[i], *pool_, mtu_of(config_, i));
+        if (!port) {
+            return tl::unexpected(port.error());
+        }
+        auto twin = Twin::open(config_.ports[i].name, (*port)->mac(), mtu_of(config_, i));
+        if (!twin) {
+            return tl::unexpected(twin.error());
+        }
+        parts_.ports.push_back(std::move(*port));
+        parts_.twins.push_back(std::move(*twin));
+    }
+    return {};
+}
+
+Result<> Daemon::start_worker() {
+    std::vector<unsigned> interfaces;
+    for (const auto& twin : parts_.twins) {
+        interfaces.push_back(twin->interface());
+    }
+    auto kernel = Kernel::start(interfaces);
+    if (!kernel) {
+        return tl::unexpected(kernel.error());
+    }
+    kernel_ = std::move(*kernel);
+    auto datapath = std::make_unique<Datapath>(
+        tables_, line_states(config_), Datapath::Settings{1u << 18, random_key()}, monotonic_us());
+    worker_ = std::make_unique<Worker>(std::move(parts_), std::move(datapath));
+    if (auto started = worker_->start(); !started) {
+        return started;
+    }
+    return worker_->set_forwarding(kernel_->forwarding());
+}
+
+// While a prefix can be served it has a kernel route, which BIRD exports.
+Result<> Daemon::hold_prefixes() {
+    for (const auto& prefix : tables_->prefixes()) {
+        auto done = tables_->can_serve(prefix) ? kernel_->hold_route(prefix)
+                                               : kernel_->release_route(prefix);
+        if (!done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<> Daemon::follow_kernel(Result<bool> changed) {
+    if (!changed) {
+        return tl::unexpected(changed.error());
+    }
+    return *changed ? worker_->set_forwarding(kernel_->forwarding()) : Result<>{};
+}
+
+void Daemon::take_outbox() {
+    const Outbox outbox = worker_->take_outbox();
+    for (const Hop& hop : outbox.wanted) {
+        kernel_->request(hop);
+    }
+    reset_log_.add(outbox.resets);
+}
+
+Result<> Daemon::run(int stop_fd) {
+    Micros next_tick = 0;
+    while (true) {
+        const int wait_ms = draining_.empty() ? 250 : 10;
+        std::array<pollfd, 4> fds{{{stop_fd, POLLIN, 0},
+                                   {kernel_->fd(), POLLIN, 0},
+                                   {control_->fd(), POLLIN, 0},
+                                   {worker_->outbox_fd(), POLLIN, 0}}};
+        ::poll(fds.data(), fds.size(), wait_ms);
+        if (fds[0].revents != 0) {
+            return {};
+        }
+        if (fds[1].revents != 0) {
+            if (auto done = follow_kernel(kernel_->handle()); !done) {
+                return done;
+            }
+        }
+        if (fds[2].revents != 0) {
+            control_->handle();
+        }
+        if (fds[3].revents != 0) {
+            take_outbox();
+        }
+        const Micros now = monotonic_us();
+        settle_draining(now);
+        if (now >= next_tick) {
+            next_tick = now + 250'000;
+            if (auto done = follow_kernel(kernel_->tick()); !done) {
+                return done;
+            }
+            every_second(now);
+        }
+    }
+}
+
+void Daemon::every_second(Micros now) {
+    if (now - rated_ < 1'000'000) {
+        return;
+    }
+    std::vector<LineCounters> lines;
+    if (!worker_->ask([&](Datapath& d) { lines = d.counters().lines; })) {
+        return;
+    }
+    const double seconds = static_cast<double>(now - rated_) / 1e6;
+    for (size_t i = 0; i < lines.size(); ++i) {
+        Rate& rate = rates_[i];
+        rate.rx_pps = static_cast<double>(lines[i].rx_vip_packets - rate.rx_packets) / seconds;
+        rate.tx_pps = static_cast<double>(lines[i].tx_vip_packets - rate.tx_packets) / seconds;
+        rate.rx_packets = lines[i].rx_vip_packets;
+        rate.tx_packets = lines[i].tx_vip_packets;
+    }
+    rated_ = now;
+}
+
+// Answers who waits for a line to be disabled.  A peer that does not confirm in time is an error,
+// and the line stays in use: better than replies that nobody can carry.
+void Daemon::settle_draining(Micros now) {
+    std::erase_if(draining_, [&](const Draining& draining) {
+        bool disabled = false;
+        const auto asked = worker_->ask([&](Datapath& d) {
+            disabled = d.relay().line(draining.line) == LineState::disabled;
+            if (!disabled && now >= draining.deadline) {
+                d.relay().set_line(draining.line, LineState::enabled);
+            }
+        });
+        if (asked && disabled) {
+            config_.lines[draining.line].enabled = false;
+            draining.reply.done(nlohmann::json{{"carrier", config_.lines[draining.line].carrier},
+                                               {"enabled", false}});
+            return true;
+        }
+        if (now >= draining.deadline) {
+            draining.reply.refuse("a peer has not confirmed within 2 s; the line stays enabled");
+            return true;
+        }
+        return false;
+    });
+}
+
+}  // namespace rehome

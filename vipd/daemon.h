@@ -1,0 +1,79 @@
+// A running vipd: its ports and worker, the kernel that it follows, the control socket that it
+// answers.
+//
+// The control thread (whoever calls run) follows netlink, answers vipctl and logs resets; the
+// worker moves packets.  They meet in Worker::ask and the worker's outbox alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/error.h"
+#include "vipd/adapter/control.h"
+#include "vipd/adapter/dpdk.h"
+#include "vipd/adapter/kernel.h"
+#include "vipd/adapter/reset_log.h"
+#include "vipd/adapter/worker.h"
+#include "vipd/core/config.h"
+
+namespace rehome {
+
+class Daemon {
+public:
+    // config_path is read again by a reload.
+    static Result<std::unique_ptr<Daemon>> start(std::string config_path, Config config);
+    ~Daemon();  // in the reverse order of start
+
+    // Until stop_fd is readable.
+    Result<> run(int stop_fd);
+
+private:
+    // A line that is being disabled: answered when the peers act on it.
+    struct Draining {
+        size_t line;
+        Micros deadline;
+        Reply reply;
+    };
+    struct Rate {
+        uint64_t rx_packets = 0, tx_packets = 0;
+        double rx_pps = 0, tx_pps = 0;
+    };
+
+    Daemon(std::string config_path, Config config);
+
+    Result<> open_ports();
+    Result<> start_worker();
+    Result<> hold_prefixes();
+    Result<> follow_kernel(Result<bool> changed);
+    void take_outbox();
+    void every_second(Micros now);
+    void settle_draining(Micros now);
+
+    void command(const nlohmann::json& request, const Reply& reply);
+    Result<nlohmann::json> status();
+    Result<nlohmann::json> stats();
+    Result<nlohmann::json> share(const nlohmann::json& request);
+    Result<nlohmann::json> relogin(const nlohmann::json& request);
+    Result<nlohmann::json> reload();
+    void line(const nlohmann::json& request, const Reply& reply);
+
+    std::string config_path_;
+    Config config_;
+    std::shared_ptr<const Tables> tables_;
+    Pool pool_;
+    Worker::Parts parts_;
+    std::unique_ptr<Kernel> kernel_;
+    std::unique_ptr<Worker> worker_;
+    std::unique_ptr<Control> control_;
+    ResetLog reset_log_;
+    std::vector<Draining> draining_;
+    std::vector<Rate> rates_;  // one a line
+    Micros started_ = 0;
+    Micros rated_ = 0;
+};
+
+}  // namespace rehome

@@ -1,0 +1,250 @@
+// What vipctl can ask of a running vipd; requests and results are described in vipctl(8).
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/adapter/config_file.h"
+#include "vipd/daemon.h"
+
+namespace rehome {
+
+namespace {
+
+using nlohmann::json;
+
+Result<json> refuse(std::string what) {
+    return fail(Exit::usage, "", std::move(what));
+}
+
+std::string all_of(const std::vector<Error>& errors) {
+    std::string text;
+    for (const auto& error : errors) {
+        text += (text.empty() ? "" : "\n") + error.text();
+    }
+    return text;
+}
+
+double rounded(double value) {
+    return static_cast<double>(static_cast<int64_t>(value * 10)) / 10;
+}
+
+json share_json(const Share& share) {
+    return {{"percent", share.hundredths / 100.0},
+            {"by", share.by == ShareBy::address ? "address" : "address-port"}};
+}
+
+}  // namespace
+
+void Daemon::command(const json& request, const Reply& reply) {
+    const std::string name = request.value("command", "");
+    if (name == "line") {
+        line(request, reply);  // may answer later
+        return;
+    }
+    const auto result = name == "status"    ? status()
+                        : name == "stats"   ? stats()
+                        : name == "config"  ? Result<json>(to_json(config_))
+                        : name == "share"   ? share(request)
+                        : name == "relogin" ? relogin(request)
+                        : name == "reload"  ? reload()
+                                            : refuse("unknown command \"" + name + "\"");
+    if (result) {
+        reply.done(*result);
+    } else {
+        reply.refuse(result.error().text());
+    }
+}
+
+Result<json> Daemon::status() {
+    json lines = json::array();
+    json peers = json::array();
+    json flows, share, relogin;
+    const Micros now = monotonic_us();
+    const auto asked = worker_->ask([&](Datapath& d) {
+        for (size_t i = 0; i < config_.lines.size(); ++i) {
+            const auto& counters = d.counters().lines[i];
+            lines.push_back({{"carrier", config_.lines[i].carrier},
+                             {"port", config_.ports[config_.lines[i].port].name},
+                             {"enabled", d.relay().line(i) == LineState::enabled},
+                             {"rx_vip_packets", counters.rx_vip_packets},
+                             {"tx_vip_packets", counters.tx_vip_packets},
+                             {"rx_vip_pps", rounded(rates_[i].rx_pps)},
+                             {"tx_vip_pps", rounded(rates_[i].tx_pps)}});
+        }
+        for (size_t i = 0; i < config_.peers.size(); ++i) {
+            const Micros heard = d.relay().peer_heard(i);
+            peers.push_back({{"gateway", config_.peers[i].gateway},
+                             {"site", config_.peers[i].site},
+                             {"alive", d.relay().peer_up(i, now)},
+                             {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
+        }
+        const auto counts = d.count_flows();
+        flows = {{"here", counts.here},
+                 {"relayed", counts.relayed},
+                 {"provisional", counts.provisional},
+                 {"closing", counts.closing}};
+        share = share_json(d.relay().share);
+        relogin = {{"running", d.relogin().running()},
+                   {"reset", d.relogin().flows_reset()},
+                   {"remaining", d.relogin().remaining(d.flows())}};
+    });
+    if (!asked) {
+        return tl::unexpected(asked.error());
+    }
+    json prefixes = json::array();
+    for (const auto& prefix : tables_->prefixes()) {
+        prefixes.push_back({{"prefix", prefix.text()}, {"served", tables_->can_serve(prefix)}});
+    }
+    return json{{"schema", "rehome/vipd-status/1"},
+                {"at", iso8601(now_us())},
+                {"gateway", config_.gateway},
+                {"site", config_.site},
+                {"uptime_s", (now - started_) / 1'000'000},
+                {"prefixes", prefixes},
+                {"lines", lines},
+                {"peers", peers},
+                {"share", share},
+                {"flows", flows},
+                {"relogin", relogin}};
+}
+
+Result<json> Daemon::stats() {
+    Counters counters;
+    if (auto asked = worker_->ask([&](Datapath& d) { counters = d.counters(); }); !asked) {
+        return tl::unexpected(asked.error());
+    }
+    json drops = json::object();
+    for (const auto& entry : drop_names) {
+        drops[std::string(entry.name)] = counters.drops[static_cast<size_t>(entry.drop)];
+    }
+    json ports = json::array();
+    uint64_t refused = 0;
+    for (const auto& port : worker_->ports()) {
+        const auto& c = port->counters();
+        refused += c.refused;
+        ports.push_back({{"port", port->name()},
+                         {"received", c.received},
+                         {"sent", c.sent},
+                         {"refused", c.refused}});
+    }
+    drops["port_full"] = drops["port_full"].get<uint64_t>() + refused;
+    return json{{"schema", "rehome/vipd-stats/1"},
+                {"at", iso8601(now_us())},
+                {"sent",
+                 {{"to_servers", counters.to_servers},
+                  {"to_clients", counters.to_clients},
+                  {"to_peers", counters.to_peers},
+                  {"resets", counters.resets}}},
+                {"punted", counters.punted},
+                {"reset_log_lost", reset_log_.lost()},
+                {"ports", ports},
+                {"drops", drops}};
+}
+
+Result<json> Daemon::share(const json& request) {
+    Share wanted;
+    const bool change = request.contains("percent");
+    if (change) {
+        const double percent =
+            request["percent"].is_number() ? request["percent"].get<double>() : -1;
+        const std::string by = request.value("by", "address");
+        if (percent < 0 || percent > 100 || (by != "address" && by != "address-port")) {
+            return refuse("expected a share of 0 to 100 percent, by address or address-port");
+        }
+        wanted.hundredths = static_cast<uint32_t>(percent * 100 + 0.5);
+        wanted.by = by == "address" ? ShareBy::address : ShareBy::address_port;
+    }
+    json result;
+    const auto asked = worker_->ask([&](Datapath& d) {
+        d.relay().share = change ? wanted : d.relay().share;
+        result = share_json(d.relay().share);
+    });
+    return asked ? Result<json>(result) : tl::unexpected(asked.error());
+}
+
+Result<json> Daemon::relogin(const json& request) {
+    ReloginOrder order;
+    const bool stop = request.value("stop", false);
+    if (!stop) {
+        order.rate_per_s = request.value("rate", 0.0);
+        if (!(order.rate_per_s > 0 && order.rate_per_s <= 1e6)) {
+            return refuse("expected a rate of more than 0 and at most 1,000,000 flows per second");
+        }
+    }
+    if (const std::string name = request.value("service", ""); !name.empty()) {
+        for (const auto& service : tables_->services()) {
+            if (service.config.name == name) {
+                order.service = service.id;
+            }
+        }
+        if (!order.service) {
+            return refuse("no service is called \"" + name + "\"");
+        }
+    }
+    json result;
+    const auto asked = worker_->ask([&](Datapath& d) {
+        if (stop) {
+            d.relogin().stop();
+        } else {
+            d.relogin().start(order, monotonic_us());
+        }
+        result = {{"running", d.relogin().running()},
+                  {"reset", d.relogin().flows_reset()},
+                  {"remaining", d.relogin().remaining(d.flows())}};
+    });
+    return asked ? Result<json>(result) : tl::unexpected(asked.error());
+}
+
+Result<json> Daemon::reload() {
+    auto config = read_config(config_path_);
+    if (!config) {
+        return refuse(all_of(config.error()));
+    }
+    if (const auto errors = needs_restart(config_, *config); !errors.empty()) {
+        return refuse(all_of(errors));
+    }
+    for (size_t i = 0; i < config_.lines.size(); ++i) {
+        config->lines[i].enabled = config_.lines[i].enabled;  // what vipctl said holds
+    }
+    auto tables = Tables::build(*config);
+    if (auto asked = worker_->ask([&](Datapath& d) { d.replace_tables(tables); }); !asked) {
+        return tl::unexpected(asked.error());
+    }
+    config_ = std::move(*config);
+    tables_ = tables;
+    if (auto held = hold_prefixes(); !held) {
+        return tl::unexpected(held.error());
+    }
+    return json{{"services", config_.services.size()}};
+}
+
+void Daemon::line(const json& request, const Reply& reply) {
+    const std::string carrier = request.value("carrier", "");
+    const std::string state = request.value("state", "");
+    const auto found = std::find_if(config_.lines.begin(), config_.lines.end(),
+                                    [&](const auto& l) { return l.carrier == carrier; });
+    if (found == config_.lines.end() || (state != "enable" && state != "disable")) {
+        reply.refuse("expected a carrier of this gateway's lines, and enable or disable");
+        return;
+    }
+    const auto index = static_cast<size_t>(found - config_.lines.begin());
+    const bool enable = state == "enable";
+    const auto asked = worker_->ask([&](Datapath& d) {
+        const LineState now = d.relay().line(index);
+        if (enable || now == LineState::enabled) {
+            d.relay().set_line(index, enable ? LineState::enabled : LineState::draining);
+            d.announce_soon();
+        }
+    });
+    if (!asked) {
+        reply.refuse(asked.error().text());
+    } else if (enable) {
+        found->enabled = true;
+        reply.done(json{{"carrier", carrier}, {"enabled", true}});
+    } else {
+        draining_.push_back({index, monotonic_us() + 2'000'000, reply});
+    }
+}
+
+}  // namespace rehome
