@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +18,6 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-
-// Linux 5.11; libc's header for it clashes with unistd.h.
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1U << 2)
-#endif
 
 #include "common/clock.h"
 #include "common/fd.h"
@@ -35,6 +30,14 @@ using std::chrono::milliseconds;
 
 // From SIGTERM to SIGKILL, and from SIGKILL to giving up on a child stuck in the kernel.
 constexpr milliseconds patience{2'000};
+
+// linux/close_range.h, which libc's unistd.h does not have.
+constexpr int close_on_exec = 1 << 2;
+
+// libc 2.36 declares its own without extern "C".
+int open_pidfd(pid_t pid) {
+    return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
 
 Error system_error(const Argv& argv, std::string_view call) {
     return {Exit::world, printable(argv), fmt::format("{}: {}", call, strerror(errno))};
@@ -108,7 +111,7 @@ void restore_signals() {
             _exit(127);
         }
     }
-    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    close_range(3, ~0U, close_on_exec);
     execvp(plan.words[0], plan.words.data());
     tell(plan, errno);
     _exit(127);
@@ -306,7 +309,7 @@ bool set_nonblocking(const Fd& fd) {
 
 Result<Finished> finish(const Argv& argv, pid_t child, Stream out, Stream err,
                         const RunOptions& options) {
-    const Fd pidfd(pidfd_open(child, 0));
+    const Fd pidfd(open_pidfd(child));
     if (!pidfd) {
         const Error error = system_error(argv, "pidfd_open");
         kill(-child, SIGKILL);
@@ -369,7 +372,7 @@ Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options) {
 
 Result<int> stop(pid_t child, milliseconds grace) {
     const std::string where = fmt::format("process {}", child);
-    const Fd pidfd(child > 0 ? pidfd_open(child, 0) : -1);
+    const Fd pidfd(child > 0 ? open_pidfd(child) : -1);
     if (!pidfd) {
         return fail(Exit::world, where, "is not there, expected a child that was started");
     }

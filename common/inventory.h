@@ -102,9 +102,9 @@ struct Login {
     std::string name;
     std::string service;
     uint32_t sessions_per_carrier = 0;
-    uint32_t shared_sources_sessions = 0;  // of these, so many behind the carrier's first source
-    uint32_t sources_per_carrier = 1;      // distinct client addresses, taken from carrier.clients
-    uint32_t timeout_ms = 2000;            // for every expected answer
+    uint32_t shared_source_sessions = 0;  // of these, so many behind the carrier's first source
+    uint32_t sources_per_carrier = 1;     // distinct client addresses, taken from carrier.clients
+    uint32_t timeout_ms = 2000;           // for every expected answer
     std::vector<LoginStep> steps;
     uint32_t heartbeat_every_ms = 2000;
     Bytes heartbeat_send;
@@ -132,6 +132,8 @@ struct Inventory {
     const Site& new_site() const { return *site(to); }
 };
 
+// All mistakes of the file in one run: what its schema refuses, what cannot be parsed, and the
+// cross-checks as far as what is right allows them.  file: the name that stands in the errors.
 Checked<Inventory> parse_inventory(std::string_view file, std::string_view text);
 Checked<Inventory> read_inventory(const std::string& path);
 

@@ -1,0 +1,227 @@
+// From the document to the types; the cross-checks are in inventory_check.cpp.  Reading goes on
+// over mistakes, and lists keep their order and length, so that all mistakes are found in one run.
+#include "common/inventory.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "common/host.h"
+#include "common/inventory_check.h"
+#include "common/json_view.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr std::string_view schema =
+#include "common/inventory.schema.inc"
+    ;
+
+constexpr size_t longest_file = 16u << 20;
+
+template <typename T>
+std::vector<T> read_list(const JsonView& list, T (*read)(const JsonView&)) {
+    std::vector<T> values;
+    for (const JsonView& item : list.items()) {
+        values.push_back(read(item));
+    }
+    return values;
+}
+
+Address read_address(const JsonView& view) {
+    return view.parsed(Address::parse);
+}
+
+Prefix read_prefix(const JsonView& view) {
+    return view.parsed(Prefix::parse);
+}
+
+// Kept as text, checked here so that nobody meets a bad one in mid-move.
+std::string read_host(const JsonView& view) {
+    view.parsed(Host::parse);
+    return view.text();
+}
+
+Gateway read_gateway(const JsonView& view) {
+    Gateway gateway;
+    gateway.name = view["name"].text();
+    gateway.host = read_host(view["host"]);
+    gateway.tunnel = {read_address(view["tunnel"]["address"]), view["tunnel"]["port"].text()};
+    gateway.vipd_config = view["vipd"]["config"].text();
+    gateway.vipd_socket = view["vipd"]["socket"].text();
+    gateway.bird_socket = view["bird"]["socket"].text();
+    gateway.bird_announce = view["bird"]["announce"].text();
+    return gateway;
+}
+
+Line read_line(const JsonView& view) {
+    Line line;
+    line.carrier = view["carrier"].text();
+    line.gateway = view["gateway"].text();
+    line.port = view["port"].text();
+    line.address = view["address"].parsed(InterfaceAddress::parse);
+    line.peer = read_address(view["peer"]);
+    line.peer_asn = view["peer_asn"].number();
+    return line;
+}
+
+Site read_site(const JsonView& view) {
+    return {view["name"].text(), view["asn"].number(), read_list(view["networks"], read_prefix),
+            read_list(view["gateways"], read_gateway), read_list(view["lines"], read_line)};
+}
+
+Carrier read_carrier(const JsonView& view) {
+    const JsonView vantage = view["vantage"];
+    return {view["name"].text(),
+            {read_host(vantage["host"]), read_address(vantage["source"]), vantage["mark"].number(),
+             vantage["interface"].text()},
+            read_list(view["clients"], read_prefix)};
+}
+
+Placement read_placement(const JsonView& view) {
+    return {read_address(view["address"]), read_host(view["host"])};
+}
+
+Server read_server(const JsonView& view) {
+    if (!view["new"].exists()) {
+        view["new"].wrong("is missing, expected the server's counterpart at the new site");
+    }
+    return {view["name"].text(), view["weight"].number(1), read_placement(view["old"]),
+            read_placement(view["new"])};
+}
+
+Service read_service(const JsonView& view) {
+    const auto port = static_cast<uint16_t>(view["port"].number());
+    return {view["name"].text(), read_address(view["vip"]),
+            // Anything else has been refused by the schema.
+            view["protocol"].text() == "udp" ? Protocol::udp : Protocol::tcp, port,
+            static_cast<uint16_t>(view["server_port"].number(port)),
+            read_list(view["servers"], read_server)};
+}
+
+// "hex:0d0a" or "text:hello" to bytes.
+Result<std::string> parse_piece(std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    if (text.starts_with("text:")) {
+        return std::string(text.substr(5));
+    }
+    std::string bytes;
+    const std::string_view hex = text.substr(std::min<size_t>(4, text.size()));
+    for (size_t i = 0; i < hex.size(); i += 2) {
+        const size_t high = digits.find(static_cast<char>(hex[i] | 0x20));
+        const size_t low = i + 1 < hex.size() ? digits.find(static_cast<char>(hex[i + 1] | 0x20))
+                                              : std::string_view::npos;
+        if (high == std::string_view::npos || low == std::string_view::npos) {
+            return fail(Exit::usage, "",
+                        in_quotes(text) + " is no hex, expected pairs of digits such as hex:c000");
+        }
+        bytes += static_cast<char>(high << 4 | low);
+    }
+    return bytes;
+}
+
+Bytes read_bytes(const JsonView& view) {
+    Bytes bytes;
+    for (const JsonView& piece : view.items()) {
+        bytes.value += piece.parsed(parse_piece);
+    }
+    if (view.exists() && bytes.value.empty()) {
+        view.wrong("gives no bytes, expected at least one");
+    }
+    return bytes;
+}
+
+LoginStep read_step(const JsonView& view) {
+    const bool sends = view["send"].exists();
+    return {sends ? LoginStep::Kind::send : LoginStep::Kind::expect,
+            read_bytes(view[sends ? "send" : "expect"])};
+}
+
+Login read_login(const JsonView& view) {
+    const JsonView heartbeat = view["heartbeat"];
+    Login login;
+    login.name = view["name"].text();
+    login.service = view["service"].text();
+    login.sessions_per_carrier = view["sessions_per_carrier"].number();
+    login.shared_source_sessions = view["shared_source_sessions"].number();
+    login.sources_per_carrier = view["sources_per_carrier"].number(login.sources_per_carrier);
+    login.timeout_ms = view["timeout_ms"].number(login.timeout_ms);
+    login.steps = read_list(view["steps"], read_step);
+    login.heartbeat_every_ms = heartbeat["every_ms"].number(login.heartbeat_every_ms);
+    login.heartbeat_send = read_bytes(heartbeat["send"]);
+    login.heartbeat_expect = read_bytes(heartbeat["expect"]);
+    return login;
+}
+
+Inventory read_document(const JsonView& view) {
+    return {view["move"]["from"].text(),
+            view["move"]["to"].text(),
+            read_list(view["sites"], read_site),
+            read_list(view["carriers"], read_carrier),
+            read_list(view["prefixes"], read_prefix),
+            read_list(view["services"], read_service),
+            read_list(view["logins"], read_login)};
+}
+
+template <typename T>
+const T* find_named(const std::vector<T>& things, std::string_view name) {
+    const auto found = std::find_if(things.begin(), things.end(),
+                                    [name](const T& thing) { return thing.name == name; });
+    return found == things.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const Site* Inventory::site(std::string_view name) const {
+    return find_named(sites, name);
+}
+
+const Carrier* Inventory::carrier(std::string_view name) const {
+    return find_named(carriers, name);
+}
+
+const Service* Inventory::service(std::string_view name) const {
+    return find_named(services, name);
+}
+
+const Login* Inventory::login(std::string_view name) const {
+    return find_named(logins, name);
+}
+
+const Gateway* Inventory::gateway(std::string_view name) const {
+    const Site* site = site_of_gateway(name);
+    return site == nullptr ? nullptr : find_named(site->gateways, name);
+}
+
+const Site* Inventory::site_of_gateway(std::string_view name) const {
+    for (const Site& site : sites) {
+        if (find_named(site.gateways, name) != nullptr) {
+            return &site;
+        }
+    }
+    return nullptr;
+}
+
+Checked<Inventory> parse_inventory(std::string_view file, std::string_view text) {
+    Mistakes mistakes{std::string(file)};
+    const auto document = parse_json(mistakes, text, schema);
+    if (!document) {
+        return tl::unexpected(mistakes.take());
+    }
+    Inventory inventory = read_document(JsonView(*document, mistakes));
+    check_inventory(inventory, mistakes);
+    if (!mistakes.none()) {
+        return tl::unexpected(mistakes.take());
+    }
+    return inventory;
+}
+
+Checked<Inventory> read_inventory(const std::string& path) {
+    const auto text = read_file(path, longest_file);
+    if (!text) {
+        return tl::unexpected(std::vector<Error>{text.error()});
+    }
+    return parse_inventory(path, *text);
+}
+
+}  // namespace rehome

@@ -1,0 +1,60 @@
+// A value of a JSON document together with its pointer, for readers that collect mistakes.
+//
+// A view may show nothing (the key is not there).  Reading a value of another type, or nothing,
+// gives the fallback and no mistake: the schema has told it already, and the reader can go on to
+// the rest. The document and the Mistakes must outlive the view.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.h"
+#include "common/json_file.h"
+
+namespace rehome {
+
+class JsonView {
+public:
+    JsonView(const nlohmann::json& document, Mistakes& mistakes);
+
+    bool exists() const { return value_ != nullptr; }
+    const std::string& pointer() const { return pointer_; }
+
+    JsonView operator[](std::string_view key) const;
+    std::vector<JsonView> items() const;  // of a list; each at its own index
+
+    std::string text(std::string_view fallback = "") const;
+    uint32_t number(uint32_t fallback = 0) const;
+    bool flag(bool fallback = false) const;
+
+    // A string that parse turns into a value; if parse refuses it, that is a mistake here.
+    template <typename T>
+    T parsed(Result<T> (*parse)(std::string_view), T fallback = {}) const {
+        const std::string* string = string_or_null();
+        if (string == nullptr) {
+            return fallback;
+        }
+        Result<T> result = parse(*string);
+        if (!result) {
+            wrong(result.error().what);
+            return fallback;
+        }
+        return std::move(*result);
+    }
+
+    void wrong(std::string what) const { mistakes_->add(pointer_, std::move(what)); }
+
+private:
+    JsonView(const nlohmann::json* value, Mistakes* mistakes, std::string pointer);
+    const std::string* string_or_null() const;
+
+    const nlohmann::json* value_;  // null: nothing is there
+    Mistakes* mistakes_;
+    std::string pointer_;
+};
+
+}  // namespace rehome
