@@ -42,10 +42,10 @@ void plan_held(LoginPlan& plan, const Login& login, uint32_t base, double ramp_p
     const uint32_t count = login.sessions_per_carrier;
     const size_t others = plan.sources.size() - 1;
     for (uint32_t n = 0; n < count; ++n) {
-        const bool shared = n < login.shared_sources_sessions || others == 0;
+        const bool shared = n < login.shared_source_sessions || others == 0;
         LoginPlan::Client client;
         client.number = base + n;
-        client.source = shared ? 0 : 1 + (n - login.shared_sources_sessions) % others;
+        client.source = shared ? 0 : 1 + (n - login.shared_source_sessions) % others;
         client.first_us = static_cast<int64_t>(n * 1e6 / ramp_per_s);
         client.phase_us = plan.held_rules.heartbeat_us * n / count;
         plan.held.push_back(client);
@@ -56,8 +56,9 @@ void plan_held(LoginPlan& plan, const Login& login, uint32_t base, double ramp_p
 // for the login and for one heartbeat.
 void plan_canaries(LoginPlan& plan, size_t steps, double per_s) {
     if (per_s <= 0) return;
-    const double longest_us = static_cast<double>(plan.held_rules.timeout_us) * (steps + 2.0);
-    const auto slots = static_cast<size_t>(std::ceil(longest_us * per_s / 1e6)) + 1;
+    const auto waits = static_cast<double>(steps + 2);
+    const double longest_s = static_cast<double>(plan.held_rules.timeout_us) * waits / 1e6;
+    const auto slots = static_cast<size_t>(std::ceil(longest_s * per_s)) + 1;
     plan.canary_rules = plan.held_rules;
     plan.canary_rules.canary = true;
     plan.canary_rules.canary_us = static_cast<int64_t>(static_cast<double>(slots) * 1e6 / per_s);

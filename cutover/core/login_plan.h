@@ -3,7 +3,7 @@
 //
 // Session numbers are unique over all carriers (a server may know a client by it): the carrier's
 // place in the inventory x 1,000,000 + n; held sessions count from 0, canaries from 900,000 on.
-// Of the held sessions, shared_sources_sessions stand behind the carrier's first source address (the
+// Of the held sessions, shared_source_sessions stand behind the carrier's first source address (the
 // many old clients behind one NAT address), the rest are dealt over the others.
 #pragma once
 

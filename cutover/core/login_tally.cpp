@@ -8,7 +8,7 @@ namespace rehome {
 namespace {
 
 int64_t round_up(int64_t us) {
-    const int bits = std::bit_width(static_cast<uint64_t>(us));
+    const auto bits = static_cast<int>(std::bit_width(static_cast<uint64_t>(us)));
     if (bits <= 6) return us;
     const int64_t unit = int64_t{1} << (bits - 6);
     return (us + unit - 1) / unit * unit;
