@@ -35,7 +35,7 @@ LIBS_vipd = $(call pkg_libs,libdpdk libnl-route-3.0) -lpcap $(LIBS_common)
 LIBS_vipctl = $(LIBS_common)
 LIBS_lbsync = $(LIBS_common) -lcrypto
 LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
-LIBS_cutover = $(LIBS_common)
+LIBS_cutover = $(LIBS_common) -lcrypto
 
 # Folders: P/main.cpp is the program, P/core is pure, P/adapter touches the world; vipd/ctl is vipctl.
 SOURCES := $(wildcard common/*.cpp $(foreach p,vipd lbsync probe cutover,$(p)/*.cpp $(p)/*/*.cpp))
