@@ -21,13 +21,13 @@ using Argv = std::vector<std::string>;
 struct Finished {
     int code = 0;  // exit code, or 128 + signal
     bool timed_out = false;
-    std::string out;
-    std::string err;
+    std::string out{};
+    std::string err{};
 };
 
 struct RunOptions {
     std::chrono::milliseconds timeout{30'000};
-    std::string input;                // for the child's standard input
+    std::string input{};              // for the child's standard input
     size_t output_limit = 64u << 20;  // bytes of out and of err each; more is an error
 };
 
@@ -36,8 +36,8 @@ struct RunOptions {
 Result<Finished> run(const Argv& argv, const RunOptions& options = {});
 
 struct SpawnOptions {
-    std::string output_path;  // standard output and error are appended here; empty: inherited
-    bool detached = false;    // a session of its own that outlives us
+    std::string output_path{};  // standard output and error are appended here; empty: inherited
+    bool detached = false;      // a session of its own that outlives us
 };
 
 Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options = {});
