@@ -1,0 +1,101 @@
+// The result of a run: what `probe run` prints and `probe compare` reads ("rehome/probe/1").
+//
+// Plain values; measurement_json.h and measurement_text.h show them, summary.h computes them.
+// Milliseconds end in _ms, shares of a hundred in _pct.  An optional that is empty means: not
+// enough samples to say.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "probe/core/plan.h"
+#include "probe/core/route.h"
+#include "probe/core/statistics.h"
+
+namespace rehome::probe {
+
+struct Counts {
+    uint32_t sent = 0;  // left this host; what our own side lost before is in not_sent
+    uint32_t received = 0;
+    uint32_t lost = 0;  // sent = received + lost + receive_dropped
+    uint32_t late = 0;  // of the lost: answered after the waiting time
+    uint32_t duplicates = 0;
+    uint32_t reordered = 0;
+    uint32_t refused = 0;  // of the received: resets
+    uint32_t damaged = 0;  // arrived with a wrong checksum or cut short; counts as lost
+    uint32_t loss_runs = 0;
+    uint32_t longest_loss_run = 0;
+};
+
+// What our own side lost.  Never blamed on the carrier: taken out of sent, or out of the lost.
+struct OwnLoss {
+    uint32_t not_sent = 0;         // the send call failed
+    uint32_t receive_dropped = 0;  // the socket's buffer was full, as many as were missing
+    std::string send_error;        // the last one
+};
+
+struct Delay {
+    double min_ms = 0;
+    double p50_ms = 0;
+    double p95_ms = 0;
+    double p99_ms = 0;
+    double max_ms = 0;
+    double mean_ms = 0;
+    std::optional<Interval> p50_interval;
+    std::optional<Interval> p95_interval;
+    double error_ms = 0;  // of one sample
+};
+
+struct Jitter {
+    // RFC 3393: differences between the delays of consecutive probes, as absolute values
+    double ipdv_mean_ms = 0;
+    double ipdv_p95_ms = 0;
+    double ipdv_p99_ms = 0;
+    // RFC 5481: delays above the lowest one
+    double pdv_p95_ms = 0;
+    double pdv_p99_ms = 0;
+};
+
+// Where the times come from, and how well the schedule was kept.
+struct Timing {
+    uint32_t sent_unstamped = 0;      // of the received: sending time read by the program
+    uint32_t received_unstamped = 0;  // the same for the receiving time
+    double behind_p99_ms = 0;         // sent after it was due
+    double behind_max_ms = 0;
+};
+
+struct Figures {
+    Path path;
+    Route route;
+    bool route_changed = false;  // another one at the end than before the first probe
+    std::string flow;
+    Counts counts;
+    OwnLoss own;
+    double loss_pct = 0;
+    std::optional<Interval> loss_interval_pct;
+    std::optional<Delay> rtt;
+    std::optional<Jitter> jitter;
+    std::optional<double> reflector_p50_ms;  // UDP: how long the reflector held a probe
+    Timing timing;
+    uint32_t icmp_errors = 0;
+    std::string icmp_error;  // the last one
+};
+
+struct ClockState {
+    double resolution_ms = 0;
+    double stepped_ms = 0;  // set back or forth during the run
+    bool synchronised = false;
+};
+
+struct Measurement {
+    UnixMicros at = 0;
+    UnixMicros ended = 0;
+    bool interrupted = false;
+    Plan plan;
+    ClockState clock;
+    std::vector<Figures> kinds;
+};
+
+}  // namespace rehome::probe

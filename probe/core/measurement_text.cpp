@@ -1,0 +1,130 @@
+// See measurement_text.h.
+#include "probe/core/measurement_text.h"
+
+#include <fmt/format.h>
+
+namespace rehome::probe {
+
+namespace {
+
+std::string in_parentheses(const std::optional<Interval>& interval, int digits) {
+    if (!interval) {
+        return "(too few samples for an interval)";
+    }
+    return fmt::format("(95 %: {:.{}f} to {:.{}f})", interval->low, digits, interval->high, digits);
+}
+
+std::string loss_lines(const Figures& figures) {
+    const Counts& counts = figures.counts;
+    if (!figures.loss_interval_pct) {
+        return "  loss     no sample: nothing was sent or kept by our own side\n";
+    }
+    std::string text = fmt::format("  loss     {:.3f} % {}; {} of {}", figures.loss_pct,
+                                   in_parentheses(figures.loss_interval_pct, 3), counts.lost,
+                                   counts.received + counts.lost);
+    if (counts.lost != 0) {
+        text += fmt::format(" in {} runs, longest {}", counts.loss_runs, counts.longest_loss_run);
+    }
+    return text + "\n";
+}
+
+std::string delay_lines(const Figures& figures) {
+    if (!figures.rtt) {
+        return "  rtt      no answer\n";
+    }
+    const Delay& rtt = *figures.rtt;
+    std::string text = fmt::format(
+        "  rtt      min {:.3f}  p50 {:.3f} {}  p95 {:.3f} {}\n"
+        "           p99 {:.3f}  max {:.3f}  mean {:.3f} ms; each within {:.6f} ms\n",
+        rtt.min_ms, rtt.p50_ms, in_parentheses(rtt.p50_interval, 3), rtt.p95_ms,
+        in_parentheses(rtt.p95_interval, 3), rtt.p99_ms, rtt.max_ms, rtt.mean_ms, rtt.error_ms);
+    if (figures.jitter) {
+        const Jitter& jitter = *figures.jitter;
+        text += fmt::format(
+            "  jitter   ipdv mean {:.3f}  p95 {:.3f}  p99 {:.3f};  pdv p95 {:.3f}  p99 {:.3f} ms\n",
+            jitter.ipdv_mean_ms, jitter.ipdv_p95_ms, jitter.ipdv_p99_ms, jitter.pdv_p95_ms,
+            jitter.pdv_p99_ms);
+    }
+    if (figures.reflector_p50_ms) {
+        text += fmt::format("  target   held a probe for {:.3f} ms (p50, by its own clock)\n",
+                            *figures.reflector_p50_ms);
+    }
+    return text;
+}
+
+// Only what happened is told.
+std::string events(const Figures& figures) {
+    const Counts& counts = figures.counts;
+    std::string text;
+    const auto tell = [&text](uint32_t number, std::string_view what) {
+        if (number != 0) {
+            text += fmt::format("{}{} {}", text.empty() ? "  besides  " : ", ", number, what);
+        }
+    };
+    tell(counts.late, "late (counted as lost)");
+    tell(counts.duplicates, "duplicates");
+    tell(counts.reordered, "reordered");
+    tell(counts.refused, "refused by a reset");
+    tell(counts.damaged, "damaged");
+    tell(figures.icmp_errors, "ICMP errors, the last: " + figures.icmp_error);
+    tell(figures.own.not_sent, "not sent by our own side (left out): " + figures.own.send_error);
+    tell(figures.own.receive_dropped, "dropped by our own socket (left out)");
+    tell(figures.timing.sent_unstamped, "sending times by the program, not the kernel");
+    tell(figures.timing.received_unstamped, "receiving times by the program, not the kernel");
+    return text.empty() ? text : text + "\n";
+}
+
+std::string to_text(const Figures& figures) {
+    std::string services;
+    for (const std::string& service : figures.path.services) {
+        services += (services.empty() ? " (" : ", ") + service;
+    }
+    services += services.empty() ? "" : ")";
+    std::string text = fmt::format("\n{} {}{}: {} sent, {} received\n", name(figures.path.kind),
+                                   figures.path.target_text(), services, figures.counts.sent,
+                                   figures.counts.received);
+    text += "  flow     " + figures.flow + "\n";
+    if (figures.route_changed) {
+        text += "  route    CHANGED during the run: the figures mix two ways\n";
+    }
+    text += loss_lines(figures) + delay_lines(figures) + events(figures);
+    return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
+                              figures.timing.behind_p99_ms, figures.timing.behind_max_ms);
+}
+
+}  // namespace
+
+std::string heading(const Plan& plan) {
+    const std::string sampling = plan.sampling == Sampling::poisson
+                                     ? fmt::format("Poisson sampling (seed {})", plan.seed)
+                                     : "periodic sampling";
+    return fmt::format(
+        "carrier {} {}\n{} probes a path at {:g}/s, {}, an answer after {} ms is a loss\n",
+        plan.carrier, text(plan.binding), plan.count, plan.rate_pps, sampling,
+        plan.wait / 1'000'000);
+}
+
+std::string route_line(const Path& path, const Route& route) {
+    return fmt::format("{} {} goes by {}\n", name(path.kind), path.target_text(), route.text());
+}
+
+std::string to_text(const Measurement& measurement) {
+    std::string text;
+    for (const Figures& figures : measurement.kinds) {
+        text += to_text(figures);
+    }
+    text +=
+        fmt::format("\nfrom {} to {}{}; clock resolution {:g} ms, {}\n", iso8601(measurement.at),
+                    iso8601(measurement.ended), measurement.interrupted ? " (cut short)" : "",
+                    measurement.clock.resolution_ms,
+                    measurement.clock.synchronised ? "synchronised" : "not synchronised");
+    if (measurement.clock.stepped_ms != 0) {
+        text += fmt::format(
+            "the clock was set by {:.3f} ms during the run: delays across that "
+            "moment are wrong\n",
+            measurement.clock.stepped_ms);
+    }
+    return text;
+}
+
+}  // namespace rehome::probe

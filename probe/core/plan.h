@@ -1,0 +1,60 @@
+// What a run will measure, settled from the options and the inventory before anything is touched.
+//
+// Targets: a service's VIP and port, all services of the inventory, or an address of its own.  A
+// TCP service fits icmp and tcp; a UDP service fits icmp and udp, but unless udp is asked for only
+// on STAMP's port, since other software may take a test packet amiss.  ICMP is measured once a VIP.
+// Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/inventory.h"
+#include "probe/core/flow.h"
+#include "probe/core/route.h"
+#include "probe/core/schedule.h"
+
+namespace rehome::probe {
+
+struct Path {
+    Kind kind = Kind::icmp;
+    std::vector<std::string> services;  // whose VIP it is; empty: none of the inventory
+    Endpoint target;                    // port 0 for icmp
+
+    std::string target_text() const;  // "198.51.100.10" or "198.51.100.10:1883"
+};
+
+struct Plan {
+    std::string carrier;
+    Binding binding;
+    std::vector<Path> paths;
+    uint32_t count = 0;  // probes a path
+    double rate_pps = 0;
+    Nanos wait = 0;  // after that an answer is late: the probe is lost (RFC 6673)
+    Sampling sampling = Sampling::periodic;
+    uint64_t seed = 0;
+};
+
+// The options of `probe run`, as given.
+struct Asked {
+    std::string carrier;
+    std::vector<std::string> services;
+    std::string target;  // ADDRESS or ADDRESS:PORT; empty: services
+    bool icmp = false;
+    bool tcp = false;
+    bool udp = false;
+    int64_t count = 100;
+    double rate_pps = 10;
+    int64_t wait_ms = 1000;
+    std::string source;  // empty: the vantage's
+    std::optional<int64_t> mark;
+    std::string interface;  // empty: the vantage's
+    bool poisson = false;
+    uint64_t seed = 0;
+};
+
+// inventory: null when none was given.  All that is wrong at once, kind Exit::usage.
+Checked<Plan> make_plan(const Asked& asked, const Inventory* inventory);
+
+}  // namespace rehome::probe

@@ -1,0 +1,42 @@
+// See route.h.
+#include "probe/core/route.h"
+
+#include <fmt/format.h>
+
+namespace rehome::probe {
+
+std::string Route::text() const {
+    return fmt::format("dev {}{} table {}", interface,
+                       next_hop ? " via " + next_hop->text() : " on the link", table);
+}
+
+std::string text(const Binding& binding) {
+    std::string words = "from " + binding.source.text();
+    if (binding.mark != 0) {
+        words += fmt::format(", mark {}", binding.mark);
+    }
+    if (!binding.interface.empty()) {
+        words += ", interface " + binding.interface;
+    }
+    return words;
+}
+
+Result<> check_route(const Binding& asked, const Address& target, const Route& found) {
+    const std::string where = "route to " + target.text() + " " + text(asked);
+    if (found.type == Route::Type::local) {
+        return fail(Exit::world, where,
+                    "the target is an address of this host, expected one beyond the carrier");
+    }
+    if (found.type != Route::Type::unicast || found.interface.empty()) {
+        return fail(Exit::world, where,
+                    "the kernel has no unicast route, expected one by the carrier");
+    }
+    if (!asked.interface.empty() && found.interface != asked.interface) {
+        return fail(Exit::world, where,
+                    fmt::format("the kernel takes {}, expected interface {}", found.text(),
+                                asked.interface));
+    }
+    return {};
+}
+
+}  // namespace rehome::probe

@@ -1,0 +1,162 @@
+// See summary.h.
+#include "probe/core/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace rehome::probe {
+
+namespace {
+
+double ms(Nanos time) {
+    return static_cast<double>(time) / 1e6;
+}
+
+bool in_time(const Sample& sample, Nanos wait) {
+    return sample.order != 0 && sample.round_trip() <= wait;
+}
+
+// A clock that was set during the run can make an answer come before its question.
+bool has_delay(const Sample& sample, Nanos wait) {
+    return in_time(sample, wait) && sample.round_trip() >= 0;
+}
+
+void count(const Series& series, Nanos wait, uint64_t drops, Counts& counts, OwnLoss& own) {
+    std::vector<bool> lost;
+    for (const Sample& sample : series.samples()) {
+        if (sample.send_failed) {
+            ++own.not_sent;
+            continue;
+        }
+        const bool received = in_time(sample, wait);
+        ++counts.sent;
+        counts.received += received ? 1 : 0;
+        counts.late += sample.order != 0 && !received ? 1 : 0;
+        counts.refused += received && sample.refused ? 1 : 0;
+        lost.push_back(!received);
+    }
+    const uint32_t unanswered = counts.sent - counts.received - counts.late;
+    own.receive_dropped = static_cast<uint32_t>(std::min<uint64_t>(drops, unanswered));
+    counts.lost = counts.sent - counts.received - own.receive_dropped;
+    const Runs runs = runs_of(lost);
+    counts.loss_runs = runs.count;
+    counts.longest_loss_run = runs.longest;
+    counts.duplicates = series.duplicates();
+    counts.damaged = series.damaged();
+}
+
+uint32_t count_reordered(const Series& series) {
+    std::vector<uint32_t> by_arrival(series.answered_count());
+    for (uint32_t index = 0; index < series.samples().size(); ++index) {
+        const uint32_t order = series.samples()[index].order;
+        if (order != 0) {
+            by_arrival[order - 1] = index;
+        }
+    }
+    return reordered(by_arrival);
+}
+
+std::optional<Delay> delay_of(const std::vector<double>& sorted) {
+    if (sorted.empty()) {
+        return std::nullopt;
+    }
+    const double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0);
+    return Delay{.min_ms = sorted.front(),
+                 .p50_ms = quantile(sorted, 0.5),
+                 .p95_ms = quantile(sorted, 0.95),
+                 .p99_ms = quantile(sorted, 0.99),
+                 .max_ms = sorted.back(),
+                 .mean_ms = sum / static_cast<double>(sorted.size()),
+                 .p50_interval = quantile_interval(sorted, 0.5),
+                 .p95_interval = quantile_interval(sorted, 0.95)};
+}
+
+// Only neighbours in the sending order make a pair; a lost probe breaks two.
+std::optional<Jitter> jitter_of(const std::vector<Sample>& samples, Nanos wait,
+                                const std::vector<double>& sorted_delays) {
+    std::vector<double> differences;
+    for (size_t i = 1; i < samples.size(); ++i) {
+        if (has_delay(samples[i - 1], wait) && has_delay(samples[i], wait)) {
+            const Nanos difference = samples[i].round_trip() - samples[i - 1].round_trip();
+            differences.push_back(std::abs(ms(difference)));
+        }
+    }
+    if (differences.empty()) {
+        return std::nullopt;
+    }
+    std::sort(differences.begin(), differences.end());
+    const double sum = std::accumulate(differences.begin(), differences.end(), 0.0);
+    const double lowest = sorted_delays.front();
+    return Jitter{.ipdv_mean_ms = sum / static_cast<double>(differences.size()),
+                  .ipdv_p95_ms = quantile(differences, 0.95),
+                  .ipdv_p99_ms = quantile(differences, 0.99),
+                  .pdv_p95_ms = quantile(sorted_delays, 0.95) - lowest,
+                  .pdv_p99_ms = quantile(sorted_delays, 0.99) - lowest};
+}
+
+Timing timing_of(const Series& series, Nanos wait) {
+    Timing timing;
+    timing.received_unstamped = series.received_unstamped();
+    std::vector<double> behind;
+    for (const Sample& sample : series.samples()) {
+        behind.push_back(ms(sample.behind));
+        timing.sent_unstamped += in_time(sample, wait) && sample.stamped == never ? 1 : 0;
+    }
+    std::sort(behind.begin(), behind.end());
+    if (!behind.empty()) {
+        timing.behind_p99_ms = quantile(behind, 0.99);
+        timing.behind_max_ms = behind.back();
+    }
+    return timing;
+}
+
+// How far one delay may be off: both stamps' resolution, the clock's rate, and the length of the
+// send call where the program had to read the sending time itself.
+double error_ms(const OwnSide& own, const Delay& delay, const Timing& timing) {
+    const double call = timing.sent_unstamped != 0 ? ms(own.longest_send_call) : 0;
+    return 2 * ms(own.clock_resolution) + own.clock_tolerance * delay.max_ms + call;
+}
+
+std::optional<double> reflector_p50(const std::vector<Sample>& samples, Nanos wait) {
+    std::vector<double> held;
+    for (const Sample& sample : samples) {
+        if (in_time(sample, wait) && sample.reflector != never) {
+            held.push_back(ms(sample.reflector));
+        }
+    }
+    std::sort(held.begin(), held.end());
+    return held.empty() ? std::nullopt : std::optional(quantile(held, 0.5));
+}
+
+}  // namespace
+
+void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures) {
+    count(series, wait, own.receive_drops, figures.counts, figures.own);
+    figures.counts.reordered = count_reordered(series);
+    figures.icmp_errors = series.icmp_errors();
+    figures.icmp_error = series.last_icmp_error();
+
+    const Counts& counts = figures.counts;
+    if (const uint32_t trials = counts.received + counts.lost; trials != 0) {
+        const Interval share = binomial_interval(counts.lost, trials);
+        figures.loss_pct = 100.0 * counts.lost / trials;
+        figures.loss_interval_pct = Interval{100 * share.low, 100 * share.high};
+    }
+    std::vector<double> delays;
+    for (const Sample& sample : series.samples()) {
+        if (has_delay(sample, wait)) {
+            delays.push_back(ms(sample.round_trip()));
+        }
+    }
+    std::sort(delays.begin(), delays.end());
+    figures.timing = timing_of(series, wait);
+    figures.rtt = delay_of(delays);
+    figures.jitter = jitter_of(series.samples(), wait, delays);
+    figures.reflector_p50_ms = reflector_p50(series.samples(), wait);
+    if (figures.rtt) {
+        figures.rtt->error_ms = error_ms(own, *figures.rtt, figures.timing);
+    }
+}
+
+}  // namespace rehome::probe
