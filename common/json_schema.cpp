@@ -122,13 +122,14 @@ std::string list_of(const json& values) {
     return text;
 }
 
-// " from 1 to 9", " of at least 1", " of at most 9" or nothing.
-std::string range(const json& schema, const char* lowest, const char* highest) {
+// " of 1 to 9" or " from 1 to 9", " of at least 1", " of at most 9" or nothing.
+std::string range(const json& schema, const char* lowest, const char* highest,
+                  std::string_view both = "of") {
     const json* low = member(&schema, lowest);
     const json* high = member(&schema, highest);
     if (low != nullptr && high != nullptr) {
         return *low == *high ? " of exactly " + low->dump()
-                             : fmt::format(" from {} to {}", low->dump(), high->dump());
+                             : fmt::format(" {} {} to {}", both, low->dump(), high->dump());
     }
     if (low != nullptr) {
         return " of at least " + low->dump();
@@ -173,7 +174,8 @@ std::string expected_type(const json& schema, const std::string& type) {
     if (type == "boolean") {
         return "true or false";
     }
-    return (type == "integer" ? "an integer" : "a " + type) + range(schema, "minimum", "maximum");
+    return (type == "integer" ? "an integer" : "a " + type) +
+           range(schema, "minimum", "maximum", "from");
 }
 
 // What the schema takes, or nothing where it does not say it in one of the ways known here.

@@ -56,14 +56,17 @@ public:
 
     bool parse_error(size_t position, const std::string& /*last*/,
                      const json::exception& error) override {
+        refuse_at(position, "is no JSON: " + reason(error.what()));
+        return false;
+    }
+
+    void refuse_at(size_t position, const std::string& what) {
         const std::string_view before = text_.substr(0, position);
         const auto line = std::count(before.begin(), before.end(), '\n') + 1;
         const size_t newline = before.rfind('\n');
         const size_t column =
             newline == std::string_view::npos ? before.size() : before.size() - newline - 1;
-        mistakes_.add("", fmt::format("line {}, column {}: is no JSON: {}", line, column,
-                                      reason(error.what())));
-        return false;
+        mistakes_.add("", fmt::format("line {}, column {}: {}", line, column, what));
     }
 
 private:
@@ -84,13 +87,17 @@ private:
         for (const char c : message.substr(0, 200)) {
             plain += c >= 0x20 && c < 0x7f ? c : '?';
         }
-        return plain;
+        // The grammar's errors name what they expected, the lexer's do not.
+        return plain.find("; expected ") == std::string::npos ? plain + ", expected JSON" : plain;
     }
 
+    // Where the text has come to: in an open list, the item that is open or comes next.
     std::string pointer() const {
         std::string result;
         for (const Level& level : levels_) {
-            result = level.container->is_array() ? pointer_to(result, level.container->size())
+            const bool is_last = &level == &levels_.back();
+            const size_t index = level.container->size() - (is_last ? 0 : 1);
+            result = level.container->is_array() ? pointer_to(result, index)
                                                  : pointer_to(result, level.key);
         }
         return result;
@@ -152,6 +159,11 @@ private:
 
 std::optional<json> parse_json_text(Mistakes& mistakes, std::string_view text) {
     Builder builder(mistakes, text);
+    // The library would take it for the end, and anything behind it would pass unseen.
+    if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+        builder.refuse_at(nul + 1, "holds a NUL byte, expected JSON");
+        return std::nullopt;
+    }
     if (!json::sax_parse(text.begin(), text.end(), &builder)) {
         return std::nullopt;
     }
