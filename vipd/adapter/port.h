@@ -1,5 +1,9 @@
 // One DPDK port, opened at run time on a kernel interface or a pcap file, with one queue each way.
 //
+// An interface is ours alone while it is open: it is brought up, its offloads and MTU are left as
+// the operator set them, and for af_packet a netdev table of nftables drops the copy of each packet
+// that the kernel would answer beside us.
+//
 // receive and send belong to one thread; open and close to the thread that started DPDK.  Packets
 // come from the pool that the port was opened with.
 #pragma once
@@ -10,6 +14,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "common/fd.h"
 #include "vipd/core/config.h"
 #include "vipd/core/mac.h"
 
@@ -26,9 +31,10 @@ struct PortCounters {
 
 class Port {
 public:
-    // mtu: set on the device; the port refuses to open when the device cannot carry it.
+    // Refuses a device whose MTU is below mtu_min, and one that a vipd of this network namespace
+    // has open already.
     static Result<std::unique_ptr<Port>> open(const PortConfig& config, rte_mempool& pool,
-                                              uint16_t mtu);
+                                              uint16_t mtu_min);
     ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
@@ -51,12 +57,14 @@ public:
 
 private:
     Port() = default;
+    Result<> take(const Device& device, uint16_t mtu_min);
+    Result<> start(const Device& device, rte_mempool& pool);
 
     std::string name_;
-    std::string device_;     // DPDK's name for it: "net_af_xdp3"
-    std::string interface_;  // empty for pcap
-    bool quiet_ = false;     // the kernel's own copy of each packet is dropped (af_packet)
-    uint16_t id_ = 0;
+    std::string device_;  // DPDK's name for it: "net_af_xdp3"; empty: not there yet
+    std::string muted_;   // the interface whose packets the kernel does not see; empty: none
+    Fd lock_;             // held while the interface is ours
+    uint16_t id_ = 0;     // DPDK's number for it
     Mac mac_{};
     uint16_t mtu_ = 0;
     std::vector<int> wait_fds_;

@@ -1,0 +1,104 @@
+#include "vipd/adapter/dpdk.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "vipd/adapter/dpdk_log.h"
+
+namespace rehome {
+
+namespace {
+
+// Packets that a thread keeps in its own cache before it goes back to the shared pool.
+constexpr unsigned cache_packets = 256;
+
+// The first CPU that this process may use; EAL wants one for its only lcore.
+unsigned first_cpu(const cpu_set_t& cpus) {
+    unsigned cpu = 0;
+    while (cpu + 1 < CPU_SETSIZE && !CPU_ISSET(cpu, &cpus)) ++cpu;
+    return cpu;
+}
+
+std::vector<std::string> eal_arguments(const MemoryConfig& memory, unsigned cpu) {
+    std::vector<std::string> words{"vipd",
+                                   "--no-telemetry",
+                                   "--no-pci",
+                                   "--log-level=error",
+                                   "--iova-mode=va",  // else huge pages cut a pool into pieces
+                                   fmt::format("--lcores=0@{}", cpu),
+                                   "-m",
+                                   std::to_string(memory.mib)};
+    if (memory.hugepages) {
+        words.emplace_back("--in-memory");
+        return words;
+    }
+    // DPDK 22.11 refuses --no-huge together with --in-memory.
+    words.insert(words.end(), {"--no-huge", "--no-shconf"});
+    return words;
+}
+
+}  // namespace
+
+Result<> start_dpdk(const MemoryConfig& memory) {
+    // Without this libxdp wants a bpffs, which `ip netns exec` hides, to share the device with
+    // other XDP programs: the device is ours alone.
+    setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    if (pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus) != 0) CPU_SET(0, &cpus);
+    auto words = eal_arguments(memory, first_cpu(cpus));
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+
+    take_dpdk_log();
+    const Complaints complaints;
+    const int taken = rte_eal_init(static_cast<int>(arguments.size()), arguments.data());
+    // EAL pinned this thread to its lcore; several gateways would then crowd on one CPU.
+    pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    silence_libxdp();
+    if (taken >= 0) return {};
+    return complaints.fail("DPDK", fmt::format("cannot start with {} MiB {}: {}", memory.mib,
+                                               memory.hugepages ? "of huge pages" : "of memory",
+                                               rte_strerror(rte_errno)));
+}
+
+void stop_dpdk() {
+    rte_eal_cleanup();
+}
+
+Result<> register_dpdk_thread() {
+    if (rte_lcore_id() != LCORE_ID_ANY || rte_thread_register() == 0) return {};
+    return fail(Exit::world, "DPDK",
+                fmt::format("cannot register a thread: {}", rte_strerror(rte_errno)));
+}
+
+void PoolDeleter::operator()(rte_mempool* pool) const {
+    rte_mempool_free(pool);
+}
+
+Result<Pool> make_pool(const char* name, uint32_t packets) {
+    const Complaints complaints;
+    Pool pool(rte_pktmbuf_pool_create(name, packets, cache_packets, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                      SOCKET_ID_ANY));
+    const std::string what = fmt::format("cannot make a pool of {} packets", packets);
+    if (!pool)
+        return complaints.fail("DPDK", fmt::format("{}: {}; expected more memory, see \"mib\"",
+                                                   what, rte_strerror(rte_errno)));
+    if (pool->nb_mem_chunks != 1)
+        return complaints.fail(
+            "DPDK", fmt::format("{} in one piece, it has {}", what, pool->nb_mem_chunks));
+    return pool;
+}
+
+}  // namespace rehome

@@ -1,0 +1,76 @@
+#include "vipd/adapter/interface.h"
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace rehome {
+
+namespace {
+
+// One ioctl on an interface; doing: what it was for, for the error.
+Result<> call(unsigned long request, const std::string& name, ifreq& about, const char* doing) {
+    if (name.size() >= sizeof about.ifr_name)
+        return fail(Exit::world, name, "interface name too long, expected at most 15 characters");
+    std::copy(name.begin(), name.end(), about.ifr_name);
+    about.ifr_name[name.size()] = '\0';
+    const int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool done = handle >= 0 && ioctl(handle, request, &about) == 0;
+    const int error = errno;
+    if (handle >= 0) close(handle);
+    if (done) return {};
+    return fail(Exit::world, name, std::string("cannot ") + doing + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+Result<unsigned> interface_index(const std::string& name) {
+    ifreq about{};
+    if (auto done = call(SIOCGIFINDEX, name, about, "find this interface"); !done)
+        return tl::unexpected(done.error());
+    return static_cast<unsigned>(about.ifr_ifindex);
+}
+
+Result<uint16_t> interface_mtu(const std::string& name) {
+    ifreq about{};
+    if (auto done = call(SIOCGIFMTU, name, about, "read the MTU"); !done)
+        return tl::unexpected(done.error());
+    return static_cast<uint16_t>(std::clamp(about.ifr_mtu, 0, 65535));
+}
+
+Result<> set_interface_mtu(const std::string& name, uint16_t mtu) {
+    ifreq about{};
+    about.ifr_mtu = mtu;
+    return call(SIOCSIFMTU, name, about, "set the MTU");
+}
+
+Result<Mac> interface_mac(const std::string& name) {
+    ifreq about{};
+    if (auto done = call(SIOCGIFHWADDR, name, about, "read the MAC address"); !done)
+        return tl::unexpected(done.error());
+    Mac mac;
+    std::memcpy(mac.data(), about.ifr_hwaddr.sa_data, mac.size());
+    return mac;
+}
+
+Result<> set_interface_mac(const std::string& name, const Mac& mac) {
+    ifreq about{};
+    about.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    std::memcpy(about.ifr_hwaddr.sa_data, mac.data(), mac.size());
+    return call(SIOCSIFHWADDR, name, about, "set the MAC address");
+}
+
+Result<> bring_up(const std::string& name) {
+    ifreq about{};
+    if (auto done = call(SIOCGIFFLAGS, name, about, "read the flags"); !done) return done;
+    about.ifr_flags = static_cast<short>(about.ifr_flags | IFF_UP | IFF_ALLMULTI);
+    return call(SIOCSIFFLAGS, name, about, "bring it up");
+}
+
+}  // namespace rehome

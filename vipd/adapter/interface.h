@@ -1,0 +1,26 @@
+// A kernel network interface by name: the few attributes that a port and its twin share.
+//
+// By ioctl (netdevice(7)); an Error names the interface.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/error.h"
+#include "vipd/core/mac.h"
+
+namespace rehome {
+
+Result<unsigned> interface_index(const std::string& name);
+
+Result<uint16_t> interface_mtu(const std::string& name);
+Result<> set_interface_mtu(const std::string& name, uint16_t mtu);
+
+Result<Mac> interface_mac(const std::string& name);
+Result<> set_interface_mac(const std::string& name, const Mac& mac);
+
+// Up, taking every multicast frame: the kernel joins groups on the twin, which the device cannot
+// know.
+Result<> bring_up(const std::string& name);
+
+}  // namespace rehome

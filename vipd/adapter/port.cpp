@@ -1,0 +1,251 @@
+#include "vipd/adapter/port.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+
+#include "common/child.h"
+#include "vipd/adapter/dpdk.h"
+#include "vipd/adapter/dpdk_log.h"
+#include "vipd/adapter/interface.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr uint16_t ring_packets = 2048;  // in each direction
+constexpr uint16_t pcap_mtu = 1500;      // a file has none of its own
+
+// The sockets of this process that a DPDK port may read packets from, sorted.
+std::vector<int> packet_sockets() {
+    std::vector<int> found;
+    DIR* folder = opendir("/proc/self/fd");
+    if (!folder) {
+        return found;
+    }
+    while (const dirent* entry = readdir(folder)) {
+        const int fd = std::atoi(entry->d_name);  // "." and ".." read as 0, which is no such socket
+        int domain = 0;
+        socklen_t size = sizeof domain;
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+            (domain == AF_XDP || domain == AF_PACKET)) {
+            found.push_back(fd);
+        }
+    }
+    closedir(folder);
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+std::string driver_of(const Device& device) {
+    switch (device.driver) {
+        case Device::Driver::af_xdp:
+            return "net_af_xdp";
+        case Device::Driver::af_packet:
+            return "net_af_packet";
+        case Device::Driver::pcap:
+            break;
+    }
+    return "net_pcap";
+}
+
+std::string driver_arguments(const Device& device) {
+    switch (device.driver) {
+        case Device::Driver::af_xdp:
+            // Busy polling would replace the wake-up that poll(2) waits for.
+            return fmt::format("iface={},start_queue=0,queue_count=1,busy_budget=0",
+                               device.interface);
+        case Device::Driver::af_packet:
+            return fmt::format("iface={},qpairs=1,blocksz=4096,framesz=2048,framecnt={}",
+                               device.interface, ring_packets);
+        case Device::Driver::pcap:
+            break;
+    }
+    return "rx_pcap=" + device.rx_file + (device.tx_file.empty() ? "" : ",tx_pcap=") +
+           device.tx_file;
+}
+
+// A name in the abstract namespace of UNIX sockets, which belongs to the network namespace and goes
+// with the process: a second vipd on the interface would take the first one's XDP program away.
+Result<Fd> lock_interface(const std::string& interface) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string name = "rehome/vipd/" + interface;
+    std::copy(name.begin(), name.end(), address.sun_path + 1);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    Fd lock(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (lock && bind(lock.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) {
+        return lock;
+    }
+    return fail(Exit::world, interface,
+                errno == EADDRINUSE ? "another vipd has this interface open"
+                                    : fmt::format("cannot lock it: {}", std::strerror(errno)));
+}
+
+// What the interface must be like before DPDK takes it over; gives its MTU.
+Result<uint16_t> prepare(const std::string& interface, uint16_t mtu_min) {
+    const auto mtu = interface_mtu(interface);
+    if (!mtu) {
+        return mtu;
+    }
+    if (*mtu < mtu_min) {
+        return fail(Exit::world, interface,
+                    fmt::format("MTU {} is too small for this port, expected at least {}: ip link "
+                                "set dev {} mtu {}, at both ends",
+                                *mtu, mtu_min, interface, mtu_min));
+    }
+    if (*mtu > mtu_max) {
+        return fail(Exit::world, interface,
+                    fmt::format("MTU {} is more than a packet buffer holds, expected at most {}",
+                                *mtu, mtu_max));
+    }
+    if (auto up = bring_up(interface); !up) {
+        return tl::unexpected(up.error());
+    }
+    return mtu;
+}
+
+Result<> nft(const std::string& interface, const std::string& rules) {
+    const auto child =
+        run({"nft", "-f", "-"}, {.timeout = std::chrono::seconds(10), .input = rules});
+    if (!child) {
+        return tl::unexpected(child.error());
+    }
+    if (child->code == 0) {
+        return {};
+    }
+    return fail(Exit::world, interface, "nft failed: " + child->err);
+}
+
+std::string mute_table(const std::string& interface) {
+    return "netdev rehome-" + interface;
+}
+
+// AF_PACKET sees a copy of each packet: the kernel would answer the original beside us (or forward
+// it), with no sign of it but duplicates.  Dropping it is therefore not left to the operator.  The
+// ingress hook comes after AF_PACKET's tap.  `add` before `delete`: what a crash left is replaced.
+Result<> mute(const std::string& interface) {
+    const std::string table = mute_table(interface);
+    return nft(interface, fmt::format("add table {0}\ndelete table {0}\nadd table {0}\n"
+                                      "add chain {0} in {{ type filter hook ingress device \"{1}\" "
+                                      "priority 0; policy drop; }}\n",
+                                      table, interface));
+}
+
+// Sets up the one queue each way and starts; the negative errno of the first call that fails.
+int start_queues(uint16_t id, rte_mempool& pool) {
+    const rte_eth_conf plain{};
+    if (const int code = rte_eth_dev_configure(id, 1, 1, &plain); code < 0) {
+        return code;
+    }
+    if (const int code = rte_eth_rx_queue_setup(id, 0, ring_packets, 0, nullptr, &pool); code < 0) {
+        return code;
+    }
+    if (const int code = rte_eth_tx_queue_setup(id, 0, ring_packets, 0, nullptr); code < 0) {
+        return code;
+    }
+    return rte_eth_dev_start(id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& pool,
+                                         uint16_t mtu_min) {
+    std::unique_ptr<Port> port(new Port);  // closes, when we fail, what is open by then
+    port->name_ = config.name;
+    port->mtu_ = std::max(pcap_mtu, mtu_min);
+    if (config.device.driver != Device::Driver::pcap) {
+        if (auto ours = port->take(config.device, mtu_min); !ours) {
+            return tl::unexpected(ours.error());
+        }
+    }
+    if (auto started = port->start(config.device, pool); !started) {
+        return tl::unexpected(started.error());
+    }
+    return port;
+}
+
+Result<> Port::take(const Device& device, uint16_t mtu_min) {
+    auto lock = lock_interface(device.interface);
+    if (!lock) {
+        return tl::unexpected(lock.error());
+    }
+    lock_ = std::move(*lock);
+    const auto mtu = prepare(device.interface, mtu_min);
+    if (!mtu) {
+        return tl::unexpected(mtu.error());
+    }
+    mtu_ = *mtu;
+    if (device.driver != Device::Driver::af_packet) {
+        return {};
+    }
+    muted_ = device.interface;
+    return mute(device.interface);
+}
+
+Result<> Port::start(const Device& device, rte_mempool& pool) {
+    static unsigned opened = 0;  // DPDK's names are unique in a process
+    const std::string name = driver_of(device) + std::to_string(opened++);
+    const auto sockets_before = packet_sockets();
+    const Complaints complaints;
+    int code = rte_eal_hotplug_add("vdev", name.c_str(), driver_arguments(device).c_str());
+    if (code == 0) {
+        device_ = name;
+        code = rte_eth_dev_get_port_by_name(name.c_str(), &id_);
+    }
+    if (code == 0) {
+        code = start_queues(id_, pool);
+    }
+    rte_ether_addr address{};
+    if (code == 0) {
+        code = rte_eth_macaddr_get(id_, &address);
+    }
+    if (code != 0) {
+        return complaints.fail(
+            name_, fmt::format("cannot open {}: {}", device.text(), rte_strerror(-code)));
+    }
+    std::copy_n(address.addr_bytes, mac_.size(), mac_.begin());
+    const auto sockets = packet_sockets();
+    std::set_difference(sockets.begin(), sockets.end(), sockets_before.begin(),
+                        sockets_before.end(), std::back_inserter(wait_fds_));
+    return {};
+}
+
+Port::~Port() {
+    const Complaints unheard;  // a device that goes away with its namespace complains, of no use
+    if (!device_.empty()) {
+        rte_eth_dev_stop(id_);
+        rte_eal_hotplug_remove("vdev", device_.c_str());
+    }
+    if (!muted_.empty()) {
+        nft(muted_, fmt::format("delete table {}\n", mute_table(muted_)));
+    }
+}
+
+uint16_t Port::receive(rte_mbuf** packets, uint16_t room) {
+    const uint16_t count = rte_eth_rx_burst(id_, 0, packets, room);
+    counters_.received += count;
+    return count;
+}
+
+uint16_t Port::send(rte_mbuf** packets, uint16_t count) {
+    const uint16_t taken = rte_eth_tx_burst(id_, 0, packets, count);
+    if (taken < count) {
+        rte_pktmbuf_free_bulk(packets + taken, static_cast<unsigned>(count - taken));
+    }
+    counters_.sent += taken;
+    counters_.refused += static_cast<uint64_t>(count - taken);
+    return taken;
+}
+
+}  // namespace rehome
