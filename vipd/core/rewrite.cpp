@@ -129,7 +129,7 @@ void make_echo_reply(Frame& frame, Packet& packet) {
     uint8_t* source = ip + (v4 ? 12 : 8);
     std::swap_ranges(source, source + bytes, source + bytes);
     std::swap(packet.source, packet.destination);
-    packet.ttl = fresh_ttl + 1;
+    packet.ttl = fresh_ttl;
     if (!v4) {
         ip[7] = packet.ttl;
         return;
@@ -161,7 +161,7 @@ void answer_with_reset(Frame& frame, Packet& packet) {
     Reset reset;
     reset.from = {packet.destination, packet.destination_port};
     reset.to = {packet.source, packet.source_port};
-    reset.seq = packet.ack;
+    reset.seq = (packet.tcp_flags & tcp_flag::ack) != 0 ? packet.ack : 0;
     reset.ack = packet.seq + packet.sequence_length();
     std::array<uint8_t, 60> bytes{};
     const uint32_t length = make_reset(bytes, reset);

@@ -34,7 +34,7 @@ struct Reset {
 uint32_t make_reset(std::span<uint8_t> out, const Reset& reset);
 
 // Replaces the TCP packet in the frame by a reset that answers it: to its sender, with the number
-// that its acknowledgement asks for (RFC 9293 3.10.7.1).
+// that its acknowledgement asks for, or 0 when it acknowledges nothing (RFC 9293 3.10.7.1).
 void answer_with_reset(Frame& frame, Packet& packet);
 
 }  // namespace rehome

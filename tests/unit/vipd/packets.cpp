@@ -1,0 +1,203 @@
+#include "tests/unit/vipd/packets.h"
+
+#include <algorithm>
+
+#include "vipd/core/bytes.h"
+
+namespace rehome::testing {
+
+namespace {
+
+void append(Bytes& out, const Bytes& more) {
+    out.insert(out.end(), more.begin(), more.end());
+}
+
+void append16(Bytes& out, uint32_t value) {
+    append(out, {static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)});
+}
+
+void append(Bytes& out, const Address& address) {
+    out.insert(out.end(), address.data().begin(), address.data().end());
+}
+
+Bytes tcp_segment(const Say& say) {
+    Bytes out;
+    append16(out, say.from.port);
+    append16(out, say.to.port);
+    for (const uint32_t number : {say.seq, say.ack}) {
+        append16(out, number >> 16);
+        append16(out, number);
+    }
+    append(out, {5 << 4, say.flags, 0x20, 0, 0, 0, 0, 0});
+    out.insert(out.end(), say.payload.begin(), say.payload.end());
+    return out;
+}
+
+Bytes udp_segment(const Say& say) {
+    Bytes out;
+    append16(out, say.from.port);
+    append16(out, say.to.port);
+    append16(out, static_cast<uint32_t>(8 + say.payload.size()));
+    append16(out, 0);
+    out.insert(out.end(), say.payload.begin(), say.payload.end());
+    return out;
+}
+
+Bytes icmp_message(const Say& say) {
+    Bytes out{say.icmp_type, 0, 0, 0, 0x12, 0x34, 0, 1};
+    out.insert(out.end(), say.payload.begin(), say.payload.end());
+    return out;
+}
+
+// Where the checksum stands in the segment; 0: it has none.
+size_t checksum_at(uint8_t protocol) {
+    switch (protocol) {
+        case 6:
+            return 16;
+        case 17:
+            return 6;
+        case 1:
+        case 58:
+            return 2;
+        default:
+            return 0;
+    }
+}
+
+Bytes ip_header(const Say& say, size_t payload) {
+    Bytes out;
+    if (say.from.address.family == Family::v6) {
+        out = {0x60, 0, 0, 0};
+        append16(out, static_cast<uint32_t>(payload));
+        append(out, {say.protocol, say.ttl});
+    } else {
+        const uint32_t header = 20 + say.option_bytes;
+        out = {static_cast<uint8_t>(0x40 | header / 4), 0};
+        append16(out, static_cast<uint32_t>(header + payload));
+        append(out, {0x77, 0x01});
+        append16(out, say.fragment);
+        append(out, {say.ttl, say.protocol, 0, 0});
+    }
+    append(out, say.from.address);
+    append(out, say.to.address);
+    if (say.from.address.family == Family::v4) {
+        out.resize(out.size() + say.option_bytes, 1);  // "no operation"
+        store16(&out[10], sum(out));
+    }
+    return out;
+}
+
+}  // namespace
+
+uint16_t sum(const Bytes& bytes) {
+    uint32_t total = 0;
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        total += i % 2 == 0 ? uint32_t{bytes[i]} << 8 : uint32_t{bytes[i]};
+        total = (total & 0xffff) + (total >> 16);
+    }
+    return static_cast<uint16_t>(~total);
+}
+
+Bytes summed(std::span<const uint8_t> packet) {
+    const bool v4 = packet[0] >> 4 == 4;
+    const size_t header = v4 ? (packet[0] & 15U) * 4 : 40;
+    const size_t total = v4 ? load16(&packet[2]) : 40U + load16(&packet[4]);
+    const uint8_t protocol = packet[v4 ? 9 : 6];
+    Bytes out;
+    if (protocol != 1) {  // ICMP alone has no pseudo header (RFC 792)
+        const auto addresses = packet.subspan(v4 ? 12 : 8, v4 ? 8 : 32);
+        out.assign(addresses.begin(), addresses.end());
+        append(out, {0, protocol});
+        append16(out, static_cast<uint32_t>(total - header));
+    }
+    const auto segment = packet.subspan(header, total - header);
+    out.insert(out.end(), segment.begin(), segment.end());
+    return out;
+}
+
+Bytes make_ip(const Say& say) {
+    Bytes segment = say.protocol == 6    ? tcp_segment(say)
+                    : say.protocol == 17 ? udp_segment(say)
+                                         : icmp_message(say);
+    Bytes packet = ip_header(say, segment.size());
+    const size_t at = packet.size() + checksum_at(say.protocol);
+    append(packet, segment);
+    if (checksum_at(say.protocol) != 0 && (say.protocol != 17 || say.checksum)) {
+        const uint16_t checksum = sum(summed(packet));
+        store16(&packet[at], checksum == 0 && say.protocol == 17 ? uint16_t{0xffff} : checksum);
+    }
+    return packet;
+}
+
+Bytes ethernet(const Bytes& ip_packet) {
+    Bytes frame{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+    append16(frame, ip_packet.empty() || ip_packet[0] >> 4 != 6 ? ethertype_v4 : ethertype_v6);
+    append(frame, ip_packet);
+    return frame;
+}
+
+Bytes make_frame(const Say& say) {
+    return ethernet(make_ip(say));
+}
+
+std::string wrong_checksum(std::span<const uint8_t> packet) {
+    const bool v4 = packet[0] >> 4 == 4;
+    const size_t header = v4 ? (packet[0] & 15U) * 4 : 40;
+    if (v4 && sum(Bytes(packet.begin(), packet.begin() + static_cast<long>(header))) != 0) {
+        return "IPv4 header";
+    }
+    const uint8_t protocol = packet[v4 ? 9 : 6];
+    const size_t at = header + checksum_at(protocol);
+    if (at == header || (protocol == 17 && load16(&packet[at]) == 0)) {
+        return "";
+    }
+    return sum(summed(packet)) == 0 ? "" : "transport";
+}
+
+std::string text(const Packet& packet) {
+    std::string out = packet.source.text();
+    const auto port = [&](uint16_t number) {
+        return packet.tcp() || packet.udp() ? ":" + std::to_string(number) : "";
+    };
+    out += port(packet.source_port) + " > " + packet.destination.text() +
+           port(packet.destination_port);
+    if (!packet.tcp()) {
+        return out + (packet.udp() ? " udp" : " proto " + std::to_string(packet.protocol));
+    }
+    out += " tcp ";
+    for (const auto& [bit, letter] : {std::pair{flag::S, 'S'},
+                                      {flag::F, 'F'},
+                                      {flag::R, 'R'},
+                                      {flag::P, 'P'},
+                                      {flag::A, 'A'}}) {
+        if ((packet.tcp_flags & bit) != 0) {
+            out += letter;
+        }
+    }
+    return out + " seq " + std::to_string(packet.seq) + " ack " + std::to_string(packet.ack) +
+           " len " + std::to_string(packet.payload_bytes);
+}
+
+Buffer::Buffer(std::span<const uint8_t> bytes, uint32_t room) : storage_(bytes.size() + 2 * room) {
+    std::copy(bytes.begin(), bytes.end(), storage_.begin() + room);
+    frame = {storage_.data() + room, static_cast<uint32_t>(bytes.size()), room, room};
+}
+
+Packet Buffer::packet() const {
+    return *parse_packet(frame.bytes(), ethernet_bytes);
+}
+
+Bytes Buffer::ip_packet() const {
+    const auto bytes = frame.bytes().subspan(ethernet_bytes, packet().end - ethernet_bytes);
+    return {bytes.begin(), bytes.end()};
+}
+
+Bytes Random::bytes(size_t count) {
+    Bytes out(count);
+    for (auto& byte : out) {
+        byte = static_cast<uint8_t>(engine_());
+    }
+    return out;
+}
+
+}  // namespace rehome::testing
