@@ -1,11 +1,6 @@
 #include "cutover/adapter/login_fleet.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/pidfd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -180,9 +175,7 @@ Result<> ask_to_end(const LoginFleet& fleet, const LoginPlace& place, std::vecto
     if (place.host.kind != Host::Kind::ssh) {
         auto agent = find_agent(login_folder(fleet.dir, place.carrier));
         if (!agent) return tl::unexpected(agent.error());
-        if (agent->pidfd && pidfd_send_signal(agent->pidfd.get(), SIGTERM, nullptr, 0) == 0) {
-            live.push_back(std::move(*agent));
-        }
+        if (agent->pidfd && agent->ask_to_end()) live.push_back(std::move(*agent));
         return {};
     }
     RunOptions options;
@@ -200,9 +193,7 @@ Result<> await_ends(const std::vector<LiveAgent>& live, std::chrono::millisecond
     const int64_t deadline = monotonic_us() + limit.count() * 1000;
     std::string left;
     for (const LiveAgent& agent : live) {
-        const int64_t wait_us = std::max<int64_t>(deadline - monotonic_us(), 0);
-        pollfd ended{agent.pidfd.get(), POLLIN, 0};
-        if (poll(&ended, 1, static_cast<int>(wait_us / 1000)) > 0) continue;
+        if (agent.await_end(deadline - monotonic_us())) continue;
         left += fmt::format(" {}", agent.process.pid);
     }
     if (left.empty()) return {};

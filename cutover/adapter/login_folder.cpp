@@ -1,10 +1,13 @@
 #include "cutover/adapter/login_folder.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -129,11 +132,21 @@ Result<LiveAgent> find_agent(const std::string& folder) {
     }
     const auto process = read_pid(path);
     if (!process) return tl::unexpected(process.error());
-    Fd pidfd(pidfd_open(process->pid, 0));
+    // By number: libc 2.36 declares pidfd_open without extern "C".
+    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, process->pid, 0)));
     if (!pidfd && errno != ESRCH) return system_error(path, "pidfd_open");
     // Looked at after the pidfd was taken: from here on the number cannot change hands.
     if (!pidfd || start_time(process->pid) != process->start) return LiveAgent{};
     return LiveAgent{*process, std::move(pidfd)};
+}
+
+bool LiveAgent::ask_to_end() const {
+    return syscall(SYS_pidfd_send_signal, pidfd.get(), SIGTERM, nullptr, 0) == 0;
+}
+
+bool LiveAgent::await_end(int64_t limit_us) const {
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    return poll(&ended, 1, static_cast<int>(std::max<int64_t>(limit_us, 0) / 1000)) > 0;
 }
 
 }  // namespace rehome

@@ -51,6 +51,9 @@ private:
 struct LiveAgent {
     LoginProcess process;
     Fd pidfd;
+
+    bool ask_to_end() const;                // false: it has ended already
+    bool await_end(int64_t limit_us) const;
 };
 
 // Nothing running: an empty pidfd.
