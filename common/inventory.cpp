@@ -83,11 +83,12 @@ Placement read_placement(const JsonView& view) {
 }
 
 Server read_server(const JsonView& view) {
-    if (!view["new"].exists()) {
-        view["new"].wrong("is missing, expected the server's counterpart at the new site");
+    const JsonView counterpart = view["new"];
+    if (!counterpart.exists() && !counterpart.is_wrong()) {
+        counterpart.wrong("is missing, expected the server's counterpart at the new site");
     }
     return {view["name"].text(), view["weight"].number(1), read_placement(view["old"]),
-            read_placement(view["new"])};
+            read_placement(counterpart)};
 }
 
 Service read_service(const JsonView& view) {
@@ -122,10 +123,12 @@ Result<std::string> parse_piece(std::string_view text) {
 
 Bytes read_bytes(const JsonView& view) {
     Bytes bytes;
+    bool is_wrong = view.is_wrong();
     for (const JsonView& piece : view.items()) {
         bytes.value += piece.parsed(parse_piece);
+        is_wrong = is_wrong || piece.is_wrong();
     }
-    if (view.exists() && bytes.value.empty()) {
+    if (view.exists() && !is_wrong && bytes.value.empty()) {
         view.wrong("gives no bytes, expected at least one");
     }
     return bytes;

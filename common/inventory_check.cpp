@@ -122,11 +122,15 @@ private:
         names_.add({kind, name}, at + "/name", in_quotes(name));
     }
 
+    // A name refers to one of the things of a list.  Where one of theirs could not be read it may
+    // be the one that is meant.
     template <typename T>
     void refers(const std::string& pointer, const std::string& name, std::string_view kind,
-                const std::vector<T>& things) {
-        const bool found = std::any_of(things.begin(), things.end(),
-                                       [&name](const T& thing) { return thing.name == name; });
+                const std::vector<T>& things, const std::string& things_at) {
+        bool found = !is_known(things_at);
+        for (size_t i = 0; i < things.size() && !found; ++i) {
+            found = things[i].name == name || !is_known(pointer_to(things_at, i) + "/name");
+        }
         if (is_known(pointer) && !found) {
             mistakes_.add(pointer, fmt::format("{} is no {}, expected one of {}", in_quotes(name),
                                                kind, names_of(things)));
@@ -134,8 +138,8 @@ private:
     }
 
     void move() {
-        refers("/move/from", inventory_.from, "site", inventory_.sites);
-        refers("/move/to", inventory_.to, "site", inventory_.sites);
+        refers("/move/from", inventory_.from, "site", inventory_.sites, "/sites");
+        refers("/move/to", inventory_.to, "site", inventory_.sites, "/sites");
         if (is_known("/move/from") && is_known("/move/to") && inventory_.from == inventory_.to) {
             mistakes_.add("/move/to", "is the same site as /move/from, expected another");
         }
@@ -189,8 +193,9 @@ private:
     }
 
     void line(const Line& line, const Site& site, const std::string& at) {
-        refers(at + "/carrier", line.carrier, "carrier", inventory_.carriers);
-        refers(at + "/gateway", line.gateway, "gateway of this site", site.gateways);
+        refers(at + "/carrier", line.carrier, "carrier", inventory_.carriers, "/carriers");
+        refers(at + "/gateway", line.gateway, "gateway of this site", site.gateways,
+               at.substr(0, at.find("/lines/")) + "/gateways");
         if (!is_known(at + "/address") || !is_known(at + "/peer")) {
             return;
         }
@@ -281,7 +286,7 @@ private:
             const Login& login = inventory_.logins[i];
             const std::string at = pointer_to("/logins", i);
             unique_name("login", login.name, at);
-            refers(at + "/service", login.service, "service", inventory_.services);
+            refers(at + "/service", login.service, "service", inventory_.services, "/services");
             sessions(login, at);
             sources(login, at);
         }

@@ -46,6 +46,9 @@ public:
         return std::move(*result);
     }
 
+    // Whether the value, or one that it lies in, is known to be wrong.
+    bool is_wrong() const { return mistakes_->has(pointer_); }
+
     void wrong(std::string what) const { mistakes_->add(pointer_, std::move(what)); }
 
 private:

@@ -10,8 +10,8 @@ namespace {
 
 // What each parser takes, and the text that comes out again.
 struct Taken {
-    const char* text;
-    const char* canonical;
+    std::string text;
+    std::string canonical;
 };
 
 template <typename T>

@@ -53,10 +53,10 @@ std::string temporary_file() {
 TEST_CASE("what a child prints and how it ends") {
     const struct {
         Argv argv;
-        const char* input;
+        std::string input;
         int code;
-        const char* out;
-        const char* err;
+        std::string out;
+        std::string err;
     } cases[] = {
         {{"true"}, "", 0, "", ""},
         {{"false"}, "", 1, "", ""},
@@ -200,7 +200,7 @@ TEST_CASE("descriptors and ignored signals are not inherited") {
 TEST_CASE("printable lines can be pasted") {
     const struct {
         Argv argv;
-        const char* text;
+        std::string text;
     } cases[] = {
         {{"ip", "route", "show"}, "ip route show"},
         {{"a", ""}, "a ''"},

@@ -86,8 +86,8 @@ TEST_CASE("documents that are taken") {
 
 TEST_CASE("what the schema refuses, worded for a person") {
     const struct {
-        const char* member;
-        const char* lines;
+        std::string member;
+        std::string lines;
     } cases[] = {
         {R"("port": 0)", "f: /port: is 0, expected an integer from 1 to 65535\n"},
         {R"("port": 65536)", "f: /port: is 65536, expected an integer from 1 to 65535\n"},

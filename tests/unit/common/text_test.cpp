@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 TEST_CASE("times that are taken") {
     const struct {
-        const char* text;
+        std::string text;
         UnixMicros time;
     } cases[] = {
         {"1970-01-01T00:00:00.000000Z", 0},
@@ -78,8 +78,8 @@ TEST_CASE("law: a time's text is parsed to the time, and sorts as the time does"
 
 TEST_CASE("hosts that are taken, and the commands that reach them") {
     const struct {
-        const char* text;
-        const char* command;
+        std::string text;
+        std::string command;
     } cases[] = {
         {"local", "vipctl status"},
         {"netns:old-gw", "ip netns exec old-gw vipctl status"},
