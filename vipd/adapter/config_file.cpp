@@ -1,0 +1,24 @@
+#include "vipd/adapter/config_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace rehome {
+
+Checked<Config> read_config(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file) {
+        const std::string why = errno != 0 ? std::strerror(errno) : "cannot be read";
+        return tl::unexpected(std::vector<Error>{{Exit::usage, path, why}});
+    }
+    const auto folder = std::filesystem::path(path).parent_path();
+    return parse_config(path, text, [&](const std::string& inventory) {
+        return read_inventory((folder / inventory).string());
+    });
+}
+
+}  // namespace rehome
