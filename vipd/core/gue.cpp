@@ -14,6 +14,7 @@ namespace {
 constexpr uint8_t private_version = 1;
 constexpr uint8_t control_bit = 0x20;
 constexpr uint8_t outer_ttl = 64;
+constexpr uint32_t longest_packet = 65535;  // that an IPv4 header can tell
 
 // The outer IP header (without options), for a payload of so many bytes.
 uint32_t write_ip(uint8_t* at, const TunnelEnds& ends, uint32_t payload_bytes) {
@@ -97,10 +98,11 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends) {
     const uint32_t added = tunnel_bytes(ends.local.family);
-    if (frame.headroom < added || inner.ip != ethernet_bytes) {
+    const uint32_t inner_bytes = inner.end - inner.ip;
+    const bool fits = frame.headroom >= added && inner_bytes + added <= longest_packet;
+    if (!fits || inner.ip != ethernet_bytes) {
         return tl::unexpected(Drop::too_big);
     }
-    const uint32_t inner_bytes = inner.end - inner.ip;
     frame.resize(inner.end);  // Ethernet's padding does not travel
     frame.push_front(added);
     store16(frame.data + 12, ends.local.family == Family::v4 ? ethertype_v4 : ethertype_v6);

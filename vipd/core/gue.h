@@ -56,7 +56,8 @@ struct TunnelEnds {
 };
 
 // Puts the outer headers before the packet at offset ethernet_bytes of the frame, whose headroom
-// must hold them; the Ethernet header moves to the new front.  Drop::too_big without the room.
+// must hold them; of the new Ethernet header only the EtherType is written.  Drop::too_big, with
+// nothing changed, without the room or beyond what an IP header can tell.
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
 
