@@ -17,42 +17,49 @@ uint64_t hash_name(const std::string& name, HashKey key) {
 
 // One server's walk through the slots in the order of its permutation.
 struct Walk {
+    uint32_t server;
     uint64_t next;
     uint64_t skip;
     double turns_per_round;  // 1 for the heaviest server
     double credit = 0;
 };
 
+// In the order of their names: who takes its turn first must not depend on how a configuration
+// lists the servers, or two gateways would disagree.
 std::vector<Walk> start_walks(std::span<const MaglevServer> servers, uint32_t size) {
     uint32_t heaviest = 0;
     for (const auto& server : servers) {
         heaviest = std::max(heaviest, server.weight);
     }
     std::vector<Walk> walks;
-    for (const auto& server : servers) {
-        walks.push_back({hash_name(server.name, HashKey::maglev_offset) % size,
+    for (uint32_t i = 0; i < servers.size(); ++i) {
+        const auto& server = servers[i];
+        walks.push_back({i, hash_name(server.name, HashKey::maglev_offset) % size,
                          hash_name(server.name, HashKey::maglev_skip) % (size - 1) + 1,
                          heaviest == 0 ? 0 : double{1} * server.weight / heaviest});
     }
+    std::sort(walks.begin(), walks.end(), [&](const Walk& a, const Walk& b) {
+        return servers[a.server].name < servers[b.server].name;
+    });
     return walks;
 }
 
-void take_slot(MaglevTable& table, Walk& walk, uint32_t server) {
+void take_slot(MaglevTable& table, Walk& walk) {
     while (table[walk.next] != no_slot) {
         walk.next = (walk.next + walk.skip) % table.size();
     }
-    table[walk.next] = server;
+    table[walk.next] = walk.server;
 }
 
 MaglevTable fill_base(std::span<const MaglevServer> servers, uint32_t size) {
     MaglevTable table(size, no_slot);
     auto walks = start_walks(servers, size);
     for (uint32_t filled = 0; filled < size;) {
-        for (uint32_t i = 0; i < walks.size() && filled < size; ++i) {
-            walks[i].credit += walks[i].turns_per_round;
-            if (walks[i].credit >= 1) {
-                walks[i].credit -= 1;
-                take_slot(table, walks[i], i);
+        for (auto walk = walks.begin(); walk != walks.end() && filled < size; ++walk) {
+            walk->credit += walk->turns_per_round;
+            if (walk->credit >= 1) {
+                walk->credit -= 1;
+                take_slot(table, *walk);
                 ++filled;
             }
         }

@@ -1,9 +1,10 @@
 // Maglev tables (Eisenbud et al., NSDI 2016, section 3.4) with weights and minimal disruption.
 //
-// The base table is a function of the configured servers alone.  A server that is not live keeps
-// its place in it: only the slots that it owns are given to others, each to the live server that
-// wins a weighted rendezvous for that slot.  So the table in force depends on the configuration and
-// the live set alone, whatever happened before: every gateway agrees, and nothing else moves.
+// The base table is a function of the configured servers alone, in whatever order they stand.  A
+// server that is not live keeps its place in it: only the slots that it owns are given to others,
+// each to the live server that wins a weighted rendezvous for that slot.  So the table in force
+// depends on the configuration and the live set alone, whatever happened before: every gateway
+// agrees, and nothing else moves.
 #pragma once
 
 #include <cstdint>
