@@ -125,8 +125,11 @@ Flow* FlowTable::insert(const FlowKey& key, Micros now) {
 
 bool FlowTable::serve(Flow& flow, const Endpoint& server) {
     unserve(flow);
-    if (find_reply(flow.key.protocol, server, flow.key.client) != nullptr) {
-        return false;
+    if (Flow* other = find_reply(flow.key.protocol, server, flow.key.client)) {
+        if (other->stage != Flow::Stage::closing && other->stage != Flow::Stage::reset) {
+            return false;
+        }
+        erase(*other);
     }
     flow.kind = Flow::Kind::here;
     flow.server = server;

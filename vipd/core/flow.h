@@ -116,7 +116,8 @@ public:
 
     Flow* insert(const FlowKey& key, Micros now);  // the key is not in; null: full
     // Makes it a flow that ends at this server, found by its replies.  False: another flow of the
-    // same client has that server and port already (two VIPs in front of one server).
+    // same client has that server and port already (two VIPs in front of one server).  If that one
+    // is over (closing, reset), it is erased and gives way.
     bool serve(Flow& flow, const Endpoint& server);
     void unserve(Flow& flow);  // it ends here no more; nothing where it did not
     void erase(Flow& flow);
