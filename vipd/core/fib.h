@@ -58,7 +58,7 @@ private:
         std::vector<K> starts;
         std::vector<uint32_t> answers;
 
-        uint32_t find(K key) const;
+        uint32_t find(const K& key) const;
     };
 
     Ranges<uint32_t> v4_;
