@@ -25,6 +25,15 @@ private_init() {
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -p /run/netns /run/rehome /run/lock
     ip link set lo up
+    more_files
+}
+
+# Thousands of sockets a process: as far as 20,000 or the hard limit, whichever is less.
+more_files() {
+    local hard
+    hard=$(ulimit -Hn)
+    [ "$hard" != unlimited ] && [ "$hard" -lt 20000 ] || hard=20000
+    ulimit -Sn "$hard"
 }
 
 ns() {
@@ -42,11 +51,11 @@ ns() {
 # ports pass on as they are.
 veth() {
     local mtu=${5:-1500}
-    ip link add "$2" mtu "$mtu" netns "$1" type veth peer name "$4" mtu "$mtu" netns "$3"
+    ip link add name "$2" mtu "$mtu" netns "$1" type veth peer name "$4" mtu "$mtu" netns "$3"
     ip netns exec "$1" ethtool -K "$2" tx off rx off tso off gso off gro off sg off >/dev/null
     ip netns exec "$3" ethtool -K "$4" tx off rx off tso off gso off gro off sg off >/dev/null
-    ip -n "$1" link set "$2" up
-    ip -n "$3" link set "$4" up
+    ip -n "$1" link set dev "$2" up
+    ip -n "$3" link set dev "$4" up
 }
 
 on() {

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What runs at the sites: brokers, reflectors, rule sets, and vipd or the kernel's own NAT.
+
+# A broker on every server.  Each hands what its clients publish below m/ to the three others, where
+# it stands below x/, which nobody hands on: so it is everywhere once, and nothing circles.
+brokers() {
+    local site host address peer_site peer peer_address row peer_row config
+    for row in "${SERVERS[@]}"; do
+        read -r site host address <<<"$row"
+        config=/run/rehome/$host/mosquitto.conf
+        mkdir -p "/run/rehome/$host"
+        {
+            fill mosquitto.conf
+            for peer_row in "${SERVERS[@]}"; do
+                read -r peer_site peer peer_address <<<"$peer_row"
+                [ "$peer" = "$host" ] ||
+                    fill mosquitto-bridge.conf HOST="$host" PEER="$peer" ADDRESS="$peer_address"
+            done
+        } >"$config"
+        daemon "$host" mosquitto mosquitto -c "$config"
+    done
+}
+
+reflectors() {
+    local site host address row
+    [ -x "$BUILD/bin/probe" ] || { echo "no probe in $BUILD/bin: no reflectors"; return 0; }
+    for row in "${SERVERS[@]}"; do
+        read -r site host address <<<"$row"
+        daemon "$host" reflect "$BUILD/bin/probe" reflect --port 862
+    done
+}
+
+# The old site has its policies, the new one only the base that both share.
+policies() {
+    local host
+    for host in old-gw old-s1 old-s2 new-gw new-s1 new-s2; do
+        ip netns exec "$host" nft -f "$lab/base.nft"
+        [ ! -e "$lab/$host.nft" ] || ip netns exec "$host" nft -f "$lab/$host.nft"
+    done
+}
+
+gateways_vipd() {
+    local host
+    for host in old-gw new-gw; do
+        cp "$lab/$host.vipd.json" "/run/rehome/$host/vipd.json"
+        daemon "$host" vipd "$BUILD/bin/vipd" run --config "/run/rehome/$host/vipd.json"
+    done
+}
+
+# The same services by the kernel alone: NAT per flow, the prefixes held as vipd would hold them.
+gateways_kernel() {
+    local site host rest row
+    for row in "${GATEWAYS[@]}"; do
+        read -r site host rest <<<"$row"
+        kernel_nat "$site" | ip netns exec "$host" nft -f -
+        for row in "${PREFIXES[@]}"; do
+            ip -n "$host" route add blackhole "$row" proto 201
+        done
+    done
+    for row in "${SERVICES[@]}"; do
+        for host in old-gw new-gw; do # who is pinged at a VIP answers
+            ip -n "$host" address replace "${row%% *}/32" dev lo
+        done
+    done
+}
+
+# kernel_nat SITE: a flow's server is a hash of the client's address and port.
+kernel_nat() {
+    local vip protocol port server_port old new row servers element i
+    echo "table ip services {"
+    echo "  chain prerouting {"
+    echo "    type nat hook prerouting priority dstnat; policy accept;"
+    for row in "${SERVICES[@]}"; do
+        read -r vip protocol port server_port old new <<<"$row"
+        [ "$1" = old ] && IFS=, read -ra servers <<<"$old" || IFS=, read -ra servers <<<"$new"
+        element=""
+        for ((i = 0; i < ${#servers[@]}; i++)); do
+            element+="${element:+, }$i : ${servers[i]} . $server_port"
+        done
+        echo "    ip daddr $vip $protocol dport $port dnat ip addr . port to" \
+            "jhash ip saddr . $protocol sport mod ${#servers[@]} map { $element }"
+    done
+    echo "  }"
+    echo "}"
+}

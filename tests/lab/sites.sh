@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# The two sites: a gateway, a LAN with servers, and the link between the gateways.
+#
+#              red0 green0 blue0               (veth ends to the carriers)
+#                  \  |  /
+#     link0 ------ SITE-gw ------ srv0 ---- SITE-lan (a bridge) ---- eth0 of each SITE-sN
+#
+# Mode rehome: DPDK owns the veth ends, addresses stand on persistent TAP twins named by the port
+# (red, green, blue, servers, link).  Mode kernel: the veth ends have the ports' names and the
+# addresses.  So that BIRD, routes and rule sets are the same in both.
+
+declare -A gateway_address=([old]=10.1.1.1/24 [new]=172.20.5.1/24)
+link_mtu=1600 # 1,500 bytes and the tunnel
+
+# sites MODE
+sites() {
+    local mode=$1 site gateway rest
+    for row in "${GATEWAYS[@]}"; do
+        read -r site gateway rest <<<"$row"
+        ns "$gateway" "$site-lan"
+        ip netns exec "$gateway" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.arp_ignore=1
+        ip -n "$site-lan" link add br0 type bridge stp_state 0 forward_delay 0
+        ip -n "$site-lan" link set br0 up
+        veth "$gateway" "$(device "$mode" servers)" "$site-lan" gateway
+        ip -n "$site-lan" link set dev gateway master br0
+        port "$mode" "$gateway" servers 1500 "${gateway_address[$site]}"
+    done
+    veth old-gw "$(device "$mode" link)" new-gw "$(device "$mode" link)" "$link_mtu"
+    link_end "$mode" old-gw 10.99.0.1/30 172.20.0.0/16 10.99.0.2
+    link_end "$mode" new-gw 10.99.0.2/30 10.1.0.0/16 10.99.0.1
+    servers
+}
+
+# The veth end that a port of a gateway uses.
+device() {
+    [ "$1" = kernel ] && echo "$2" && return
+    case $2 in
+    servers) echo srv0 ;;
+    *) echo "${2}0" ;;
+    esac
+}
+
+# port MODE GATEWAY PORT MTU ADDRESS/LEN: puts a port's address where it belongs.
+port() {
+    local mode=$1 gateway=$2 port=$3 mtu=$4 address=$5 device mac
+    device=$(device "$mode" "$port")
+    if [ "$mode" = rehome ]; then
+        mac=$(ip netns exec "$gateway" cat "/sys/class/net/$device/address")
+        ip -n "$gateway" tuntap add "$port" mode tap
+        ip -n "$gateway" link set dev "$port" address "$mac" mtu "$mtu" up
+    fi
+    ip -n "$gateway" address add "$address" dev "$port"
+}
+
+# link_end MODE GATEWAY ADDRESS/LEN FAR_NETWORK FAR_GATEWAY
+link_end() {
+    port "$1" "$2" link "$link_mtu" "$3"
+    ip -n "$2" route add "$4" via "$5" dev link
+}
+
+servers() {
+    local site host address gateway
+    for row in "${SERVERS[@]}"; do
+        read -r site host address <<<"$row"
+        gateway=${gateway_address[$site]%/*}
+        ns "$host"
+        veth "$host" eth0 "$site-lan" "$host"
+        ip -n "$site-lan" link set dev "$host" master br0
+        ip -n "$host" address add "$address/24" dev eth0
+        ip -n "$host" route add default via "$gateway"
+    done
+}
+
+# gateway_routers: BIRD on each gateway; the old site announces on all lines, the new on none.
+gateway_routers() {
+    local site gateway tunnel asn announce control state row
+    for row in "${GATEWAYS[@]}"; do
+        read -r site gateway tunnel asn announce control <<<"$row"
+        [ "$site" = old ] && state=2 || state=0
+        mkdir -p "${announce%/*}"
+        announce_all "$state" >"$announce"
+        {
+            fill gateway.bird.conf HOST="$gateway" ROUTER_ID="$tunnel" ASN="$asn" \
+                ANNOUNCE="$announce" PREFIXES="$(join_prefixes)"
+            gateway_lines "$site" "$asn"
+        } >"/run/rehome/$gateway/bird.conf"
+        daemon "$gateway" bird bird -f -c "/run/rehome/$gateway/bird.conf" -s "$control"
+    done
+}
+
+announce_all() {
+    local row
+    for row in "${CARRIERS[@]}"; do
+        echo "define state_${row%% *} = $1;"
+    done
+}
+
+# gateway_lines SITE ASN: one BGP protocol for each of the site's lines.
+gateway_lines() {
+    local site carrier gateway port address peer peer_asn asn row
+    for row in "${UPLINKS[@]}"; do
+        read -r site carrier gateway port address peer peer_asn asn <<<"$row"
+        [ "$site" = "$1" ] || continue
+        fill gateway-line.bird.conf CARRIER="$carrier" ADDRESS="${address%/*}" ASN="$asn" \
+            PEER="$peer" PEER_ASN="$peer_asn"
+    done
+}
+
+join_prefixes() {
+    local joined
+    printf -v joined '%s, ' "${PREFIXES[@]}"
+    echo "${joined%, }"
+}
+
+# fill TEMPLATE NAME=VALUE...: the template's @NAME@ become VALUE; a name left over is an error.
+fill() {
+    local text pair
+    text=$(<"$lab/$1")
+    for pair in "${@:2}"; do
+        text=${text//@${pair%%=*}@/"${pair#*=}"}
+    done
+    if [[ $text =~ @[A-Z_]+@ ]]; then
+        echo "lab: $1: ${BASH_REMATCH[0]} is not filled in" >&2
+        return 3
+    fi
+    printf '%s\n' "$text"
+}

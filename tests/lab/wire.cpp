@@ -1,0 +1,207 @@
+// wire: a line between two interfaces with its own delay, jitter, loss, duplication and reordering.
+//
+// The lab's kernel has no netem; this stands between a client network and its carrier.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "common/command.h"
+#include "tests/lab/wire_relay.h"
+
+namespace po = boost::program_options;
+
+namespace rehome::lab {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+Result<sockaddr_un> socket_address(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path) {
+        return fail(Exit::usage, path, "expected a socket path of 1 to 107 bytes");
+    }
+    std::copy(path.begin(), path.end(), address.sun_path);
+    return address;
+}
+
+Result<Fd> listen_on(const std::string& path) {
+    const auto address = socket_address(path);
+    if (!address) return tl::unexpected(address.error());
+    unlink(path.c_str());
+    Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
+        listen(fd.get(), 8) != 0) {
+        return fail(Exit::world, path, std::strerror(errno));
+    }
+    return fd;
+}
+
+Fd end_signals() {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, nullptr);
+    return Fd(signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Strings settings_of(const po::variables_map& options) {
+    return options.count("setting") ? options["setting"].as<Strings>() : Strings{};
+}
+
+Result<Exit> run(const po::variables_map& options) {
+    Impairments impairments;
+    if (auto set = apply_settings(impairments, settings_of(options)); !set) {
+        return tl::unexpected(set.error());
+    }
+    auto up = open_interface(options["up"].as<std::string>());
+    if (!up) return tl::unexpected(up.error());
+    auto down = open_interface(options["down"].as<std::string>());
+    if (!down) return tl::unexpected(down.error());
+    auto control = listen_on(options["control"].as<std::string>());
+    if (!control) return tl::unexpected(control.error());
+    RecordFile records(options["record"].as<std::string>(), options["record-mib"].as<size_t>()
+                                                                << 20);
+    if (auto opened = records.open(); !opened) return tl::unexpected(opened.error());
+    // Its delays should not grow with the load of the host; without the right they do.
+    setpriority(PRIO_PROCESS, 0, -10);
+    Relay relay({std::move(*up), std::move(*down)}, std::move(*control), end_signals(),
+                std::move(records), options["seed"].as<uint64_t>(), impairments);
+    if (auto ran = relay.run(); !ran) return tl::unexpected(ran.error());
+    return Exit::yes;
+}
+
+// Sends one request to a running wire and prints its answer.
+Result<Exit> ask(const std::string& path, const std::string& request) {
+    const auto address = socket_address(path);
+    if (!address) return tl::unexpected(address.error());
+    const Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const timeval patience{5, 0};
+    std::array<char, 8192> reply{};
+    ssize_t length = -1;
+    if (fd && setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+        connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 &&
+        send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) >= 0) {
+        length = recv(fd.get(), reply.data(), reply.size(), 0);
+    }
+    if (length <= 0) {
+        return fail(Exit::world, path,
+                    fmt::format("no answer from a wire: {}", std::strerror(errno)));
+    }
+    const std::string_view answer(reply.data(), static_cast<size_t>(length));
+    if (answer.starts_with("error: ")) {
+        return fail(Exit::usage, "", std::string(answer.substr(7)));
+    }
+    fmt::print("{}\n", answer);
+    return Exit::yes;
+}
+
+Result<Exit> show(const po::variables_map& options) {
+    return ask(options["control"].as<std::string>(), " ");
+}
+
+Result<Exit> set(const po::variables_map& options) {
+    return ask(options["control"].as<std::string>(),
+               fmt::format("{}", fmt::join(settings_of(options), " ")));
+}
+
+Result<Exit> log(const po::variables_map& options) {
+    const auto path = options["record"].as<std::string>();
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return fail(Exit::usage, path, "cannot be read");
+    }
+    Record record;
+    while (file.read(reinterpret_cast<char*>(&record), sizeof record)) {
+        fmt::print("{}\n", text(record));
+    }
+    return Exit::yes;
+}
+
+using Options = po::options_description;
+using Positions = po::positional_options_description;
+
+void add_settings(Options& options, Positions& positions) {
+    options.add_options()("setting", po::value<Strings>(), "NAME=VALUE (a word of its own)");
+    positions.add("setting", -1);
+}
+
+void add_control(Options& options) {
+    options.add_options()("control", po::value<std::string>()->required(),
+                          "the running wire's control socket");
+}
+
+Command run_command() {
+    return {.name = "run",
+            .summary = "relays between two interfaces until SIGTERM",
+            .teaching =
+                "Settings, each for both directions or one (up.loss=1%):\n"
+                "  delay=15ms jitter=2ms       uniform around the delay, order kept\n"
+                "  loss=0.1%                   each packet for itself\n"
+                "  burst=0.01% burst-length=20 burst-loss=90%   Gilbert-Elliott\n"
+                "  duplicate=0.1%\n"
+                "  reorder=0.5% reorder-by=5ms held longer, so overtaken\n"
+                "What is no IPv4 is only delayed.\n\n"
+                "Example:\n"
+                "  wire run --up a --down b --control w.sock --record packets delay=8ms",
+            .options =
+                [](Options& options, Positions& positions) {
+                    options.add_options()("up", po::value<std::string>()->required(),
+                                          "interface on the clients' side")(
+                        "down", po::value<std::string>()->required(),
+                        "interface on the carrier's side")("record",
+                                                           po::value<std::string>()->required(),
+                                                           "file of what was done to each packet")(
+                        "record-mib", po::value<size_t>()->default_value(64),
+                        "when it is this long it becomes FILE.1")(
+                        "seed", po::value<uint64_t>()->default_value(1),
+                        "the same seed and packets meet the same fate");
+                    add_control(options);
+                    add_settings(options, positions);
+                },
+            .act = run};
+}
+
+Program wire() {
+    return {.name = "wire",
+            .summary = "a line with delay, jitter, loss, duplication and reordering",
+            .commands = {run_command(),
+                         {.name = "show",
+                          .summary = "prints a wire's settings and counters, JSON",
+                          .options =
+                              [](Options& options, Positions& positions) {
+                                  add_control(options);
+                                  positions.add("control", 1);
+                              },
+                          .act = show},
+                         {.name = "set",
+                          .summary = "changes settings of a running wire",
+                          .teaching = "Example:\n  wire set w.sock loss=2% up.delay=30ms",
+                          .options =
+                              [](Options& options, Positions& positions) {
+                                  add_control(options);
+                                  positions.add("control", 1);
+                                  add_settings(options, positions);
+                              },
+                          .act = set},
+                         {.name = "log",
+                          .summary = "prints a record file, a line a packet",
+                          .options =
+                              [](Options& options, Positions& positions) {
+                                  options.add_options()("record",
+                                                        po::value<std::string>()->required(),
+                                                        "the file that run wrote");
+                                  positions.add("record", 1);
+                              },
+                          .act = log}}};
+}
+
+}  // namespace
+}  // namespace rehome::lab
+
+int main(int argc, char** argv) {
+    return rehome::run_program(rehome::lab::wire(), argc, argv);
+}
