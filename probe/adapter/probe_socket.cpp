@@ -1,0 +1,250 @@
+// See probe_socket.h.
+#include "probe/adapter/probe_socket.h"
+
+#include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "probe/adapter/socket_address.h"
+#include "probe/adapter/system_error.h"
+#include "probe/core/icmp_flow.h"
+
+namespace rehome::probe {
+
+namespace {
+
+constexpr size_t send_batch = 64;
+
+template <typename T>
+bool set(int fd, int level, int option, const T& value) {
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+int protocol_of(Kind kind, Family family) {
+    if (kind == Kind::icmp) {
+        return static_cast<int>(family == Family::v6 ? Protocol::icmp6 : Protocol::icmp);
+    }
+    return static_cast<int>(kind == Kind::tcp ? Protocol::tcp : Protocol::udp);
+}
+
+// Two 16-bit fields of the message must lie in these ranges.  A raw IPv4 socket's filter sees the
+// IP header first, whose length goes into X; other sockets' filters start at the message.
+struct FieldRange {
+    uint32_t offset;
+    uint32_t low;
+    uint32_t high;
+};
+
+bool attach_filter(int fd, Family family, const std::array<FieldRange, 2>& fields) {
+    const sock_filter load_header_length = family == Family::v6
+                                               ? sock_filter BPF_STMT(BPF_LDX | BPF_IMM, 0)
+                                               : sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0);
+    std::array<sock_filter, 9> program{{
+        load_header_length,
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, fields[0].offset),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, fields[0].low, 0, 5),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, fields[0].high, 4, 0),
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, fields[1].offset),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, fields[1].low, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, fields[1].high, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    }};
+    const sock_fprog filter{.len = program.size(), .filter = program.data()};
+    return set(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter);
+}
+
+bool filter_for(int fd, const Path& path, const std::vector<uint16_t>& ports) {
+    const Family family = path.target.address.family;
+    if (path.kind == Kind::icmp) {
+        const uint32_t reply = family == Family::v6 ? 129u << 8 : 0;
+        return attach_filter(fd, family, {{{0, reply, reply}, {4, echo_id, echo_id}}});
+    }
+    if (path.kind == Kind::tcp) {
+        const uint32_t port = path.target.port;
+        return attach_filter(fd, family, {{{0, port, port}, {2, ports.front(), ports.back()}}});
+    }
+    return true;  // the kernel delivers by ports
+}
+
+// Room for a burst of answers and for the time stamps of the probes, which share it.
+void enlarge_receive_buffer(int fd) {
+    constexpr int bytes = 16 << 20;
+    if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) {
+        set(fd, SOL_SOCKET, SO_RCVBUF, bytes);  // what the host allows without the privilege
+    }
+}
+
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+bool bind_here(int fd, const Address& address, uint16_t port) {
+    SocketAddress here = to_socket({address, port});
+    return bind(fd, here.get(), here.size) == 0;
+}
+
+}  // namespace
+
+Result<> ProbeSocket::create(const Path& path) {
+    const std::string where = fmt::format("{} socket", name(path.kind));
+    const Family family = path.target.address.family;
+    const int type = path.kind == Kind::udp ? SOCK_DGRAM : SOCK_RAW;
+    fd_ = Fd(socket(family_of(path.target.address), type | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                    protocol_of(path.kind, family)));
+    if (!fd_) {
+        return fail_system(
+            where, type == SOCK_RAW ? "opening it (needs root or CAP_NET_RAW)" : "opening it");
+    }
+    const int stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    if (!set(fd_.get(), SOL_SOCKET, SO_TIMESTAMPING, stamping)) {
+        return fail_system(where, "time stamps");
+    }
+    const bool reports = family == Family::v6 ? set(fd_.get(), IPPROTO_IPV6, IPV6_RECVERR, 1)
+                                              : set(fd_.get(), IPPROTO_IP, IP_RECVERR, 1);
+    if (!reports) {
+        return fail_system(where, "error reports");
+    }
+    enlarge_receive_buffer(fd_.get());
+    return {};
+}
+
+// Bound, neither listening nor connected: the kernel finds no connection for an answer.
+Result<> ProbeSocket::hold_ports(const Binding& binding, size_t count) {
+    allow_many_descriptors();
+    for (uint32_t port = first_source_port; port <= UINT16_MAX && ports_.size() < count; ++port) {
+        Fd fd(socket(family_of(binding.source), SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (!fd) {
+            return fail_system("tcp source ports", "socket");
+        }
+        if (bind_here(fd.get(), binding.source, static_cast<uint16_t>(port))) {
+            held_.push_back(std::move(fd));
+            ports_.push_back(static_cast<uint16_t>(port));
+        } else if (errno != EADDRINUSE) {
+            return fail_system("source " + binding.source.text(), "bind");
+        }
+    }
+    if (ports_.size() < count) {
+        return fail(Exit::world, "tcp source ports",
+                    fmt::format("{} are free from {} on, expected {}", ports_.size(),
+                                first_source_port, count));
+    }
+    return {};
+}
+
+Result<> ProbeSocket::bind_udp(const Binding& binding) {
+    for (uint32_t port = first_source_port; port <= UINT16_MAX; ++port) {
+        if (bind_here(fd_.get(), binding.source, static_cast<uint16_t>(port))) {
+            ports_ = {static_cast<uint16_t>(port)};
+            return {};
+        }
+        if (errno != EADDRINUSE) {
+            return fail_system("source " + binding.source.text(), "bind");
+        }
+    }
+    return fail(Exit::world, "udp source port",
+                fmt::format("none is free from {} on", first_source_port));
+}
+
+Result<> ProbeSocket::bind_to(const Path& path, const Binding& binding, size_t ports) {
+    const std::string where = fmt::format("{} socket {}", name(path.kind), text(binding));
+    if (binding.mark != 0 && !set(fd_.get(), SOL_SOCKET, SO_MARK, binding.mark)) {
+        return fail_system(where, "setting the mark (needs root or CAP_NET_ADMIN)");
+    }
+    const std::string& interface = binding.interface;
+    if (!interface.empty() && setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
+                                         static_cast<socklen_t>(interface.size())) != 0) {
+        return fail_system(where, "binding to the interface");
+    }
+    if (path.kind == Kind::udp) {
+        return bind_udp(binding);
+    }
+    if (!bind_here(fd_.get(), binding.source, 0)) {
+        return fail_system(where, "binding to the source address");
+    }
+    return path.kind == Kind::tcp ? hold_ports(binding, ports) : Result<>{};
+}
+
+Result<ProbeSocket> ProbeSocket::open(const Path& path, const Binding& binding, size_t ports) {
+    ProbeSocket probe;
+    if (const auto created = probe.create(path); !created) {
+        return tl::unexpected(created.error());
+    }
+    if (const auto bound = probe.bind_to(path, binding, ports); !bound) {
+        return tl::unexpected(bound.error());
+    }
+    const std::string where = fmt::format("{} socket to {}", name(path.kind), path.target_text());
+    if (!filter_for(probe.fd(), path, probe.ports_)) {
+        return fail_system(where, "attaching the filter");
+    }
+    SocketAddress target =
+        to_socket({path.target.address, path.kind == Kind::udp ? path.target.port : uint16_t{0}});
+    if (connect(probe.fd(), target.get(), target.size) != 0) {
+        return fail_system(where, "connect");
+    }
+    return probe;
+}
+
+// The request for a time stamp goes with each packet, not with the socket, so that no stamp of a
+// farewell is taken for a probe's.
+ProbeSocket::Sent ProbeSocket::send(std::span<const ByteView> packets) {
+    struct alignas(cmsghdr) Control {
+        std::array<uint8_t, CMSG_SPACE(sizeof(uint32_t))> bytes{};
+    } control;
+    std::array<iovec, send_batch> vectors{};
+    std::array<mmsghdr, send_batch> headers{};
+    const size_t count = std::min(packets.size(), send_batch);
+    for (size_t i = 0; i < count; ++i) {
+        vectors[i] = {const_cast<uint8_t*>(packets[i].data()), packets[i].size()};
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+        headers[i].msg_hdr.msg_control = control.bytes.data();
+        headers[i].msg_hdr.msg_controllen = control.bytes.size();
+    }
+    if (count == 0) {
+        return {};
+    }
+    cmsghdr* request = CMSG_FIRSTHDR(&headers[0].msg_hdr);
+    request->cmsg_level = SOL_SOCKET;
+    request->cmsg_type = SO_TIMESTAMPING;
+    request->cmsg_len = CMSG_LEN(sizeof(uint32_t));
+    const uint32_t stamp = SOF_TIMESTAMPING_TX_SOFTWARE;
+    std::memcpy(CMSG_DATA(request), &stamp, sizeof stamp);
+
+    // An ICMP error that came in meanwhile makes one call fail, not the packet: so once more.
+    int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
+        sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
+    }
+    return sent < 0 ? Sent{0, errno} : Sent{static_cast<size_t>(sent), 0};
+}
+
+void ProbeSocket::send_unmeasured(ByteView packet) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (::send(fd_.get(), packet.data(), packet.size(), 0) >= 0) {
+            return;
+        }
+    }
+}
+
+// SO_MEMINFO tells the same counter as SO_RXQ_OVFL, but also when no packet follows the lost one.
+uint64_t ProbeSocket::receive_drops() const {
+    std::array<uint32_t, SK_MEMINFO_VARS> values{};
+    socklen_t size = sizeof values;
+    if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &size) != 0) {
+        return 0;
+    }
+    return values[SK_MEMINFO_DROPS];
+}
+
+}  // namespace rehome::probe
