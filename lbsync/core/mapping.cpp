@@ -17,11 +17,16 @@ Prefix subnet(const InterfaceAddress& address) {
     return prefix;
 }
 
+std::vector<Prefix> of_family(const std::vector<Prefix>& prefixes, Family family) {
+    std::vector<Prefix> result;
+    std::copy_if(prefixes.begin(), prefixes.end(), std::back_inserter(result),
+                 [family](const Prefix& prefix) { return prefix.address.family == family; });
+    return result;
+}
+
 std::vector<Interval> intervals(const std::vector<Prefix>& prefixes) {
     std::vector<Interval> result;
-    for (const Prefix& prefix : prefixes) {
-        result.push_back(Interval::of(prefix));
-    }
+    std::transform(prefixes.begin(), prefixes.end(), std::back_inserter(result), Interval::of);
     return result;
 }
 
@@ -59,16 +64,36 @@ void Mapping::add_whole(const Prefix& from, const Prefix& to) {
     counterparts_.push_back({{Interval::of(from)}, {Interval::of(to)}});
 }
 
+void Mapping::add_networks(const Site& from, const Site& to) {
+    for (const Family family : {Family::v4, Family::v6}) {
+        const auto old_ones = of_family(from.networks, family);
+        const auto new_ones = of_family(to.networks, family);
+        counterparts_.push_back({intervals(old_ones), intervals(new_ones)});
+        if (old_ones.size() == 1 && new_ones.size() == 1) {
+            add_whole(old_ones[0], new_ones[0]);
+        }
+    }
+}
+
+void Mapping::add_lines(const GatewayPair& pair, const Move& move, std::vector<Error>& errors) {
+    for (const Line& line : move.from->lines) {
+        const Line* other =
+            line.gateway == pair.from->name ? counterpart(line, pair, *move.to) : nullptr;
+        if (other != nullptr) {
+            add_address(line.address.address, other->address.address, errors);
+            add_address(line.peer, other->peer, errors);
+            add_whole(subnet(line.address), subnet(other->address));
+        }
+    }
+}
+
 Checked<Mapping> Mapping::make(const Inventory& inventory, const Move& move, const Pairs& pairs) {
     Mapping mapping;
     std::vector<Error> errors;
     mapping.from_site_ = move.from->name;
     mapping.to_site_ = move.to->name;
     mapping.moving_ = inventory.prefixes;
-    mapping.counterparts_.push_back({intervals(move.from->networks), intervals(move.to->networks)});
-    if (move.from->networks.size() == 1 && move.to->networks.size() == 1) {
-        mapping.add_whole(move.from->networks[0], move.to->networks[0]);
-    }
+    mapping.add_networks(*move.from, *move.to);
     for (const Service& service : inventory.services) {
         for (const Server& server : service.servers) {
             mapping.add_address(move.old_place(server).address, move.new_place(server).address,
@@ -78,15 +103,7 @@ Checked<Mapping> Mapping::make(const Inventory& inventory, const Move& move, con
     for (const GatewayPair& pair : pairs.gateways) {
         mapping.add_address(pair.from->tunnel.address, pair.to->tunnel.address, errors);
         mapping.add_address(pair.to->tunnel.address, pair.from->tunnel.address, errors);
-        for (const Line& line : move.from->lines) {
-            const Line* other =
-                line.gateway == pair.from->name ? counterpart(line, pair, *move.to) : nullptr;
-            if (other != nullptr) {
-                mapping.add_address(line.address.address, other->address.address, errors);
-                mapping.add_address(line.peer, other->peer, errors);
-                mapping.add_whole(subnet(line.address), subnet(other->address));
-            }
-        }
+        mapping.add_lines(pair, move, errors);
     }
     if (!errors.empty()) {
         return tl::unexpected(std::move(errors));
@@ -156,8 +173,9 @@ tl::expected<Interval, std::string> Mapping::map(const Interval& interval) const
         interval.text(), from_site_, to_site_));
 }
 
-tl::expected<Address, std::string> Mapping::map(const Address& address) const {
-    return map(Interval{address, address}).map([](const Interval& image) { return image.first; });
+std::optional<Address> Mapping::paired(const Address& address) const {
+    const auto found = addresses_.find(address);
+    return found == addresses_.end() ? std::nullopt : std::optional(found->second);
 }
 
 tl::expected<std::string, std::string> map_interface(const Interfaces& interfaces,

@@ -2,7 +2,7 @@
 //
 // - A server's address, a gateway's line address and the carrier's router behind it, and a tunnel
 //   end have a counterpart; tunnel ends swap, since each side names the other's.
-// - A site's only network, and a line's subnet, map onto the other's as a whole.
+// - A site's only network of a family, and a line's subnet, map onto the other's as a whole.
 // - Addresses in the prefixes that move, and foreign ones (clients), stay as they are.
 // - Any other address of the old site has no counterpart, and one of the new site means something
 //   else at the old one: both are refused.
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,9 @@ public:
 
     // What is refused, in words: "object without a counterpart: ...".
     tl::expected<Interval, std::string> map(const Interval& interval) const;
-    tl::expected<Address, std::string> map(const Address& address) const;
+
+    // The address paired with this one; none when the inventory pairs it with none.
+    std::optional<Address> paired(const Address& address) const;
 
     // Whether it lies in a prefix that moves.
     bool moves(const Interval& interval) const;
@@ -45,6 +48,8 @@ private:
 
     void add_address(const Address& from, const Address& to, std::vector<Error>& errors);
     void add_whole(const Prefix& from, const Prefix& to);
+    void add_networks(const Site& from, const Site& to);
+    void add_lines(const GatewayPair& pair, const Move& move, std::vector<Error>& errors);
     bool stays_closed(const Interval& interval) const;
     bool one_by_one(const Interval& interval, Interval& image) const;
 

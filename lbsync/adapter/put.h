@@ -1,0 +1,15 @@
+// `lbsync put`: the far end of writing a file on another host.
+//
+// Replaces PATH by what comes on standard input, atomically, with the mode and owner that it has,
+// but only while its content still has the digest that the caller saw.
+#pragma once
+
+#include <string>
+
+#include "common/error.h"
+
+namespace rehome::lbsync {
+
+Result<> put(const std::string& path, const std::string& expected_sha256);
+
+}  // namespace rehome::lbsync

@@ -1,0 +1,46 @@
+// What lbsync does on a host, all of it by commands that an operator could type.
+//
+// Every call is bounded in time.  A command that fails is an Error (Exit::world) with the host, the
+// command and the first line that it printed on standard error.
+#pragma once
+
+#include <string>
+
+#include "common/error.h"
+#include "common/host.h"
+#include "lbsync/core/nft_read.h"
+
+namespace rehome::lbsync {
+
+class Remote {
+public:
+    static Result<Remote> to(const std::string& host);
+
+    Result<std::string> read_file(const std::string& path) const;
+
+    // Writes the file atomically, unless it no longer has this digest.
+    Result<> write_file(const std::string& path, const std::string& content,
+                        const std::string& expected_sha256) const;
+
+    // Both forms belong to one state: when they disagree, the rule set changed between the two, and
+    // they are read again before a doubt is believed.
+    Result<Reading> ruleset() const;
+
+    Result<> check_batch(const std::string& batch) const;  // nft -c: nothing is changed
+    Result<> run_batch(const std::string& batch) const;    // one transaction
+
+    // By vipctl.  Exit::world also when vipd does not run.
+    Result<> reload(const std::string& socket) const;
+    Result<std::string> config(const std::string& socket) const;
+
+    std::string name() const { return host_.text(); }
+
+private:
+    explicit Remote(Host host) : host_(std::move(host)) {}
+
+    Result<std::string> command(const Argv& argv, const std::string& input = "") const;
+
+    Host host_;
+};
+
+}  // namespace rehome::lbsync

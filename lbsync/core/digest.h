@@ -1,0 +1,11 @@
+// SHA-256 (FIPS 180-4) of a text, as 64 lower-case hexadecimal digits.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace rehome::lbsync {
+
+std::string sha256(std::string_view text);
+
+}  // namespace rehome::lbsync

@@ -1,0 +1,150 @@
+#include "lbsync/core/plan.h"
+
+#include <fmt/format.h>
+
+#include "lbsync/core/batch.h"
+#include "lbsync/core/canonical.h"
+#include "lbsync/core/digest.h"
+#include "lbsync/core/hook_order.h"
+#include "lbsync/core/translate.h"
+#include "lbsync/core/vipd_config.h"
+
+namespace rehome::lbsync {
+
+namespace {
+
+void append(std::vector<Doubt>& doubts, std::vector<Doubt> more) {
+    doubts.insert(doubts.end(), more.begin(), more.end());
+}
+
+void append(std::vector<Change>& changes, std::vector<Change> more) {
+    changes.insert(changes.end(), more.begin(), more.end());
+}
+
+class Planner {
+public:
+    explicit Planner(const Mapping& mapping) : mapping_(mapping) {}
+
+    void host(const HostState& state) {
+        append(plan_.doubts, state.from.doubts);
+        append(plan_.doubts, state.to.doubts);
+        append(plan_.doubts, unknown_order(state.from.ruleset, state.pair.from));
+        append(plan_.doubts, unknown_order(state.to.ruleset, state.pair.to));
+        from_ += state.pair.from + "\n" + canonical(state.from.ruleset);
+        to_ += state.pair.to + "\n" + canonical(state.to.ruleset);
+
+        HostPlan plan{state.pair.to, state.to.ruleset, {}, {}};
+        plan.wanted = translate(state.from.ruleset, mapping_, state.pair.interfaces,
+                                state.pair.from, errors_);
+        plan.batch = batch(plan.current, plan.wanted);
+        append(plan_.changes, differences(plan.current, plan.wanted, plan.host));
+        plan_.hosts.push_back(std::move(plan));
+    }
+
+    void gateway(const GatewayState& state) {
+        const Gateway& from = *state.pair.from;
+        const Gateway& to = *state.pair.to;
+        const std::string old_place = from.host + ": " + from.vipd_config;
+        const auto offered = services(state.from_file, old_place);
+        const auto there = services(state.to_file, to.host + ": " + to.vipd_config);
+        if (!offered || !there) {
+            return;
+        }
+        from_ += from.name + "\n" + canonical(*offered);
+        to_ += to.name + "\n" + canonical(*there);
+
+        const auto wanted = translate(*offered, mapping_, old_place, errors_);
+        GatewayPlan plan{state.pair, state.to_file, state.to_file, canonical(wanted), false};
+        auto changes = differences(*there, wanted, to.host);
+        if (!changes.empty()) {
+            plan.wanted_file = with_services(state.to_file, wanted, in_scope());
+        }
+        append(plan_.changes, std::move(changes));
+        in_force(state, plan);
+        plan_.gateways.push_back(std::move(plan));
+    }
+
+    Checked<Plan> take() {
+        if (!errors_.empty()) {
+            return tl::unexpected(std::move(errors_));
+        }
+        plan_.from_digest = sha256(from_);
+        plan_.to_digest = sha256(to_);
+        return std::move(plan_);
+    }
+
+private:
+    std::function<bool(const Address&)> in_scope() const {
+        return [this](const Address& vip) { return mapping_.moves({vip, vip}); };
+    }
+
+    std::optional<std::vector<OfferedService>> services(std::string_view text,
+                                                        const std::string& where) {
+        auto read = read_services(text, where, in_scope());
+        if (!read) {
+            errors_.insert(errors_.end(), read.error().begin(), read.error().end());
+            return {};
+        }
+        append(plan_.doubts, read->doubts);
+        return std::move(read->services);
+    }
+
+    // The file may be right and not loaded: that is a change too.
+    void in_force(const GatewayState& state, GatewayPlan& plan) {
+        if (!state.in_force) {
+            return;
+        }
+        const std::string where = state.pair.to->host + ": vipctl config";
+        const auto now = services(*state.in_force, where);
+        if (!now) {
+            return;
+        }
+        to_ += where + "\n" + canonical(*now);
+        plan.reload = canonical(*now) != plan.wanted_services;
+        if (plan.reload && plan.wanted_file == plan.current_file) {
+            plan_.changes.push_back({state.pair.to->host,
+                                     "configuration in force",
+                                     Change::Kind::change,
+                                     {"+ reload: the file's services are not in force"}});
+        }
+    }
+
+    const Mapping& mapping_;
+    Plan plan_;
+    std::vector<Error> errors_;
+    std::string from_;  // what the digests are taken of
+    std::string to_;
+};
+
+}  // namespace
+
+Exit Plan::verdict() const {
+    if (!doubts.empty()) {
+        return Exit::unknown;
+    }
+    return changes.empty() ? Exit::yes : Exit::no;
+}
+
+Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
+                        const State& state) {
+    const auto mapping = Mapping::make(inventory, move, pairs);
+    if (!mapping) {
+        return tl::unexpected(mapping.error());
+    }
+    Planner planner(*mapping);
+    for (const HostState& host : state.hosts) {
+        planner.host(host);
+    }
+    for (const GatewayState& gateway : state.gateways) {
+        planner.gateway(gateway);
+    }
+    auto plan = planner.take();
+    if (plan) {
+        plan->from = move.from->name;
+        plan->to = move.to->name;
+        plan->skipped = pairs.skipped;
+    }
+    return plan;
+}
+
+}  // namespace rehome::lbsync

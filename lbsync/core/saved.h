@@ -1,0 +1,50 @@
+// What an apply replaces, written down before its first act so that it can be undone
+// ("rehome/lbsync-state/1").
+//
+// Schema: saved.schema.json beside this file.  Texts are stored in pieces, to be joined as they
+// are, because a JSON string in our files is bounded.  A table or file is put back only while it is
+// still what the apply made of it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/error.h"
+#include "lbsync/core/plan.h"
+
+namespace rehome::lbsync {
+
+struct SavedTable {
+    std::string host;
+    std::string family;
+    std::string name;
+    std::string before;  // as `nft -f` takes it; empty: there was none
+    std::string after;   // empty: there is none any more
+    bool operator==(const SavedTable&) const = default;
+};
+
+struct SavedFile {
+    std::string host;
+    std::string path;
+    std::string socket;  // of the vipd that must reload it; empty: none
+    std::string before;
+    std::string after;
+    bool operator==(const SavedFile&) const = default;
+};
+
+struct Saved {
+    std::string at;
+    std::vector<SavedTable> tables;
+    std::vector<SavedFile> files;
+};
+
+// What the plan will change.  reload: whether vipd is told.
+Saved to_save(const Plan& plan, bool reload);
+
+nlohmann::ordered_json to_json(const Saved& saved);
+Checked<Saved> parse_saved(std::string_view file, std::string_view text);
+
+}  // namespace rehome::lbsync
