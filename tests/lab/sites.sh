@@ -102,7 +102,7 @@ gateway_lines() {
         read -r site carrier gateway port address peer peer_asn asn <<<"$row"
         [ "$site" = "$1" ] || continue
         fill gateway-line.bird.conf CARRIER="$carrier" ADDRESS="${address%/*}" ASN="$asn" \
-            PEER="$peer" PEER_ASN="$peer_asn"
+            PEER="$peer" PEER_ASN="$peer_asn" PREFIXES="$(join_prefixes)"
     done
 }
 
