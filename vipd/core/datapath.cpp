@@ -268,9 +268,10 @@ Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow) {
     return verdict;
 }
 
-// ours: a reply of this site; otherwise one that a peer sent here to leave by a line.
-Verdict Datapath::to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours,
-                            Micros now) {
+// ours: a reply of this site; otherwise one that a peer sent here to leave by a line.  hops: how
+// many gateways may still pass it on, at least one.
+Verdict Datapath::to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now,
+                            uint8_t hops) {
     const auto out = relay_.way_out(way, ours, now);
     if (!out) {
         return dropped(ours ? Drop::no_way_back : Drop::line_disabled);
@@ -278,7 +279,7 @@ Verdict Datapath::to_client(Frame& frame, Packet& packet, const WayBack& way, bo
     if (out->via == WayBack::Via::tunnel) {
         const bool crossing = !tables_->peers()[out->index].same_site;
         return to_peer(frame, packet, out->index,
-                       {Gue::Kind::reply, gue_hops, crossing, out->carrier});
+                       {Gue::Kind::reply, static_cast<uint8_t>(hops - 1), crossing, out->carrier});
     }
     const auto& line = tables_->lines()[out->index];
     ++counters_.to_clients;

@@ -120,13 +120,15 @@ private:
 
     Verdict to_server(Frame& frame, Packet& packet, const Flow& flow);
     Verdict to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& gue);
-    Verdict to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now);
+    Verdict to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now,
+                      uint8_t hops = gue_hops);
     Verdict forward(const Address& to) const;
     Verdict dropped(Drop drop);
 
     std::optional<size_t> home_peer(const FlowKey& key, Micros now) const;
     std::optional<size_t> other_site_peer(const Address& vip, Micros now) const;
     std::optional<size_t> line_of_port(PortIndex port) const;
+    std::optional<WayBack> line_of_carrier(uint32_t carrier) const;
     void send_keepalives(const Emit& emit);
     void send_reset(const Flow& flow, const Reset& reset, bool to_client, Micros now,
                     const Emit& emit);

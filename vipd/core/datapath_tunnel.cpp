@@ -77,8 +77,8 @@ Verdict Datapath::from_tunnel(Frame& frame, const Packet& outer, Micros now) {
     return from_client(frame, *inner, {from, way, gue->crossed, gue->hops}, now);
 }
 
-// Rule 4: a reply from a peer leaves by its entry's line; without an entry, by the line of the
-// carrier that its client came in by.
+// Rule 4: a reply from a peer leaves by its entry's line, or by that of the carrier that the peer
+// names: where the flow ends every packet of its client is seen, so its way back is the newer one.
 Verdict Datapath::from_peer_reply(Frame& frame, Packet& packet, size_t peer, const Gue& gue,
                                   Micros now) {
     if (!tables_->is_moved(packet.source)) {
@@ -88,25 +88,35 @@ Verdict Datapath::from_peer_reply(Frame& frame, Packet& packet, size_t peer, con
                       {packet.destination, packet.destination_port},
                       {packet.source, packet.source_port}};
     Flow* flow = packet.fragment ? nullptr : flows_.find(key);
+    std::optional<WayBack> way = line_of_carrier(gue.carrier);
     if (flow != nullptr && flow->kind != Flow::Kind::here) {
         if (flow->kind == Flow::Kind::provisional) {
             flow->kind = Flow::Kind::relayed;
         }
         flow->last_seen = now;
         track(*flow, packet, Side::server);
-        const bool back = flow->way.via == WayBack::Via::tunnel && flow->way.index == peer;
-        return back ? dropped(Drop::hop_limit)
-                    : to_client(frame, packet, flow->way, flow->way.via == WayBack::Via::tunnel,
-                                now);
+        if (!way || flow->way.via == WayBack::Via::tunnel) {
+            way = flow->way;
+        }
     }
-    const auto& lines = tables_->lines();
-    const auto line = std::find_if(lines.begin(), lines.end(),
-                                   [&](const TableLine& l) { return l.carrier_id == gue.carrier; });
-    if (line == lines.end()) {
+    if (!way) {
         return dropped(Drop::no_way_back);
     }
-    const auto index = static_cast<uint16_t>(line - lines.begin());
-    return to_client(frame, packet, {WayBack::Via::line, index, gue.carrier}, false, now);
+    const bool tunnel = way->via == WayBack::Via::tunnel;
+    if (tunnel && (way->index == peer || gue.hops == 0)) {
+        return dropped(Drop::hop_limit);
+    }
+    return to_client(frame, packet, *way, tunnel, now, gue.hops);
+}
+
+std::optional<WayBack> Datapath::line_of_carrier(uint32_t carrier) const {
+    const auto& lines = tables_->lines();
+    for (size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i].carrier_id == carrier) {
+            return WayBack{WayBack::Via::line, static_cast<uint16_t>(i), carrier};
+        }
+    }
+    return std::nullopt;
 }
 
 Verdict Datapath::to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& gue) {

@@ -1,0 +1,239 @@
+#include "tests/unit/vipd/lab.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "vipd/core/bytes.h"
+
+namespace rehome::testing {
+
+namespace {
+
+const std::vector<std::string> carriers{"red", "green", "blue"};
+
+bool is_old(const std::string& gateway) {
+    return gateway.starts_with("old");
+}
+
+Address tunnel_of(size_t index) {
+    return Address::v4(0x0a630001 + static_cast<uint32_t>(index));
+}
+
+ServiceConfig service(const std::string& name, const char* vip, Protocol protocol,
+                      uint16_t server_port, bool old) {
+    const Endpoint at = end(vip);
+    ServiceConfig out{name, at.address, protocol, at.port, ServiceConfig::Forward::nat, {}};
+    out.servers = {{"s1", ip(old ? "10.1.1.11" : "172.20.5.21"), server_port, 1},
+                   {"s2", ip(old ? "10.1.1.12" : "172.20.5.22"), server_port, 1}};
+    return out;
+}
+
+Fib routes(const Config& config) {
+    RouteTable table;
+    const bool old = config.site == "old";
+    table.set({*Prefix::parse(old ? "10.1.0.0/16" : "172.20.0.0/16"), 0}, {servers_port, {}});
+    table.set({*Prefix::parse("10.99.0.0/24"), 0}, {link_port, {}});
+    table.set({*Prefix::parse("0.0.0.0/0"), 0}, {red, config.lines[0].peer});
+    return table.build();
+}
+
+}  // namespace
+
+Config lab_config(const std::string& gateway, const std::vector<std::string>& gateways) {
+    Config config;
+    const bool old = is_old(gateway);
+    config.gateway = gateway;
+    config.site = old ? "old" : "new";
+    config.link = link_port;
+    config.prefixes = {*Prefix::parse("198.51.100.0/24"), *Prefix::parse("203.0.113.0/24")};
+    for (size_t i = 0; i < carriers.size(); ++i) {
+        config.ports.push_back({carriers[i], {}, PortRole::line});
+        const auto third = static_cast<uint32_t>(10 * i + (old ? 1 : 2));
+        LineConfig line{carriers[i], i, {}, Address::v4(0x64400001 + (third << 8)), false};
+        config.lines.push_back(line);
+    }
+    config.ports.push_back({"servers", {}, PortRole::servers});
+    config.ports.push_back({"link", {}, PortRole::link});
+    for (size_t i = 0; i < gateways.size(); ++i) {
+        if (gateways[i] == gateway) {
+            config.tunnel = tunnel_of(i);
+        } else {
+            config.peers.push_back(
+                {gateways[i], is_old(gateways[i]) ? "old" : "new", tunnel_of(i)});
+        }
+    }
+    config.services = {service("meters", "198.51.100.10:1883", Protocol::tcp, 1883, old),
+                       service("terminals", "203.0.113.5:14000", Protocol::tcp, 1884, old),
+                       service("reflect", "198.51.100.10:862", Protocol::udp, 862, old)};
+    return config;
+}
+
+bool LabGateway::serves(const Endpoint& server) const {
+    return std::any_of(config.services.begin(), config.services.end(), [&](const auto& service) {
+        return std::any_of(service.servers.begin(), service.servers.end(), [&](const auto& s) {
+            return s.address == server.address && s.port == server.port;
+        });
+    });
+}
+
+uint64_t LabGateway::drops() const {
+    const auto& drops = path->counters().drops;
+    return std::accumulate(drops.begin(), drops.end(), uint64_t{0});
+}
+
+void LabGateway::reload() {
+    path->replace_tables(Tables::build(config));
+}
+
+Lab::Lab(const Setup& setup) {
+    for (const auto& name : setup.gateways) {
+        LabGateway gateway{name, lab_config(name, setup.gateways), nullptr};
+        const bool enabled = std::count(setup.all_lines.begin(), setup.all_lines.end(), name) > 0;
+        const std::vector<LineState> lines(carriers.size(),
+                                           enabled ? LineState::enabled : LineState::disabled);
+        gateway.path = std::make_unique<Datapath>(Tables::build(gateway.config), lines,
+                                                  Datapath::Settings{setup.flow_capacity, 42}, now);
+        gateway.path->replace_routes(std::make_shared<const Fib>(routes(gateway.config)));
+        gateways.push_back(std::move(gateway));
+    }
+    pass(500 * ms);
+}
+
+size_t Lab::index(const std::string& name) const {
+    const auto found =
+        std::find_if(gateways.begin(), gateways.end(),
+                     [&](const LabGateway& gateway) { return gateway.name == name; });
+    return static_cast<size_t>(found - gateways.begin());
+}
+
+void Lab::blame(const Outcome& outcome, const std::string& what) {
+    wrong.push_back(outcome.text() + ": " + what);
+}
+
+Outcome Lab::enter(size_t gateway, PortIndex port, const Bytes& frame) {
+    Outcome outcome;
+    outcome.gateway = gateway;
+    handle(outcome, port, frame, 8);
+    return outcome;
+}
+
+void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_left) {
+    LabGateway& gateway = gateways[outcome.gateway];
+    outcome.path += (outcome.path.empty() ? "" : ">") + gateway.name;
+    Buffer buffer(frame);
+    const uint64_t drops_before = gateway.drops();
+    const Verdict verdict = gateway.path->handle(buffer.frame, port, now);
+    if (gateway.drops() - drops_before != (verdict.way == Verdict::Way::drop ? 1U : 0U)) {
+        blame(outcome, "a drop that is not counted once");
+    }
+    if (const auto packet = parse_packet(buffer.frame.bytes(), ethernet_bytes)) {
+        outcome.ip = buffer.ip_packet();
+    }
+    switch (verdict.way) {
+        case Verdict::Way::forward:
+            leave(outcome, verdict.hop, hops_left);
+            break;
+        case Verdict::Way::punt:
+            outcome.end = "punt";
+            if (!std::equal(frame.begin(), frame.end(), buffer.frame.data)) {
+                blame(outcome, "changed before it was punted");
+            }
+            break;
+        case Verdict::Way::consumed:
+            outcome.end = "consumed";
+            break;
+        case Verdict::Way::drop:
+            outcome.end = "drop " + std::string(name(verdict.drop));
+    }
+}
+
+void Lab::leave(Outcome& outcome, const Hop& hop, int hops_left) {
+    outcome.end = gateways[outcome.gateway].config.ports[hop.port].name;
+    check_leaving(outcome, hop);
+    if (hop.port == link_port) {
+        across(outcome, hop, hops_left);
+    }
+}
+
+void Lab::check_leaving(const Outcome& outcome, const Hop& hop) {
+    const LabGateway& gateway = gateways[outcome.gateway];
+    const Packet packet = outcome.packet();
+    if (const auto bad = wrong_checksum(outcome.ip); !bad.empty()) {
+        blame(outcome, "wrong checksum: " + bad);
+    }
+    const bool vip = gateway.path->tables().is_moved(packet.source);
+    if (hop.port <= blue) {
+        if (gateway.path->relay().line(hop.port) == LineState::disabled) {
+            blame(outcome, testing::text(packet) + " left by a disabled line");
+        }
+        if (!vip || hop.address != gateway.config.lines[hop.port].peer) {
+            blame(outcome, testing::text(packet) + " is no reply to the carrier's router");
+        }
+    } else if (vip) {
+        blame(outcome, "a VIP as source off the lines");
+    }
+    if (hop.port == servers_port && hop.address != packet.destination) {
+        blame(outcome, "not sent to the server itself");
+    }
+}
+
+void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
+    if (hops_left == 0) {
+        outcome.end = "circles";
+        blame(outcome, "too many gateways");
+        return;
+    }
+    if (!link_up) {
+        outcome.end = "lost";
+        return;
+    }
+    for (size_t i = 0; i < gateways.size(); ++i) {
+        if (gateways[i].config.tunnel == hop.address) {
+            outcome.gateway = i;
+            handle(outcome, link_port, ethernet(outcome.ip), hops_left - 1);
+            return;
+        }
+    }
+    blame(outcome, "to a gateway that is none");
+}
+
+void Lab::tick(size_t gateway) {
+    const auto emit = [&](std::span<const uint8_t> packet, const Hop& hop) {
+        Outcome outcome;
+        outcome.path = gateways[gateway].name;
+        outcome.gateway = gateway;
+        outcome.ip = {packet.begin(), packet.end()};
+        leave(outcome, hop, 8);
+        const bool keepalive = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
+        if (!keepalive) {
+            emitted.push_back(outcome);
+        }
+    };
+    gateways[gateway].path->tick(now, emit,
+                                 [&](const Flow& flow) { reset_log.push_back(flow.key); });
+}
+
+void Lab::pass(Micros time) {
+    for (const Micros until = now + time; now < until;) {
+        now = std::min(now + 10 * ms, until);
+        for (size_t i = 0; i < gateways.size(); ++i) {
+            tick(i);
+        }
+    }
+}
+
+Say to_meters(const Endpoint& client, uint8_t flags) {
+    return {client, end("198.51.100.10:1883"), 6, flags};
+}
+
+Say answer(const Packet& at_server, uint8_t flags) {
+    Say say{{at_server.destination, at_server.destination_port},
+            {at_server.source, at_server.source_port},
+            at_server.protocol,
+            flags};
+    say.seq = at_server.ack;
+    say.ack = at_server.seq + at_server.sequence_length();
+    return say;
+}
+
+}  // namespace rehome::testing

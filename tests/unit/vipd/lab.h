@@ -1,0 +1,87 @@
+// The lab's two sites in memory: a Datapath for each gateway, the link between them, one clock.
+//
+// A packet is handed to a gateway's port and followed from verdict to verdict until it leaves:
+// Outcome tells by which gateways it came and where it ended.  Whatever a test is about, each
+// packet is checked on its way (Lab::wrong): checksums from scratch, one way out and one counter
+// for it, hops that count down, no VIP as source on a line that is disabled.
+//
+// Names and addresses are those of tests/lab/inventory.json; "old2" and "new2" are second gateways.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/unit/vipd/packets.h"
+#include "vipd/core/datapath.h"
+
+namespace rehome::testing {
+
+inline constexpr PortIndex red = 0, green = 1, blue = 2, servers_port = 3, link_port = 4;
+inline constexpr Micros ms = 1'000;
+
+// Ports of a config are numbered as above; gateway is one of gateways.
+Config lab_config(const std::string& gateway, const std::vector<std::string>& gateways);
+
+struct Outcome {
+    std::string path;  // the gateways, in order: "old>new"
+    std::string end;   // "servers", "red", "drop no_server", "punt", "consumed", "lost"
+    size_t gateway = 0;
+    Bytes ip;  // as it left or was dropped
+
+    std::string text() const { return path + " " + end; }
+    Packet packet() const { return *parse_packet(ip, 0); }
+};
+
+struct LabGateway {
+    std::string name;
+    Config config;
+    std::unique_ptr<Datapath> path;
+
+    bool serves(const Endpoint& server) const;  // is one of its configured servers
+    uint64_t drops() const;
+    void reload();  // config into force
+};
+
+class Lab {
+public:
+    struct Setup {
+        std::vector<std::string> gateways{"old", "new"};
+        uint32_t flow_capacity = 1000;
+        std::vector<std::string> all_lines{"old", "old2"};  // whose lines are enabled at start
+    };
+
+    // Runs until the gateways know each other.
+    Lab() : Lab(Setup{}) {}
+    explicit Lab(const Setup& setup);
+
+    Outcome enter(size_t gateway, PortIndex port, const Bytes& frame);
+    Outcome enter(size_t gateway, PortIndex port, const Say& say) {
+        return enter(gateway, port, make_frame(say));
+    }
+    void pass(Micros time);  // in steps of 10 ms, each with its ticks
+
+    LabGateway& operator[](const std::string& name) { return gateways[index(name)]; }
+    size_t index(const std::string& name) const;
+
+    std::vector<LabGateway> gateways;
+    Micros now = 1'000'000'000;
+    bool link_up = true;
+    std::vector<Outcome> emitted;    // what ticks sent, keepalives apart
+    std::vector<FlowKey> reset_log;  // what Relogin::Log was told
+    std::vector<std::string> wrong;  // what must never be, and was
+
+private:
+    void tick(size_t gateway);
+    void leave(Outcome& outcome, const Hop& hop, int hops_left);
+    void handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_left);
+    void across(Outcome& outcome, const Hop& hop, int hops_left);
+    void check_leaving(const Outcome& outcome, const Hop& hop);
+    void blame(const Outcome& outcome, const std::string& what);
+};
+
+// A client's segment to the lab's MQTT service, and what its server answers.
+Say to_meters(const Endpoint& client, uint8_t flags = flag::S);
+Say answer(const Packet& at_server, uint8_t flags);
+
+}  // namespace rehome::testing
