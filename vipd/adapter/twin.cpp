@@ -1,3 +1,4 @@
+// tun(4), see Documentation/networking/tuntap.rst of the kernel.
 #include "vipd/adapter/twin.h"
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -16,13 +18,16 @@ namespace rehome {
 
 namespace {
 
-Result<> trouble(const std::string& name, const char* what) {
-    return fail(Exit::world, "twin " + name, std::string(what) + ": " + std::strerror(errno));
-}
-
 Result<> configure(const std::string& name, const Mac& mac, uint16_t mtu) {
-    if (auto done = set_interface_mac(name, mac); !done) {
-        return done;
+    const auto now = interface_mac(name);
+    if (!now) {
+        return tl::unexpected(now.error());
+    }
+    // Setting even the same address would make the kernel forget every neighbour there.
+    if (*now != mac) {
+        if (auto done = set_interface_mac(name, mac); !done) {
+            return done;
+        }
     }
     if (auto done = set_interface_mtu(name, mtu); !done) {
         return done;
@@ -30,23 +35,28 @@ Result<> configure(const std::string& name, const Mac& mac, uint16_t mtu) {
     return bring_up(name);
 }
 
+// Attaches to the TAP interface of that name, which is made if it is not there.
+Result<Fd> attach(const std::string& name) {
+    Fd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    ifreq request{};
+    std::copy_n(name.begin(), std::min<size_t>(name.size(), IFNAMSIZ - 1), request.ifr_name);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    if (fd && ioctl(fd.get(), TUNSETIFF, &request) == 0 && ioctl(fd.get(), TUNSETPERSIST, 1) == 0 &&
+        ioctl(fd.get(), TUNSETOFFLOAD, 0) == 0) {
+        return fd;
+    }
+    const std::string why = errno == EBUSY    ? "another process, such as another vipd, holds it"
+                            : errno == EINVAL ? "an interface of that name is there, but is no TAP"
+                                              : std::strerror(errno);
+    return fail(Exit::world, name, "cannot open the TAP twin: " + why);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac, uint16_t mtu) {
-    auto twin = std::unique_ptr<Twin>(new Twin);
-    twin->name_ = name;
-    twin->fd_ = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (twin->fd_ < 0) {
-        return tl::unexpected(trouble(name, "cannot open /dev/net/tun").error());
-    }
-    ifreq request{};
-    name.copy(request.ifr_name, IFNAMSIZ - 1);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI;
-    if (::ioctl(twin->fd_, TUNSETIFF, &request) != 0) {
-        return tl::unexpected(trouble(name, "cannot make the TAP interface").error());
-    }
-    if (::ioctl(twin->fd_, TUNSETPERSIST, 1) != 0 || ::ioctl(twin->fd_, TUNSETOFFLOAD, 0) != 0) {
-        return tl::unexpected(trouble(name, "cannot make it persistent").error());
+    auto fd = attach(name);
+    if (!fd) {
+        return tl::unexpected(fd.error());
     }
     if (auto done = configure(name, mac, mtu); !done) {
         return tl::unexpected(done.error());
@@ -55,14 +65,7 @@ Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac
     if (!index) {
         return tl::unexpected(index.error());
     }
-    twin->interface_ = *index;
-    return twin;
-}
-
-Twin::~Twin() {
-    if (fd_ >= 0) {
-        ::close(fd_);
-    }
+    return std::unique_ptr<Twin>(new Twin(name, std::move(*fd), *index));
 }
 
 rte_mbuf* Twin::read(rte_mempool& pool) {
@@ -70,7 +73,8 @@ rte_mbuf* Twin::read(rte_mempool& pool) {
     if (packet == nullptr) {
         return nullptr;
     }
-    const auto length = ::read(fd_, rte_pktmbuf_mtod(packet, void*), rte_pktmbuf_tailroom(packet));
+    const auto length =
+        ::read(fd_.get(), rte_pktmbuf_mtod(packet, void*), rte_pktmbuf_tailroom(packet));
     if (length <= 0) {
         rte_pktmbuf_free(packet);
         return nullptr;
@@ -81,7 +85,8 @@ rte_mbuf* Twin::read(rte_mempool& pool) {
 }
 
 bool Twin::write(const rte_mbuf& packet) {
-    return ::write(fd_, rte_pktmbuf_mtod(&packet, const void*), packet.data_len) == packet.data_len;
+    return ::write(fd_.get(), rte_pktmbuf_mtod(&packet, const void*), packet.data_len) ==
+           packet.data_len;
 }
 
 }  // namespace rehome

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "common/error.h"
+#include "common/fd.h"
 #include "vipd/core/mac.h"
 
 struct rte_mbuf;
@@ -24,9 +25,6 @@ public:
     // Makes the interface or takes over the one that exists; sets MAC and MTU and brings it up.
     static Result<std::unique_ptr<Twin>> open(const std::string& name, const Mac& mac,
                                               uint16_t mtu);
-    ~Twin();  // the interface stays
-    Twin(const Twin&) = delete;
-    Twin& operator=(const Twin&) = delete;
 
     // The next frame that the kernel sends, or null: nothing waits (or the pool is empty, which
     // leaves the frame in the kernel).  The caller owns it.
@@ -35,16 +33,17 @@ public:
     // Hands a frame to the kernel; false: the kernel refused it.  The caller keeps the packet.
     bool write(const rte_mbuf& packet);
 
-    int fd() const { return fd_; }  // POLLIN: a frame waits
+    int fd() const { return fd_.get(); }  // POLLIN: a frame waits
     unsigned interface() const { return interface_; }
     const std::string& name() const { return name_; }
 
 private:
-    Twin() = default;
+    Twin(std::string name, Fd fd, unsigned interface)
+        : name_(std::move(name)), fd_(std::move(fd)), interface_(interface) {}
 
     std::string name_;
-    int fd_ = -1;
-    unsigned interface_ = 0;  // the kernel's index
+    Fd fd_;  // closed with us; the interface stays
+    unsigned interface_;
 };
 
 }  // namespace rehome
