@@ -1,12 +1,15 @@
+// One epoll set holds the listener, the clients and a clock, so that the owner polls one
+// descriptor.
 #include "vipd/adapter/control.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -15,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/fd.h"
 
 namespace rehome {
 
@@ -22,220 +26,221 @@ using nlohmann::json;
 
 namespace {
 
-constexpr size_t request_max = 64 * 1024;
+constexpr size_t request_max = 64 << 10;
 constexpr int64_t patience_us = 5'000'000;
 constexpr size_t clients_max = 64;
-constexpr uint64_t listening = 0, timer = 1;  // epoll tags; clients have higher ones
+
+// What an epoll event is about; clients have the numbers above.
+constexpr uint64_t listener_tag = 0;
+constexpr uint64_t clock_tag = 1;
 
 struct Client {
-    int fd = -1;
-    std::string in, out;
-    bool answering = false;     // a request has been handed over and is unanswered
-    int64_t waiting_since = 0;  // for the rest of a line, or for it to take one; 0: not waiting
+    Fd fd;
+    std::string in;
+    std::string out;
+    bool answering = false;     // one of its requests is with the handler
+    bool serving = false;       // next_requests is at it
+    int64_t waiting_since = 0;  // for it to go on sending or taking a line; 0: not waiting
+
+    // A whole answer, and the rest of a request, have their time limit from when they began.
+    void note_waiting() {
+        const bool part_of_request = !in.empty() && in.find('\n') == std::string::npos;
+        if (!part_of_request && out.empty()) {
+            waiting_since = 0;
+        } else if (waiting_since == 0) {
+            waiting_since = monotonic_us();
+        }
+    }
 };
 
-Error trouble(const std::string& path, const char* what) {
-    return {Exit::world, path, std::string(what) + ": " + std::strerror(errno)};
+tl::unexpected<Error> trouble(const std::string& path, const char* what) {
+    return fail(Exit::world, path, fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return address;
-}
-
-// Whether somebody still listens there.
-bool answers(const sockaddr_un& address) {
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const bool connected =
-        ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    ::close(fd);
-    return connected;
-}
-
-Result<int> listen_at(const std::string& path) {
-    const sockaddr_un address = address_of(path);
-    if (path.size() >= sizeof address.sun_path) {
-        return fail(Exit::usage, path, "too long for a socket's path (107 bytes)");
+// Takes the file of a vipd that is gone out of the way.
+Result<> clear_path(const std::string& path, const sockaddr_un& address) {
+    struct stat found {};
+    if (lstat(path.c_str(), &found) != 0) {
+        return {};  // bind says what is wrong, if it is not just free
     }
-    if (answers(address)) {
+    if (!S_ISSOCK(found.st_mode)) {
+        return fail(Exit::world, path, "is no socket, expected one or nothing");
+    }
+    const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const bool gone =
+        connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+        errno == ECONNREFUSED;  // EAGAIN: alive and busy
+    if (!gone) {
         return fail(Exit::world, path, "another vipd listens here");
     }
-    ::unlink(path.c_str());
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const mode_t mask = ::umask(0177);
-    const int bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    ::umask(mask);
-    if (fd < 0 || bound != 0 || ::listen(fd, 16) != 0) {
-        const Error error = trouble(path, "cannot listen");
-        ::close(fd);
-        return tl::unexpected(error);
+    return unlink(path.c_str()) == 0 ? Result<>() : trouble(path, "cannot replace it");
+}
+
+Result<Fd> listen_at(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        return fail(Exit::usage, path, "is too long for a socket, expected at most 107 bytes");
+    }
+    std::copy(path.begin(), path.end(), address.sun_path);
+    if (auto cleared = clear_path(path, address); !cleared) {
+        return tl::unexpected(cleared.error());
+    }
+    Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    // The mode of the socket before it is bound becomes that of its file: at no time is it open to
+    // others, and no umask, which all threads share, is touched.
+    if (!fd || fchmod(fd.get(), 0600) != 0 ||
+        bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(fd.get(), 16) != 0) {
+        return trouble(path, "cannot listen here");
     }
     return fd;
 }
 
 }  // namespace
 
-// Clients are named by a number that is never reused, so that a late answer finds its own or
-// nobody.
+// A client's number is never used again, so that a late answer finds its own client or nobody.
 struct Reply::State {
+    std::weak_ptr<Control::State> server;
     uint64_t client = 0;
     bool answered = false;
-    std::function<void(uint64_t client, std::string line)> send;
-    std::function<bool(uint64_t client)> present;
 
-    void answer(const json& line) {
-        if (!std::exchange(answered, true)) {
-            send(client, line.dump() + "\n");
-        }
-    }
+    void answer(const json& line);
 };
 
-struct Control::State {
+struct Control::State : std::enable_shared_from_this<Control::State> {
     std::string path;
     Handler handler;
-    int epoll = -1, listener = -1, clock = -1;
-    uint64_t next_client = 2;
+    Fd listener;
+    Fd clock;
+    Fd epoll;
+    uint64_t next_client = clock_tag + 1;
     std::map<uint64_t, Client> clients;
 
-    ~State();
-    void watch(int fd, uint64_t tag, uint32_t events, int operation) const;
+    bool watch(int operation, int fd, uint64_t tag, uint32_t events) const;
     void accept_clients();
-    void drop(uint64_t id);
     void drop_stalled();
+    void drop(uint64_t id) { clients.erase(id); }
     void read(uint64_t id);
     void write(uint64_t id);
-    void answer(uint64_t id, std::string line);
-    void next_request(uint64_t id, const std::shared_ptr<State>& self);
+    void answer(uint64_t id, const std::string& line);
+    void next_requests(uint64_t id);
+    void hand_over(uint64_t id, const std::string& line);
 };
 
-Control::State::~State() {
-    for (const auto& [id, client] : clients) {
-        ::close(client.fd);
-    }
-    ::close(listener);
-    ::close(clock);
-    ::close(epoll);
-    ::unlink(path.c_str());
-}
-
-void Control::State::watch(int fd, uint64_t tag, uint32_t events, int operation) const {
+bool Control::State::watch(int operation, int fd, uint64_t tag, uint32_t events) const {
     epoll_event event{};
     event.events = events;
     event.data.u64 = tag;
-    ::epoll_ctl(epoll, operation, fd, &event);
+    return epoll_ctl(epoll.get(), operation, fd, &event) == 0;
 }
 
 void Control::State::accept_clients() {
-    while (true) {
-        const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
+    for (;;) {
+        Fd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!fd) {
             return;
         }
-        if (clients.size() >= clients_max) {
-            ::close(fd);
-            continue;
+        if (clients.size() < clients_max && watch(EPOLL_CTL_ADD, fd.get(), next_client, EPOLLIN)) {
+            clients[next_client++].fd = std::move(fd);
         }
-        clients[next_client].fd = fd;
-        watch(fd, next_client++, EPOLLIN, EPOLL_CTL_ADD);
-    }
-}
-
-void Control::State::drop(uint64_t id) {
-    if (const auto found = clients.find(id); found != clients.end()) {
-        ::close(found->second.fd);
-        clients.erase(found);
     }
 }
 
 void Control::State::drop_stalled() {
     uint64_t ticks = 0;
-    [[maybe_unused]] const auto taken = ::read(clock, &ticks, sizeof ticks);
+    if (::read(clock.get(), &ticks, sizeof ticks) < 0) {
+        return;
+    }
     const int64_t now = monotonic_us();
     std::erase_if(clients, [&](const auto& entry) {
-        const Client& client = entry.second;
-        const bool stalled = client.waiting_since != 0 && now - client.waiting_since > patience_us;
-        if (stalled) {
-            ::close(client.fd);
-        }
-        return stalled;
+        const int64_t since = entry.second.waiting_since;
+        return since != 0 && now - since > patience_us;
     });
 }
 
 void Control::State::read(uint64_t id) {
-    Client& client = clients[id];
+    Client& client = clients.at(id);
     char buffer[4096];
-    const auto count = ::recv(client.fd, buffer, sizeof buffer, 0);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+    const ssize_t count = recv(client.fd.get(), buffer, sizeof buffer, 0);
+    const bool gone = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+    if (gone || client.in.size() > request_max) {
         drop(id);
         return;
     }
     client.in.append(buffer, static_cast<size_t>(std::max<ssize_t>(count, 0)));
-    if (client.in.size() > request_max) {
-        drop(id);
-        return;
-    }
-    const bool part = !client.in.empty() && client.in.find('\n') == std::string::npos;
-    client.waiting_since = !part                       ? 0
-                           : client.waiting_since != 0 ? client.waiting_since
-                                                       : monotonic_us();
+    client.note_waiting();
 }
 
 void Control::State::write(uint64_t id) {
-    Client& client = clients[id];
-    const auto count = ::send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
+    Client& client = clients.at(id);
+    const ssize_t count = send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL);
     if (count < 0 && errno != EAGAIN && errno != EINTR) {
         drop(id);
         return;
     }
     client.out.erase(0, static_cast<size_t>(std::max<ssize_t>(count, 0)));
-    client.waiting_since = client.out.empty() ? 0 : monotonic_us();
-    watch(client.fd, id, client.out.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    client.note_waiting();
+    watch(EPOLL_CTL_MOD, client.fd.get(), id, client.out.empty() ? EPOLLIN : EPOLLOUT);
 }
 
-void Control::State::answer(uint64_t id, std::string line) {
-    if (const auto found = clients.find(id); found != clients.end()) {
-        found->second.answering = false;
-        found->second.out += line;
+void Control::State::answer(uint64_t id, const std::string& line) {
+    const auto client = clients.find(id);
+    if (client != clients.end()) {
+        client->second.out += line;
+        client->second.answering = false;
         write(id);
+        next_requests(id);
     }
 }
 
-// Hands over the requests that have come in whole, one at a time.
-void Control::State::next_request(uint64_t id, const std::shared_ptr<State>& self) {
-    while (clients.count(id) != 0 && !clients[id].answering) {
-        Client& client = clients[id];
-        const size_t end = client.in.find('\n');
-        if (end == std::string::npos) {
-            return;
-        }
-        const auto request = json::parse(client.in.substr(0, end), nullptr, false);
-        client.in.erase(0, end + 1);
-        if (!request.is_object()) {
-            drop(id);
-            return;
-        }
-        client.answering = true;
-        const std::weak_ptr<State> weak = self;
-        Reply reply;
-        reply.state_ = std::make_shared<Reply::State>();
-        reply.state_->client = id;
-        reply.state_->send = [weak](uint64_t to, std::string line) {
-            if (const auto server = weak.lock()) {
-                server->answer(to, std::move(line));
-            }
-        };
-        reply.state_->present = [weak](uint64_t to) {
-            const auto server = weak.lock();
-            return server && server->clients.count(to) != 0;
-        };
-        try {
-            handler(request, reply);
-        } catch (const json::exception& error) {  // a field of the wrong type
-            reply.refuse(error.what());
-        }
+// Hands over what has come in whole, one at a time.  An answer at once, from inside the handler,
+// comes back here; the loop goes on with it, so that many requests are no deep recursion.
+void Control::State::next_requests(uint64_t id) {
+    auto client = clients.find(id);
+    if (client == clients.end() || client->second.serving) {
+        return;
     }
+    client->second.serving = true;
+    size_t end = client->second.in.find('\n');
+    while (!client->second.answering && end != std::string::npos) {
+        const std::string line = client->second.in.substr(0, end);
+        client->second.in.erase(0, end + 1);
+        client->second.answering = true;
+        hand_over(id, line);
+        client = clients.find(id);
+        if (client == clients.end()) {
+            return;
+        }
+        end = client->second.in.find('\n');
+    }
+    client->second.serving = false;
+}
+
+void Control::State::hand_over(uint64_t id, const std::string& line) {
+    Reply reply;
+    reply.state_ = std::make_shared<Reply::State>();
+    reply.state_->server = weak_from_this();
+    reply.state_->client = id;
+    const json request = json::parse(line, nullptr, false);
+    if (!request.is_object()) {
+        reply.refuse("the request is no JSON object, expected {\"command\":...} on one line");
+        return;
+    }
+    try {
+        handler(request, reply);
+    } catch (const json::exception& error) {
+        reply.refuse(fmt::format("the request does not fit: {}", error.what()));
+    }
+}
+
+void Reply::State::answer(const json& line) {
+    const auto to = server.lock();
+    if (std::exchange(answered, true) || !to) {
+        return;
+    }
+    // Text that is no UTF-8 (a path) must not keep an answer back.
+    to->answer(client, line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 void Reply::done(const json& result) const {
@@ -247,54 +252,53 @@ void Reply::refuse(const std::string& error) const {
 }
 
 bool Reply::waited_for() const {
-    return !state_->answered && state_->present(state_->client);
+    const auto server = state_->server.lock();
+    return server && !state_->answered && server->clients.contains(state_->client);
 }
 
 Control::Control(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Control::~Control() = default;
+
+Control::~Control() {
+    unlink(state_->path.c_str());
+}
 
 Result<std::unique_ptr<Control>> Control::listen(const std::string& path, Handler handler) {
-    const auto listener = listen_at(path);
+    auto listener = listen_at(path);
     if (!listener) {
         return tl::unexpected(listener.error());
     }
     auto state = std::make_shared<State>();
     state->path = path;
     state->handler = std::move(handler);
-    state->listener = *listener;
-    state->epoll = ::epoll_create1(EPOLL_CLOEXEC);
-    state->clock = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (state->epoll < 0 || state->clock < 0) {
-        return tl::unexpected(trouble(path, "cannot watch"));
+    state->listener = std::move(*listener);
+    state->epoll = Fd(epoll_create1(EPOLL_CLOEXEC));
+    state->clock = Fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    const itimerspec every_second{{1, 0}, {1, 0}};
+    const bool ready = timerfd_settime(state->clock.get(), 0, &every_second, nullptr) == 0 &&
+                       state->watch(EPOLL_CTL_ADD, state->listener.get(), listener_tag, EPOLLIN) &&
+                       state->watch(EPOLL_CTL_ADD, state->clock.get(), clock_tag, EPOLLIN);
+    if (!ready) {
+        return trouble(path, "cannot watch it");
     }
-    const itimerspec each_second{{1, 0}, {1, 0}};
-    ::timerfd_settime(state->clock, 0, &each_second, nullptr);
-    state->watch(state->listener, listening, EPOLLIN, EPOLL_CTL_ADD);
-    state->watch(state->clock, timer, EPOLLIN, EPOLL_CTL_ADD);
     return std::unique_ptr<Control>(new Control(std::move(state)));
 }
 
 int Control::fd() const {
-    return state_->epoll;
+    return state_->epoll.get();
 }
 
 void Control::handle() {
     epoll_event events[32];
-    const int count = ::epoll_wait(state_->epoll, events, 32, 0);
+    const int count = epoll_wait(state_->epoll.get(), events, 32, 0);
     for (int i = 0; i < count; ++i) {
         const uint64_t id = events[i].data.u64;
-        if (id == listening) {
+        if (id == listener_tag) {
             state_->accept_clients();
-        } else if (id == timer) {
+        } else if (id == clock_tag) {
             state_->drop_stalled();
-        } else if (state_->clients.count(id) != 0) {
-            if ((events[i].events & EPOLLOUT) != 0) {
-                state_->write(id);
-            }
-            if ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0 && state_->clients.count(id) != 0) {
-                state_->read(id);
-            }
-            state_->next_request(id, state_);
+        } else if (state_->clients.contains(id)) {
+            (events[i].events & EPOLLOUT) != 0 ? state_->write(id) : state_->read(id);
+            state_->next_requests(id);
         }
     }
 }

@@ -50,6 +50,7 @@ public:
     void handle();
 
 private:
+    friend class Reply;
     struct State;
     explicit Control(std::shared_ptr<State> state);
 
