@@ -39,6 +39,10 @@ Verdict Datapath::handle(Frame& frame, PortIndex port, Micros now) {
     }
     if (const auto line = line_of_port(port); line && tables_->is_moved(packet->destination)) {
         ++counters_.lines[*line].rx_vip_packets;
+        if (tables_->is_moved(packet->source)) {
+            // A reply to it would come back in by that line, for ever if two services answer.
+            return dropped(Drop::forged_source);
+        }
         const auto carrier = tables_->lines()[*line].carrier_id;
         const WayBack way{WayBack::Via::line, static_cast<uint16_t>(*line), carrier};
         return from_client(frame, *packet, {From::line, way, false, gue_hops}, now);

@@ -236,4 +236,21 @@ Say answer(const Packet& at_server, uint8_t flags) {
     return say;
 }
 
+Bytes tunnelled(const Bytes& ip_packet, const Gue& gue, const Address& from, const Address& to) {
+    Say outer{{from, 50000}, {to, gue_port}, 17};
+    outer.payload = {2,
+                     static_cast<char>(ip_packet[0] >> 4 == 4 ? 4 : 41),
+                     0,
+                     0,
+                     1,
+                     static_cast<char>(gue.kind),
+                     static_cast<char>(gue.hops),
+                     static_cast<char>(gue.crossed)};
+    for (const int shift : {24, 16, 8, 0}) {
+        outer.payload.push_back(static_cast<char>(gue.carrier >> shift));
+    }
+    outer.payload.append(ip_packet.begin(), ip_packet.end());
+    return make_frame(outer);
+}
+
 }  // namespace rehome::testing

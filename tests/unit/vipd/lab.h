@@ -84,4 +84,7 @@ private:
 Say to_meters(const Endpoint& client, uint8_t flags = flag::S);
 Say answer(const Packet& at_server, uint8_t flags);
 
+// The frame by which a gateway with that tunnel address would send a packet on.
+Bytes tunnelled(const Bytes& ip_packet, const Gue& gue, const Address& from, const Address& to);
+
 }  // namespace rehome::testing
