@@ -1,3 +1,6 @@
+// Level-triggered epoll(7), signalfd(2) for the end.  An event carries the session's index and the
+// number of its connection, as one turn may bring news of a connection that was closed in the same
+// turn.
 #include "cutover/adapter/login_agent.h"
 
 #include <signal.h>
@@ -21,6 +24,7 @@ namespace rehome {
 namespace {
 
 constexpr int64_t record_us = 1'000'000;
+constexpr int64_t tick_us = 5'000;        // alarms are served together, not one a wake-up
 constexpr size_t read_limit = 16 * 1024;  // per connection and turn
 constexpr size_t events_per_turn = 512;
 constexpr uint64_t signal_key = ~uint64_t{0};
@@ -32,7 +36,9 @@ tl::unexpected<Error> system_error(const char* what) {
 }
 
 // An event's key: which session, and which of its connections.
-uint64_t key_of(uint32_t index, uint32_t opened) { return uint64_t{opened} << 32 | index; }
+uint64_t key_of(uint32_t index, uint32_t opened) {
+    return uint64_t{opened} << 32 | index;
+}
 
 Result<> raise_file_limit(rlim_t wanted) {
     rlimit limit{};
@@ -84,8 +90,8 @@ Result<> LoginAgent::run(const std::function<void()>& started) {
     // The last status tells how things stood; closing the sessions is not part of it.
     const int64_t now = monotonic_us();
     done = folder_.append_gaps(gaps_).and_then([this, now] {
-        return write_status({now_us(), task_.login, task_.carrier, true, late_us_,
-                             tally_.counts(now)});
+        return write_status(
+            {now_us(), task_.login, task_.carrier, true, late_us_, tally_.counts(now)});
     });
     close_all();
     say("ended");
@@ -112,8 +118,8 @@ Result<> LoginAgent::prepare() {
     const LoginPlan& plan = task_.plan;
     const int64_t now = monotonic_us();
     for (const LoginPlan::Client& client : plan.held) {
-        sessions_.emplace_back(task_.script, plan.held_rules, client.number,
-                               now + client.phase_us, now + client.first_us);
+        sessions_.emplace_back(task_.script, plan.held_rules, client.number, now + client.phase_us,
+                               now + client.first_us);
     }
     for (const LoginPlan::Client& client : plan.canaries) {
         sessions_.emplace_back(task_.script, plan.canary_rules, client.number,
@@ -129,11 +135,17 @@ Result<> LoginAgent::prepare() {
     return {};
 }
 
+// How long the agent may sleep: to the end of the tick in which the next alarm is due.
+int64_t LoginAgent::until_alarm() const {
+    if (timers_.next() == never) return record_us;
+    const int64_t tick_end = (timers_.next() / tick_us + 1) * tick_us;
+    return std::clamp<int64_t>(tick_end - monotonic_us(), 0, record_us);
+}
+
 // Waits for what comes first and handles it; false once the agent was asked to end.
 Result<bool> LoginAgent::turn() {
     std::array<epoll_event, events_per_turn> events;
-    const int64_t left_us = std::clamp<int64_t>(timers_.next() - monotonic_us(), 0, record_us);
-    const auto wait_ms = static_cast<int>((left_us + 999) / 1000);
+    const auto wait_ms = static_cast<int>((until_alarm() + 999) / 1000);
     const int count = epoll_wait(epoll_.get(), events.data(), events_per_turn, wait_ms);
     if (count < 0 && errno != EINTR) return system_error("epoll_wait");
     for (int i = 0; i < count; ++i) {
@@ -273,8 +285,9 @@ bool LoginAgent::watch(uint32_t index, uint32_t events, bool fresh) {
 Result<> LoginAgent::record(int64_t now) {
     next_record_ += (std::max<int64_t>(now - next_record_, 0) / record_us + 1) * record_us;
     timers_.set(static_cast<uint32_t>(sessions_.size()), next_record_);
-    const LoginStatus status{now_us(),         task_.login, task_.carrier, false,
-                             std::exchange(late_us_, 0), tally_.counts(now)};
+    const LoginStatus status{
+        now_us(),          task_.login, task_.carrier, false, std::exchange(late_us_, 0),
+        tally_.counts(now)};
     const uint64_t failures = status.counts.logins_failed + status.counts.broken();
     if (failures > failures_told_) {
         say(fmt::format("{} logins or sessions failed, the last: {}", failures - failures_told_,

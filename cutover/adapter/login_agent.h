@@ -51,6 +51,7 @@ private:
     };
 
     Result<> prepare();
+    int64_t until_alarm() const;
     Result<bool> turn();
     void on_event(uint64_t key, uint32_t events);
     void on_alarm(uint32_t index, int64_t now);
@@ -75,7 +76,7 @@ private:
     Fd epoll_;
     Fd signals_;
     std::vector<char> buffer_;
-    std::string gaps_;      // lines not written yet
+    std::string gaps_;  // lines not written yet
     int64_t next_record_ = 0;
     int64_t late_us_ = 0;
     uint32_t canaries_sent_ = 0;

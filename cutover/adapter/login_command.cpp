@@ -1,3 +1,5 @@
+// Options in, figures out; what the commands do is in login_fleet (the operator's side) and
+// login_run (one agent).
 #include "cutover/adapter/login_command.h"
 
 #include <chrono>
@@ -41,7 +43,9 @@ constexpr PaceOption pace_options[] = {
     {"backoff-max-ms", "5000", "longest pause between two tries"},
 };
 
-po::typed_value<std::string>* required() { return po::value<std::string>()->required(); }
+po::typed_value<std::string>* required() {
+    return po::value<std::string>()->required();
+}
 
 void add_dir(Options& options) {
     options.add_options()("dir", required(), "folder of the agents' state");
@@ -51,16 +55,18 @@ void add_carriers(Options& options, const char* help) {
     options.add_options()("carrier", po::value<Names>()->composing(), help);
 }
 
-void add_json(Options& options) { options.add_options()("json", "print JSON"); }
+void add_json(Options& options) {
+    options.add_options()("json", "print JSON");
+}
 
 void add_task(Options& options) {
     options.add_options()("inventory", required(), "the inventory")(
         "login", required(), "name of a login in the inventory");
     add_dir(options);
     for (const PaceOption& option : pace_options) {
-        options.add_options()(option.name, po::value<double>()->default_value(
-                                               std::stod(option.value), option.value),
-                              option.help);
+        options.add_options()(
+            option.name, po::value<double>()->default_value(std::stod(option.value), option.value),
+            option.help);
     }
 }
 
@@ -126,8 +132,11 @@ std::string report_text(const nlohmann::json& report) {
 Result<Exit> act_start(const Values& values) {
     const auto pace = pace_of(values);
     if (!pace) return tl::unexpected(pace.error());
-    LoginStart wanted{text_of(values, "inventory"), text_of(values, "login"), carriers_of(values),
-                      text_of(values, "dir"), {}};
+    LoginStart wanted{text_of(values, "inventory"),
+                      text_of(values, "login"),
+                      carriers_of(values),
+                      text_of(values, "dir"),
+                      {}};
     for (const PaceOption& option : pace_options) {
         wanted.pace.push_back(std::string("--") + option.name);
         wanted.pace.push_back(fmt::format("{}", values[option.name].as<double>()));
@@ -177,12 +186,21 @@ Result<Exit> act_wait(const Values& values) {
     }
 }
 
+// What an undo calls, too: where nothing was started there is nothing to end.
+Result<Exit> nothing_to_end(const Error& error) {
+    std::cerr << error.text() << "\n";
+    return Exit::yes;
+}
+
 Result<Exit> act_stop(const Values& values) {
     const auto fleet = fleet_of(values);
+    if (!fleet && fleet.error().kind == Exit::unknown) return nothing_to_end(fleet.error());
     if (!fleet) return tl::unexpected(fleet.error());
     const auto stopped = stop_logins(*fleet, end_limit);
     if (!stopped) return tl::unexpected(stopped.error());
     const auto statuses = read_statuses(*fleet);
+    if (!statuses && statuses.error().kind == Exit::unknown)
+        return nothing_to_end(statuses.error());
     if (!statuses) return tl::unexpected(statuses.error());
     print_statuses(*statuses, values.count("json") != 0);
     for (const LoginStatus& status : *statuses) {
@@ -220,25 +238,24 @@ Result<Exit> act_run(const Values& values) {
 // ---- the table ----------------------------------------------------------------------------------
 
 Command start_command() {
-    return {"login start",
-            "start an agent a carrier that holds sessions on the VIP",
-            "Each agent runs on its carrier's vantage host and outlives this command, which returns "
-            "once each\nhas written its first status.  A folder that has a running agent is refused "
-            "(exit 1); one that was\nused before is continued.\n\n"
-            "  cutover login start --inventory inventory.json --login meter --dir /run/logins\n"
-            "  cutover login wait --dir /run/logins --up 100 --timeout 30\n"
-            "  cutover login start --inventory inventory.json --login meter --carrier red --dir d",
-            [](Options& options, Positional&) {
-                add_task(options);
-                add_carriers(options, "only this carrier (repeatable)");
-                add_json(options);
-            },
-            act_start};
+    return {
+        "login start", "start an agent a carrier that holds sessions on the VIP",
+        "Each agent runs on its carrier's vantage host and outlives this command, which returns "
+        "once each\nhas written its first status.  A folder that has a running agent is refused "
+        "(exit 1); one that was\nused before is continued.\n\n"
+        "  cutover login start --inventory inventory.json --login meter --dir /run/logins\n"
+        "  cutover login wait --dir /run/logins --up 100 --timeout 30\n"
+        "  cutover login start --inventory inventory.json --login meter --carrier red --dir d",
+        [](Options& options, Positional&) {
+            add_task(options);
+            add_carriers(options, "only this carrier (repeatable)");
+            add_json(options);
+        },
+        act_start};
 }
 
 Command status_command() {
-    return {"login status",
-            "tell how the sessions fare now, per carrier and together",
+    return {"login status", "tell how the sessions fare now, per carrier and together",
             "Exit 4 when a carrier's status is older than 3 s: its agent has ended or hangs, and "
             "nobody knows.\n\n"
             "  cutover login status --dir /run/logins\n"
@@ -252,8 +269,7 @@ Command status_command() {
 }
 
 Command wait_command() {
-    return {"login wait",
-            "wait until so many of each carrier's sessions are up",
+    return {"login wait", "wait until so many of each carrier's sessions are up",
             "Exit 1 when they are not within the time, 4 when a status is too old to say.\n\n"
             "  cutover login wait --dir /run/logins --up 99.5 --timeout 60",
             [](Options& options, Positional&) {
@@ -268,22 +284,21 @@ Command wait_command() {
 }
 
 Command stop_command() {
-    return {"login stop",
-            "end the agents; their sessions are closed, their last status stays",
-            "Agents that do not run any more are no error; one that was killed is (exit 3), because "
-            "its last\nsecond is lost.\n\n"
-            "  cutover login stop --dir /run/logins",
-            [](Options& options, Positional&) {
-                add_dir(options);
-                add_carriers(options, "only this carrier (repeatable)");
-                add_json(options);
-            },
-            act_stop};
+    return {
+        "login stop", "end the agents; their sessions are closed, their last status stays",
+        "Agents that do not run any more are no error; one that was killed is (exit 3), because "
+        "its last\nsecond is lost.\n\n"
+        "  cutover login stop --dir /run/logins",
+        [](Options& options, Positional&) {
+            add_dir(options);
+            add_carriers(options, "only this carrier (repeatable)");
+            add_json(options);
+        },
+        act_stop};
 }
 
 Command report_command() {
-    return {"login report",
-            "sum up all gaps of the run: lengths, causes, logins anew",
+    return {"login report", "sum up all gaps of the run: lengths, causes, logins anew",
             "Exact, from every gap's line in gaps.jsonl.\n\n"
             "  cutover login report --dir /run/logins --json\n"
             "  cutover login report --dir /run/logins --since 2026-05-04T03:00:00.000000Z",
@@ -298,8 +313,7 @@ Command report_command() {
 }
 
 Command run_command() {
-    return {"login run",
-            "be one carrier's agent (what `login start` runs on the vantage's host)",
+    return {"login run", "be one carrier's agent (what `login start` runs on the vantage's host)",
             "Writes DIR/CARRIER/{status.json,series.jsonl,gaps.jsonl,agent.pid}; ends, closing its "
             "sessions, on\nSIGTERM or SIGINT; ends with exit 3 when it cannot write.\n\n"
             "  cutover login run --inventory inventory.json --login meter --carrier red --dir d",

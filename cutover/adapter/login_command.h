@@ -1,6 +1,6 @@
-// `cutover login ...`: scripted clients that hold sessions on a pinned VIP, and what became of them.
-// Commands of two words: login start, login status, login wait, login stop, login report (for the
-// operator) and login run (one carrier's agent, on the vantage's host).
+// `cutover login ...`: scripted clients that hold sessions on a pinned VIP, and what became of
+// them. Commands of two words: login start, login status, login wait, login stop, login report (for
+// the operator) and login run (one carrier's agent, on the vantage's host).
 #pragma once
 
 #include <vector>

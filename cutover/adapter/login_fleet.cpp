@@ -1,3 +1,5 @@
+// A far host's files are read by `cat` and its agents ended by its own `cutover login stop`; those
+// of this host, in whatever namespace, directly.
 #include "cutover/adapter/login_fleet.h"
 
 #include <algorithm>
@@ -40,7 +42,9 @@ Result<std::string> read_at(const Host& host, const std::string& path, size_t li
     return fail(Exit::world, host.text() + ":" + path, "cannot be read: " + done->err);
 }
 
-std::string agents_file(const std::string& dir) { return dir + "/agents.json"; }
+std::string agents_file(const std::string& dir) {
+    return dir + "/agents.json";
+}
 
 Result<LoginFleet> parse_fleet(const std::string& dir) {
     const auto value = read_json(agents_file(dir), agents_schema);
@@ -197,7 +201,8 @@ Result<> await_ends(const std::vector<LiveAgent>& live, std::chrono::millisecond
         left += fmt::format(" {}", agent.process.pid);
     }
     if (left.empty()) return {};
-    return fail(Exit::world, "", "agents that have not ended in time, still running: process" + left);
+    return fail(Exit::world, "",
+                "agents that have not ended in time, still running: process" + left);
 }
 
 }  // namespace

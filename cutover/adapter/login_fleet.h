@@ -1,8 +1,8 @@
 // All carriers' login agents of one folder: started on their vantage hosts, read, and ended.
 //
-// DIR/agents.json ("rehome/login-agents/1") says which carriers' agents were started on which hosts.
-// Without it, every folder in DIR with an agent.pid is an agent of this host (`login run` by hand).
-// Each agent's folder DIR/CARRIER lies on its vantage's host.
+// DIR/agents.json ("rehome/login-agents/1") says which carriers' agents were started on which
+// hosts. Without it, every folder in DIR with an agent.pid is an agent of this host (`login run` by
+// hand). Each agent's folder DIR/CARRIER lies on its vantage's host.
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// flock(2), rename(2), proc(5), pidfd_open(2).
 #include "cutover/adapter/login_folder.h"
 
 #include <fcntl.h>
@@ -106,8 +107,8 @@ Result<> LoginFolder::write_pid() {
     return write_all(pid_, path, text);
 }
 
-// No fsync: a status is worth nothing after a crash of the host, and waiting for the disk would make
-// the agent late.
+// No fsync: a status is worth nothing after a crash of the host, and waiting for the disk would
+// make the agent late.
 Result<> LoginFolder::write_status(std::string_view text) {
     const std::string path = path_ + "/status.json";
     const std::string fresh = path + ".new";

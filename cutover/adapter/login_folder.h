@@ -52,7 +52,7 @@ struct LiveAgent {
     LoginProcess process;
     Fd pidfd;
 
-    bool ask_to_end() const;                // false: it has ended already
+    bool ask_to_end() const;  // false: it has ended already
     bool await_end(int64_t limit_us) const;
 };
 

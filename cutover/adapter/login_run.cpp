@@ -1,3 +1,5 @@
+// What can go wrong is looked at before the fork, so that the caller hears of it; the fork itself
+// comes before any descriptor of the agent's loop exists.
 #include "cutover/adapter/login_run.h"
 
 #include <fcntl.h>
@@ -48,8 +50,8 @@ Result<LoginTask> make_task(const Inventory& inventory, const LoginRun& wanted) 
                      LoginPath{{service.vip, service.port}, vantage.mark, vantage.interface}};
 }
 
-// The agent in a process of its own: true in the agent, with ready to be closed once it has started;
-// false in the caller, which reads from ready.
+// The agent in a process of its own: true in the agent, with ready to be closed once it has
+// started; false in the caller, which reads from ready.
 Result<bool> detach(const std::string& log_path, Fd& ready) {
     int ends[2];
     const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));

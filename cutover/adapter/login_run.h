@@ -1,8 +1,9 @@
 // `cutover login run`: one carrier's agent, in the foreground or detached.
 //
 // Detached, the command returns once the agent's first status stands in its folder, and what stops
-// the agent from starting (an address that is not this host's, another agent in the folder) is still
-// the command's own error.  From then on the agent belongs to nobody and says things in agent.log.
+// the agent from starting (an address that is not this host's, another agent in the folder) is
+// still the command's own error.  From then on the agent belongs to nobody and says things in
+// agent.log.
 #pragma once
 
 #include <string>

@@ -1,3 +1,4 @@
+// tcp(7), ip(7): non-blocking sockets, bound before they are connected.
 #include "cutover/adapter/login_socket.h"
 
 #include <arpa/inet.h>
@@ -71,12 +72,12 @@ tl::expected<Fd, int> bound_socket(const LoginPath& path, const Address& source)
     Fd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return tl::unexpected(errno);
     // Without NODELAY a heartbeat could wait for the acknowledgement of what was sent before it.
-    const bool ready =
-        set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) && set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-        (path.mark == 0 || set(fd, SOL_SOCKET, SO_MARK, path.mark)) &&
-        (path.interface.empty() ||
-         setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, path.interface.c_str(),
-                    static_cast<socklen_t>(path.interface.size())) == 0);
+    const bool ready = set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
+                       set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+                       (path.mark == 0 || set(fd, SOL_SOCKET, SO_MARK, path.mark)) &&
+                       (path.interface.empty() ||
+                        setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, path.interface.c_str(),
+                                   static_cast<socklen_t>(path.interface.size())) == 0);
     if (!ready) return tl::unexpected(errno);
     SocketAddress from({source, 0});
     if (bind(fd.get(), from.get(), from.length) != 0) return tl::unexpected(errno);
@@ -110,12 +111,16 @@ Endpoint local_endpoint(int fd) {
 LoginCause cause_of(int error) {
     switch (error) {
         case ECONNRESET:
-        case EPIPE: return LoginCause::reset;
-        case ECONNREFUSED: return LoginCause::refused;
+        case EPIPE:
+            return LoginCause::reset;
+        case ECONNREFUSED:
+            return LoginCause::refused;
         case ETIMEDOUT:
         case EHOSTUNREACH:
-        case ENETUNREACH: return LoginCause::timeout;
-        default: return LoginCause::own;
+        case ENETUNREACH:
+            return LoginCause::timeout;
+        default:
+            return LoginCause::own;
     }
 }
 
@@ -126,9 +131,10 @@ Result<> check_source(const LoginPath& path, const Address& source) {
     }
     const auto fd = bound_socket(path, source);
     if (fd) return {};
-    return fail(Exit::world, source.text(),
-                "cannot be a session's source here: " + std::generic_category().message(fd.error()) +
-                    ", expected an address of this host");
+    return fail(
+        Exit::world, source.text(),
+        "cannot be a session's source here: " + std::generic_category().message(fd.error()) +
+            ", expected an address of this host");
 }
 
 }  // namespace rehome

@@ -1,7 +1,7 @@
 // Non-blocking TCP connections to a pinned VIP from a given client address.
 //
-// Errors here are errno values, which cause_of() turns into what a session understands: what the far
-// side did is told apart from what this host could not do.
+// Errors here are errno values, which cause_of() turns into what a session understands: what the
+// far side did is told apart from what this host could not do.
 #pragma once
 
 #include <string>

@@ -52,8 +52,8 @@ void plan_held(LoginPlan& plan, const Login& login, uint32_t base, double ramp_p
     }
 }
 
-// Each slot comes again after an interval in which a canary has ended for certain: it connects, waits
-// for the login and for one heartbeat.
+// Each slot comes again after an interval in which a canary has ended for certain: it connects,
+// waits for the login and for one heartbeat.
 void plan_canaries(LoginPlan& plan, size_t steps, double per_s) {
     if (per_s <= 0) return;
     const auto waits = static_cast<double>(steps + 2);

@@ -18,8 +18,8 @@
 namespace rehome {
 
 struct LoginPace {
-    double ramp_per_s = 500;      // first logins of held sessions
-    double canaries_per_s = 2;    // 0: none
+    double ramp_per_s = 500;    // first logins of held sessions
+    double canaries_per_s = 2;  // 0: none
     int64_t give_up_ms = 10'000;
     int64_t backoff_first_ms = 200;
     int64_t backoff_max_ms = 5'000;

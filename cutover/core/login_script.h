@@ -1,8 +1,8 @@
 // A login as bytes: what a client sends, what it waits for, and how the awaited bytes are found.
 //
-// Steps are numbered from 0; the heartbeat's question and answer are the two steps after the login's
-// last one.  "{session}" in a step stands for the session's number, eight digits, zero padded.
-// Immutable once built, so that all sessions of a carrier share one script.
+// Steps are numbered from 0; the heartbeat's question and answer are the two steps after the
+// login's last one.  "{session}" in a step stands for the session's number, eight digits, zero
+// padded. Immutable once built, so that all sessions of a carrier share one script.
 #pragma once
 
 #include <cstddef>
@@ -24,16 +24,18 @@ public:
     LoginPattern() = default;
     explicit LoginPattern(std::string bytes);
 
-    // Takes bytes until the pattern is complete.  matched is how much of it ended the stream so far:
-    // 0 at first, carried by the caller from read to read, 0 again when the pattern is complete.
-    // Returns how many bytes were taken, or nothing when all were and the pattern is not complete.
+    // Takes bytes until the pattern is complete.  matched is how much of it ended the stream so
+    // far: 0 at first, carried by the caller from read to read, 0 again when the pattern is
+    // complete. Returns how many bytes were taken, or nothing when all were and the pattern is not
+    // complete.
     std::optional<size_t> find(std::string_view stream, size_t& matched) const;
 
     const std::string& bytes() const { return bytes_; }
 
 private:
     std::string bytes_;
-    std::vector<size_t> border_;  // [n]: longest proper prefix of the first n bytes that also ends them
+    std::vector<size_t>
+        border_;  // [n]: longest proper prefix of the first n bytes that also ends them
 };
 
 class LoginScript {

@@ -1,3 +1,4 @@
+// Each on_... function is one event; what it leads to is told once, in the functions below them.
 #include "cutover/core/login_session.h"
 
 #include <algorithm>
@@ -22,9 +23,12 @@ uint64_t mix(uint64_t x) {
 // What broke a session that was up, in the words that a gap knows.
 LoginCause gap_cause(LoginCause cause) {
     switch (cause) {
-        case LoginCause::refused: return LoginCause::reset;
-        case LoginCause::own: return LoginCause::timeout;
-        default: return cause;
+        case LoginCause::refused:
+            return LoginCause::reset;
+        case LoginCause::own:
+            return LoginCause::timeout;
+        default:
+            return cause;
     }
 }
 
@@ -44,10 +48,16 @@ LoginActions LoginSession::on_timer(int64_t now) {
     if (now < deadline_) return actions;
     switch (state_) {
         case LoginState::idle:
-        case LoginState::backing_off: connect(now, actions); break;
+        case LoginState::backing_off:
+            connect(now, actions);
+            break;
         case LoginState::connecting:
-        case LoginState::logging_in: fail(now, LoginCause::timeout, actions); break;
-        case LoginState::up: ask(now, actions); break;
+        case LoginState::logging_in:
+            fail(now, LoginCause::timeout, actions);
+            break;
+        case LoginState::up:
+            ask(now, actions);
+            break;
         case LoginState::asking:
         case LoginState::overdue:
             if (rules_->canary || now >= asked_at_ + rules_->give_up_us) {
@@ -57,7 +67,8 @@ LoginActions LoginSession::on_timer(int64_t now) {
                 deadline_ = asked_at_ + rules_->give_up_us;
             }
             break;
-        case LoginState::ended: break;
+        case LoginState::ended:
+            break;
     }
     return actions;
 }
@@ -94,11 +105,16 @@ LoginActions LoginSession::on_broken(int64_t now, LoginCause cause) {
     LoginActions actions;
     switch (state_) {
         case LoginState::connecting:
-        case LoginState::logging_in: fail(now, cause, actions); break;
+        case LoginState::logging_in:
+            fail(now, cause, actions);
+            break;
         case LoginState::up:
         case LoginState::asking:
-        case LoginState::overdue: lose(now, cause, actions); break;
-        default: break;
+        case LoginState::overdue:
+            lose(now, cause, actions);
+            break;
+        default:
+            break;
     }
     return actions;
 }

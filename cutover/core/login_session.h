@@ -6,12 +6,14 @@
 //   any break -> connecting at once (a new connection, so a new source port), or backing_off first
 //
 // It behaves as an old app does:
-//   - connecting and every expected answer of the login have timeout_us, then the attempt has failed;
+//   - connecting and every expected answer of the login have timeout_us, then the attempt has
+//   failed;
 //   - a heartbeat is due at the next point of the session's own grid (phase + n x heartbeat_us), so
 //     that thousands of sessions stay spread over the interval; one is outstanding at a time;
 //   - an unanswered heartbeat is overdue after timeout_us; after give_up_us the app gives up the
 //     connection and logs in anew;
-//   - the first try after a break is immediate, the next ones back off, doubling, with jitter, until
+//   - the first try after a break is immediate, the next ones back off, doubling, with jitter,
+//   until
 //     a heartbeat has been answered again.
 //
 // A gap of a session runs from its break, or from the time at which the heartbeat was sent that was
@@ -51,7 +53,14 @@ enum class LoginCause : uint8_t { reset, closed, timeout, slow, refused, own };
 std::string_view name(LoginCause cause);
 
 enum class LoginState : uint8_t {
-    idle, connecting, logging_in, up, asking, overdue, backing_off, ended
+    idle,
+    connecting,
+    logging_in,
+    up,
+    asking,
+    overdue,
+    backing_off,
+    ended
 };
 
 struct LoginGap {
@@ -119,11 +128,11 @@ private:
     LoginState state_ = LoginState::idle;
     uint32_t failures_ = 0;  // since a heartbeat was answered
     uint32_t attempts_ = 0;
-    size_t step_ = 0;        // of the script
-    size_t matched_ = 0;     // of the awaited bytes
+    size_t step_ = 0;     // of the script
+    size_t matched_ = 0;  // of the awaited bytes
     int64_t phase_us_;
     int64_t deadline_;
-    int64_t asked_at_ = 0;   // when the outstanding heartbeat was sent
+    int64_t asked_at_ = 0;  // when the outstanding heartbeat was sent
     Endpoint local_;
     std::optional<LoginGap> gap_;  // begun, not ended
     std::string tail_;             // the last bytes received while logging in

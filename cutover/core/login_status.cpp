@@ -1,3 +1,5 @@
+// Keys stand in one table where a figure is a plain count, so that writing and reading cannot
+// differ.
 #include "cutover/core/login_status.h"
 
 #include <algorithm>
@@ -33,9 +35,13 @@ constexpr Counter plain_counters[] = {
     {"slow", &LoginCounts::slow},
 };
 
-double ms(int64_t us) { return static_cast<double>(us) / 1000.0; }
+double ms(int64_t us) {
+    return static_cast<double>(us) / 1000.0;
+}
 
-int64_t us(const json& ms) { return std::llround(ms.get<double>() * 1000.0); }
+int64_t us(const json& ms) {
+    return std::llround(ms.get<double>() * 1000.0);
+}
 
 json counts_json(const LoginCounts& counts) {
     json value;
@@ -98,10 +104,10 @@ LoginStatus sum_of(const std::vector<LoginStatus>& carriers) {
 
 std::string row(const std::string& name, const LoginStatus& status, const std::string& note) {
     const LoginCounts& c = status.counts;
-    return fmt::format("{:<10} {:>7} {:>7} {:>8} {:>7} {:>8} {:>7} {:>7} {:>9.1f} {:>9.1f} {:>9.1f} {}\n",
-                       name, c.wanted, c.up, c.logins_ok, c.logins_failed, c.broken(), c.open_gaps,
-                       c.gaps.count(), ms(c.gaps.percentile_us(50)), ms(c.gaps.percentile_us(99)),
-                       ms(c.gaps.max_us), note);
+    return fmt::format(
+        "{:<10} {:>7} {:>7} {:>8} {:>7} {:>8} {:>7} {:>7} {:>9.1f} {:>9.1f} {:>9.1f} {}\n", name,
+        c.wanted, c.up, c.logins_ok, c.logins_failed, c.broken(), c.open_gaps, c.gaps.count(),
+        ms(c.gaps.percentile_us(50)), ms(c.gaps.percentile_us(99)), ms(c.gaps.max_us), note);
 }
 
 }  // namespace

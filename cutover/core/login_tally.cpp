@@ -18,7 +18,9 @@ bool is_waiting(LoginState state) {
     return state == LoginState::asking || state == LoginState::overdue;
 }
 
-bool is_up(LoginState state) { return state == LoginState::up || state == LoginState::asking; }
+bool is_up(LoginState state) {
+    return state == LoginState::up || state == LoginState::asking;
+}
 
 // Adds to a count what is true now and takes away what was: -1, 0 or 1.
 void move(uint64_t& count, bool before, bool after) {
@@ -46,7 +48,8 @@ uint64_t LoginGaps::count() const {
 }
 
 int64_t LoginGaps::percentile_us(double percent) const {
-    const auto rank = static_cast<uint64_t>(std::ceil(percent / 100.0 * static_cast<double>(count())));
+    const auto rank =
+        static_cast<uint64_t>(std::ceil(percent / 100.0 * static_cast<double>(count())));
     uint64_t seen = 0;
     for (const auto& [us, n] : counts) {
         seen += n;

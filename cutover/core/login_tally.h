@@ -1,7 +1,7 @@
 // What became of a carrier's sessions, in numbers: counters, how many are up, how long gaps were.
 //
-// Every change is told by note(), in constant or logarithmic time; nothing looks through all sessions.
-// counts() is a copy that can be added to another carrier's.
+// Every change is told by note(), in constant or logarithmic time; nothing looks through all
+// sessions. counts() is a copy that can be added to another carrier's.
 #pragma once
 
 #include <cstdint>
@@ -33,14 +33,14 @@ struct LoginCounts {
     uint64_t overdue = 0;         // of these, the answer is later than the login's timeout_ms
     uint64_t logins_ok = 0;
     uint64_t logins_failed = 0;
-    uint64_t broken_reset = 0;    // breaks of sessions that were logged in
+    uint64_t broken_reset = 0;  // breaks of sessions that were logged in
     uint64_t broken_closed = 0;
     uint64_t broken_timeout = 0;
-    uint64_t slow = 0;            // heartbeats answered on their connection, but late
+    uint64_t slow = 0;  // heartbeats answered on their connection, but late
     uint64_t heartbeats_ok = 0;
-    LoginGaps gaps;               // that have ended
-    uint64_t open_gaps = 0;       // sessions that have no answer now
-    int64_t oldest_gap_us = 0;    // how long the first of these has had none
+    LoginGaps gaps;             // that have ended
+    uint64_t open_gaps = 0;     // sessions that have no answer now
+    int64_t oldest_gap_us = 0;  // how long the first of these has had none
     std::string last_failure;
     uint64_t canary_ok = 0;
     uint64_t canary_failed = 0;

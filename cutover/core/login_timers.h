@@ -1,5 +1,6 @@
-// One alarm a session, thousands of sessions: an indexed binary heap.  Setting, moving and removing an
-// alarm cost O(log n); the next one is known at once, so that nobody ever looks through all sessions.
+// One alarm a session, thousands of sessions: an indexed binary heap.  Setting, moving and removing
+// an alarm cost O(log n); the next one is known at once, so that nobody ever looks through all
+// sessions.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // A session in a world that does anything at any time: whatever the order of events, it is never
-// stuck, never acts on a connection that is not there, and its gaps never overlap; and once the world
-// behaves, it is up again.
+// stuck, never acts on a connection that is not there, and its gaps never overlap; and once the
+// world behaves, it is up again.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -71,11 +71,13 @@ private:
     void event(uint64_t kind) {
         constexpr LoginCause ends[] = {LoginCause::reset, LoginCause::closed, LoginCause::timeout,
                                        LoginCause::refused, LoginCause::own};
-        constexpr std::string_view texts[] = {"h", "i", "hi", "hi o", "k", "ok", "!", "x!ok!hi", ""};
+        constexpr std::string_view texts[] = {"h",  "i", "hi",      "hi o", "k",
+                                              "ok", "!", "x!ok!hi", ""};
         if (connection_ == Connection::none) return;
         if (kind == 7) {
             connection_ = Connection::none;
-            return take([&] { return session_.on_broken(now_, ends[random_() % std::size(ends)]); });
+            return take(
+                [&] { return session_.on_broken(now_, ends[random_() % std::size(ends)]); });
         }
         if (connection_ == Connection::pending) {
             connection_ = Connection::open;

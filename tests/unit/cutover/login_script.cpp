@@ -14,8 +14,8 @@ struct FindCase {
     std::string name;
     const char* pattern;
     std::vector<const char*> reads;
-    int read_of_end;    // in which read the pattern is complete; -1: never
-    size_t taken = 0;   // of that read
+    int read_of_end;   // in which read the pattern is complete; -1: never
+    size_t taken = 0;  // of that read
 };
 
 const FindCase find_cases[] = {
@@ -73,9 +73,8 @@ TEST_CASE("login pattern: every cut of a stream gives the same answer") {
             size_t matched = 0;
             size_t before = 0;
             std::optional<size_t> end;
-            for (const auto& part :
-                 {stream.substr(0, first), stream.substr(first, second - first),
-                  stream.substr(second)}) {
+            for (const auto& part : {stream.substr(0, first), stream.substr(first, second - first),
+                                     stream.substr(second)}) {
                 const auto taken = pattern.find(part, matched);
                 if (taken && !end) end = before + *taken;
                 before += part.size();

@@ -15,8 +15,8 @@ using namespace rehome;
 
 namespace {
 
-// Login: "L" is sent, "ok" is waited for.  Heartbeat: "?" every 1,000 ms (its grid starts at 0), "!"
-// is the answer.  Timeout 300 ms, given up after 700 ms.
+// Login: "L" is sent, "ok" is waited for.  Heartbeat: "?" every 1,000 ms (its grid starts at 0),
+// "!" is the answer.  Timeout 300 ms, given up after 700 ms.
 LoginScript script() {
     Login login;
     login.steps = {{LoginStep::Kind::send, {"L"}}, {LoginStep::Kind::expect, {"ok"}}};
@@ -41,7 +41,9 @@ struct Scene {
     bool canary = false;
 };
 
-Endpoint local() { return {Address::v4(0x64500001), 40'000}; }
+Endpoint local() {
+    return {Address::v4(0x64500001), 40'000};
+}
 
 LoginActions tell(LoginSession& session, const Line& line) {
     const std::string& event = line.event;
@@ -73,7 +75,8 @@ std::string shown(const LoginActions& actions) {
     return text;
 }
 
-const Line logged_in[] = {{0, "timer", "connect"}, {5, "connected", "send:L"}, {9, "ok", "accepted"}};
+const Line logged_in[] = {
+    {0, "timer", "connect"}, {5, "connected", "send:L"}, {9, "ok", "accepted"}};
 
 // Each but the first begins logged in since 9 ms.
 const Scene scenes[] = {
@@ -85,9 +88,14 @@ const Scene scenes[] = {
       {2299, "!", "answered"},
       {3000, "timer", "send:?"}}},
     {"bytes that nobody asked for are passed over",
-     {{500, "!!ok", ""}, {1000, "timer", "send:?"}, {1001, "noise", ""}, {1002, "x!y!", "answered"}}},
+     {{500, "!!ok", ""},
+      {1000, "timer", "send:?"},
+      {1001, "noise", ""},
+      {1002, "x!y!", "answered"}}},
     {"late, but answered: slow, from the question to the answer",
-     {{1000, "timer", "send:?"}, {1300, "timer", ""}, {1650, "!", "answered gap:slow:1000-1650"},
+     {{1000, "timer", "send:?"},
+      {1300, "timer", ""},
+      {1650, "!", "answered gap:slow:1000-1650"},
       {2000, "timer", "send:?"}}},
     {"on time to the microsecond is no gap", {{1000, "timer", "send:?"}, {1300, "!", "answered"}}},
     {"reset while idle: at once anew, the gap from the reset",
@@ -95,9 +103,10 @@ const Scene scenes[] = {
       {505, "connected", "send:L"},
       {540, "ok", "accepted gap:reset:500-540:relogin"},
       {1000, "timer", "send:?"}}},
-    {"closed while idle", {{500, "closed", "broke:closed close connect"},
-                           {501, "connected", "send:L"},
-                           {502, "ok", "accepted gap:closed:500-502:relogin"}}},
+    {"closed while idle",
+     {{500, "closed", "broke:closed close connect"},
+      {501, "connected", "send:L"},
+      {502, "ok", "accepted gap:closed:500-502:relogin"}}},
     {"reset after an unanswered question: the gap from the question",
      {{1000, "timer", "send:?"},
       {1200, "reset", "broke:reset close connect"},
@@ -126,7 +135,8 @@ const Scene scenes[] = {
       {803, "connected", "send:L"},
       {900, "ok", "accepted gap:reset:500-900:relogin"}}},
     {"the path is silent while connecting",
-     {{500, "reset", "broke:reset close connect"}, {799, "timer", ""},
+     {{500, "reset", "broke:reset close connect"},
+      {799, "timer", ""},
       {800, "timer", "failed:timeout close"}}},
     {"the login is not answered",
      {{500, "reset", "broke:reset close connect"},
@@ -173,9 +183,11 @@ const Scene scenes[] = {
 // Each begins logged in, too, which sends a canary's one heartbeat at once.
 const Scene canary_scenes[] = {
     {"one heartbeat, then gone until its next turn",
-     {{20, "!", "close answered"}, {1999, "timer", ""}, {2000, "timer", "connect"}}, true},
+     {{20, "!", "close answered"}, {1999, "timer", ""}, {2000, "timer", "connect"}},
+     true},
     {"never answered: failed, no retry",
-     {{308, "timer", ""}, {309, "timer", "broke:timeout close"}, {2000, "timer", "connect"}}, true},
+     {{308, "timer", ""}, {309, "timer", "broke:timeout close"}, {2000, "timer", "connect"}},
+     true},
     {"reset: failed, no retry", {{20, "reset", "broke:reset close"}, {1999, "timer", ""}}, true},
 };
 
@@ -207,8 +219,9 @@ TEST_CASE("login session: a canary logs in, asks once and goes") {
     const LoginRules canary = rules(true);
     for (const Scene& scene : canary_scenes) {
         LoginSession session(meter, canary, 900'000, 0, 0);
-        play({scene.name, {{0, "timer", "connect"}, {5, "connected", "send:L"},
-                           {9, "ok", "send:? accepted"}}}, session);
+        play({scene.name,
+              {{0, "timer", "connect"}, {5, "connected", "send:L"}, {9, "ok", "send:? accepted"}}},
+             session);
         play(scene, session);
         CHECK_FALSE(session.gap_since());
     }

@@ -44,8 +44,10 @@ const LineCase line_cases[] = {
     {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":"reset","relogin":true})", true},
     {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":"slow","relogin":false})", true},
     {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":"reset","relo)", false},
-    {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":"weather","relogin":true})", false},
-    {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":"5","cause":"reset","relogin":true})", false},
+    {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":"weather","relogin":true})",
+     false},
+    {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":"5","cause":"reset","relogin":true})",
+     false},
     {R"({"from":"yesterday","gap_ms":5,"cause":"reset","relogin":true})", false},
     {R"({"from":"2026-05-04T03:00:00.000000Z","cause":"reset","relogin":true})", false},
     {R"({"from":"2026-05-04T03:00:00.000000Z","gap_ms":5,"cause":7,"relogin":true})", false},
@@ -141,14 +143,14 @@ TEST_CASE("login report: gap lines, good and bad") {
 }
 
 TEST_CASE("login report: a gap's line is read back, and only since when it is asked") {
-    const LoginGap gap{17, {Address::v4(0x64500011), 40'001}, 1'000, 813'400, LoginCause::closed, true};
+    const LoginGap gap{17,  {Address::v4(0x64500011), 40'001}, 1'000, 813'400, LoginCause::closed,
+                       true};
     const UnixMicros midnight = 1'777'766'400'000'000;  // 2026-05-03T00:00:00Z
     const std::string line = gap_line(gap, *Endpoint::parse("198.51.100.10:1883"), midnight);
-    CHECK(line ==
-          R"({"session":17,"local":"100.80.0.17:40001","remote":"198.51.100.10:1883",)"
-          R"("from":"2026-05-03T00:00:00.001000Z","to":"2026-05-03T00:00:00.813400Z",)"
-          R"("gap_ms":812.400,"cause":"closed","relogin":true})"
-          "\n");
+    CHECK(line == R"({"session":17,"local":"100.80.0.17:40001","remote":"198.51.100.10:1883",)"
+                  R"("from":"2026-05-03T00:00:00.001000Z","to":"2026-05-03T00:00:00.813400Z",)"
+                  R"("gap_ms":812.400,"cause":"closed","relogin":true})"
+                  "\n");
     GapSummary gaps;
     gaps.add_lines(line + line, midnight + 1'000);
     gaps.add_lines(line, midnight + 1'001);
