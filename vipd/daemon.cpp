@@ -17,7 +17,7 @@ namespace rehome {
 namespace {
 
 constexpr uint16_t line_mtu = 1500;
-constexpr uint32_t pool_packets = 32'768;
+constexpr uint32_t packets_per_mib = 128;  // of some 2.5 KB each: a third of the memory
 
 // The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
 uint16_t mtu_of(const Config& config, size_t port) {
@@ -84,7 +84,7 @@ Result<> Daemon::open_ports() {
     if (auto started = start_dpdk(config_.memory); !started) {
         return started;
     }
-    auto pool = make_pool("packets", pool_packets);
+    auto pool = make_pool("packets", config_.memory.mib * packets_per_mib);
     if (!pool) {
         return tl::unexpected(pool.error());
     }

@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# A small world for vipd: one client behind one carrier, an old and a new gateway, a server each.
+#
+#     client 10.9.0.2 -- isp -- red -- old-gw -- servers -- old-s 10.1.0.2
+#                           \-- red -- new-gw -- servers -- new-s 172.20.0.2
+#     old-gw -- link -- new-gw; the VIP is 198.51.100.10:1883
+#
+#   vipd_world            builds it, starts both gateways; the carrier delivers to the old one
+#   deliver_to old|new    where the carrier sends the prefix
+#   ctl old|new CMD...    vipctl
+#   figure old|new .path  one figure of vipctl status (jq's syntax)
+
+vipd_inventory() {
+    local site carrier
+    carrier='{"name":"red","vantage":{"host":"netns:client","source":"10.9.0.2"},"clients":["10.9.0.0/24"]}'
+    site() { # NAME ASN NETWORK TUNNEL ADDRESS PEER
+        echo '{"name":"'"$1"'","asn":'"$2"',"networks":["'"$3"'"],"gateways":[{"name":"'"$1"'-gw","host":"netns:'"$1"'-gw",
+          "tunnel":{"address":"'"$4"'","port":"link"},
+          "vipd":{"config":"'"$dir/$1"'.json","socket":"'"$dir/$1"'.sock"},"bird":{"socket":"/x","announce":"/y"}}],
+          "lines":[{"carrier":"red","gateway":"'"$1"'-gw","port":"red","address":"'"$5"'","peer":"'"$6"'","peer_asn":64501}]}'
+    }
+    echo '{"schema":"rehome/inventory/1","move":{"from":"old","to":"new"},"prefixes":["198.51.100.0/24"],
+      "sites":['"$(site old 64600 10.1.0.0/16 10.99.0.1 100.64.1.2/30 100.64.1.1)"',
+               '"$(site new 64700 172.20.0.0/16 10.99.0.2 100.64.2.2/30 100.64.2.1)"'],
+      "carriers":['"$carrier"'],
+      "services":[{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"servers":[
+        {"name":"s1","weight":1,"old":{"address":"10.1.0.2"},"new":{"address":"172.20.0.2"}}]}],"logins":[]}'
+}
+
+vipd_config() { # old|new SERVER ENABLED
+    echo '{"schema":"rehome/vipd/1","inventory":"inventory.json","gateway":"'"$1"'-gw","control":"'"$dir/$1"'.sock",
+      "reset_log":"'"$dir/$1"'.resets","memory":{"mib":128,"hugepages":false},
+      "ports":[{"name":"red","device":"af_xdp:red0"},{"name":"servers","device":"af_xdp:srv0"},{"name":"link","device":"af_xdp:link0"}],
+      "lines":[{"carrier":"red","enabled":'"$3"'}],
+      "services":[{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"forward":"nat",
+                   "servers":[{"name":"s1","address":"'"$2"'","port":1883,"weight":1}]}]}'
+}
+
+start_gateway() { # old|new
+    on "$1-gw" vipd run --config "$dir/$1.json" >"$dir/$1.log" 2>&1 &
+    wait_until 20 grep -q ready "$dir/$1.log" || { cat "$dir/$1.log" >&2; return 1; }
+}
+
+# Addresses stand on the twins, which vipd has made.
+address_gateway() { # old|new LINE SERVERS LINK PEER
+    ip -n "$1-gw" address add "$2" dev red
+    ip -n "$1-gw" address add "$3" dev servers
+    ip -n "$1-gw" address add "$4" dev link
+    ip -n "$1-gw" route add 10.9.0.0/24 via "$5"
+}
+
+deliver_to() {
+    local via
+    [ "$1" = old ] && via=100.64.1.2 || via=100.64.2.2
+    ip -n isp route replace 198.51.100.0/24 via "$via"
+}
+
+ctl() { vipctl "${@:2}" --socket "$dir/$1.sock"; }
+figure() { ctl "$1" status --json | jq "$2"; }
+figure_is() { [ "$(figure "$1" "$2")" = "$3" ]; }
+
+vipd_world() {
+    ns client isp old-gw new-gw old-s new-s
+    veth client c0 isp c0
+    veth isp old old-gw red0
+    veth isp new new-gw red0
+    veth old-gw srv0 old-s eth0
+    veth new-gw srv0 new-s eth0
+    veth old-gw link0 new-gw link0 1600
+    ip -n client address add 10.9.0.2/24 dev c0
+    ip -n client route add default via 10.9.0.1
+    ip netns exec isp sysctl -qw net.ipv4.ip_forward=1
+    ip -n isp address add 10.9.0.1/24 dev c0
+    ip -n isp address add 100.64.1.1/30 dev old
+    ip -n isp address add 100.64.2.1/30 dev new
+    ip -n old-s address add 10.1.0.2/24 dev eth0
+    ip -n old-s route add default via 10.1.0.1
+    ip -n new-s address add 172.20.0.2/24 dev eth0
+    ip -n new-s route add default via 172.20.0.1
+    vipd_inventory >"$dir/inventory.json"
+    vipd_config old 10.1.0.2 true >"$dir/old.json"
+    vipd_config new 172.20.0.2 false >"$dir/new.json"
+    start_gateway old
+    start_gateway new
+    address_gateway old 100.64.1.2/30 10.1.0.1/24 10.99.0.1/30 100.64.1.1
+    address_gateway new 100.64.2.2/30 172.20.0.1/24 10.99.0.2/30 100.64.2.1
+    deliver_to old
+    wait_until 5 figure_is old '.peers[0].alive' true
+    wait_until 5 figure_is new '.peers[0].alive' true
+}
