@@ -175,13 +175,4 @@ Result<std::optional<Journal>> read_journal(const std::string& file, std::string
     return std::optional(std::move(journal));
 }
 
-std::string event_json(const Record& record) {
-    ordered_json object{{"event", name(record.what)}, {"at", iso8601(record.at)}};
-    if (!record.step.empty()) {
-        object["step"] = record.step;
-    }
-    object["text"] = record.text;
-    return dump(object);
-}
-
 }  // namespace rehome

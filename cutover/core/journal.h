@@ -77,7 +77,4 @@ struct Journal {
 // Nothing when the text is empty or its first line is torn: no run was begun.
 Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text);
 
-// {"event":"done","at":...,"step":...,"text":...}, for programs.
-std::string event_json(const Record& record);
-
 }  // namespace rehome

@@ -60,7 +60,7 @@ public:
         parameters(book.value("parameters", json::object()), variables);
         const json& stages = book.at("stages");
         for (size_t i = 0; i < stages.size(); ++i) {
-            const std::string at = fmt::format("/stages/{}", i);
+            const std::string at = pointer_to("/stages", i);
             for (const Variables& scope : scopes(stages[i], at, variables)) {
                 stage(stages[i], at, scope);
             }
@@ -73,7 +73,7 @@ private:
     void parameters(const json& declared, Variables& variables) {
         const Variables known = variables;
         for (const auto& [name, parameter] : declared.items()) {
-            const std::string at = "/parameters/" + name;
+            const std::string at = pointer_to("/parameters", name);
             const auto given = input_.settings.find(name);
             if (known.contains(name)) {
                 mistakes_.add(at, "is the name of a built-in variable");
@@ -126,7 +126,7 @@ private:
             substitute(book.at("name"), variables, at + "/name", mistakes_).get<std::string>();
         const json& steps = book.at("steps");
         for (size_t i = 0; i < steps.size(); ++i) {
-            const std::string here = fmt::format("{}/steps/{}", at, i);
+            const std::string here = pointer_to(at + "/steps", i);
             for (const Variables& scope : scopes(steps[i], here, variables)) {
                 step(steps[i], here, name, scope);
             }
@@ -157,18 +157,6 @@ private:
     std::set<std::string> ids_;
 };
 
-// A step that is repeated repeats its mistakes.
-std::vector<Error> without_repetition(const std::vector<Error>& errors) {
-    std::set<std::string> seen;
-    std::vector<Error> result;
-    for (const Error& error : errors) {
-        if (seen.insert(error.text()).second) {
-            result.push_back(error);
-        }
-    }
-    return result;
-}
-
 }  // namespace
 
 Checked<Plan> read_plan(const PlaybookInput& input) {
@@ -183,7 +171,7 @@ Checked<Plan> read_plan(const PlaybookInput& input) {
         mistakes.add("/stages", "nothing to do is left once for_each is expanded");
     }
     if (!mistakes.none()) {
-        return tl::unexpected(without_repetition(mistakes.take()));
+        return tl::unexpected(mistakes.take());
     }
     return plan;
 }

@@ -107,7 +107,7 @@ std::vector<Figure> read_figures(const Reader& reader) {
         const Reader list = reader.inside("figures");
         for (size_t i = 0; i < list.object.size(); ++i) {
             figures.push_back(
-                read_figure({list.object[i], fmt::format("{}/{}", list.at, i), reader.mistakes}));
+                read_figure({list.object[i], pointer_to(list.at, i), reader.mistakes}));
         }
     }
     return figures;

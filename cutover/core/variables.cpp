@@ -17,14 +17,6 @@ std::string known_names(const Variables& variables) {
     return names;
 }
 
-std::string escaped(std::string_view key) {
-    std::string result;
-    for (const char c : key) {
-        result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    }
-    return result;
-}
-
 }  // namespace
 
 std::string substitute(std::string_view text, const Variables& variables,
@@ -71,11 +63,11 @@ nlohmann::json substitute(const nlohmann::json& value, const Variables& variable
     nlohmann::json result = value;
     if (value.is_object()) {
         for (const auto& [key, member] : value.items()) {
-            result[key] = substitute(member, variables, at + "/" + escaped(key), mistakes);
+            result[key] = substitute(member, variables, pointer_to(at, key), mistakes);
         }
     } else if (value.is_array()) {
         for (size_t i = 0; i < value.size(); ++i) {
-            result[i] = substitute(value[i], variables, fmt::format("{}/{}", at, i), mistakes);
+            result[i] = substitute(value[i], variables, pointer_to(at, i), mistakes);
         }
     }
     return result;

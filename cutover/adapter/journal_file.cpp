@@ -1,0 +1,170 @@
+#include "cutover/adapter/journal_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "common/json_file.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr size_t longest_journal = 256u << 20;
+
+struct flock whole_file_lock() {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return lock;
+}
+
+Error no_run(const std::string& path) {
+    return {Exit::usage, path, "no run was begun in it, expected a journal of `cutover run`"};
+}
+
+// A new name is on disk only once its folder is.
+Result<> sync_folder_of(const std::string& path) {
+    const auto folder = std::filesystem::absolute(path).parent_path();
+    const Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || fsync(fd.get()) != 0) {
+        return fail(Exit::world, folder, fmt::format("fsync: {}", strerror(errno)));
+    }
+    return {};
+}
+
+}  // namespace
+
+Error JournalFile::system_error(const char* call) const {
+    return {Exit::world, path_, fmt::format("{}: {}", call, strerror(errno))};
+}
+
+Result<JournalFile> JournalFile::lock(const std::string& path, int flags) {
+    JournalFile file(Fd(::open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0640)), path);
+    if (!file.fd_) {
+        Error error = file.system_error("open");
+        error.kind = Exit::usage;
+        return tl::unexpected(error);
+    }
+    struct flock wanted = whole_file_lock();
+    if (fcntl(file.fd_.get(), F_OFD_SETLK, &wanted) == 0) {
+        return file;
+    }
+    if (errno == EAGAIN || errno == EACCES) {
+        return fail(Exit::world, path, "another cutover is running with this journal");
+    }
+    return tl::unexpected(file.system_error("lock"));
+}
+
+Result<std::optional<Journal>> JournalFile::read_all() {
+    const auto text = read_file(path_, longest_journal);
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    return read_journal(path_, *text);
+}
+
+Result<> JournalFile::cut_to(size_t bytes) {
+    if (ftruncate(fd_.get(), static_cast<off_t>(bytes)) != 0 || lseek(fd_.get(), 0, SEEK_END) < 0 ||
+        fsync(fd_.get()) != 0) {
+        return tl::unexpected(system_error("truncate"));
+    }
+    return {};
+}
+
+Result<JournalFile> JournalFile::create(const std::string& path, const Opening& opening) {
+    auto file = lock(path, O_CREAT);
+    if (!file) {
+        return file;
+    }
+    const auto found = file->read_all();
+    if (!found || *found) {
+        return fail(Exit::usage, path,
+                    "is there already; go on with it by `cutover resume`, or name another file");
+    }
+    file->journal_.opening = opening;
+    Result<> done = file->cut_to(0);
+    if (done) {
+        done = file->write_line(file->writer_.line(opening));
+    }
+    if (done) {
+        done = sync_folder_of(path);
+    }
+    if (!done) {
+        return tl::unexpected(done.error());
+    }
+    return file;
+}
+
+Result<JournalFile> JournalFile::open(const std::string& path) {
+    auto file = lock(path, 0);
+    if (!file) {
+        return file;
+    }
+    auto found = file->read_all();
+    if (!found) {
+        return tl::unexpected(found.error());
+    }
+    if (!*found) {
+        return tl::unexpected(no_run(path));
+    }
+    file->journal_ = std::move(**found);
+    file->writer_ = JournalWriter(file->journal_.last_sum);
+    if (auto cut = file->cut_to(file->journal_.whole_bytes); !cut) {
+        return tl::unexpected(cut.error());
+    }
+    return file;
+}
+
+Result<> JournalFile::append(const Record& record) {
+    if (broken_) {
+        return fail(Exit::world, path_, "an earlier line could not be written");
+    }
+    return write_line(writer_.line(record));
+}
+
+Result<> JournalFile::write_line(const std::string& line) {
+    size_t written = 0;
+    while (written < line.size()) {
+        const ssize_t count = write(fd_.get(), line.data() + written, line.size() - written);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            broken_ = true;
+            return tl::unexpected(system_error("write"));
+        }
+        written += static_cast<size_t>(count);
+    }
+    if (fdatasync(fd_.get()) != 0) {
+        broken_ = true;
+        return tl::unexpected(system_error("fdatasync"));
+    }
+    return {};
+}
+
+Result<JournalSeen> look_at_journal(const std::string& path) {
+    const auto text = read_file(path, longest_journal);
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    auto journal = read_journal(path, *text);
+    if (!journal) {
+        return tl::unexpected(journal.error());
+    }
+    if (!*journal) {
+        return tl::unexpected(no_run(path));
+    }
+    const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct flock held = whole_file_lock();
+    held.l_type = F_RDLCK;  // would be refused while a runner writes
+    const bool asked = fd && fcntl(fd.get(), F_OFD_GETLK, &held) == 0;
+    return JournalSeen{std::move(**journal), asked && held.l_type != F_UNLCK};
+}
+
+}  // namespace rehome

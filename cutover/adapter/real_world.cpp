@@ -1,0 +1,74 @@
+#include "cutover/adapter/real_world.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "common/json_file.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr size_t longest_answer = 200;
+
+void prompt(const std::string& text) {
+    (void)!write(STDERR_FILENO, text.data(), text.size());
+}
+
+}  // namespace
+
+Result<Finished> RealWorld::run(const Step& step, const Argv& argv, Seconds limit) {
+    RunOptions options;
+    options.timeout = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(limit),
+                               std::chrono::milliseconds(1));
+    return rehome::run(step.host.on(argv), options);
+}
+
+Result<> RealWorld::save(const std::string& path, const std::string& content) {
+    return write_file_atomically(path, content);
+}
+
+// One line from the terminal; nothing at its end, when it is gone, or when a stop is asked for.
+std::optional<std::string> RealWorld::read_answer() {
+    std::string line;
+    while (line.size() < longest_answer && signals_.wait_readable(STDIN_FILENO)) {
+        char c = 0;
+        const ssize_t count = read(STDIN_FILENO, &c, 1);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return std::nullopt;
+        }
+        if (c == '\n') {
+            return line;
+        }
+        line += c;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> RealWorld::ask(const std::string& question,
+                                          const std::vector<std::string>& answers) {
+    if (isatty(STDIN_FILENO) != 1) {
+        return std::nullopt;
+    }
+    std::string choices;
+    for (const std::string& answer : answers) {
+        choices += (choices.empty() ? "" : "/") + answer;
+    }
+    watch_.pause();
+    for (;;) {
+        prompt(fmt::format("{} [{}] ", question, choices));
+        const auto line = read_answer();
+        if (!line || std::find(answers.begin(), answers.end(), *line) != answers.end()) {
+            return line;
+        }
+    }
+}
+
+}  // namespace rehome

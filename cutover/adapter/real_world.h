@@ -1,0 +1,39 @@
+// The runner's world as it is: the journal on disk, child processes on the steps' hosts, the clock,
+// the operator's terminal.
+#pragma once
+
+#include "cutover/adapter/journal_file.h"
+#include "cutover/adapter/stop_signals.h"
+#include "cutover/adapter/watch.h"
+#include "cutover/core/world.h"
+
+namespace rehome {
+
+class RealWorld : public World {
+public:
+    RealWorld(JournalFile& journal, const StopSignals& signals, Watch& watch)
+        : journal_(journal), signals_(signals), watch_(watch) {}
+
+    Result<> append(const Record& record) override { return journal_.append(record); }
+    Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
+    Result<> save(const std::string& path, const std::string& content) override;
+    UnixMicros now() override { return now_us(); }
+    int64_t monotonic() override { return monotonic_us(); }
+    void wait(Seconds time) override { signals_.wait(time); }
+    bool stop_wanted() override { return signals_.wanted(); }
+    std::optional<std::string> ask(const std::string& question,
+                                   const std::vector<std::string>& answers) override;
+    void show(const Record& record) override { watch_.record(record); }
+    void show(const Step& step, const Reading& reading) override {
+        watch_.reading(step, reading, now_us());
+    }
+
+private:
+    std::optional<std::string> read_answer();
+
+    JournalFile& journal_;
+    const StopSignals& signals_;
+    Watch& watch_;
+};
+
+}  // namespace rehome

@@ -1,0 +1,174 @@
+// One mutex guards all; the redrawing thread takes no signals, so that these reach the runner.
+#include "cutover/adapter/terminal_watch.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "cutover/core/event.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr std::string_view green = "\x1b[32m";
+constexpr std::string_view red = "\x1b[31m";
+constexpr std::string_view bold = "\x1b[1m";
+constexpr std::string_view plain = "\x1b[0m";
+constexpr std::string_view clear_line = "\r\x1b[K";
+
+size_t width() {
+    winsize size{};
+    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
+    return known ? size.ws_col : 80;
+}
+
+// Cut to one line: a longer one would scroll when it is redrawn.
+std::string one_line(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    return text.substr(0, width() - 1);
+}
+
+struct Mark {
+    std::string_view colour;
+    std::string_view word;
+};
+
+Mark mark(Happened what) {
+    switch (what) {
+        case Happened::done:
+            return {green, "ok"};
+        case Happened::undone:
+            return {green, "undone"};
+        case Happened::failed:
+        case Happened::undo_failed:
+            return {red, "FAILED"};
+        case Happened::undo_skipped:
+            return {red, "skipped"};
+        case Happened::turned_back:
+        case Happened::stopped:
+            return {bold, name(what)};
+        default:
+            return {plain, name(what)};
+    }
+}
+
+class TerminalWatch : public Watch {
+public:
+    explicit TerminalWatch(const Plan& plan)
+        : colour_(std::getenv("NO_COLOR") == nullptr), all_(plan.steps.size()) {
+        for (const Step& step : plan.steps) {
+            order_.push_back(step.id);
+        }
+        sigset_t every;
+        sigset_t before;
+        sigfillset(&every);
+        pthread_sigmask(SIG_SETMASK, &every, &before);
+        ticker_ = std::jthread([this](const std::stop_token& end) { tick(end); });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    ~TerminalWatch() override {
+        ticker_.request_stop();
+        ticker_.join();
+        put(clear_line);
+    }
+
+    void record(const Record& record) override {
+        const std::lock_guard guard(mutex_);
+        put(clear_line);
+        if (record.what == Happened::begun || record.what == Happened::undo_begun) {
+            begin(record);
+        } else {
+            print(record);
+            current_.clear();
+        }
+        draw();
+    }
+
+    void reading(const Step&, const Reading& reading, UnixMicros) override {
+        const std::lock_guard guard(mutex_);
+        figures_ = reading_text(reading);
+        draw();
+    }
+
+    void pause() override {
+        const std::lock_guard guard(mutex_);
+        current_.clear();
+        put(clear_line);
+    }
+
+private:
+    std::string painted(std::string_view colour, const std::string& text) const {
+        return colour_ ? fmt::format("{}{}{}", colour, text, plain) : text;
+    }
+
+    void begin(const Record& record) {
+        const std::string stage = record.step.substr(0, record.step.find('/'));
+        if (stage != stage_) {
+            stage_ = stage;
+            put(painted(bold, one_line("stage " + stage)) + "\n");
+        }
+        const auto found = std::find(order_.begin(), order_.end(), record.step);
+        number_ = static_cast<size_t>(found - order_.begin()) + 1;
+        current_ = (record.what == Happened::undo_begun ? "undo " : "") + record.step;
+        figures_.clear();
+        began_us_ = monotonic_us();
+    }
+
+    void print(const Record& record) {
+        const Mark how = mark(record.what);
+        const std::string text = one_line(
+            fmt::format("  {:<8} {}{}{}", how.word, record.step,
+                        record.step.empty() || record.text.empty() ? "" : ": ", record.text));
+        // Painted after the cut, which must not count what paints.
+        const size_t end = std::min<size_t>(text.size(), 2 + std::max<size_t>(how.word.size(), 8));
+        put("  " + painted(how.colour, text.substr(2, end - 2)) + text.substr(end) + "\n");
+    }
+
+    void draw() {
+        if (!current_.empty()) {
+            const auto elapsed_s = (monotonic_us() - began_us_) / 1'000'000;
+            put(fmt::format("{}{}", clear_line,
+                            one_line(fmt::format("  {:>3}/{} {} {} s  {}", number_, all_, current_,
+                                                 elapsed_s, figures_))));
+        }
+    }
+
+    void tick(const std::stop_token& end) {
+        std::unique_lock lock(mutex_);
+        while (!end.stop_requested()) {
+            wake_.wait_for(lock, end, std::chrono::seconds(1), [] { return false; });
+            draw();
+        }
+    }
+
+    const bool colour_;
+    const size_t all_;
+    std::vector<std::string> order_;  // the steps' ids
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::string stage_;
+    std::string current_;  // what is going on; empty: nothing
+    std::string figures_;
+    size_t number_ = 0;
+    int64_t began_us_ = 0;
+    std::jthread ticker_;
+};
+
+}  // namespace
+
+std::unique_ptr<Watch> make_terminal_watch(const Plan& plan) {
+    return std::make_unique<TerminalWatch>(plan);
+}
+
+}  // namespace rehome

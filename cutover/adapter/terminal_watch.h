@@ -1,0 +1,12 @@
+// The live view on a terminal.  A thread of its own redraws the current line each second.
+#pragma once
+
+#include <memory>
+
+#include "cutover/adapter/watch.h"
+
+namespace rehome {
+
+std::unique_ptr<Watch> make_terminal_watch(const Plan& plan);
+
+}  // namespace rehome
