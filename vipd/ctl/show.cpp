@@ -86,12 +86,14 @@ std::string show_status(const json& status) {
 }
 
 std::string show_stats(const json& stats) {
+    const json sent = part(stats, "sent");  // items() only refers to it
+    const json drops = part(stats, "drops");
     std::string out;
-    for (const auto& [name, count] : part(stats, "sent").items()) {
+    for (const auto& [name, count] : sent.items()) {
         out += fmt::format("sent     {:<28} {:>14}\n", name, count.dump());
     }
     out += fmt::format("punted   {:<28} {:>14}\n", "to the kernel", text(stats, "punted"));
-    for (const auto& [name, count] : part(stats, "drops").items()) {
+    for (const auto& [name, count] : drops.items()) {
         if (count != 0) {
             out += fmt::format("dropped  {:<28} {:>14}\n", name, count.dump());
         }
