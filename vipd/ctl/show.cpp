@@ -12,6 +12,9 @@ using nlohmann::json;
 
 std::string text(const json& object, const char* key) {
     const json value = object.is_object() ? object.value(key, json()) : json();
+    if (value.is_number_float()) {
+        return fmt::format("{:.10g}", value.get<double>());  // 10, not 10.0
+    }
     return value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -39,6 +42,12 @@ std::string peer_text(const json& peer) {
     return fmt::format("{:<20} {}, {}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago");
+}
+
+const json& member(const json& object, const char* key) {
+    static const json nothing;
+    const auto found = object.find(key);
+    return found == object.end() ? nothing : *found;
 }
 
 std::string lines_table(const json& lines) {
