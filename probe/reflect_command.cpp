@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "probe/adapter/privilege.h"
+#include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/reflect_loop.h"
 #include "probe/adapter/system_clock.h"
 #include "probe/commands.h"
@@ -36,9 +37,10 @@ void options(po::options_description& describe, po::positional_options_descripti
     add("json", po::bool_switch(), "print the counters as JSON (rehome/probe-reflect/1)");
 }
 
-std::string shown(const Reflector& reflector, bool json) {
-    nlohmann::ordered_json counters;
-    std::string text;
+// dropped: by our sockets' full buffers, which the other side sees as loss.
+std::string shown(const Reflector& reflector, uint64_t dropped, bool json) {
+    nlohmann::ordered_json counters{{"receive_dropped", dropped}};
+    std::string text = fmt::format("{:<18} {}\n", "receive_dropped", dropped);
     for (size_t i = 0; i < reflections; ++i) {
         const auto what = std::string(name(static_cast<Reflection>(i)));
         counters[what] = reflector.counters()[i];
@@ -78,7 +80,11 @@ Result<Exit> act(const po::variables_map& values) {
     if (const auto ended = reflect(*sockets, reflector); !ended) {
         return tl::unexpected(ended.error());
     }
-    std::cout << shown(reflector, values["json"].as<bool>());
+    uint64_t dropped = 0;
+    for (const Fd& fd : *sockets) {
+        dropped += receive_drops(fd.get());
+    }
+    std::cout << shown(reflector, dropped, values["json"].as<bool>());
     return Exit::yes;
 }
 

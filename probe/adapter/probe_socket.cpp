@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/net_tstamp.h>
-#include <linux/sock_diag.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 
+#include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/socket_address.h"
 #include "probe/adapter/system_error.h"
 #include "probe/core/icmp_flow.h"
@@ -73,14 +73,6 @@ bool filter_for(int fd, const Path& path, const std::vector<uint16_t>& ports) {
     return true;  // the kernel delivers by ports
 }
 
-// Room for a burst of answers and for the time stamps of the probes, which share it.
-void enlarge_receive_buffer(int fd) {
-    constexpr int bytes = 16 << 20;
-    if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) {
-        set(fd, SOL_SOCKET, SO_RCVBUF, bytes);  // what the host allows without the privilege
-    }
-}
-
 void allow_many_descriptors() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -115,7 +107,7 @@ Result<> ProbeSocket::create(const Path& path) {
     if (!reports) {
         return fail_system(where, "error reports");
     }
-    enlarge_receive_buffer(fd_.get());
+    enlarge_receive_buffer(fd_.get());  // the stamps of the probes share it with the answers
     return {};
 }
 
@@ -235,16 +227,6 @@ void ProbeSocket::send_unmeasured(ByteView packet) {
             return;
         }
     }
-}
-
-// SO_MEMINFO tells the same counter as SO_RXQ_OVFL, but also when no packet follows the lost one.
-uint64_t ProbeSocket::receive_drops() const {
-    std::array<uint32_t, SK_MEMINFO_VARS> values{};
-    socklen_t size = sizeof values;
-    if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &size) != 0) {
-        return 0;
-    }
-    return values[SK_MEMINFO_DROPS];
 }
 
 }  // namespace rehome::probe

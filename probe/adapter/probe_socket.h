@@ -42,9 +42,6 @@ public:
     // Without a time stamp, and whether it goes or not.
     void send_unmeasured(ByteView packet);
 
-    // How many packets the kernel threw away because nobody read the socket in time.
-    uint64_t receive_drops() const;
-
 private:
     Result<> create(const Path& path);
     Result<> bind_to(const Path& path, const Binding& binding, size_t ports);

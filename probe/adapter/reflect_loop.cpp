@@ -8,6 +8,7 @@
 #include <array>
 
 #include "probe/adapter/inbox.h"
+#include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/socket_address.h"
 #include "probe/adapter/stop_signal.h"
 #include "probe/adapter/system_clock.h"
@@ -43,6 +44,7 @@ Result<Fd> open_one(const Endpoint& here) {
     if (!fd || !ask_for_details(fd.get(), here.address.family)) {
         return fail_system(where, "socket");
     }
+    enlarge_receive_buffer(fd.get());
     SocketAddress address = to_socket(here);
     if (bind(fd.get(), address.get(), address.size) != 0) {
         return fail_system(where, "bind");

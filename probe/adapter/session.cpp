@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "probe/adapter/kernel_route.h"
+#include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/stop_signal.h"
 #include "probe/adapter/system_error.h"
 #include "probe/core/stamp.h"
@@ -272,7 +273,7 @@ Figures Session::figures_of(Stream& stream) {
         figures.own.send_error = std::strerror(stream.series.last_send_error());
     }
     summarise(stream.series, plan_.wait,
-              {.receive_drops = stream.socket.receive_drops(),
+              {.receive_drops = receive_drops(stream.socket.fd()),
                .longest_send_call = stream.longest_send_call,
                .clock_resolution = clock.resolution,
                .clock_tolerance = clock.tolerance},

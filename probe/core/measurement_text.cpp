@@ -23,7 +23,7 @@ std::string loss_lines(const Figures& figures) {
                                    in_parentheses(figures.loss_interval_pct, 3), counts.lost,
                                    counts.received + counts.lost);
     if (counts.lost != 0) {
-        text += fmt::format(" in {} runs, longest {}", counts.loss_runs, counts.longest_loss_run);
+        text += fmt::format("; longest run {}", counts.longest_loss_run);
     }
     return text + "\n";
 }

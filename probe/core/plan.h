@@ -38,18 +38,18 @@ struct Plan {
 
 // The options of `probe run`, as given.
 struct Asked {
-    std::string carrier;
-    std::vector<std::string> services;
-    std::string target;  // ADDRESS or ADDRESS:PORT; empty: services
+    std::string carrier{};
+    std::vector<std::string> services{};
+    std::string target{};  // ADDRESS or ADDRESS:PORT; empty: services
     bool icmp = false;
     bool tcp = false;
     bool udp = false;
     int64_t count = 100;
     double rate_pps = 10;
     int64_t wait_ms = 1000;
-    std::string source;  // empty: the vantage's
-    std::optional<int64_t> mark;
-    std::string interface;  // empty: the vantage's
+    std::string source{};  // empty: the vantage's
+    std::optional<int64_t> mark{};
+    std::string interface {};  // empty: the vantage's
     bool poisson = false;
     uint64_t seed = 0;
 };

@@ -11,8 +11,8 @@ std::string_view name(Reflection reflection) {
             return "answered";
         case Reflection::truncated:
             return "truncated";
-        case Reflection::from_a_reflector:
-            return "from_a_reflector";
+        case Reflection::from_reflector:
+            return "from_reflector";
         case Reflection::not_to_us:
             return "not_to_us";
         case Reflection::over_rate:
@@ -45,7 +45,7 @@ Reflection Reflector::judge(const Received& received, Nanos monotonic) {
     // An answer to a reflector's port would be reflected again, for ever.
     if (received.source_port == own_port_ || received.source_port == stamp_port ||
         received.source_port == 0) {
-        return Reflection::from_a_reflector;
+        return Reflection::from_reflector;
     }
     if (!received.to_our_address) {
         return Reflection::not_to_us;

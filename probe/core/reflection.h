@@ -12,7 +12,7 @@
 
 namespace rehome::probe {
 
-enum class Reflection { answered, truncated, from_a_reflector, not_to_us, over_rate, not_sent };
+enum class Reflection { answered, truncated, from_reflector, not_to_us, over_rate, not_sent };
 constexpr size_t reflections = 6;
 
 std::string_view name(Reflection reflection);

@@ -6,8 +6,10 @@
 namespace rehome::probe {
 
 std::string Route::text() const {
-    return fmt::format("dev {}{} table {}", interface,
-                       next_hop ? " via " + next_hop->text() : " on the link", table);
+    constexpr uint32_t main_table = 254;
+    return fmt::format("dev {} {}, table {}", interface,
+                       next_hop ? "via " + next_hop->text() : "on the link",
+                       table == main_table ? "main" : std::to_string(table));
 }
 
 std::string text(const Binding& binding) {

@@ -26,7 +26,7 @@ struct Route {
     std::string interface;
     std::optional<Address> next_hop;  // empty: the target is on the link
     uint32_t table = 0;
-    std::string text() const;  // "dev red0 via 100.80.0.1 table 254"
+    std::string text() const;  // "dev red0 via 100.80.0.1, table main"
 
     bool operator==(const Route&) const = default;
 };

@@ -1,0 +1,223 @@
+// What each flow constructs, byte for byte against packets made by other means, and what it takes
+// for an answer.  A refusal's table is longer than what is accepted: every byte may be hostile.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "bytes.h"
+#include "probe/core/icmp_flow.h"
+#include "probe/core/tcp_flow.h"
+#include "probe/core/udp_flow.h"
+
+namespace rehome::probe {
+namespace {
+
+const Address left = *Address::parse("192.0.2.1");
+const Address right = *Address::parse("192.0.2.2");
+const Address left6 = *Address::parse("2001:db8::1");
+const Address right6 = *Address::parse("2001:db8::2");
+constexpr uint64_t secret = 0x0123456789abcdef;
+
+std::string constructed(Flow& flow, uint32_t index) {
+    std::array<uint8_t, max_probe_size> room{};
+    const size_t size = flow.construct(index, 1'795'233'600'500'000'000, room);
+    return to_hex(ByteView(room).first(size));
+}
+
+struct Case {
+    const char* what;
+    const char* message;
+    tl::expected<uint32_t, Refusal> index;
+};
+
+void check_answers(const Flow& flow, std::span<const Case> cases) {
+    for (const Case& c : cases) {
+        CAPTURE(std::string(c.what));
+        const auto answer = flow.deconstruct(from_hex(c.message));
+        REQUIRE(answer.has_value() == c.index.has_value());
+        if (answer) {
+            CHECK(answer->index == *c.index);
+        } else {
+            CHECK(answer.error() == c.index.error());
+        }
+    }
+}
+
+constexpr auto truncated = tl::unexpected(Refusal::truncated);
+constexpr auto damaged = tl::unexpected(Refusal::wrong_checksum);
+constexpr auto foreign = tl::unexpected(Refusal::not_ours);
+
+TEST_CASE("icmp: the request, and only its checksum's balance changes with the index") {
+    IcmpFlow flow(left, right, secret);
+    CHECK(constructed(flow, 0x10001) ==
+          "08007062726800010123456789abcdef00010001770c00000000000000000000");
+    IcmpFlow flow6(left6, right6, secret);
+    CHECK(constructed(flow6, 0x10001) ==
+          "80007062726800010123456789abcdef00010001a33c00000000000000000000");
+    for (const uint32_t index : {0u, 1u, 65'535u, 65'536u, 9'999'999u, 0xffffffffu}) {
+        CHECK(constructed(flow, index).substr(0, 12) == "080070627268");
+        CHECK(ones_sum(from_hex(constructed(flow, index))) == 0xffff);
+    }
+}
+
+TEST_CASE("icmp: answers") {
+    const Case cases[] = {
+        {"reply", "00007862726800010123456789abcdef00010001770c00000000000000000000", 0x10001u},
+        {"empty", "", truncated},
+        {"7 bytes", "00007862726800", truncated},
+        {"header alone", "0000786272680001", truncated},
+        {"cut by one", "00007862726800010123456789abcdef00010001770c000000000000000000", truncated},
+        {"one bit flipped", "00007862726800010123456789abcdee00010001770c00000000000000000000",
+         damaged},
+        {"our own request", "08007062726800010123456789abcdef00010001770c00000000000000000000",
+         foreign},
+        {"another's id", "00007862726900010123456789abcdef00010001770b00000000000000000000",
+         foreign},
+        {"code 1", "00017861726800010123456789abcdef00010001770c00000000000000000000", foreign},
+        {"secret guessed, sum right",
+         "00007862726800010123456789abcdee00010001770d00000000000000000000", foreign},
+        {"index does not fit the sequence, sum right",
+         "00007862726800010123456789abcdef00010002770b00000000000000000000", foreign},
+        {"two bytes too long, sum right",
+         "00007862726800010123456789abcdef00010001770c000000000000000000000000", foreign},
+        {"unreachable, with our id", "03017861726800010123456789abcdef00010001770c", foreign},
+    };
+    check_answers(IcmpFlow(left, right, secret), cases);
+
+    const Case cases6[] = {
+        {"reply", "81006f62726800010123456789abcdef00010001a33c00000000000000000000", 0x10001u},
+        {"IPv4's checksum", "81008062726800010123456789abcdef00010001770c00000000000000000000",
+         damaged},
+        {"IPv4's type", "00006f62726800010123456789abcdef00010001a33c00000000000000000000",
+         foreign},
+    };
+    check_answers(IcmpFlow(left6, right6, secret), cases6);
+}
+
+// base 0x12345678, block 61000 and 61001: index 1 leaves from 61001 with sequence b06bd029.
+constexpr char syn[] = "ee490050b06bd029000000007002faf0950f0000020405a004020101";
+
+TEST_CASE("tcp: the SYN, and the reset that follows") {
+    TcpFlow flow(left, {right, 80}, {61000, 61001}, 0x12345678);
+    CHECK(constructed(flow, 1) == syn);
+    std::array<uint8_t, max_probe_size> room{};
+    REQUIRE(flow.construct_farewell({.index = 1}, room) == reset_size);
+    CHECK(to_hex(ByteView(room).first(reset_size)) == "ee490050b06bd02a0000000050040000bcac0000");
+    CHECK(flow.construct_farewell({.index = 1, .refused = true}, room) == 0);
+}
+
+TEST_CASE("tcp: answers") {
+    const Case cases[] = {
+        {"SYN-ACK", "0050ee49cafebabeb06bd02a5012ffff36e10000", 1u},
+        {"reset", "0050ee4900000000b06bd02a50140000bc9c0000", 1u},
+        {"SYN-ACK whose sum was left to a network card", "0050ee49cafebabeb06bd02a5012ffff841e0000",
+         1u},
+        {"empty", "", truncated},
+        {"19 bytes", "0050ee49cafebabeb06bd02a5012ffff36e100", truncated},
+        {"header of 16", "0050ee49cafebabeb06bd02a4012ffff36e10000", truncated},
+        {"header past the end", "0050ee49cafebabeb06bd02a6012ffff36e10000", truncated},
+        {"one bit flipped", "0050ee49cafebabfb06bd02a5012ffff36e10000", damaged},
+        {"from another port", "0051ee49cafebabeb06bd02a5012ffff36e00000", foreign},
+        {"to a port that is not ours", "0050ee4acafebabeb06bd02a5012ffff36e00000", foreign},
+        {"to the block's other port", "0050ee48cafebabeb06bd02a5012ffff36e20000", foreign},
+        {"acknowledges one more", "0050ee49cafebabeb06bd02b5012ffff36e00000", foreign},
+        {"a SYN", "0050ee49cafebabeb06bd02a5002ffff36f10000", foreign},
+        {"an ACK", "0050ee49cafebabeb06bd02a5010ffff36e30000", foreign},
+        {"a reset without ACK", "0050ee4900000000b06bd02a50040000bcac0000", foreign},
+    };
+    TcpFlow flow(left, {right, 80}, {61000, 61001}, 0x12345678);
+    check_answers(flow, cases);
+    CHECK(flow.deconstruct(from_hex("0050ee4900000000b06bd02a50140000bc9c0000"))->refused);
+
+    const Case cases6[] = {{"SYN-ACK", "0050ee49cafebabeb06bd02a5012ffff5f700000", 1u},
+                           {"IPv4's sum", "0050ee49cafebabeb06bd02a5012ffff36e10000", damaged}};
+    check_answers(TcpFlow(left6, {right6, 80}, {61000, 61001}, 0x12345678), cases6);
+}
+
+TEST_CASE("tcp: the index comes back from the sequence number, whatever it is") {
+    TcpFlow flow(left, {right, 80}, {61000, 61001, 61007}, 0xfedcba98);
+    for (const uint32_t index : {0u, 1u, 2u, 3u, 4'000'000u, 9'999'999u}) {
+        CHECK(flow.index_of_sent(from_hex(constructed(flow, index))) == index);
+    }
+}
+
+TEST_CASE("tcp: so many ports that one rests for the wait and a half") {
+    CHECK(ports_needed(10, 1'000'000'000) == 17);
+    CHECK(ports_needed(0.1, 1'000'000) == 3);
+    CHECK(ports_needed(50'000, 1'000'000'000) > ports_at_most);
+}
+
+TEST_CASE("udp: the request and its answers") {
+    UdpFlow flow({right, 862}, 61000, 0x0001);
+    constructed(flow, 0);
+    // 1795233600 s after 1970, half a second past it, in NTP's format
+    CHECK(constructed(flow, 1) ==
+          "00000001"
+          "eeab95c080000000"
+          "0001" +
+              std::string(60, '0'));
+    const Case cases[] = {
+        {"answer",
+         "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
+         "40 000000",
+         1u},
+        {"a stateful reflector's own number",
+         "00000007 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
+         "40 000000",
+         1u},
+        {"empty", "", truncated},
+        {"43 bytes",
+         "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
+         "40 0000",
+         truncated},
+        {"another time of sending",
+         "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000001 0001 0000"
+         "40 000000",
+         foreign},
+        {"a probe that was not sent",
+         "00000002 eeab95c080000300 0001 0000 eeab95c080000200 00000002 eeab95c080000000 0001 0000"
+         "40 000000",
+         foreign},
+        {"the highest number",
+         "00000001 eeab95c080000300 0001 0000 eeab95c080000200 ffffffff eeab95c080000000 0001 0000"
+         "40 000000",
+         foreign},
+    };
+    check_answers(flow, cases);
+    const auto answer = flow.deconstruct(from_hex(cases[0].message));
+    REQUIRE(answer->reflector.has_value());
+    CHECK(answer->reflector->sent - answer->reflector->received == 59);  // 256 / 2^32 s
+}
+
+TEST_CASE("a frame that the kernel hands back is ours by its end") {
+    IcmpFlow icmp(left, right, secret);
+    TcpFlow tcp(left, {right, 80}, {61000, 61001}, 0x12345678);
+    UdpFlow udp({right, 862}, 61000, 1);
+    for (Flow* flow :
+         {static_cast<Flow*>(&icmp), static_cast<Flow*>(&tcp), static_cast<Flow*>(&udp)}) {
+        constructed(*flow, 0);
+        const std::string probe = constructed(*flow, 1);
+        const std::string link = std::string(28, 'e') + std::string(40, '4');
+        CHECK(flow->index_of_sent(from_hex(link + probe)) == 1u);
+        CHECK(flow->index_of_sent(from_hex(probe)) == 1u);
+        CHECK_FALSE(flow->index_of_sent(from_hex(probe.substr(2))).has_value());
+        CHECK_FALSE(flow->index_of_sent(from_hex(link + probe + "00")).has_value());
+        CHECK_FALSE(flow->index_of_sent({}).has_value());
+    }
+}
+
+TEST_CASE("an ICMP error is ours when it quotes our packet") {
+    const IcmpFlow icmp(left, right, secret);
+    CHECK(icmp.is_quoted(from_hex("0800706272680001")));
+    CHECK_FALSE(icmp.is_quoted(from_hex("0800706272690001")));
+    CHECK_FALSE(icmp.is_quoted(from_hex("08007062726800")));
+    const TcpFlow tcp(left, {right, 80}, {61000, 61001}, 0x12345678);
+    CHECK(tcp.is_quoted(from_hex("ee490050b06bd029")));
+    CHECK_FALSE(tcp.is_quoted(from_hex("ee490050b06bd02a")));
+    CHECK_FALSE(tcp.is_quoted(from_hex("ee490051b06bd029")));
+    CHECK_FALSE(tcp.is_quoted(from_hex("")));
+}
+
+}  // namespace
+}  // namespace rehome::probe

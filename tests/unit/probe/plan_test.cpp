@@ -1,0 +1,186 @@
+// What a run will measure, and what is refused before anything is touched; verified routes.
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "probe/core/plan.h"
+
+namespace rehome::probe {
+namespace {
+
+Inventory inventory() {
+    Inventory inventory;
+    inventory.carriers = {{.name = "red",
+                           .vantage = {.host = "local",
+                                       .source = *Address::parse("100.80.1.200"),
+                                       .mark = 7,
+                                       .interface = ""},
+                           .clients = {}}};
+    const auto service = [](const char* name, const char* vip, Protocol protocol, uint16_t port) {
+        return Service{.name = name,
+                       .vip = *Address::parse(vip),
+                       .protocol = protocol,
+                       .port = port,
+                       .server_port = port,
+                       .servers = {}};
+    };
+    inventory.services = {service("meters", "198.51.100.10", Protocol::tcp, 1883),
+                          service("terminals", "203.0.113.5", Protocol::tcp, 14000),
+                          service("reflect", "198.51.100.10", Protocol::udp, 862),
+                          service("names", "198.51.100.53", Protocol::udp, 53),
+                          service("six", "2001:db8::5", Protocol::tcp, 80)};
+    return inventory;
+}
+
+std::string paths_of(const Plan& plan) {
+    std::string text;
+    for (const Path& path : plan.paths) {
+        text +=
+            fmt::format("{}{} {}", text.empty() ? "" : ", ", name(path.kind), path.target_text());
+        for (const std::string& service : path.services) {
+            text += "/" + service;
+        }
+    }
+    return text;
+}
+
+TEST_CASE("paths") {
+    const struct {
+        const char* what;
+        Asked asked;
+        const char* paths;
+    } cases[] = {
+        {"everything that fits",
+         {.carrier = "red"},
+         "icmp 198.51.100.10/meters/reflect, tcp 198.51.100.10:1883/meters, "
+         "icmp 203.0.113.5/terminals, tcp 203.0.113.5:14000/terminals, "
+         "udp 198.51.100.10:862/reflect, icmp 198.51.100.53/names"},
+        {"a service",
+         {.carrier = "red", .services = {"meters"}},
+         "icmp 198.51.100.10/meters, tcp 198.51.100.10:1883/meters"},
+        {"two services, one kind",
+         {.carrier = "red", .services = {"meters", "terminals"}, .tcp = true},
+         "tcp 198.51.100.10:1883/meters, tcp 203.0.113.5:14000/terminals"},
+        {"udp to a service of its own port, asked for",
+         {.carrier = "red", .services = {"names"}, .udp = true},
+         "udp 198.51.100.53:53/names"},
+        {"one kind of all services",
+         {.carrier = "red", .icmp = true},
+         "icmp 198.51.100.10/meters/reflect, icmp 203.0.113.5/terminals, "
+         "icmp 198.51.100.53/names"},
+        {"an address", {.carrier = "red", .target = "192.0.2.9"}, "icmp 192.0.2.9"},
+        {"an address and port",
+         {.carrier = "red", .target = "192.0.2.9:80"},
+         "icmp 192.0.2.9, tcp 192.0.2.9:80"},
+        {"STAMP's port",
+         {.carrier = "red", .target = "192.0.2.9:862"},
+         "icmp 192.0.2.9, udp 192.0.2.9:862"},
+        {"udp without a port",
+         {.carrier = "red", .target = "192.0.2.9", .udp = true},
+         "udp 192.0.2.9:862"},
+        {"IPv6",
+         {.carrier = "red", .target = "[2001:db8::9]:80", .source = "2001:db8::1"},
+         "icmp 2001:db8::9, tcp [2001:db8::9]:80"},
+    };
+    const Inventory given = inventory();
+    for (const auto& c : cases) {
+        CAPTURE(std::string(c.what));
+        const auto plan = make_plan(c.asked, &given);
+        REQUIRE(plan.has_value());
+        CHECK(paths_of(*plan) == c.paths);
+    }
+}
+
+TEST_CASE("the vantage's binding, and the options that win over it") {
+    const Inventory given = inventory();
+    const auto plain = make_plan({.carrier = "red"}, &given);
+    CHECK(text(plain->binding) == "from 100.80.1.200, mark 7");
+    const auto bound = make_plan(
+        {.carrier = "red", .source = "192.0.2.1", .mark = 0, .interface = "red0"}, &given);
+    CHECK(text(bound->binding) == "from 192.0.2.1, interface red0");
+    const auto alone =
+        make_plan({.carrier = "x", .target = "192.0.2.9", .source = "192.0.2.1"}, nullptr);
+    REQUIRE(alone.has_value());
+    CHECK(text(alone->binding) == "from 192.0.2.1");
+}
+
+TEST_CASE("refused, every mistake at once") {
+    const struct {
+        Asked asked;
+        const char* mistakes;
+    } cases[] = {
+        {{}, "--carrier: is missing, expected a carrier's name\n"},
+        {{.carrier = "pink"}, "--carrier: no carrier \"pink\" in the inventory\n"},
+        {{.carrier = "red", .services = {"a", "meters", "b"}},
+         "--service: no service \"a\" in the inventory\n"
+         "--service: no service \"b\" in the inventory\n"},
+        {{.carrier = "red", .services = {"meters"}, .udp = true},
+         "--service: meters is a tcp service, expected one of the kind asked for\n"},
+        {{.carrier = "red", .services = {"six"}},
+         "--service: six has VIP 2001:db8::5, expected the family of the source 100.80.1.200\n"},
+        {{.carrier = "red", .target = "example.org"},
+         "--target: expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, not \"example.org\"\n"},
+        {{.carrier = "red", .target = "2001:db8::1"},
+         "--target: 2001:db8::1 is not of the family of the source 100.80.1.200\n"},
+        {{.carrier = "red", .target = "192.0.2.9", .tcp = true},
+         "--target: has no port, which --tcp needs: expected 192.0.2.9:PORT\n"},
+        {{.carrier = "red", .services = {"meters"}, .target = "192.0.2.9"},
+         "--target: was given with --service, expected one of them\n"},
+        {{.carrier = "red", .count = 0, .rate_pps = 0, .wait_ms = 0},
+         "--count: is out of range, expected 1 to 10000000\n"
+         "--rate: is out of range, expected 0.01 to 100000\n"
+         "--wait: is out of range, expected 1 to 60000\n"},
+        {{.carrier = "red", .rate_pps = NAN, .mark = -1},
+         "--mark: is out of range, expected 0 to 4294967295\n"
+         "--rate: is out of range, expected 0.01 to 100000\n"},
+        {{.carrier = "red", .rate_pps = 50'000},
+         "--rate: times --wait takes 75002 source ports for tcp, expected at most 4000\n"},
+    };
+    const Inventory given = inventory();
+    for (const auto& c : cases) {
+        CAPTURE(std::string(c.mistakes));
+        const auto plan = make_plan(c.asked, &given);
+        REQUIRE_FALSE(plan.has_value());
+        std::string lines;
+        for (const Error& error : plan.error()) {
+            CHECK(error.kind == Exit::usage);
+            lines += error.text() + "\n";
+        }
+        CHECK(lines == c.mistakes);
+    }
+}
+
+TEST_CASE("without an inventory a source and a target are needed") {
+    CHECK_FALSE(make_plan({.carrier = "x", .target = "192.0.2.9"}, nullptr).has_value());
+    CHECK_FALSE(make_plan({.carrier = "x", .source = "192.0.2.1"}, nullptr).has_value());
+}
+
+TEST_CASE("routes that would measure something else are refused") {
+    const Address target = *Address::parse("198.51.100.10");
+    const Binding plain{.source = *Address::parse("192.0.2.1"), .mark = 0, .interface = ""};
+    const Binding bound{.source = *Address::parse("192.0.2.1"), .mark = 0, .interface = "red0"};
+    const Route red{.type = Route::Type::unicast,
+                    .interface = "red0",
+                    .next_hop = *Address::parse("192.0.2.254"),
+                    .table = 254};
+    Route local = red;
+    local.type = Route::Type::local;
+    Route blackhole = red;
+    blackhole.type = Route::Type::other;
+    Route green = red;
+    green.interface = "green0";
+    CHECK(check_route(plain, target, red).has_value());
+    CHECK(check_route(plain, target, green).has_value());
+    CHECK(check_route(bound, target, red).has_value());
+    CHECK(check_route(bound, target, green).error().kind == Exit::world);
+    CHECK(check_route(bound, target, green).error().text() ==
+          "route to 198.51.100.10 from 192.0.2.1, interface red0: the kernel takes dev green0 via "
+          "192.0.2.254, table main, expected interface red0");
+    CHECK_FALSE(check_route(plain, target, local).has_value());
+    CHECK_FALSE(check_route(plain, target, blackhole).has_value());
+}
+
+}  // namespace
+}  // namespace rehome::probe

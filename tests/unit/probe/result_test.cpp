@@ -1,0 +1,132 @@
+// The result file: written, read again, and refused when it is not what it should be.
+#include <doctest/doctest.h>
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "probe/core/measurement_json.h"
+#include "probe/core/measurement_text.h"
+
+namespace rehome::probe {
+namespace {
+
+using nlohmann::json;
+
+Measurement measurement() {
+    Measurement m;
+    m.at = 1'795'233'600'000'001;
+    m.ended = 1'795'233'611'000'000;
+    m.plan = {.carrier = "red",
+              .binding = {.source = *Address::parse("192.0.2.1"), .mark = 7, .interface = "red0"},
+              .paths = {},
+              .count = 100,
+              .rate_pps = 10,
+              .wait = 1'000'000'000,
+              .sampling = Sampling::poisson,
+              .seed = 42};
+    Figures figures;
+    figures.path = {Kind::tcp, {"meters"}, *Endpoint::parse("198.51.100.10:1883")};
+    figures.route = {.type = Route::Type::unicast,
+                     .interface = "red0",
+                     .next_hop = *Address::parse("192.0.2.254"),
+                     .table = 100};
+    figures.flow = "17 flows";
+    figures.counts = {.sent = 99, .received = 90, .lost = 7, .late = 1};
+    figures.own = {.not_sent = 1, .receive_dropped = 2, .send_error = "No buffer space available"};
+    figures.loss_pct = 100.0 * 7 / 97;
+    figures.loss_interval_pct = Interval{2.9, 14.3};
+    figures.rtt = Delay{.min_ms = 1,
+                        .p50_ms = 2.0000004,
+                        .p95_ms = 3,
+                        .p99_ms = 4,
+                        .max_ms = 5,
+                        .mean_ms = 2.5,
+                        .p50_interval = Interval{1.9, 2.1},
+                        .p95_interval = std::nullopt,
+                        .error_ms = 0.001};
+    m.kinds.push_back(figures);
+    Figures silent;
+    silent.path = {Kind::icmp, {}, {*Address::parse("198.51.100.10"), 0}};
+    silent.counts = {.sent = 100, .received = 0, .lost = 100};
+    silent.loss_pct = 100;
+    silent.loss_interval_pct = Interval{96.4, 100};
+    m.kinds.push_back(silent);
+    return m;
+}
+
+TEST_CASE("what is written is read again") {
+    const auto read = parse_measurement("base.json", to_json(measurement()));
+    REQUIRE_MESSAGE(read.has_value(), read.error().front().text());
+    CHECK(read->at == measurement().at);
+    CHECK(read->plan.carrier == "red");
+    REQUIRE(read->kinds.size() == 2);
+    const Figures& figures = read->kinds[0];
+    CHECK(figures.path.kind == Kind::tcp);
+    CHECK(figures.path.target == *Endpoint::parse("198.51.100.10:1883"));
+    CHECK(figures.counts.received == 90);
+    CHECK(figures.counts.lost == 7);
+    REQUIRE(figures.rtt.has_value());
+    CHECK(figures.rtt->p50_ms == 2);  // rounded to the nanosecond
+    CHECK(figures.rtt->p50_interval->high == 2.1);
+    CHECK_FALSE(figures.rtt->p95_interval.has_value());
+    CHECK(read->kinds[1].path.target.address == *Address::parse("198.51.100.10"));
+    CHECK_FALSE(read->kinds[1].rtt.has_value());
+}
+
+TEST_CASE("refused results") {
+    const struct {
+        const char* what;
+        std::function<void(json&)> spoil;
+        const char* pointer;  // of the first mistake
+    } cases[] = {
+        {"another schema", [](json& j) { j["schema"] = "rehome/probe/2"; }, "/schema"},
+        {"an unknown key", [](json& j) { j["colour"] = "red"; }, ""},
+        {"no kinds", [](json& j) { j.erase("kinds"); }, ""},
+        {"negative count", [](json& j) { j["kinds"][0]["sent"] = -1; }, "/kinds/0/sent"},
+        {"count past 32 bits", [](json& j) { j["kinds"][0]["lost"] = 1e15; }, "/kinds/0/lost"},
+        {"counts that do not add up", [](json& j) { j["kinds"][0]["received"] = 91; },
+         "/kinds/0/sent"},
+        {"loss over 100 %", [](json& j) { j["kinds"][0]["loss_pct"] = 101; }, "/kinds/0/loss_pct"},
+        {"half an interval", [](json& j) { j["kinds"][0]["loss_pct_interval"] = {1}; },
+         "/kinds/0/loss_pct_interval"},
+        {"a delay that is text", [](json& j) { j["kinds"][0]["rtt_ms"]["p50"] = "2"; },
+         "/kinds/0/rtt_ms/p50"},
+        {"a target without a port", [](json& j) { j["kinds"][0]["target"] = "198.51.100.10"; },
+         "/kinds/0/target"},
+        {"a host name", [](json& j) { j["kinds"][1]["target"] = "example.org"; },
+         "/kinds/1/target"},
+        {"an unknown kind", [](json& j) { j["kinds"][1]["kind"] = "sctp"; }, "/kinds/1/kind"},
+        {"a time that is none", [](json& j) { j["at"] = "yesterday"; }, "/at"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(std::string(c.what));
+        json document = json::parse(to_json(measurement()));
+        c.spoil(document);
+        const auto read = parse_measurement("now.json", document.dump());
+        REQUIRE_FALSE(read.has_value());
+        const Error& mistake = read.error().front();
+        CAPTURE(mistake.text());
+        CHECK(mistake.kind == Exit::usage);
+        CHECK(mistake.where.starts_with(fmt::format("now.json: {}", c.pointer)));
+    }
+    CHECK_FALSE(parse_measurement("x", "").has_value());
+    CHECK_FALSE(parse_measurement("x", "[]").has_value());
+}
+
+TEST_CASE("the text names every figure's error, and our own losses") {
+    const std::string text = to_text(measurement());
+    for (const char* part : {"7.216 % (95 %: 2.900 to 14.300)", "each within 0.001000 ms",
+                             "(too few samples for an interval)", "1 late (counted as lost)",
+                             "1 not sent by our own side (left out): No buffer space available",
+                             "2 dropped by our own socket (left out)", "rtt      no answer"}) {
+        CAPTURE(std::string(part));
+        CHECK(text.find(part) != std::string::npos);
+    }
+    CHECK(heading(measurement().plan).find("Poisson sampling (seed 42), an answer after 1000 ms") !=
+          std::string::npos);
+}
+
+}  // namespace
+}  // namespace rehome::probe

@@ -1,0 +1,156 @@
+// From samples to figures, against results worked out by hand.
+#include <doctest/doctest.h>
+
+#include "probe/core/summary.h"
+
+namespace rehome::probe {
+namespace {
+
+constexpr Nanos ms = 1'000'000;
+constexpr Nanos wait = 100 * ms;
+
+// Probes are sent every 10 ms; delays in ms by index, 0: no answer.  Arrivals in the order given.
+struct Arrival {
+    uint32_t index;
+    double delay_ms;
+};
+
+Series series_of(uint32_t count, std::initializer_list<Arrival> arrivals) {
+    Series series(count);
+    for (uint32_t i = 0; i < count; ++i) {
+        series.sent(1000 * ms + i * 10 * ms, 0);
+        series.stamped(i, 1000 * ms + i * 10 * ms + 5'000);
+    }
+    for (const Arrival& arrival : arrivals) {
+        const Nanos departed = series.samples().at(arrival.index).departed();
+        const auto delay = static_cast<Nanos>(arrival.delay_ms * 1e6);
+        CHECK(series.answered({.index = arrival.index}, departed + delay, true));
+    }
+    return series;
+}
+
+Figures figures_of(const Series& series, const OwnSide& own = {}) {
+    Figures figures;
+    summarise(series, wait, own, figures);
+    return figures;
+}
+
+TEST_CASE("delay and its variation") {
+    const Figures figures = figures_of(series_of(5, {{0, 10}, {1, 12}, {3, 11}, {4, 15}}));
+    CHECK(figures.counts.sent == 5);
+    CHECK(figures.counts.received == 4);
+    CHECK(figures.counts.lost == 1);
+    CHECK(figures.loss_pct == 20);
+    REQUIRE(figures.rtt.has_value());
+    CHECK(figures.rtt->min_ms == 10);
+    CHECK(figures.rtt->p50_ms == 11);
+    CHECK(figures.rtt->p95_ms == 15);
+    CHECK(figures.rtt->max_ms == 15);
+    CHECK(figures.rtt->mean_ms == 12);
+    CHECK_FALSE(figures.rtt->p95_interval.has_value());
+    // pairs: 0-1 (2 ms) and 3-4 (4 ms); the lost probe 2 breaks two
+    REQUIRE(figures.jitter.has_value());
+    CHECK(figures.jitter->ipdv_mean_ms == doctest::Approx(3));
+    CHECK(figures.jitter->ipdv_p95_ms == doctest::Approx(4));
+    CHECK(figures.jitter->pdv_p95_ms == doctest::Approx(5));
+}
+
+TEST_CASE("an answer after the waiting time is a loss, and is listed") {
+    const Figures figures = figures_of(series_of(3, {{0, 10}, {1, 100}, {2, 100.000001}}));
+    CHECK(figures.counts.received == 2);
+    CHECK(figures.counts.lost == 1);
+    CHECK(figures.counts.late == 1);
+    CHECK(figures.rtt->max_ms == 100);
+}
+
+TEST_CASE("duplicates, reordering, runs of loss") {
+    const Figures figures =
+        figures_of(series_of(8, {{0, 30}, {2, 5}, {1, 17}, {2, 40}, {2, 50}, {6, 10}}));
+    CHECK(figures.counts.received == 4);
+    CHECK(figures.counts.duplicates == 2);
+    CHECK(figures.counts.reordered == 1);
+    CHECK(figures.rtt->min_ms == 5);
+    CHECK(figures.counts.lost == 4);
+    CHECK(figures.counts.loss_runs == 2);
+    CHECK(figures.counts.longest_loss_run == 3);
+}
+
+TEST_CASE("what our own side loses is taken out") {
+    Series series = series_of(10, {{0, 10}, {1, 10}, {2, 10}, {3, 10}, {4, 10}, {5, 10}});
+    series.send_failed(9, 105);
+    SUBCASE("not sent") {
+        const Figures figures = figures_of(series);
+        CHECK(figures.counts.sent == 9);
+        CHECK(figures.own.not_sent == 1);
+        CHECK(figures.counts.lost == 3);
+        CHECK(figures.loss_pct == doctest::Approx(100.0 * 3 / 9));
+    }
+    SUBCASE("dropped by our socket") {
+        const Figures figures = figures_of(series, {.receive_drops = 2});
+        CHECK(figures.own.receive_dropped == 2);
+        CHECK(figures.counts.lost == 1);
+        CHECK(figures.loss_pct == doctest::Approx(100.0 * 1 / 7));
+    }
+    SUBCASE("more drops than are missing: they were duplicates or strangers") {
+        const Figures figures = figures_of(series, {.receive_drops = 50});
+        CHECK(figures.own.receive_dropped == 3);
+        CHECK(figures.counts.lost == 0);
+        CHECK(figures.loss_pct == 0);
+    }
+}
+
+TEST_CASE("no sample, no figure") {
+    Series series(2);
+    series.sent(1, 0);
+    series.send_failed(0, 105);
+    const Figures figures = figures_of(series);
+    CHECK(figures.counts.sent == 0);
+    CHECK_FALSE(figures.loss_interval_pct.has_value());
+    CHECK_FALSE(figures.rtt.has_value());
+    CHECK_FALSE(figures.jitter.has_value());
+    CHECK(figures_of(Series(0)).counts.sent == 0);
+}
+
+TEST_CASE("a sending time that the kernel left out is the program's, with a larger error") {
+    Series series(2);
+    series.sent(1000 * ms, 2 * ms);
+    series.sent(1010 * ms, 0);
+    series.stamped(1, 1010 * ms);
+    series.answered({.index = 0}, 1010 * ms, true);
+    series.answered({.index = 1}, 1020 * ms, false);
+    const OwnSide own{.longest_send_call = 3 * ms, .clock_resolution = 1, .clock_tolerance = 1e-4};
+    const Figures figures = figures_of(series, own);
+    CHECK(figures.timing.sent_unstamped == 1);
+    CHECK(figures.timing.received_unstamped == 1);
+    CHECK(figures.timing.behind_max_ms == 2);
+    CHECK(figures.rtt->max_ms == 10);
+    CHECK(figures.rtt->error_ms == doctest::Approx(3 + 0.001 + 0.000002));
+}
+
+TEST_CASE("a clock set back makes no delay") {
+    const Figures figures = figures_of(series_of(3, {{0, -5}, {1, 10}, {2, 10}}));
+    CHECK(figures.counts.received == 3);
+    CHECK(figures.rtt->min_ms == 10);
+}
+
+TEST_CASE("resets are answers, and STAMP tells how long the reflector held a probe") {
+    Series series(2);
+    series.sent(1000 * ms, 0);
+    series.sent(1010 * ms, 0);
+    series.answered({.index = 0, .refused = true}, 1001 * ms, true);
+    series.answered({.index = 1, .reflector = ReflectorTimes{5 * ms, 7 * ms}}, 1015 * ms, true);
+    const Figures figures = figures_of(series);
+    CHECK(figures.counts.received == 2);
+    CHECK(figures.counts.refused == 1);
+    CHECK(figures.reflector_p50_ms == 2);
+}
+
+TEST_CASE("an answer to a probe that was never sent is not counted") {
+    Series series = series_of(2, {});
+    CHECK_FALSE(series.answered({.index = 2}, 1, true));
+    CHECK_FALSE(series.answered({.index = 0xffffffff}, 1, true));
+    CHECK(figures_of(series).counts.received == 0);
+}
+
+}  // namespace
+}  // namespace rehome::probe
