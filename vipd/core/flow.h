@@ -68,6 +68,8 @@ struct Flow {
     Stage stage = Stage::half_open;
     bool client_finished = false;  // its FIN has passed
     bool server_finished = false;
+    bool client_reset = false;  // its reset has passed, and nothing of it since
+    bool server_reset = false;
     bool in_use = false;
 };
 

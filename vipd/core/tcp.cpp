@@ -38,9 +38,14 @@ void track(Flow& flow, const Packet& packet, Side sender) {
         return;
     }
     const uint8_t flags = packet.tcp_flags;
-    if ((flags & tcp_flag::rst) != 0) {
+    bool& reset = sender == Side::client ? flow.client_reset : flow.server_reset;
+    reset = (flags & tcp_flag::rst) != 0;
+    if (reset) {
         flow.stage = Flow::Stage::closing;  // its numbers may be anything
         return;
+    }
+    if (flow.stage == Flow::Stage::established && (flags & tcp_flag::syn) != 0) {
+        return;  // of an end that has forgotten the connection, or forged: it is not in sequence
     }
     follow_numbers(flow.numbers, packet, sender);
     if ((flags & tcp_flag::fin) != 0) {
@@ -48,6 +53,10 @@ void track(Flow& flow, const Packet& packet, Side sender) {
     }
     if (flow.client_finished && flow.server_finished) {
         flow.stage = Flow::Stage::closing;
+    } else if (flow.stage == Flow::Stage::closing) {
+        // Who goes on after a reset of its own did not send it: forged, and refused by the ends.
+        const bool alive = !flow.client_reset && !flow.server_reset;
+        flow.stage = alive ? Flow::Stage::established : Flow::Stage::closing;
     } else if (flow.stage == Flow::Stage::half_open && sender == Side::client &&
                (flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
         flow.stage = Flow::Stage::established;

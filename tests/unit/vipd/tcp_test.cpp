@@ -1,0 +1,126 @@
+// Following a connection from outside: stages and numbers, as rows of segments.
+#include <doctest/doctest.h>
+
+#include "tests/unit/vipd/packets.h"
+#include "vipd/core/tcp.h"
+
+namespace rehome::testing {
+
+namespace {
+
+struct Segment {
+    char who;  // c or s
+    uint8_t flags;
+    uint32_t seq, ack;
+    uint32_t bytes;
+};
+
+struct Row {
+    std::string what;
+    std::vector<Segment> segments;
+    Flow::Stage stage;
+    uint32_t client_next, server_next;  // what a reset must carry
+};
+
+using namespace flag;
+using Stage = Flow::Stage;
+
+const std::vector<Segment> handshake{
+    {'c', S, 100, 0, 0}, {'s', S | A, 900, 101, 0}, {'c', A, 101, 901, 0}};
+
+std::vector<Segment> after_handshake(const std::vector<Segment>& more) {
+    auto out = handshake;
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+}
+
+const Row rows[] = {
+    {"a SYN", {{'c', S, 100, 0, 0}}, Stage::half_open, 101, 0},
+    {"a SYN again", {{'c', S, 100, 0, 0}, {'c', S, 100, 0, 0}}, Stage::half_open, 101, 0},
+    {"its answer", {{'c', S, 100, 0, 0}, {'s', S | A, 900, 101, 0}}, Stage::half_open, 101, 901},
+    {"the handshake", handshake, Stage::established, 101, 901},
+    {"data both ways", after_handshake({{'c', A | P, 101, 901, 10}, {'s', A | P, 901, 111, 20}}),
+     Stage::established, 111, 921},
+    {"a retransmission takes nothing back",
+     after_handshake({{'c', A, 101, 901, 10}, {'c', A, 111, 901, 10}, {'c', A, 101, 901, 10}}),
+     Stage::established, 121, 901},
+    {"a keepalive probe takes nothing back", after_handshake({{'c', A, 100, 901, 0}}),
+     Stage::established, 101, 901},
+    {"numbers wrap around",
+     {{'c', S, 0xfffffffe, 0, 0},
+      {'s', S | A, 0xffffffff, 0xffffffff, 0},
+      {'c', A, 0xffffffff, 0, 5}},
+     Stage::established,
+     4,
+     0},
+    {"met in mid-flow, from the client",
+     {{'c', A, 5000, 7000, 10}},
+     Stage::established,
+     5010,
+     7000},
+    {"one FIN", after_handshake({{'c', F | A, 101, 901, 0}}), Stage::established, 102, 901},
+    {"one end's FIN twice", after_handshake({{'c', F | A, 101, 901, 0}, {'c', F | A, 101, 901, 0}}),
+     Stage::established, 102, 901},
+    {"both FINs", after_handshake({{'c', F | A, 101, 901, 0}, {'s', F | A, 901, 102, 0}}),
+     Stage::closing, 102, 902},
+    {"the client's reset", after_handshake({{'c', R, 101, 0, 0}}), Stage::closing, 101, 901},
+    {"the server's refusal",
+     {{'c', S, 100, 0, 0}, {'s', R | A, 0, 101, 0}},
+     Stage::closing,
+     101,
+     0},
+    {"a reset's number is not followed", after_handshake({{'s', R, 50'000, 0, 0}}), Stage::closing,
+     101, 901},
+    {"a SYN with another number in mid-flow moves nothing",
+     after_handshake({{'c', S, 1'000'000, 0, 0}}), Stage::established, 101, 901},
+    {"after a reset that nobody took, both go on",
+     after_handshake({{'c', R, 5, 0, 0}, {'c', A, 101, 901, 10}, {'s', A, 901, 111, 0}}),
+     Stage::established, 111, 901},
+    {"after a reset, the other end's late segments",
+     after_handshake({{'c', R, 101, 0, 0}, {'s', A, 901, 101, 10}, {'s', A, 911, 101, 10}}),
+     Stage::closing, 101, 921},
+};
+
+Packet packet(const Segment& segment) {
+    Say say{end("100.80.0.1:40000"),
+            end("198.51.100.10:1883"),
+            6,
+            segment.flags,
+            segment.seq,
+            segment.ack,
+            std::string(segment.bytes, 'x')};
+    return *parse_packet(make_ip(say), 0);
+}
+
+}  // namespace
+
+TEST_CASE("stages and numbers of a connection") {
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Flow flow;
+        flow.key.protocol = 6;
+        for (const Segment& segment : row.segments) {
+            track(flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+        }
+        CHECK(flow.stage == row.stage);
+        CHECK(flow.numbers.client_next == row.client_next);
+        CHECK(flow.numbers.server_next == row.server_next);
+        CHECK(flow.numbers.client_known == (row.client_next != 0));
+        CHECK(flow.numbers.server_known ==
+              (row.what == "numbers wrap around" || row.server_next != 0));
+    }
+}
+
+TEST_CASE("UDP is established by its first reply") {
+    Flow flow;
+    flow.key.protocol = 17;
+    const Packet datagram = *parse_packet(make_ip({end("192.0.2.1:1"), end("192.0.2.2:2"), 17}), 0);
+    track(flow, datagram, Side::client);
+    CHECK(flow.stage == Stage::half_open);
+    track(flow, datagram, Side::server);
+    CHECK(flow.stage == Stage::established);
+    track(flow, datagram, Side::client);
+    CHECK(flow.stage == Stage::established);
+}
+
+}  // namespace rehome::testing
