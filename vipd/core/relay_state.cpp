@@ -21,7 +21,10 @@ bool Share::relays(const Endpoint& client) const {
 }
 
 RelayState::RelayState(const Tables& tables, std::vector<LineState> lines, Micros now)
-    : lines_(std::move(lines)), peers_(tables.peers().size()), started_(now) {
+    : lines_(std::move(lines)),
+      peers_(tables.peers().size()),
+      line_version_(static_cast<uint32_t>(mix(static_cast<uint64_t>(now)))),
+      started_(now) {
     for (const auto& line : tables.lines()) {
         carriers_.push_back(line.carrier_id);
     }
@@ -48,6 +51,12 @@ void RelayState::finish_draining(Micros now) {
 }
 
 void RelayState::hear(size_t peer, const Keepalive& keepalive, Micros now) {
+    // Overtaken on the way: it would take back what the peer has said since.  A peer that was away
+    // may have begun anew.
+    const uint32_t ahead = keepalive.sequence - peers_[peer].last.sequence;
+    if (peer_up(peer, now) && static_cast<int32_t>(ahead) <= 0) {
+        return;
+    }
     peers_[peer].heard = now;
     peers_[peer].last = keepalive;
 }

@@ -72,7 +72,7 @@ private:
     std::vector<uint32_t> carriers_;  // of the lines, by index
     std::vector<LineState> lines_;
     std::vector<Peer> peers_;
-    uint32_t line_version_ = 1;
+    uint32_t line_version_;  // begins anywhere: a peer may still echo what an earlier run told it
     Micros started_;
 };
 
