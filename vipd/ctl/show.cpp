@@ -44,12 +44,6 @@ std::string peer_text(const json& peer) {
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago");
 }
 
-const json& member(const json& object, const char* key) {
-    static const json nothing;
-    const auto found = object.find(key);
-    return found == object.end() ? nothing : *found;
-}
-
 std::string lines_table(const json& lines) {
     std::string out = fmt::format("\n{:<15} {:<9} {:>11} {:>11} {:>14} {:>14}\n", "line", "state",
                                   "in pps", "out pps", "in packets", "out packets");
