@@ -73,6 +73,12 @@ bool filter_for(int fd, const Path& path, const std::vector<uint16_t>& ports) {
     return true;  // the kernel delivers by ports
 }
 
+// An ICMP error that came in meanwhile makes one call fail, not the packet, which goes with a
+// second call.  Not so what our own host refuses: its packet filter, its queues, its memory.
+bool may_be_of_an_earlier_packet(int error) {
+    return error != EPERM && error != EAGAIN && error != ENOBUFS && error != ENOMEM;
+}
+
 void allow_many_descriptors() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -213,9 +219,8 @@ ProbeSocket::Sent ProbeSocket::send(std::span<const ByteView> packets) {
     const uint32_t stamp = SOF_TIMESTAMPING_TX_SOFTWARE;
     std::memcpy(CMSG_DATA(request), &stamp, sizeof stamp);
 
-    // An ICMP error that came in meanwhile makes one call fail, not the packet: so once more.
     int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
-    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
+    if (sent < 0 && may_be_of_an_earlier_packet(errno)) {
         sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
     }
     return sent < 0 ? Sent{0, errno} : Sent{static_cast<size_t>(sent), 0};

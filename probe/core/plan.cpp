@@ -38,6 +38,7 @@ private:
     const Asked& asked_;
     const Inventory* inventory_;
     Plan plan_;
+    bool source_known_ = false;  // what depends on it is not judged without it
     std::vector<Error> mistakes_;
 };
 
@@ -63,6 +64,7 @@ void Planner::bind() {
     if (carrier != nullptr) {
         const Vantage& vantage = carrier->vantage;
         plan_.binding = {vantage.source, vantage.mark, vantage.interface};
+        source_known_ = true;
     }
     if (!asked_.interface.empty()) {
         plan_.binding.interface = asked_.interface;
@@ -79,6 +81,7 @@ void Planner::bind() {
             return;
         }
         plan_.binding.source = *source;
+        source_known_ = true;
     } else if (inventory_ == nullptr) {
         mistake("--source", "is missing, expected an address of this host, or --inventory");
     }
@@ -147,7 +150,7 @@ void Planner::choose_target() {
 }
 
 void Planner::add_service(const Service& service, bool named) {
-    if (service.vip.family != plan_.binding.source.family) {
+    if (source_known_ && service.vip.family != plan_.binding.source.family) {
         if (named) {
             mistake("--service",
                     fmt::format("{} has VIP {}, expected the family of the source {}", service.name,
@@ -218,7 +221,7 @@ Checked<Plan> Planner::make() {
         mistake("--target", "was given with --service, expected one of them");
     } else if (!asked_.target.empty()) {
         choose_target();
-    } else if (mistakes_.empty()) {
+    } else {
         choose_services();
     }
     check_paths();

@@ -113,6 +113,11 @@ TEST_CASE("refused, every mistake at once") {
     } cases[] = {
         {{}, "--carrier: is missing, expected a carrier's name\n"},
         {{.carrier = "pink"}, "--carrier: no carrier \"pink\" in the inventory\n"},
+        {{.carrier = "pink", .services = {"a"}, .count = 0, .source = "here"},
+         "--carrier: no carrier \"pink\" in the inventory\n"
+         "--source: \"here\" is no IP address, expected one such as 192.0.2.1 or 2001:db8::1\n"
+         "--count: is out of range, expected 1 to 10000000\n"
+         "--service: no service \"a\" in the inventory\n"},
         {{.carrier = "red", .services = {"a", "meters", "b"}},
          "--service: no service \"a\" in the inventory\n"
          "--service: no service \"b\" in the inventory\n"},
