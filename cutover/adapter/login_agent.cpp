@@ -25,7 +25,7 @@ namespace {
 
 constexpr int64_t record_us = 1'000'000;
 constexpr int64_t tick_us = 5'000;        // alarms are served together, not one a wake-up
-constexpr size_t read_limit = 16 * 1024;  // per connection and turn
+constexpr size_t read_limit = 16'384;  // per connection and turn
 constexpr size_t events_per_turn = 512;
 constexpr uint64_t signal_key = ~uint64_t{0};
 constexpr rlim_t other_files = 64;
@@ -61,7 +61,7 @@ void say(const std::string& text) {
 
 Result<> check_task(const LoginTask& task) {
     for (const Address& source : task.plan.sources) {
-        const auto checked = check_source(task.path, source);
+        auto checked = check_source(task.path, source);
         if (!checked) return checked;
     }
     return raise_file_limit(task.plan.held.size() + task.plan.canaries.size() + other_files);
@@ -99,7 +99,7 @@ Result<> LoginAgent::run(const std::function<void()>& started) {
 }
 
 Result<> LoginAgent::prepare() {
-    const auto pid = folder_.write_pid();
+    auto pid = folder_.write_pid();
     if (!pid) return pid;
     sigset_t ends;
     sigemptyset(&ends);

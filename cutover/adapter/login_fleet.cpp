@@ -131,7 +131,7 @@ Result<LoginFleet> with_known(const LoginFleet& fleet) {
     LoginFleet all = fleet;
     std::error_code error;
     if (!fs::exists(agents_file(fleet.dir), error)) return all;
-    const auto known = parse_fleet(fleet.dir);
+    auto known = parse_fleet(fleet.dir);
     if (!known) return known;
     for (const LoginPlace& place : known->places) {
         const bool again =

@@ -114,7 +114,7 @@ Result<> LoginFolder::write_status(std::string_view text) {
     const std::string fresh = path + ".new";
     const Fd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd) return system_error(fresh, "cannot be opened");
-    const auto written = write_all(fd, fresh, text);
+    auto written = write_all(fd, fresh, text);
     if (!written) return written;
     if (rename(fresh.c_str(), path.c_str()) != 0) return system_error(path, "cannot be replaced");
     return {};

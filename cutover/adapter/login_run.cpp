@@ -89,7 +89,7 @@ Result<Exit> await_start(const Fd& ready, const std::string& log_path) {
 }  // namespace
 
 Result<const Login*> find_login(const Inventory& inventory, const std::string& name) {
-    const auto login = found(inventory.login(name), "login", name, inventory.logins);
+    auto login = found(inventory.login(name), "login", name, inventory.logins);
     if (!login) return login;
     const Service* service = inventory.service((*login)->service);
     if (service != nullptr && service->protocol == Protocol::tcp) return login;

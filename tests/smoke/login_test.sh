@@ -26,7 +26,7 @@ login() { cutover login "$1" --dir "$dir/logins" "${@:2}"; }
 figure() { login status --json | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 is() { [ "$(figure "$1")" "$2" "$3" ]; }
 all_up() { login wait --up 100 --timeout 10 >"$dir/wait.log"; }
-start() { login start --inventory "$dir/inventory.json" --login meter --carrier red --ramp 1000 --canaries-per-s 10; }
+start() { login start --inventory "$dir/inventory.json" --login meter --carrier red --ramp 1000 --canaries-per-s 10 --backoff-max-ms 1000; }
 held() { ip netns exec red-clients ss -Htn state established dst 198.51.100.10 | awk '{print $3}' | sort; }
 gaps() { # CAUSE: the broken connections' addresses
     grep "\"cause\":\"$1\"" "$dir/logins/red/gaps.jsonl" | sed 's/.*"local":"\([^"]*\)".*/\1/' | sort
