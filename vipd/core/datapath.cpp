@@ -82,6 +82,10 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
     }
     const FlowKey key{packet.protocol, {packet.source, packet.source_port}, vip};
     Flow* flow = flows_.find(key);
+    if (flow != nullptr && of_another_connection(*flow, packet)) {
+        flows_.erase(*flow);
+        flow = nullptr;
+    }
     if (flow != nullptr && flow->stage == Flow::Stage::reset && !packet.first_segment()) {
         // A challenge ACK, or a segment sent before the reset arrived: both show the number wanted.
         flow->last_seen = now;

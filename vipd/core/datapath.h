@@ -140,6 +140,7 @@ private:
     Relogin relogin_;
     Counters counters_;
     Micros next_keepalive_ = 0;
+    uint32_t told_flows_ = 0;  // by the last keepalives
     Micros next_expiry_ = 0;
 };
 

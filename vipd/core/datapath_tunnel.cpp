@@ -190,8 +190,12 @@ void Datapath::send_reset(const Flow& flow, const Reset& reset, bool to_client_e
 }
 
 void Datapath::tick(Micros now, const Emit& emit, const Relogin::Log& log) {
-    if (now >= next_keepalive_) {
+    // The first flow is told at once: a peer that knows of none adopts its segments instead of
+    // asking.
+    const bool first_flow = told_flows_ == 0 && flows_.served() > 0;
+    if (now >= next_keepalive_ || first_flow) {
         next_keepalive_ = now + keepalive_every;
+        told_flows_ = flows_.served();
         send_keepalives(emit);
         relay_.finish_draining(now);
     }

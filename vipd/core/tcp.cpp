@@ -20,6 +20,11 @@ void advance(uint32_t& next, bool& known, uint32_t to) {
 void follow_numbers(TcpNumbers& numbers, const Packet& packet, Side sender) {
     const bool client = sender == Side::client;
     const uint32_t end = packet.seq + packet.sequence_length();
+    if ((packet.tcp_flags & tcp_flag::syn) != 0) {
+        // An attempt with other numbers begins anew, whatever they are; its answer is to come.
+        (client ? numbers.client_known : numbers.server_known) = false;
+        numbers.server_known = numbers.server_known && numbers.client_next == end;
+    }
     advance(client ? numbers.client_next : numbers.server_next,
             client ? numbers.client_known : numbers.server_known, end);
     // Its acknowledgement tells where the other end was, if nothing else has yet.
@@ -61,6 +66,28 @@ void track(Flow& flow, const Packet& packet, Side sender) {
                (flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
         flow.stage = Flow::Stage::established;
     }
+}
+
+// Initial numbers are random (RFC 6528), so that only one in 512 connections is mistaken for the
+// one before; a window that is wider than this is rare, and costs a second chance.
+bool of_another_connection(const Flow& flow, const Packet& packet) {
+    constexpr uint32_t reach = 1U << 22;
+    const auto near = [](uint32_t a, uint32_t b) { return a - b + reach <= 2 * reach; };
+    if (!packet.tcp() || packet.first_segment()) {
+        return false;
+    }
+    const TcpNumbers& numbers = flow.numbers;
+    const bool other_client = numbers.client_known && !near(packet.seq, numbers.client_next);
+    if (flow.stage == Flow::Stage::closing || flow.stage == Flow::Stage::reset) {
+        return other_client;
+    }
+    if (flow.stage != Flow::Stage::half_open || flow.kind != Flow::Kind::here) {
+        return false;
+    }
+    // Whoever acknowledges has seen an answer; that of our server passes here.
+    const bool acknowledges = (packet.tcp_flags & tcp_flag::ack) != 0;
+    const bool ours = numbers.server_known && near(packet.ack, numbers.server_next);
+    return other_client || (acknowledges && !ours);
 }
 
 }  // namespace rehome

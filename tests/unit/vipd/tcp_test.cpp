@@ -37,6 +37,16 @@ std::vector<Segment> after_handshake(const std::vector<Segment>& more) {
 const Row rows[] = {
     {"a SYN", {{'c', S, 100, 0, 0}}, Stage::half_open, 101, 0},
     {"a SYN again", {{'c', S, 100, 0, 0}, {'c', S, 100, 0, 0}}, Stage::half_open, 101, 0},
+    {"another attempt with a lower number",
+     {{'c', S, 100, 0, 0}, {'s', S | A, 900, 101, 0}, {'c', S, 50, 0, 0}},
+     Stage::half_open,
+     51,
+     0},
+    {"and its answer",
+     {{'c', S, 100, 0, 0}, {'s', S | A, 900, 101, 0}, {'c', S, 50, 0, 0}, {'s', S | A, 300, 51, 0}},
+     Stage::half_open,
+     51,
+     301},
     {"its answer", {{'c', S, 100, 0, 0}, {'s', S | A, 900, 101, 0}}, Stage::half_open, 101, 901},
     {"the handshake", handshake, Stage::established, 101, 901},
     {"data both ways", after_handshake({{'c', A | P, 101, 901, 10}, {'s', A | P, 901, 111, 20}}),
@@ -104,7 +114,7 @@ TEST_CASE("stages and numbers of a connection") {
         }
         CHECK(flow.stage == row.stage);
         CHECK(flow.numbers.client_next == row.client_next);
-        CHECK(flow.numbers.server_next == row.server_next);
+        CHECK((flow.numbers.server_known ? flow.numbers.server_next : 0) == row.server_next);
         CHECK(flow.numbers.client_known == (row.client_next != 0));
         CHECK(flow.numbers.server_known ==
               (row.what == "numbers wrap around" || row.server_next != 0));
