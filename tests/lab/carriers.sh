@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # fields of rows; the rows are plan's, lab is the sourcing script's
 # Three carriers: each a router with a line to either site, and a network of clients behind a wire.
 #
 #   CARRIER-clients up0 -- a [CARRIER-wire: tests/lab/wire.cpp] b -- clients [CARRIER] old -- old-gw

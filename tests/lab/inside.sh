@@ -1,9 +1,15 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # lab is set by who sources this; mode, BUILD by /run/rehome/lab
 # All parts of the lab, for a shell that is inside it; to be sourced, with $lab its folder.
+# shellcheck source=tests/lab/net.sh
 . "$lab/net.sh"
+# shellcheck source=tests/lab/daemon.sh
 . "$lab/daemon.sh"
+# shellcheck source=tests/lab/sites.sh
 . "$lab/sites.sh"
+# shellcheck source=tests/lab/carriers.sh
 . "$lab/carriers.sh"
+# shellcheck source=tests/lab/services.sh
 . "$lab/services.sh"
 plan=$("$lab/plan" "$lab/inventory.json")
 eval "$plan"

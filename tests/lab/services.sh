@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # fields of rows; the rows are plan's, lab is the sourcing script's
 # What runs at the sites: brokers, reflectors, rule sets, and vipd or the kernel's own NAT.
 
 # A broker on every server.  Each hands what its clients publish below m/ to the three others, where
@@ -49,12 +49,12 @@ gateways_vipd() {
 
 # The same services by the kernel alone: NAT per flow, the prefixes held as vipd would hold them.
 gateways_kernel() {
-    local site host rest row
+    local site host rest row prefix
     for row in "${GATEWAYS[@]}"; do
         read -r site host rest <<<"$row"
         kernel_nat "$site" | ip netns exec "$host" nft -f -
-        for row in "${PREFIXES[@]}"; do
-            ip -n "$host" route add blackhole "$row" proto 201
+        for prefix in "${PREFIXES[@]}"; do
+            ip -n "$host" route add blackhole "$prefix" proto 201
         done
     done
     for row in "${SERVICES[@]}"; do
@@ -72,7 +72,8 @@ kernel_nat() {
     echo "    type nat hook prerouting priority dstnat; policy accept;"
     for row in "${SERVICES[@]}"; do
         read -r vip protocol port server_port old new <<<"$row"
-        [ "$1" = old ] && IFS=, read -ra servers <<<"$old" || IFS=, read -ra servers <<<"$new"
+        [ "$1" = old ] || old=$new
+        IFS=, read -ra servers <<<"$old"
         element=""
         for ((i = 0; i < ${#servers[@]}; i++)); do
             element+="${element:+, }$i : ${servers[i]} . $server_port"

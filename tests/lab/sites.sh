@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # fields of rows; the rows are plan's, lab is the sourcing script's
 # The two sites: a gateway, a LAN with servers, and the link between the gateways.
 #
 #              red0 green0 blue0               (veth ends to the carriers)

@@ -10,7 +10,8 @@
 #
 # The test stops at the first command that fails and says at which line.  Programs come from
 # $BUILD/bin (default: build), $dir is an empty folder (/run/rehome), the repository's root is the
-# working directory.  ns, veth, on and wait_until are told in tests/lab/net.sh.
+# working directory.  ns, veth, on and wait_until are told in tests/lab/net.sh; `fails CMD...` holds
+# when the command does not succeed.
 # Run by hand: BUILD=build bash tests/smoke/NAME_test.sh
 set -eEuo pipefail
 
@@ -25,6 +26,11 @@ if [ "${REHOME_PRIVATE:-}" != "$self" ]; then
     private "$self" "$@"
 fi
 private_init
+
+# Unlike "! CMD", which never stops a script.
+fails() {
+    ! "$@"
+}
 
 failed_at() {
     local code=$? i
