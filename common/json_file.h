@@ -5,8 +5,9 @@
 // that reads it and is compiled in; unknown keys are refused by the schema ("additionalProperties":
 // false).  What a schema cannot say (cross-references) the reader checks itself with Mistakes.
 //
-// Bounds, against files that are hostile or broken: nesting of 64, strings of 8,192 bytes, no NUL
-// character in a string, valid UTF-8, one value a key.  A schema that is itself wrong throws.
+// Bounds, against files that are hostile or broken: nesting of 64, strings of 8,192 bytes (of 1,024
+// where the schema gives a pattern), no NUL character in a string, valid UTF-8, one value a key.  A
+// schema that is itself wrong throws.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -30,6 +31,7 @@ public:
     void add(std::string_view pointer, std::string what);
 
     bool none() const { return errors_.empty(); }
+    size_t count() const { return errors_.size(); }
 
     // Whether the value there, or one that it lies in, is already known to be wrong, so that
     // nothing more can be concluded from it.

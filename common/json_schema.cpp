@@ -268,10 +268,41 @@ private:
     const json& schema_;
 };
 
+// ---- lengths
+// -------------------------------------------------------------------------------------
+
+// std::regex, which valijson uses, recurses once a character: a long text overflows the stack.
+constexpr size_t longest_matched = 1'024;
+
+// Adds the strings that are too long to be matched with a pattern.
+void check_lengths(Mistakes& mistakes, const json& schema, const json& value, Path& path) {
+    if (value.is_string() && value.get_ref<const std::string&>().size() > longest_matched) {
+        const json* there = schema_at(schema, path);
+        if (there == nullptr || member(there, "pattern") != nullptr) {
+            mistakes.add(pointer_of(path),
+                         fmt::format("is a string of {} bytes, expected at most {}",
+                                     value.get_ref<const std::string&>().size(), longest_matched));
+        }
+    }
+    if (value.is_structured()) {
+        for (const auto& [step, below] : value.items()) {
+            path.push_back(step);
+            check_lengths(mistakes, schema, below, path);
+            path.pop_back();
+        }
+    }
+}
+
 }  // namespace
 
 void check_schema(Mistakes& mistakes, const json& document, std::string_view schema_text) {
     const json schema = json::parse(schema_text);
+    const size_t before = mistakes.count();
+    Path path;
+    check_lengths(mistakes, schema, document, path);
+    if (mistakes.count() > before) {
+        return;
+    }
     valijson::Schema compiled;
     valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema), compiled);
 
@@ -286,7 +317,7 @@ void check_schema(Mistakes& mistakes, const json& document, std::string_view sch
             wording.add(error);
         }
     }
-    if (mistakes.none()) {
+    if (mistakes.count() == before) {
         mistakes.add("", "does not match its schema");
     }
 }

@@ -347,6 +347,15 @@ TEST_CASE("all mistakes in one run, and none that only follows from another") {
     });
 }
 
+TEST_CASE("the example of the manual page is taken") {
+    const std::string page = read_file("common/rehome-inventory.5.scd").value_or("");
+    const size_t begin = page.find("\n{\n");
+    const size_t end = page.find("\n}\n", begin);
+    REQUIRE(end != std::string::npos);
+    const auto inventory = parse_inventory("f", page.substr(begin, end + 3 - begin));
+    CHECK(inventory.has_value());
+}
+
 TEST_CASE("files that are no inventory at all") {
     for (const char* text : {"", "null", "[]", "{}", "7", "{", "\"rehome/inventory/1\"",
                              "{\"schema\": \"rehome/inventory/1\"}"}) {

@@ -202,11 +202,15 @@ TEST_CASE("hostile sizes are errors, not crashes") {
     CHECK(mistakes_of(std::string(5'000'000, '[')).find("is nested more than 64") !=
           std::string::npos);
     CHECK(mistakes_of(std::string(5'000'000, '{')).find("is no JSON") != std::string::npos);
-    const std::string lowercase(8'192, 'a');
-    CHECK(mistakes_of(with("\"name\": \"" + lowercase + "\"")) == "");
-    CHECK(mistakes_of(with("\"name\": \"" + lowercase + "a\"")) ==
-          "f: /name: is a string of 8193 bytes, expected at most 8192\n");
-    CHECK(mistakes_of("{\"" + lowercase + "a\": 1}").size() < 400);
+    const std::string matched(1'024, 'a');
+    CHECK(mistakes_of(with("\"name\": \"" + matched + "\"")) == "");
+    CHECK(mistakes_of(with("\"name\": \"" + matched + "a\"")) ==
+          "f: /name: is a string of 1025 bytes, expected at most 1024\n");
+    const std::string longest(8'192, 'a');
+    CHECK(mistakes_of(with("\"step\": {\"send\": \"" + longest + "\"}")) == "");
+    CHECK(mistakes_of(with("\"step\": {\"send\": \"" + longest + "a\"}")) ==
+          "f: /step/send: is a string of 8193 bytes, expected at most 8192\n");
+    CHECK(mistakes_of("{\"" + longest + "a\": 1}").size() < 400);
     CHECK(mistakes_of(with(R"("word": "w\u0000")")) ==
           "f: /word: holds a NUL character, expected text without\n");
     CHECK(mistakes_of(with(R"("wo\u0000rd": 1)")).find("holds a NUL") != std::string::npos);
