@@ -68,10 +68,10 @@ void track(Flow& flow, const Packet& packet, Side sender) {
     }
 }
 
-// Initial numbers are random (RFC 6528), so that only one in 512 connections is mistaken for the
-// one before; a window that is wider than this is rare, and costs a second chance.
+// Initial numbers are random (RFC 6528), so that only one in 8,192 connections is mistaken for the
+// one before; a segment further off than this is rare, and costs a second chance.
 bool of_another_connection(const Flow& flow, const Packet& packet) {
-    constexpr uint32_t reach = 1U << 22;
+    constexpr uint32_t reach = 1U << 18;
     const auto near = [](uint32_t a, uint32_t b) { return a - b + reach <= 2 * reach; };
     if (!packet.tcp() || packet.first_segment()) {
         return false;
