@@ -121,6 +121,44 @@ TEST_CASE("stages and numbers of a connection") {
     }
 }
 
+TEST_CASE("a segment of another connection than the one that is over or half open") {
+    struct Meeting {
+        std::string what;
+        std::vector<Segment> before;
+        Segment then;
+        bool another;
+    };
+    const auto closed = after_handshake({{'c', F | A, 101, 901, 0}, {'s', F | A, 901, 102, 0}});
+    const Segment syn{'c', S, 100, 0, 0}, syn_ack{'s', S | A, 900, 101, 0};
+    const Meeting meetings[] = {
+        {"closed, its last ACK", closed, {'c', A, 102, 902, 0}, false},
+        {"closed, a retransmission", closed, {'c', A | F, 101, 901, 0}, false},
+        {"closed, far off", closed, {'c', A, 1'000'000, 902, 0}, true},
+        {"closed, far off the other way", closed, {'c', A, 4'000'000'000, 902, 0}, true},
+        {"closed, a SYN is placed anyhow", closed, {'c', S, 1'000'000, 0, 0}, false},
+        {"established, however far off", handshake, {'c', A, 1'000'000, 902, 0}, false},
+        {"half open, answered, its ACK", {syn, syn_ack}, {'c', A, 101, 901, 0}, false},
+        {"half open, an ACK of another answer", {syn, syn_ack}, {'c', A, 101, 5'000'000, 0}, true},
+        {"half open, of another attempt", {syn, syn_ack}, {'c', A, 5'000'000, 901, 0}, true},
+        {"half open, not answered by our server", {syn}, {'c', A, 101, 901, 0}, true},
+        {"half open, its reset", {syn}, {'c', R, 101, 0, 0}, false},
+        {"half open, the SYN again", {syn}, syn, false},
+    };
+    for (const Meeting& meeting : meetings) {
+        INFO(meeting.what);
+        Flow flow;
+        flow.key.protocol = 6;
+        for (const Segment& segment : meeting.before) {
+            track(flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+        }
+        CHECK(of_another_connection(flow, packet(meeting.then)) == meeting.another);
+        flow.kind = Flow::Kind::relayed;  // whose replies may pass elsewhere
+        if (flow.stage == Stage::half_open) {
+            CHECK_FALSE(of_another_connection(flow, packet(meeting.then)));
+        }
+    }
+}
+
 TEST_CASE("UDP is established by its first reply") {
     Flow flow;
     flow.key.protocol = 17;
