@@ -14,7 +14,7 @@ ip -n red-clients route add 198.51.100.10 via 100.80.1.254
 sed -e 's/"sessions_per_carrier": 1000/"sessions_per_carrier": 200/' \
     -e 's/"sources_per_carrier": 300/"sources_per_carrier": 40/' \
     -e 's/"shared_source_sessions": 200/"shared_source_sessions": 50/' \
-    -e 's/"timeout_ms": 2000/"timeout_ms": 500/' \
+    -e 's/"timeout_ms": 2000/"timeout_ms": 1000/' \
     -e 's/"every_ms": 2000/"every_ms": 500/' tests/lab/inventory.json >"$dir/inventory.json"
 printf 'listener 1883 198.51.100.10\nallow_anonymous true\nmax_keepalive 65535\n' >"$dir/broker.conf"
 
@@ -24,14 +24,14 @@ broker() {
 }
 login() { cutover login "$1" --dir "$dir/logins" "${@:2}"; }
 figure() { login status --json | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
-is() { [ "$(figure "$1")" "$2" "$3" ]; }
+is() { [ "$(figure "$1")" = "$2" ]; }
+least() { [ "$(figure "$1")" -ge "$2" ]; }
 all_up() { login wait --up 100 --timeout 10 >"$dir/wait.log"; }
 start() { login start --inventory "$dir/inventory.json" --login meter --carrier red --ramp 1000 --canaries-per-s 10 --backoff-max-ms 1000; }
 held() { ip netns exec red-clients ss -Htn state established dst 198.51.100.10 | awk '{print $3}' | sort; }
 gaps() { # CAUSE: the broken connections' addresses
-    grep "\"cause\":\"$1\"" "$dir/logins/red/gaps.jsonl" | sed 's/.*"local":"\([^"]*\)".*/\1/' | sort
+    sed -n "/\"cause\":\"$1\"/s/.*\"local\":\"\([^\"]*\)\".*/\1/p" "$dir/logins/red/gaps.jsonl" | sort
 }
-connected() { [ "$(held | wc -l)" -ge 200 ]; }
 
 broker
 wait_until 5 grep -q running "$dir/broker.log"
@@ -43,26 +43,26 @@ grep -q 'runs here already' "$dir/again.log"
 echo "from 40 addresses, 50 sessions behind the first"
 test "$(held | cut -d: -f1 | uniq | wc -l)" = 40
 test "$(held | grep -c '^100.80.0.1:')" -ge 50
-wait_until 5 is "['heartbeats_ok']" -gt 400
+wait_until 5 least "['heartbeats_ok']" 400
 test "$(figure "['broken']") $(figure "['gaps']") $(figure "['canary']['failed']")" = "0 0 0"
 
 echo "the broker hangs: late answers, no session lost"
 kill -STOP "$broker"
-wait_until 5 is "['overdue']" = 200
+wait_until 5 is "['overdue']" 200
 kill -CONT "$broker"
 all_up
-wait_until 3 is "['slow']" -ge 200
+wait_until 3 least "['slow']" 200
 test "$(figure "['broken']")" = 0
 
 echo "the broker dies and comes back: every session breaks and is there again"
 held >"$dir/before"
 kill -KILL "$broker"
 wait "$broker" || true
-wait_until 5 is "['broken']" = 200
-wait_until 5 is "['open_gaps']['count']" = 200
+wait_until 5 is "['broken']" 200
+wait_until 5 is "['open_gaps']['count']" 200
 broker
 all_up
-wait_until 3 is "['broken']" = 200
+wait_until 3 is "['broken']" 200
 { gaps closed; gaps reset; } | sort >"$dir/broken"
 test "$(wc -l <"$dir/broken")" = 200
 test -z "$(comm -13 "$dir/before" "$dir/broken")"
@@ -71,9 +71,9 @@ test "$(grep -h '"relogin":true' "$dir/logins/red/gaps.jsonl" | cut -d, -f1 | so
 echo "resets on every connection"
 held >"$dir/before"
 ip netns exec broker ss -K state established src 198.51.100.10 >/dev/null
-wait_until 5 is "['broken_by']['reset']" -ge 200
+wait_until 5 is "['broken']" 400
 all_up
-wait_until 3 is "['open_gaps']['count']" = 0
+wait_until 3 is "['open_gaps']['count']" 0
 test "$(comm -12 "$dir/before" <(gaps reset) | wc -l)" -ge 200
 
 echo "ended with a last status; the sum is exact"
