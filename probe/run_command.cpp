@@ -29,6 +29,8 @@ constexpr char teaching[] =
     "interface; without one, or with another interface than was asked for, nothing is sent (exit\n"
     "code 3). Privileges are dropped once the sockets are open.\n"
     "\n"
+    "400 probes are enough to compare a loss of nothing with another; see `probe compare --help`.\n"
+    "\n"
     "The exit code tells whether there is a result, not whether it is good: 0 measured, 4 cut\n"
     "short by a signal, or not one sample.\n"
     "\n"
@@ -48,8 +50,8 @@ void options(po::options_description& describe, po::positional_options_descripti
     add("icmp", po::bool_switch(), "by ICMP echo");
     add("tcp", po::bool_switch(), "by TCP SYN");
     add("udp", po::bool_switch(), "by UDP, STAMP test packets");
-    add("count", po::value<int64_t>()->default_value(100)->value_name("N"), "probes a path");
-    add("rate", po::value<double>()->default_value(10, "10")->value_name("PPS"),
+    add("count", po::value<int64_t>()->default_value(400)->value_name("N"), "probes a path");
+    add("rate", po::value<double>()->default_value(40, "40")->value_name("PPS"),
         "probes a second and path");
     add("wait", po::value<int64_t>()->default_value(1000)->value_name("MS"),
         "an answer after this is a loss");

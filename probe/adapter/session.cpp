@@ -162,7 +162,7 @@ void Session::send_due(Stream& stream) {
         const size_t size = stream.flow->construct(stream.series.next_index(), now, rooms[count]);
         packets[count] = ByteView(rooms[count]).first(size);
         stream.series.sent(now, started - stream.schedule.due());
-        stream.last_due = stream.schedule.due();
+        stream.last_sent = started;
         stream.schedule.advance();
         ++count;
     }
@@ -185,7 +185,7 @@ void Session::send_due(Stream& stream) {
 Nanos Session::next_event(Nanos now) const {
     Nanos next = std::numeric_limits<Nanos>::max();
     for (const Stream& stream : streams_) {
-        const Nanos settled = stream.last_due + plan_.wait;
+        const Nanos settled = stream.last_sent + plan_.wait;
         const Nanos due = all_sent(stream) ? settled : stream.schedule.due();
         next = due > now || !all_sent(stream) ? std::min(next, due) : next;
     }
@@ -194,7 +194,7 @@ Nanos Session::next_event(Nanos now) const {
 
 bool Session::finished(Nanos now) const {
     return std::all_of(streams_.begin(), streams_.end(), [this, now](const Stream& stream) {
-        return all_sent(stream) && now >= stream.last_due + plan_.wait;
+        return all_sent(stream) && now >= stream.last_sent + plan_.wait;
     });
 }
 

@@ -39,7 +39,7 @@ private:
         std::unique_ptr<Flow> flow;
         Schedule schedule;
         Series series;
-        Nanos last_due = 0;
+        Nanos last_sent = 0;
         Nanos longest_send_call = 0;
     };
 
