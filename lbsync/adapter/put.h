@@ -1,6 +1,6 @@
 // `lbsync put`: the far end of writing a file on another host.
 //
-// Replaces PATH by what comes on standard input, atomically, with the mode and owner that it has,
+// Replaces PATH by what comes on standard input, atomically and keeping its mode,
 // but only while its content still has the digest that the caller saw.
 #pragma once
 

@@ -33,8 +33,7 @@ Result<Remote> Remote::to(const std::string& host) {
 }
 
 Result<std::string> Remote::command(const Argv& argv, const std::string& input) const {
-    auto finished =
-        rehome::run(host_.on(argv), {.timeout = longest_command, .input = input});
+    auto finished = rehome::run(host_.on(argv), {.timeout = longest_command, .input = input});
     const std::string where = fmt::format("{}: {}", name(), printable(argv));
     if (!finished) {
         return fail(finished.error().kind, where, finished.error().text());

@@ -78,13 +78,17 @@ void merge_addresses(std::vector<Expr>& elements) {
     std::transform(merged.begin(), merged.end(), std::back_inserter(elements), to_expr);
 }
 
-// Merges what consists of plain numbers or addresses alone; words, maps and annotations stay.
-void merge(std::vector<Expr>& elements) {
+// One order for what has none.  Plain numbers or addresses are merged too; words, maps and
+// annotated elements are not.
+void merge_or_sort(std::vector<Expr>& elements) {
+    const auto is_interval = [](const Expr& expr) { return to_interval(expr).has_value(); };
     if (std::all_of(elements.begin(), elements.end(), numbers)) {
         merge_numbers(elements);
-    } else if (std::all_of(elements.begin(), elements.end(),
-                           [](const Expr& expr) { return to_interval(expr).has_value(); })) {
+    } else if (std::all_of(elements.begin(), elements.end(), is_interval)) {
         merge_addresses(elements);
+    } else {
+        std::sort(elements.begin(), elements.end(),
+                  [](const Expr& a, const Expr& b) { return print(a, {}) < print(b, {}); });
     }
 }
 
@@ -93,9 +97,7 @@ void normalise(Expr& expr) {
         normalise(arg);
     }
     if (expr.kind == Kind::set) {
-        merge(expr.args);
-        std::sort(expr.args.begin(), expr.args.end(),
-                  [](const Expr& a, const Expr& b) { return print(a, {}) < print(b, {}); });
+        merge_or_sort(expr.args);
     }
 }
 
@@ -157,16 +159,13 @@ std::string canonical(const Rule& rule, std::string_view family) {
 
 std::vector<std::string> canonical_elements(const Set& set) {
     Set normal = set;
+    merge_or_sort(normal.elements);
+    std::vector<Expr> elements = std::move(normal.elements);
     std::vector<std::string> result;
-    if (set.kind == "set") {
-        merge(normal.elements);
+    for (Expr& element : elements) {
+        normal.elements = {std::move(element)};
+        result.push_back(print_elements(normal));
     }
-    for (const Expr& element : normal.elements) {
-        Set one = set;
-        one.elements = {element};
-        result.push_back(print_elements(one));
-    }
-    std::sort(result.begin(), result.end());
     return result;
 }
 

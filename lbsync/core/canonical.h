@@ -14,7 +14,7 @@ namespace rehome::lbsync {
 
 std::string canonical(const Rule& rule, std::string_view family);
 
-// One line an element, sorted; neighbouring intervals of a set (not of a map) merged.
+// One line an element, in one order; neighbouring intervals of a set (not of a map) merged.
 std::vector<std::string> canonical_elements(const Set& set);
 
 // The whole rule set, tables and members sorted by name: what digests are taken of.

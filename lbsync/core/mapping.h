@@ -36,9 +36,6 @@ public:
     // The address paired with this one; none when the inventory pairs it with none.
     std::optional<Address> paired(const Address& address) const;
 
-    // Whether it lies in a prefix that moves.
-    bool moves(const Interval& interval) const;
-
 private:
     // Sets of addresses that mean the same at the two sites.
     struct Counterparts {
@@ -50,6 +47,7 @@ private:
     void add_whole(const Prefix& from, const Prefix& to);
     void add_networks(const Site& from, const Site& to);
     void add_lines(const GatewayPair& pair, const Move& move, std::vector<Error>& errors);
+    bool moves(const Interval& interval) const;  // lies in a prefix that moves
     bool stays_closed(const Interval& interval) const;
     bool one_by_one(const Interval& interval, Interval& image) const;
 

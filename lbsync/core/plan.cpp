@@ -23,7 +23,8 @@ void append(std::vector<Change>& changes, std::vector<Change> more) {
 
 class Planner {
 public:
-    explicit Planner(const Mapping& mapping) : mapping_(mapping) {}
+    Planner(const Mapping& mapping, const std::vector<Prefix>& prefixes)
+        : mapping_(mapping), in_scope_(in_prefixes(prefixes)) {}
 
     void host(const HostState& state) {
         append(plan_.doubts, state.from.doubts);
@@ -57,7 +58,7 @@ public:
         GatewayPlan plan{state.pair, state.to_file, state.to_file, canonical(wanted), false};
         auto changes = differences(*there, wanted, to.host);
         if (!changes.empty()) {
-            plan.wanted_file = with_services(state.to_file, wanted, in_scope());
+            plan.wanted_file = with_services(state.to_file, wanted, in_scope_);
         }
         append(plan_.changes, std::move(changes));
         in_force(state, plan);
@@ -74,13 +75,9 @@ public:
     }
 
 private:
-    std::function<bool(const Address&)> in_scope() const {
-        return [this](const Address& vip) { return mapping_.moves({vip, vip}); };
-    }
-
     std::optional<std::vector<OfferedService>> services(std::string_view text,
                                                         const std::string& where) {
-        auto read = read_services(text, where, in_scope());
+        auto read = read_services(text, where, in_scope_);
         if (!read) {
             errors_.insert(errors_.end(), read.error().begin(), read.error().end());
             return {};
@@ -110,6 +107,7 @@ private:
     }
 
     const Mapping& mapping_;
+    InScope in_scope_;
     Plan plan_;
     std::vector<Error> errors_;
     std::string from_;  // what the digests are taken of
@@ -131,7 +129,7 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
     if (!mapping) {
         return tl::unexpected(mapping.error());
     }
-    Planner planner(*mapping);
+    Planner planner(*mapping, inventory.prefixes);
     for (const HostState& host : state.hosts) {
         planner.host(host);
     }
@@ -143,6 +141,7 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
         plan->from = move.from->name;
         plan->to = move.to->name;
         plan->skipped = pairs.skipped;
+        plan->prefixes = inventory.prefixes;
     }
     return plan;
 }

@@ -56,6 +56,7 @@ struct GatewayPlan {
 struct Plan {
     std::string from;  // sites
     std::string to;
+    std::vector<Prefix> prefixes;  // that move
     std::vector<HostPlan> hosts;
     std::vector<GatewayPlan> gateways;
     std::vector<Change> changes;

@@ -48,7 +48,7 @@ std::string text_report(const Plan& plan, bool colour) {
         }
         text += fmt::format("  {} {}\n", name(change.kind), change.object);
         for (const std::string& line : change.lines) {
-            text += painted(line.substr(0, 1) + "   " + line.substr(1), colour);
+            text += painted(line.substr(0, 1) + "  " + line.substr(1), colour);
         }
     }
     for (const Doubt& doubt : plan.doubts) {
@@ -57,7 +57,7 @@ std::string text_report(const Plan& plan, bool colour) {
     for (const std::string& skipped : plan.skipped) {
         text += "skipped: " + skipped + "\n";
     }
-    return text + summary(plan) + "\n";
+    return text;
 }
 
 ordered_json json_report(const Plan& plan, std::string_view command, std::string_view at) {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/json_file.h"
+#include "lbsync/core/canonical.h"
+#include "lbsync/core/digest.h"
 #include "lbsync/core/members.h"
 #include "lbsync/core/nft_print.h"
 
@@ -45,13 +47,14 @@ std::string joined(const json& parts) {
 
 void save_tables(const HostPlan& plan, Saved& saved) {
     for (const Table& table : plan.current.tables) {
-        const Table* after = find(plan.wanted.tables, table);
         saved.tables.push_back({plan.host, table.family, table.name, print(table),
-                                after != nullptr ? print(*after) : ""});
+                                digest_of(plan.current, table.family, table.name),
+                                digest_of(plan.wanted, table.family, table.name)});
     }
     for (const Table& table : plan.wanted.tables) {
         if (find(plan.current.tables, table) == nullptr) {
-            saved.tables.push_back({plan.host, table.family, table.name, "", print(table)});
+            saved.tables.push_back({plan.host, table.family, table.name, "", "",
+                                    digest_of(plan.wanted, table.family, table.name)});
         }
     }
 }
@@ -67,6 +70,14 @@ bool differs(const SavedTable& table, const std::vector<Change>& changes) {
 
 }  // namespace
 
+std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name) {
+    Table like;
+    like.family = family;
+    like.name = name;
+    const Table* table = find(ruleset.tables, like);
+    return table == nullptr ? "" : sha256(canonical(Ruleset{{*table}}));
+}
+
 Saved to_save(const Plan& plan, bool reload) {
     Saved saved;
     for (const HostPlan& host : plan.hosts) {
@@ -78,7 +89,7 @@ Saved to_save(const Plan& plan, bool reload) {
         if (gateway.wanted_file != gateway.current_file) {
             saved.files.push_back({gateway.pair.to->host, gateway.pair.to->vipd_config,
                                    reload ? gateway.pair.to->vipd_socket : "", gateway.current_file,
-                                   gateway.wanted_file});
+                                   sha256(gateway.wanted_file)});
         }
     }
     return saved;
@@ -91,7 +102,8 @@ ordered_json to_json(const Saved& saved) {
                           {"family", table.family},
                           {"name", table.name},
                           {"before", pieces(table.before)},
-                          {"after", pieces(table.after)}});
+                          {"before_sha256", table.before_sha256},
+                          {"after_sha256", table.after_sha256}});
     }
     ordered_json files = ordered_json::array();
     for (const SavedFile& file : saved.files) {
@@ -99,7 +111,7 @@ ordered_json to_json(const Saved& saved) {
                          {"path", file.path},
                          {"socket", file.socket},
                          {"before", pieces(file.before)},
-                         {"after", pieces(file.after)}});
+                         {"after_sha256", file.after_sha256}});
     }
     return {{"schema", "rehome/lbsync-state/1"},
             {"at", saved.at},
@@ -117,13 +129,16 @@ Checked<Saved> parse_saved(std::string_view file, std::string_view text) {
     for (const json& table : (*document)["tables"]) {
         saved.tables.push_back(
             {table["host"].get<std::string>(), table["family"].get<std::string>(),
-             table["name"].get<std::string>(), joined(table["before"]), joined(table["after"])});
+             table["name"].get<std::string>(), joined(table["before"]),
+             table["before_sha256"].get<std::string>(), table["after_sha256"].get<std::string>()});
     }
+
     for (const json& one : (*document)["files"]) {
         saved.files.push_back({one["host"].get<std::string>(), one["path"].get<std::string>(),
                                one["socket"].get<std::string>(), joined(one["before"]),
-                               joined(one["after"])});
+                               one["after_sha256"].get<std::string>()});
     }
+
     return saved;
 }
 

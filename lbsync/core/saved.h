@@ -2,8 +2,8 @@
 // ("rehome/lbsync-state/1").
 //
 // Schema: saved.schema.json beside this file.  Texts are stored in pieces, to be joined as they
-// are, because a JSON string in our files is bounded.  A table or file is put back only while it is
-// still what the apply made of it.
+// are, because a JSON string in our files is bounded.  Digests tell, later, whether a table or file
+// is still what the apply made of it; a table's is taken of its canonical form.
 #pragma once
 
 #include <string>
@@ -21,8 +21,9 @@ struct SavedTable {
     std::string host;
     std::string family;
     std::string name;
-    std::string before;  // as `nft -f` takes it; empty: there was none
-    std::string after;   // empty: there is none any more
+    std::string before;         // as `nft -f` takes it; empty: there was none
+    std::string before_sha256;  // empty: there was none
+    std::string after_sha256;   // empty: there is none any more
     bool operator==(const SavedTable&) const = default;
 };
 
@@ -31,7 +32,7 @@ struct SavedFile {
     std::string path;
     std::string socket;  // of the vipd that must reload it; empty: none
     std::string before;
-    std::string after;
+    std::string after_sha256;
     bool operator==(const SavedFile&) const = default;
 };
 
@@ -40,6 +41,9 @@ struct Saved {
     std::vector<SavedTable> tables;
     std::vector<SavedFile> files;
 };
+
+// The digest of a table of this rule set; empty when there is none.
+std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name);
 
 // What the plan will change.  reload: whether vipd is told.
 Saved to_save(const Plan& plan, bool reload);

@@ -121,6 +121,13 @@ ordered_json to_json(const OfferedService& service) {
 
 }  // namespace
 
+InScope in_prefixes(std::vector<Prefix> prefixes) {
+    return [prefixes = std::move(prefixes)](const Address& vip) {
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](const Prefix& prefix) { return prefix.contains(vip); });
+    };
+}
+
 Checked<ServicesReading> read_services(std::string_view text, const std::string& where,
                                        const InScope& in_scope) {
     const json document = json::parse(text, nullptr, false);

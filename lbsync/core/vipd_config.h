@@ -17,6 +17,8 @@ namespace rehome::lbsync {
 
 using InScope = std::function<bool(const Address& vip)>;
 
+InScope in_prefixes(std::vector<Prefix> prefixes);
+
 struct ServicesReading {
     std::vector<OfferedService> services;
     std::vector<Doubt> doubts;  // a service with keys that are not known here

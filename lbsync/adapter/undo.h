@@ -1,0 +1,26 @@
+// Puts back what an apply replaced.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "lbsync/core/saved.h"
+
+namespace rehome::lbsync {
+
+struct Undone {
+    std::vector<std::string> done;   // what was put back
+    std::vector<Error> left_undone;  // what was not, and why
+};
+
+// In reverse order: files, then tables.  What is as it was is left alone; what is neither that nor
+// what the apply made of it has been changed by somebody else since, and is put back only by force.
+struct Force {
+    bool tables = false;
+    bool files = false;
+};
+
+Undone undo(const Saved& saved, Force force);
+
+}  // namespace rehome::lbsync
