@@ -58,6 +58,10 @@ public:
         variables["inventory"] = input_.inventory_path;
         variables["run_dir"] = input_.run_dir;
         parameters(book.value("parameters", json::object()), variables);
+        // What lacks its parameter would only be told as wrong once more.
+        if (!mistakes_.none()) {
+            return;
+        }
         const json& stages = book.at("stages");
         for (size_t i = 0; i < stages.size(); ++i) {
             const std::string at = pointer_to("/stages", i);

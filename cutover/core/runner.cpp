@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace rehome {
 
@@ -20,6 +21,14 @@ std::string joined(const std::vector<std::string>& parts) {
         text += (text.empty() ? "" : "; ") + part;
     }
     return text;
+}
+
+int64_t microseconds(Seconds time) {
+    return std::llround(time.count() * 1e6);
+}
+
+Seconds seconds(int64_t us) {
+    return Seconds(static_cast<double>(us) / 1e6);
 }
 
 // Why a command did not do its work; empty when it did.
@@ -161,14 +170,10 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
 
 Runner::Outcome Runner::gate(const Step& step) {
     GateWatch watch(step.gate, world_.now());
-    const int64_t started = world_.monotonic();
-    const auto since = [started](int64_t now) {
-        return Seconds(static_cast<double>(now - started) / 1e6);
-    };
+    const int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
     for (;;) {
         const int64_t taken_at = world_.monotonic();
-        const auto answer =
-            world_.run(step, step.gate.sample.command, step.timeout - since(taken_at));
+        const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
         const Reading reading = watch.take(answer, world_.now(), world_.monotonic());
         world_.show(step, reading);
         if (watch.passed()) {
@@ -178,13 +183,14 @@ Runner::Outcome Runner::gate(const Step& step) {
         if (reading.verdict == Verdict::fatal || watch.used_up()) {
             return note_and_go_on(Happened::failed, step, why);
         }
-        const Seconds pause = step.gate.every - (since(world_.monotonic()) - since(taken_at));
-        if (since(world_.monotonic()) + std::max(pause, Seconds(0)) >= step.timeout) {
+        const int64_t next_at =
+            std::max(taken_at + microseconds(step.gate.every), world_.monotonic());
+        if (next_at >= ends_at) {
             return note_and_go_on(
                 Happened::failed, step,
                 fmt::format("did not pass within {} s: {}", step.timeout.count(), why));
         }
-        world_.wait(std::max(pause, Seconds(0)));
+        world_.wait(seconds(next_at - world_.monotonic()));
         if (world_.stop_wanted()) {
             return stop("a stop was asked for", Exit::world);
         }

@@ -1,0 +1,135 @@
+// A world in memory that can die at any moment: after each journal line (whole or torn) and before,
+// within and after each command.
+//
+// Commands: set NAME and clear NAME make and take away an effect, see NAME is its check, sample
+// NAME is a gate's command.  What a command answers can be laid down beforehand by its text.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cutover/core/world.h"
+
+namespace rehome::test {
+
+struct Death {};
+
+class FakeWorld : public World {
+public:
+    std::string journal;               // as on disk
+    std::vector<std::string> effects;  // in the order in which they were made
+    std::vector<std::string> ran;      // every command that was started
+    std::map<std::string, std::deque<Result<Finished>>> answers;  // by command, then the usual one
+    std::set<std::string> broken;                                 // commands that always fail
+    std::optional<std::string> answer_to_asked;
+    std::vector<std::string> asked;
+    std::map<std::string, std::string> saved;
+    std::vector<Record> shown;
+    int stop_after = -1;  // a stop is asked for after so many commands; -1: never
+    int die_at = -1;      // at the how-manieth moment; -1: never
+    bool disk_full = false;
+    int moments = 0;
+
+    Result<> append(const Record& record) override {
+        if (disk_full) {
+            return fail(Exit::world, "journal", "no space left on device");
+        }
+        const std::string line = writer_.line(record);
+        // Torn: half of the line reached the disk.
+        moment([&] { journal += line.substr(0, line.size() / 2); });
+        journal += line;
+        moment();
+        return {};
+    }
+
+    Result<Finished> run(const Step&, const Argv& argv, Seconds limit) override {
+        const std::string command = printable(argv);
+        moment();
+        ran.push_back(command);
+        clock_us += 100'000;
+        if (limit.count() <= 0) {
+            return Finished{143, true, "", ""};
+        }
+        auto& laid_down = answers[command];
+        if (!laid_down.empty()) {
+            const auto answer = laid_down.front();
+            laid_down.pop_front();
+            return answer;
+        }
+        if (broken.contains(command)) {
+            return Finished{3, false, "", "first line\nit is broken\n"};
+        }
+        const Result<Finished> answer = usual(argv);
+        moment();
+        return answer;
+    }
+
+    Result<> save(const std::string& path, const std::string& content) override {
+        saved[path] = content;
+        return {};
+    }
+
+    UnixMicros now() override { return 1'700'000'000'000'000 + clock_us; }
+    int64_t monotonic() override { return clock_us; }
+    void wait(Seconds time) override { clock_us += std::llround(time.count() * 1e6); }
+    bool stop_wanted() override {
+        return stop_after >= 0 && ran.size() >= static_cast<size_t>(stop_after);
+    }
+    std::optional<std::string> ask(const std::string& question,
+                                   const std::vector<std::string>&) override {
+        asked.push_back(question);
+        return answer_to_asked;
+    }
+    void show(const Record& record) override { shown.push_back(record); }
+    void show(const Step&, const Reading&) override {}
+
+    bool has(const std::string& effect) const {
+        return std::find(effects.begin(), effects.end(), effect) != effects.end();
+    }
+
+    // What a new process finds: the effects and the journal, whose torn last line is cut off.
+    std::vector<Record> reopen() {
+        die_at = stop_after = -1;
+        if (journal.empty()) {
+            writer_ = JournalWriter();
+            journal = writer_.line(Opening{});
+        }
+        const auto read = read_journal("journal", journal);
+        REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().text()));
+        journal.resize((*read)->whole_bytes);
+        writer_ = JournalWriter((*read)->last_sum);
+        return (*read)->records;
+    }
+
+private:
+    Result<Finished> usual(const Argv& argv) {
+        const std::string& what = argv.at(0);
+        const std::string& name = argv.at(1);
+        if (what == "set" && !has(name)) {
+            effects.push_back(name);
+        } else if (what == "clear") {
+            std::erase(effects, name);
+        } else if (what == "see") {
+            return Finished{has(name) ? 0 : 1, false, "", ""};
+        }
+        return Finished{0, false, "{}", ""};
+    }
+
+    template <typename Last = void (*)()>
+    void moment(Last last = [] {}) {
+        if (moments++ == die_at) {
+            last();
+            throw Death();
+        }
+    }
+
+    JournalWriter writer_;
+    int64_t clock_us = 0;
+};
+
+}  // namespace rehome::test
