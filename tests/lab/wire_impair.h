@@ -2,8 +2,8 @@
 //
 // One Impairer serves one direction.  Each packet draws the same count of random numbers whatever
 // the settings are, so the same seed and the same packets meet the same fate, and a changed setting
-// does not shift the fates of what follows.  Packets keep their order under jitter; only those
-// picked for reordering are overtaken.  Not thread-safe.
+// does not shift the fates of what follows.  Packets of a flow keep their order under jitter; only
+// those picked for reordering are overtaken.  Not thread-safe.
 #pragma once
 
 #include <fmt/format.h>
@@ -46,8 +46,9 @@ class Impairer {
 public:
     explicit Impairer(uint64_t seed) : state_(seed) {}
 
-    // A packet that comes in at this time.  What is not shieldable by an end (ARP) is only delayed.
-    Fate decide(const Impairment& with, int64_t now_ns, bool only_delay) {
+    // A packet that comes in at this time.  flow: any hash of what its order matters to;
+    // only_delay: for what its sender would not repeat (ARP).
+    Fate decide(const Impairment& with, int64_t now_ns, uint32_t flow, bool only_delay) {
         std::array<double, 6> draw{};
         for (double& number : draw) {
             number = uniform();
@@ -56,8 +57,9 @@ public:
         const auto jitter =
             static_cast<int64_t>((2 * draw[1] - 1) * static_cast<double>(with.jitter_ns));
         Fate fate;
-        last_ns_ = std::max(last_ns_, now_ns + std::max<int64_t>(0, with.delay_ns + jitter));
-        fate.release_ns = last_ns_;
+        int64_t& last_ns = last_ns_[flow % last_ns_.size()];
+        last_ns = std::max(last_ns, now_ns + std::max<int64_t>(0, with.delay_ns + jitter));
+        fate.release_ns = last_ns;
         if (only_delay) {
             return fate;
         }
@@ -83,7 +85,7 @@ private:
 
     uint64_t state_;
     bool in_burst_ = false;
-    int64_t last_ns_ = 0;  // the release of the packet before
+    std::array<int64_t, 4096> last_ns_{};  // the release of a flow's packet before
 };
 
 // Up is from the clients to the carrier.

@@ -82,6 +82,13 @@ inline Record describe(std::span<const uint8_t> frame) {
     return record;
 }
 
+// The same for all packets of a flow in one direction; a multiplicative hash (Knuth) spreads it.
+inline uint32_t flow_of(const Record& record) {
+    const uint32_t ports =
+        static_cast<uint32_t>(record.source_port) << 16 | record.destination_port;
+    return ((record.source * 31 + record.destination) * 31 + ports) * 2654435761u >> 16;
+}
+
 inline std::string text(const Record& record) {
     static constexpr const char* causes[] = {"passed", "lost", "lost in a burst", "overflow"};
     return fmt::format(

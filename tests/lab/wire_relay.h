@@ -180,12 +180,13 @@ private:
 
     void arrive(uint8_t direction, std::unique_ptr<Frame> frame, size_t length, int64_t now) {
         const auto bytes = std::span<const uint8_t>(*frame).first(std::min(length, frame_room));
-        Fate fate = impairers_[direction].decide(impairments_[direction], now, !is_ipv4(bytes));
+        Record record = describe(bytes);
+        Fate fate = impairers_[direction].decide(impairments_[direction], now, flow_of(record),
+                                                 !is_ipv4(bytes));
         if (waiting_.size() >= most_waiting || length > frame_room) {
             fate.lost = Cause::overflow;
         }
         count(direction, fate);
-        Record record = describe(bytes);
         record.time_us = now_us();
         record.direction = direction;
         record.lost = static_cast<uint8_t>(fate.lost);
