@@ -16,9 +16,17 @@ class PlainWatch : public Watch {
 public:
     void record(const Record& record) override { put(event_text(record) + "\n"); }
 
+    // A gate that says the same each second would fill a log.
     void reading(const Step& step, const Reading& reading, UnixMicros at) override {
-        put(fmt::format("{} reading {}: {}\n", iso8601(at), step.id, reading_text(reading)));
+        const std::string text = step.id + ": " + reading_text(reading);
+        if (text != last_) {
+            put(fmt::format("{} reading {}\n", iso8601(at), text));
+        }
+        last_ = text;
     }
+
+private:
+    std::string last_;
 };
 
 class JsonWatch : public Watch {

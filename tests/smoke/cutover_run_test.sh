@@ -1,0 +1,123 @@
+#!/bin/bash
+# cutover on plain files: a step makes a file, its check looks for it, its undo removes it.
+# shellcheck source=tests/smoke/_init.sh
+. "$(dirname "$0")/_init.sh"
+
+cd "$dir"
+cp "$here/../lab/inventory.json" .
+
+# gate_file: what the gate reads; b's command waits until it may end.
+cat >playbook.json <<'END'
+{
+  "schema": "rehome/playbook/1", "name": "files",
+  "parameters": {"place": {"about": "where the files go", "default": "."}},
+  "stages": [
+    {"name": "make", "steps": [
+      {"name": "a", "do": ["touch", "${place}/a"], "check": ["test", "-e", "${place}/a"],
+       "undo": ["rm", "-f", "${place}/a"]},
+      {"name": "b", "do": ["bash", "-c", "touch b.started; until [ -e b.go ]; do sleep 0.02; done; touch \"$1/b\"", "b", "${place}"],
+       "check": ["test", "-e", "${place}/b"], "undo": ["rm", "-f", "${place}/b"], "timeout_s": 30}]},
+    {"name": "prove", "steps": [
+      {"name": "gate", "timeout_s": 2,
+       "gate": {"command": ["cat", "gate.json"], "good": 2, "every_s": 0.1,
+                "figures": [{"pointer": "/lost", "max": 0}]}},
+      {"name": "hold", "hold": "Go on?"},
+      {"name": "save", "do": ["echo", "saved"], "save": "${run_dir}/saved", "repeatable": true}]}
+  ]
+}
+END
+echo '{"lost": 0}' >gate.json
+touch b.go
+
+book=(playbook.json --inventory inventory.json)
+run() { cutover run "${book[@]}" "$@"; }
+code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got, expected $1: ${*:2}"; return 1; }; }
+
+# Nothing is touched by a look or a dry run, nor by wrong input.
+cutover show playbook.json --inventory inventory.json | grep -q '2 stages, 5 steps: 3 acts (2 with an undo), 1 gates, 1 holds'
+run --dry-run >/dev/null
+code 2 run --journal j --set nope=1
+[ ! -e a ] && [ ! -e j ]
+
+# All is done; the same journal is not taken again.
+run --journal done.j --yes --set place="$dir"
+[ -e a ] && [ -e b ] && [ "$(cat done.j.d/saved)" = saved ]
+code 2 run --journal done.j --yes
+cutover status --journal done.j --json | grep -q '"phase": "done"'
+cutover undo --journal done.j
+[ ! -e a ] && [ ! -e b ]
+
+# A gate fails: all is put back.
+echo '{"lost": 3}' >gate.json
+code 1 run --journal gate.j --yes | tee out
+grep -q 'failed prove/gate: did not pass within 2 s: /lost 3, max 0' out
+[ ! -e a ] && [ ! -e b ]
+
+# An undo that fails stops there, and is tried again: rm does not remove a folder.
+mkdir -p there/b
+code 3 run --journal left.j --yes --set place=there | tee out
+[ -e there/a ] && grep -A 2 'left undone:' out | grep -q make/a
+rmdir there/b
+code 1 cutover resume --journal left.j
+[ ! -e there/a ]
+echo '{"lost": 0}' >gate.json
+
+# SIGKILL in the middle of a command, which dies too; a second runner is refused meanwhile.
+rm -f b.go b.started
+cutover run "${book[@]}" --journal kill.j --yes >out 2>&1 &
+runner=$!
+wait_until 5 test -e b.started
+code 3 cutover resume --journal kill.j 2>&1 | grep -q 'another cutover is running'
+cutover status --journal kill.j | grep -q 'under way, running'
+kill -KILL "$runner"
+code 137 wait "$runner"
+[ -e a ] && [ ! -e b ]
+cutover status --journal kill.j | grep -q 'begun .*make/b'
+touch b.go
+mv playbook.json moved.json # the journal is enough
+cutover resume --journal kill.j --yes
+mv moved.json playbook.json
+[ -e b ] && cutover status --journal kill.j | grep -q 'files: done'
+rm a b
+
+# The same with a torn last line; one changed byte in the middle is refused.
+truncate -s -5 kill.j
+cutover resume --journal kill.j --yes
+sed 's/"begun"/"Begun"/' kill.j >damaged.j
+code 3 cutover resume --journal damaged.j 2>&1 | grep -q 'damaged.j: line 2: its sum is wrong'
+
+# SIGTERM ends after the step that is under way; SIGHUP does nothing.
+rm -f b.go b.started
+cutover run "${book[@]}" --journal term.j --yes >out 2>&1 &
+runner=$!
+wait_until 5 test -e b.started
+kill -HUP "$runner"
+kill -TERM "$runner"
+touch b.go
+code 3 wait "$runner"
+grep -q 'stopped: a stop was asked for' out
+cutover status --journal term.j | grep -q 'done .*make/b'
+cutover undo --journal term.j
+[ ! -e a ] && [ ! -e b ]
+
+# A second SIGINT leaves at once; what was begun is backed out.
+rm -f b.go b.started
+cutover run "${book[@]}" --journal int.j --yes >out 2>&1 &
+runner=$!
+wait_until 5 test -e b.started
+kill -INT "$runner"
+wait_until 5 grep -q 'stopping as soon as that is safe' out
+kill -INT "$runner"
+code 130 wait "$runner"
+cutover undo --journal int.j
+[ ! -e a ] && [ ! -e b ]
+
+# A hold asks the terminal; without one it stops, to be resumed.
+touch b.go
+code 3 run --journal hold.j </dev/null | grep -q 'nobody answered: Go on?'
+(echo maybe; echo yes) | script -qec "cutover resume --journal hold.j" screen >/dev/null
+grep -q 'Go on? \[yes/undo/stop\]' screen
+cutover status --journal hold.j | grep -q 'files: done'
+
+# Events for programs.
+cutover undo --journal hold.j --json | tail -n 1 | grep -q '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
