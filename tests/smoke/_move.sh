@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# A move in the lab, for tests of what goes wrong in it: a lab of this test's own, few sessions, short gates.
+#
+#   move_lab                 raises the lab; it goes with the test
+#   start_move [ARGS...]     cutover run, in the background; its id is in $move, what it says in $out/move.log
+#   moved_to STEP            whether the run has begun that step ("STAGE/STEP")
+#   logins .path             a figure of the login agents (jq's syntax)
+#   on_gateway old|new CMD.. vipctl
+# Run by the lab's own programs in the lab's own namespaces; $out is a folder of the test's own.
+
+LAB=move-$$ lab=$PWD/tests/lab/lab
+export LAB
+out=$(mktemp -d)
+journal=$out/journal
+
+move_lab() {
+    trap '"$lab" down; rm -rf "$out"' EXIT
+    "$lab" up --mode rehome --build "$BUILD"
+    # A tenth of the demo's sessions: what is tested here does not hang on their number.
+    "$lab" run sed -i 's/"sessions_per_carrier": 1000/"sessions_per_carrier": 100/; s/"shared_source_sessions": 200/"shared_source_sessions": 20/' \
+        /run/rehome/inventory.json
+}
+
+in_lab() { "$lab" run env "PATH=$BUILD/bin:$PATH" "$@"; }
+
+start_move() {
+    in_lab cutover run "$PWD/playbooks/subnet-move.json" --inventory /run/rehome/inventory.json --journal "$journal" \
+        --yes --set observe_s=1 --set settle_s=1 "$@" >"$out/move.log" 2>&1 &
+    move=$!
+}
+
+moved_to() { grep -q "\"begun\".*\"$1\"\|\"$1\".*\"begun\"" "$journal"; }
+logins() { in_lab cutover login status --dir "$journal.d/logins" --json | jq "$1"; }
+logins_are() { [ "$(logins "$1")" = "$2" ]; }
+on_gateway() { in_lab vipctl --socket "/run/rehome/$1-gw/vipd.sock" "${@:2}"; }
