@@ -31,6 +31,10 @@ wait_until 2 told "100.80.0.7:0 > 198.51.100.10:0 proto 1 id"
 wait_until 2 told "98 B: lost"
 fails lab wire red delay=fast
 
+# While announced, a VIP may stand as source.
+lab exec old-gw ping -I 198.51.100.10 -c 1 -w 5 100.80.0.9
+[[ $(lab spoofed) == *'"total": 0}' ]]
+
 # The move as it would be done without us, with stock clients on it.
 tests/lab/stock start
 tests/lab/stock carry new
@@ -40,10 +44,11 @@ wait_until 5 goes red 100.80.0.7 new
 wait_until 5 goes blue 100.88.0.7 new
 goes green 100.84.0.7 old # for a while
 
-lab spoofed
-before=$(lab spoofed | grep -o '"red": {"old": [0-9]*')
-lab exec old-gw ping -I 198.51.100.10 -c 1 -w 1 100.80.0.7 || true
-[ "$before" != "$(lab spoofed | grep -o '"red": {"old": [0-9]*')" ]
+dropped() { [[ $(lab exec "$1" nft list set ip carrier spoofed) == *"$2"* ]]; }
+fails dropped red "198.51.100.10 . 100.80.0.9 . icmp"
+lab exec old-gw ping -I 198.51.100.10 -c 1 -w 1 100.80.0.9 || true
+dropped red "198.51.100.10 . 100.80.0.9 . icmp"
+fails [ "$(lab spoofed | grep -o '"red": {"old": 0,')" ]
 
 wait_until 20 goes green 100.84.0.7 new
 tests/lab/stock stop
