@@ -148,8 +148,12 @@ Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
         print(report);
     } else {
         std::fputs(text_report(plan, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
-        std::printf("%s: %zu changes at site %s\n", done ? "applied, and read back" : result,
-                    plan.changes.size(), plan.to.c_str());
+        const std::string last =
+            plan.changes.empty()
+                ? summary(plan)
+                : fmt::format("{}: {} changes at site {}", done ? "applied, and read back" : result,
+                              plan.changes.size(), plan.to);
+        std::printf("%s\n", last.c_str());
     }
     return done ? Exit::yes : undone ? Exit::no : Exit::world;
 }

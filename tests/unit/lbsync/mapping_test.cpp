@@ -1,6 +1,6 @@
 // Which addresses of the lab's old site have a counterpart at the new one, and which do not.
 #include "lbsync/core/translate.h"
-#include "lbsync_data.h"
+#include "tests/unit/lbsync/lbsync_data.h"
 
 namespace rehome::lbsync {
 

@@ -1,0 +1,174 @@
+// The small parts: intervals, line differences, digests, vipd's services, saved states.
+#include <nlohmann/json.hpp>
+
+#include "lbsync/core/digest.h"
+#include "lbsync/core/line_diff.h"
+#include "lbsync/core/saved.h"
+#include "lbsync/core/vipd_config.h"
+#include "tests/unit/lbsync/lbsync_data.h"
+
+namespace rehome::lbsync {
+
+TEST_CASE("intervals") {
+    const auto at = [](const char* text) { return Address::parse(text).value(); };
+    CHECK(Interval{at("10.0.0.0"), at("10.0.0.255")}.text() == "10.0.0.0/24");
+    CHECK(Interval{at("10.0.0.1"), at("10.0.0.1")}.text() == "10.0.0.1");
+    CHECK(Interval{at("10.0.0.1"), at("10.0.0.2")}.text() == "10.0.0.1-10.0.0.2");
+    CHECK(Interval{at("0.0.0.0"), at("255.255.255.255")}.text() == "0.0.0.0/0");
+    CHECK(Interval{at("2001:db8::"), at("2001:db8::ffff")}.text() == "2001:db8::/112");
+    CHECK(!Interval{at("10.0.0.255"), at("10.0.0.0")}.prefix());
+    CHECK(next(at("10.0.0.255")) == at("10.0.1.0"));
+    CHECK(next(at("::ffff")) == at("::1:0"));
+    CHECK(!next(at("255.255.255.255")));
+    CHECK(!next(at("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
+    CHECK(!Interval::of(Prefix::parse("::/0").value())
+               .contains(Interval::of(Prefix::parse("10.0.0.0/8").value())));
+}
+
+TEST_CASE("line differences") {
+    using Lines = std::vector<std::string>;
+    struct Case {
+        Lines from, to, diff;
+    };
+    const Case cases[] = {
+        {{}, {}, {}},
+        {{"a"}, {"a"}, {}},
+        {{}, {"a"}, {"+ a"}},
+        {{"a"}, {}, {"- a"}},
+        {{"a", "b", "c"}, {"a", "c"}, {"- b"}},
+        {{"a", "c"}, {"a", "b", "c"}, {"+ b"}},
+        {{"a", "b"}, {"b", "a"}, {"- a", "+ a"}},
+        {{"a", "b", "c", "d"}, {"x", "b", "d", "e"}, {"- a", "+ x", "- c", "+ e"}},
+        {{"a", "a"}, {"a", "a", "a"}, {"+ a"}},
+    };
+    for (const Case& one : cases) {
+        CHECK(line_diff(one.from, one.to) == one.diff);
+    }
+    // Too long for the table of common lengths: all out, all in, common ends left out.
+    Lines from{"first"};
+    Lines to{"first"};
+    for (int i = 0; i < 2100; ++i) {
+        from.push_back("old " + std::to_string(i));
+        to.push_back("new " + std::to_string(i));
+    }
+    const Lines diff = line_diff(from, to);
+    CHECK(diff.size() == 4200);
+    CHECK(diff.front() == "- old 0");
+    CHECK(diff.back() == "+ new 2099");
+}
+
+TEST_CASE("digests: FIPS 180-4's examples") {
+    CHECK(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+namespace {
+
+const InScope in_scope = in_prefixes({Prefix::parse("198.51.100.0/24").value()});
+
+std::string config(const std::string& services) {
+    return R"({"schema":"rehome/vipd/1","gateway":"g","ports":[],"services":)" + services + "}";
+}
+
+const std::string meters =
+    R"({"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"forward":"nat","servers":[{"name":"s1","address":"10.1.1.11","port":1883}]})";
+const std::string elsewhere =
+    R"({"name":"own","vip":"192.0.2.1","protocol":"udp","port":53,"forward":"anything","odd":1,"servers":"?"})";
+
+}  // namespace
+
+TEST_CASE("services are read, and only those that move") {
+    const auto read = read_services(config("[" + meters + "," + elsewhere + "]"), "f", in_scope);
+    REQUIRE(read.has_value());
+    REQUIRE(read->services.size() == 1);
+    CHECK(read->doubts.empty());
+    CHECK(read->services[0].servers[0].weight == 1);
+
+    auto services = read->services;
+    services[0].servers[0].address = Address::parse("172.20.5.21").value();
+    const std::string written = with_services(config("[" + elsewhere + "]"), services, in_scope);
+    const auto document = nlohmann::json::parse(written);
+    CHECK(document["gateway"] == "g");
+    CHECK(document["services"].size() == 2);
+    CHECK(document["services"][0] == nlohmann::json::parse(elsewhere));
+    CHECK(read_services(written, "f", in_scope)->services == services);
+    // Replaced, not added a second time.
+    CHECK(nlohmann::json::parse(with_services(written, services, in_scope)) == document);
+}
+
+TEST_CASE("services that are refused or doubted") {
+    const char* wrong[] = {
+        "",
+        "[]",
+        "{}",
+        R"({"schema":"rehome/vipd/2","services":[]})",
+        R"({"schema":"rehome/vipd/1"})",
+        R"({"schema":"rehome/vipd/1","services":{}})",
+        R"({"schema":"rehome/vipd/1","services":[1]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"nonsense"}]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"198.51.100.1"}]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"198.51.100.1","name":"a","protocol":"tcp","port":70000,"servers":[]}]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"198.51.100.1","name":"a","protocol":"tcp","port":1,"servers":[{"name":"s","address":"x","port":1}]}]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"198.51.100.1","name":"a","protocol":"tcp","port":1,"servers":[{"name":"s","address":"10.1.1.1","port":1,"weight":0}]}]})",
+        R"({"schema":"rehome/vipd/1","services":[{"vip":"198.51.100.1","name":"a","protocol":"tcp","port":1,"servers":[7]}]})",
+    };
+    for (const char* text : wrong) {
+        CAPTURE(text);
+        const auto read = read_services(text, "gw: /etc/vipd.json", in_scope);
+        REQUIRE(!read.has_value());
+        CHECK(read.error()[0].kind == Exit::usage);
+        CHECK(read.error()[0].where.starts_with("gw: /etc/vipd.json: /"));
+    }
+    std::string odd = meters;
+    odd.insert(1, R"("source_nat":["10.1.0.1"],)");
+    const auto read = read_services(config("[" + odd + "]"), "f", in_scope);
+    REQUIRE(read.has_value());
+    CHECK(read->doubts.size() == 1);
+}
+
+TEST_CASE("a saved state comes back as it was") {
+    Saved saved;
+    saved.at = "2026-05-04T03:02:01.000123Z";
+    std::string longer = "table inet t {\n\tset s { elements = { ";
+    while (longer.size() < 20'000) {
+        longer += "\xc3\xbc, ";
+    }
+    const std::string digest = sha256("x");
+    saved.tables = {{"netns:new-gw", "inet", "t", longer + "} }\n}\n", digest, ""},
+                    {"netns:new-gw", "ip", "u", "", "", digest}};
+    saved.files = {{"netns:new-gw", "/etc/vipd.json", "", "{\n}\n", digest}};
+    const auto back = parse_saved("f", to_json(saved).dump());
+    REQUIRE_MESSAGE(back.has_value(), back.error()[0].text());
+    CHECK(back->tables == saved.tables);
+    CHECK(back->files == saved.files);
+    CHECK(back->at == saved.at);
+
+    auto document = to_json(saved);
+    SUBCASE("unknown key") {
+        document["more"] = 1;
+    }
+    SUBCASE("schema") {
+        document["schema"] = "rehome/lbsync-state/2";
+    }
+    SUBCASE("a name that is more than a name") {
+        document["tables"][0]["name"] = "t; flush ruleset";
+    }
+    SUBCASE("a family that is none") {
+        document["tables"][0]["family"] = "any";
+    }
+    SUBCASE("a relative path") {
+        document["files"][0]["path"] = "vipd.json";
+    }
+    SUBCASE("a digest that is none") {
+        document["files"][0]["after_sha256"] = "abc";
+    }
+    SUBCASE("something missing") {
+        document.erase("files");
+    }
+    const auto refused = parse_saved("f", document.dump());
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error()[0].kind == Exit::usage);
+    CHECK(!parse_saved("f", "").has_value());
+}
+
+}  // namespace rehome::lbsync
