@@ -56,12 +56,12 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
 
-.PHONY: all deps demo test unit smoke lint format install clean help
+.PHONY: all deps demo test unit smoke bench lint format install clean help
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench lint format install clean"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -124,6 +124,9 @@ test: deps
 demo: deps
 	$(Q)$(MAKE) all
 	$(Q)tests/lab/demo $(BUILD)
+
+bench: all
+	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
 
 lint:
 	$(Q)tests/lint $(BUILD)
