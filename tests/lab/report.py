@@ -62,6 +62,7 @@ class Chart:
             t += step
 
     def line(self, points, stroke, width=1.6, dash=""):
+        points = [(t, v) for t, v in points if self.t_min <= t <= self.t_max]
         if points:
             path = " ".join(f"{self.x(t):.1f},{self.y(v):.1f}" for t, v in points)
             self.parts.append(f'<polyline points="{path}" fill="none" stroke="{stroke}" stroke-width="{width}" '
