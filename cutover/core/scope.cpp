@@ -174,6 +174,10 @@ Variables inventory_variables(const Inventory& inventory) {
             result.insert(its.front().begin(), its.front().end());
         }
     }
+    if (inventory.logins.size() == 1) {
+        result["only_login"] = inventory.logins.front().name;
+        result["only_service"] = inventory.logins.front().service;
+    }
     return result;
 }
 

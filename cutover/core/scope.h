@@ -2,14 +2,14 @@
 // that `on` names.
 //
 // Everywhere: ${from} ${to}, and ${old_gateway} ${old_vipd_socket} ${old_vipd_config}
-// ${old_bird_socket} where the old site has one gateway, likewise ${new_...}.
+// ${old_bird_socket} where the old site has one gateway, likewise ${new_...};
+// ${only_login} and ${only_service} (its service) where there is one login.
 // Sets and what each element binds:
 //   carriers                    carrier, and old_... and new_... of its only line at that site
 //   gateways                    gateway, site, vipd_socket, vipd_config, bird_socket
 //   old_gateways, new_gateways  old_gateway, old_vipd_socket, ... or new_...
-//   old_lines, new_lines        carrier, old_port, old_gateway, ... or new_...; inside a carrier
-//   only
-//                               that carrier's
+//   old_lines, new_lines        carrier, old_port, old_gateway, ... or new_...; where ${carrier} is
+//                               bound already, that carrier's alone
 //   prefixes                    prefix
 //   services                    service, vip, port, protocol
 //   servers                     server (each name once)

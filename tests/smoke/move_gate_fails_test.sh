@@ -4,7 +4,7 @@
 . tests/smoke/_move.sh
 move_lab
 start_move
-wait_until 60 moved_to "carrier green/announce at the new site"
+wait_until 60 moved_to "carrier green/announce at new-gw"
 
 echo "the green carrier's clients lose 30 % from here on: probe's gate has to notice"
 "$lab" wire green loss=30%

@@ -4,7 +4,7 @@
 . tests/smoke/_move.sh
 move_lab
 start_move
-wait_until 60 moved_to "carrier red/drain the old line"
+wait_until 60 moved_to "carrier red/drain at old-gw"
 in_lab pkill -KILL -f "cutover run"
 wait "$move" || true
 fails grep -q "all .* steps are done" "$out/move.log"
