@@ -9,7 +9,7 @@ wanted() {
 import json, sys
 result = json.load(open(sys.argv[1]))
 kinds = {figures["kind"]: figures for figures in result["kinds"]}
-if not eval(sys.argv[2], {**kinds, "all": all, "kinds": kinds.values(), "result": result}):
+if not eval(f"({sys.argv[2]})", {**kinds, "all": all, "kinds": kinds.values(), "result": result}):
     sys.exit(f"{sys.argv[1]}: not so: {sys.argv[2]}\n{json.dumps(result, indent=1)}")
 PY
 }
@@ -103,6 +103,14 @@ lab --service meters >"$dir/dark.json"
 wanted "$dir/dark.json" 'all(k["received"] == 0 and k["loss_pct"] == 100 and k["rtt_ms"] is None for k in kinds)'
 exits 1 probe compare "$dir/base.json" "$dir/dark.json"
 ip netns exec right nft flush ruleset
+
+echo "# late, doubled and overtaking answers are told apart"
+on right python3 tests/smoke/bad_reflector.py 198.51.100.10 8620 &
+wait_until 5 sh -c 'ip netns exec right ss -Hlun | grep -q 198.51.100.10:8620'
+on left probe run --carrier red --source 100.80.1.200 --target 198.51.100.10:8620 --udp \
+    --count 200 --rate 200 --wait 200 --json >"$dir/bad.json"
+wanted "$dir/bad.json" 'udp["duplicates"] == 20 and udp["lost"] == 20 and udp["damaged"] == 20
+    and 10 <= udp["late"] <= 20 and udp["reordered"] == 20 + udp["late"]'
 
 echo "# what our own side does not send is no loss of the carrier's"
 ip netns exec left nft "add table t; add chain t out { type filter hook output priority 0; }

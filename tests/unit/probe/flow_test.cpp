@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 #include "bytes.h"
 #include "probe/core/icmp_flow.h"
@@ -21,7 +22,9 @@ constexpr uint64_t secret = 0x0123456789abcdef;
 
 std::string constructed(Flow& flow, uint32_t index) {
     std::array<uint8_t, max_probe_size> room{};
-    const size_t size = flow.construct(index, 1'795'233'600'500'000'000, room);
+    // the second probe leaves half past the second, the first a millisecond earlier
+    const Nanos now = 1'795'233'600'499'000'000 + Nanos{index} * 1'000'000;
+    const size_t size = flow.construct(index, now, room);
     return to_hex(ByteView(room).first(size));
 }
 
@@ -188,6 +191,44 @@ TEST_CASE("udp: the request and its answers") {
     const auto answer = flow.deconstruct(from_hex(cases[0].message));
     REQUIRE(answer->reflector.has_value());
     CHECK(answer->reflector->sent - answer->reflector->received == 59);  // 256 / 2^32 s
+}
+
+// Whatever is flipped or cut off: an answer is accepted only for the probe it belongs to,
+// and none with a damaged checksum is.
+TEST_CASE("hostile answers") {
+    IcmpFlow icmp(left, right, secret);
+    TcpFlow tcp(left, {right, 80}, {61000, 61001}, 0x12345678);
+    UdpFlow udp({right, 862}, 61000, 1);
+    constructed(udp, 0);
+    constructed(udp, 1);
+    const struct {
+        const Flow& flow;
+        const char* answer;
+        bool checked;  // has a checksum of its own; the kernel checks UDP's
+    } flows[] = {
+        {icmp, "00007862726800010123456789abcdef00010001770c00000000000000000000", true},
+        {tcp, "0050ee49cafebabeb06bd02a5012ffff36e10000", true},
+        {udp,
+         "00000001eeab95c08000030000010000eeab95c08000020000000001eeab95c0800000000001000040000000",
+         false},
+    };
+    std::mt19937 random(1);
+    for (const auto& f : flows) {
+        const auto whole = from_hex(f.answer);
+        const uint32_t index = f.flow.deconstruct(whole)->index;
+        int accepted = 0;
+        for (int round = 0; round < 50'000; ++round) {
+            auto message = whole;
+            message[random() % message.size()] ^= static_cast<uint8_t>(1u << random() % 8);
+            if (random() % 4 == 0) {
+                message.resize(random() % message.size());
+            }
+            const auto answer = f.flow.deconstruct(message);
+            CHECK((!answer || answer->index == index));
+            accepted += answer.has_value() ? 1 : 0;
+        }
+        CHECK((accepted == 0) == f.checked);
+    }
 }
 
 TEST_CASE("a frame that the kernel hands back is ours by its end") {
