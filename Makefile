@@ -56,12 +56,12 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
 
-.PHONY: all deps demo test unit smoke bench lint format install clean help
+.PHONY: all deps demo test unit smoke bench fuzz lint format install clean help
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench fuzz lint format install clean"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -128,6 +128,29 @@ demo: deps
 bench: all
 	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
 
+# Fuzzers: clang's, over the pure parts that they need; FUZZ_S seconds each, the corpus is kept.
+FUZZ_S ?= 60
+FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
+parts_datapath_fuzz := $(filter-out vipd/core/config%,$(filter vipd/core/%,$(SOURCES))) \
+	common/address.cpp common/error.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
+
+$(BUILD)/fuzz/obj/%.o: %.cpp Makefile
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CXX) -fsanitize=fuzzer-no-link $(CPPFLAGS) -c $< -o $@
+
+define fuzzer
+$(1): $$(call fuzz_object,tests/fuzz/$(notdir $(1)).cpp $$(parts_$(notdir $(1))))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(FUZZ_CXX) -fsanitize=fuzzer $$^ -lfmt -o $$@
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
+
+fuzz: $(FUZZERS)
+	$(Q)for f in $^; do mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_S) -max_len=2000 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$$f. $$f.corpus || exit 1; done
+
 lint:
 	$(Q)tests/lint $(BUILD)
 
@@ -144,4 +167,4 @@ install: all
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,238 @@
+// Fuzzes the path of a packet (libFuzzer, ASan, UBSan): the input is a list of events at one
+// gateway, among them raw frames at any port, packets that are almost right, the same inside the
+// tunnel of a known peer, servers' answers, keepalives, and time.
+//
+// Every frame is a heap block that ends where the frame ends, so that a byte read too far is seen.
+// After each packet must hold: one way out, counted once; a packet with a VIP as source leaves by
+// lines that may carry it, or inside the tunnel, and by nothing else.
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "tests/unit/vipd/lab.h"
+#include "vipd/core/bytes.h"
+
+namespace rehome::testing {
+
+namespace {
+
+void must(bool holds) {
+    if (!holds) {
+        std::abort();
+    }
+}
+
+// Takes values from the front of the input; zeros when it is used up.
+class Input {
+public:
+    explicit Input(std::span<const uint8_t> bytes) : rest_(bytes) {}
+
+    bool empty() const { return rest_.empty(); }
+    uint8_t byte() {
+        if (rest_.empty()) {
+            return 0;
+        }
+        const uint8_t value = rest_[0];
+        rest_ = rest_.subspan(1);
+        return value;
+    }
+    uint16_t two() { return static_cast<uint16_t>(byte() << 8 | byte()); }
+    Bytes bytes(size_t count) {
+        const auto taken = rest_.first(std::min(count, rest_.size()));
+        rest_ = rest_.subspan(taken.size());
+        return {taken.begin(), taken.end()};
+    }
+
+private:
+    std::span<const uint8_t> rest_;
+};
+
+const Config& config() {
+    static const Config made = lab_config("old", {"old", "new", "old2"});
+    return made;
+}
+
+const std::shared_ptr<const Tables>& tables() {
+    static const auto made = Tables::build(config());
+    return made;
+}
+
+std::shared_ptr<const Fib> routes() {
+    static const auto made = [] {
+        RouteTable table;
+        table.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
+        table.set({*Prefix::parse("10.99.0.0/24"), 0}, {link_port, {}});
+        return std::make_shared<const Fib>(table.build());
+    }();
+    return made;
+}
+
+class Fuzz {
+public:
+    explicit Fuzz(Input& in)
+        : in_(in),
+          path_(tables(), {LineState::enabled, LineState::enabled, LineState::disabled}, {16, 7},
+                now_) {
+        path_.replace_routes(routes());
+    }
+
+    void event() {
+        switch (in_.byte() % 8) {
+            case 0:
+                return handle(in_.byte() % 5, in_.bytes(in_.byte()));
+            case 1:
+                return handle(in_.byte() % 3, spoiled(make_frame(client_packet())));
+            case 2:
+                return handle(link_port, spoiled(from_peer(make_ip(client_packet()))));
+            case 3:
+                return handle(link_port, spoiled(from_peer(make_ip(answer(client_packet())))));
+            case 4:
+                return handle(servers_port, spoiled(make_frame(server_packet())));
+            case 5:
+                return handle(link_port, spoiled(keepalive()));
+            case 6:
+                return time();
+            default:
+                return operate();
+        }
+    }
+
+private:
+    Say client_packet() {
+        static const char* const vips[] = {"198.51.100.10:1883", "203.0.113.5:14000",
+                                           "198.51.100.10:862", "198.51.100.10:9"};
+        static const uint8_t protocols[] = {6, 6, 6, 17, 1, 58};
+        Say say{{Address::v4(0x64500001 + in_.byte() % 4), 40000}, end(vips[in_.byte() % 4])};
+        say.protocol = protocols[in_.byte() % 6];
+        say.flags = in_.byte();
+        say.seq = in_.byte();
+        say.ack = in_.byte();
+        say.ttl = static_cast<uint8_t>(in_.byte() | 1);
+        say.option_bytes = in_.byte() % 16 == 0 ? 8 : 0;
+        say.payload.assign(in_.byte() % 8, 'x');
+        return say;
+    }
+    Say server_packet() {
+        Say say = answer(client_packet());
+        const uint32_t server = in_.byte() % 3;
+        say.from = {Address::v4(0x0a01010b + server % 2),
+                    static_cast<uint16_t>(server == 2 ? 1884 : 1883)};
+        return say;
+    }
+    static Say answer(Say say) {
+        std::swap(say.from, say.to);
+        std::swap(say.seq, say.ack);
+        return say;
+    }
+    Bytes from_peer(const Bytes& inner) {
+        const auto kind = in_.byte() % 2 == 0 ? Gue::Kind::client : Gue::Kind::reply;
+        const uint8_t fields = in_.byte();
+        const Gue gue{kind, static_cast<uint8_t>(fields % 5), (fields & 16) != 0,
+                      tables()->lines()[fields / 32 % 3].carrier_id};
+        return tunnelled(inner, gue, config().peers[in_.byte() % 2].tunnel, config().tunnel);
+    }
+    Bytes keepalive() {
+        Keepalive k;
+        k.sequence = ++sequence_;
+        k.line_version = in_.byte();
+        k.flows_here = in_.byte();
+        for (const auto& line : tables()->lines()) {
+            k.lines.push_back({line.carrier_id, in_.byte() % 2 == 0});
+        }
+        k.prefixes = tables()->prefixes();
+        Bytes packet(200);
+        const TunnelEnds ends{config().peers[in_.byte() % 2].tunnel, config().tunnel, gue_port};
+        packet.resize(make_control_packet(packet, encode(k), ends));
+        return ethernet(packet);
+    }
+
+    // A few bytes changed, or the end cut off, or neither.
+    Bytes spoiled(Bytes frame) {
+        const uint8_t how = in_.byte();
+        for (int i = 0; i < how % 4 && !frame.empty(); ++i) {
+            const size_t at = in_.two() % frame.size();
+            frame[at] = in_.byte();
+        }
+        if (how >= 0xf0) {
+            frame.resize(in_.two() % (frame.size() + 1));
+        }
+        return frame;
+    }
+
+    uint64_t drops() const {
+        uint64_t total = 0;
+        for (const uint64_t count : path_.counters().drops) {
+            total += count;
+        }
+        return total;
+    }
+
+    void handle(int port, const Bytes& bytes) {
+        constexpr uint32_t room = 128;
+        const auto block = std::make_unique<uint8_t[]>(room + bytes.size());
+        std::copy(bytes.begin(), bytes.end(), block.get() + room);
+        Frame frame{block.get() + room, static_cast<uint32_t>(bytes.size()), room, 0};
+        const uint64_t drops_before = drops();
+        const Verdict verdict = path_.handle(frame, static_cast<PortIndex>(port), now_);
+
+        must(frame.data >= block.get());
+        must(frame.data + frame.length <= block.get() + room + bytes.size());
+        must(drops() - drops_before == (verdict.way == Verdict::Way::drop ? 1U : 0U));
+        if (verdict.way == Verdict::Way::punt) {
+            must(std::equal(bytes.begin(), bytes.end(), frame.data) &&
+                 frame.length == bytes.size());
+        } else if (verdict.way == Verdict::Way::forward) {
+            leaves(frame.bytes().subspan(ethernet_bytes), verdict.hop);
+        }
+    }
+
+    void leaves(std::span<const uint8_t> ip_packet, const Hop& hop) {
+        const auto packet = parse_packet(ip_packet, 0);
+        must(packet.has_value());
+        const bool vip = tables()->is_moved(packet->source);
+        if (hop.port <= blue) {
+            must(vip && path_.relay().line(hop.port) != LineState::disabled);
+        } else {
+            must(!vip);
+        }
+    }
+
+    void time() {
+        now_ += Micros{in_.byte()} * Micros{in_.byte()} * ms;
+        path_.tick(
+            now_, [&](std::span<const uint8_t> packet, const Hop& hop) { leaves(packet, hop); },
+            [](const Flow&) {});
+        const FlowCounts flows = path_.count_flows();
+        must(flows.here + flows.relayed + flows.provisional + flows.closing ==
+             path_.flows().size());
+    }
+
+    void operate() {
+        const uint8_t what = in_.byte();
+        if (what < 100) {
+            path_.relay().set_line(what % 3, static_cast<LineState>(what / 3 % 3));
+        } else if (what < 200) {
+            path_.relay().share = {what % 4 * 3'333U, ShareBy::address_port};
+        } else {
+            path_.relogin().start({static_cast<double>(what), {}}, now_);
+        }
+    }
+
+    Input& in_;
+    Micros now_ = 1'000'000;
+    uint32_t sequence_ = 0;
+    Datapath path_;
+};
+
+}  // namespace
+
+}  // namespace rehome::testing
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    rehome::testing::Input in({data, size});
+    rehome::testing::Fuzz fuzz(in);
+    while (!in.empty()) {
+        fuzz.event();
+    }
+    return 0;
+}
