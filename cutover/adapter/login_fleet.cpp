@@ -126,20 +126,39 @@ Result<> check_free(const LoginFleet& fleet) {
     return {};
 }
 
-// What stands in agents.json afterwards: agents of other carriers in the same folder stay listed.
-Result<LoginFleet> with_known(const LoginFleet& fleet) {
-    LoginFleet all = fleet;
+// What agents.json says now; nobody when it is not there.
+Result<LoginFleet> known_fleet(const LoginFleet& fleet) {
     std::error_code error;
-    if (!fs::exists(agents_file(fleet.dir), error)) return all;
+    if (!fs::exists(agents_file(fleet.dir), error)) return LoginFleet{fleet.dir, fleet.login, {}};
     auto known = parse_fleet(fleet.dir);
-    if (!known) return known;
-    for (const LoginPlace& place : known->places) {
-        const bool again =
-            std::any_of(fleet.places.begin(), fleet.places.end(),
-                        [&](const LoginPlace& p) { return p.carrier == place.carrier; });
-        if (!again) all.places.push_back(place);
+    if (!known || known->login == fleet.login) return known;
+    return fail(Exit::no, agents_file(fleet.dir),
+                fmt::format("holds agents of the login {}, expected {} or another folder",
+                            in_quotes(known->login), in_quotes(fleet.login)));
+}
+
+// Agents of other carriers in the same folder stay listed.
+LoginFleet with_known(const LoginFleet& fleet, LoginFleet known) {
+    for (const LoginPlace& place : fleet.places) {
+        const auto same =
+            std::find_if(known.places.begin(), known.places.end(),
+                         [&](const LoginPlace& p) { return p.carrier == place.carrier; });
+        if (same == known.places.end()) {
+            known.places.push_back(place);
+        } else {
+            same->host = place.host;
+        }
     }
-    return all;
+    return known;
+}
+
+// Puts back what stood in agents.json before.
+Result<> restore_fleet(const LoginFleet& known) {
+    if (!known.places.empty()) return write_fleet(known);
+    std::error_code error;
+    fs::remove(agents_file(known.dir), error);
+    if (!error) return {};
+    return fail(Exit::world, agents_file(known.dir), "cannot be removed: " + error.message());
 }
 
 // This very program; on a far host, the one that its PATH finds.
@@ -205,6 +224,15 @@ Result<> await_ends(const std::vector<LiveAgent>& live, std::chrono::millisecond
                 "agents that have not ended in time, still running: process" + left);
 }
 
+// Ends what was started and says what could not be put back.
+Error give_up_start(Error error, const LoginFleet& started, const LoginFleet& known) {
+    const auto stopped = stop_logins(started, std::chrono::seconds(10));
+    if (!stopped) error.what += "; ending those started before: " + stopped.error().text();
+    const auto restored = restore_fleet(known);
+    if (!restored) error.what += "; " + restored.error().text();
+    return error;
+}
+
 }  // namespace
 
 Result<LoginFleet> start_logins(const LoginStart& wanted) {
@@ -212,20 +240,17 @@ Result<LoginFleet> start_logins(const LoginStart& wanted) {
     if (!fleet) return fleet;
     const auto free = check_free(*fleet);
     if (!free) return tl::unexpected(free.error());
-    const auto written = with_known(*fleet).and_then(write_fleet);
+    const auto known = known_fleet(*fleet);
+    if (!known) return tl::unexpected(known.error());
+    const auto written = write_fleet(with_known(*fleet, *known));
     if (!written) return tl::unexpected(written.error());
 
     LoginFleet started{fleet->dir, fleet->login, {}};
     for (const LoginPlace& place : fleet->places) {
         const auto done = start_agent(wanted, *fleet, place);
-        if (done) {
-            started.places.push_back(place);
-            continue;
-        }
-        Error error = done.error();
-        const auto stopped = stop_logins(started, std::chrono::seconds(10));
-        if (!stopped) error.what += "; and of those started before: " + stopped.error().text();
-        return tl::unexpected(error);
+        // One that did not answer in time may have started; one that runs for another is not ours.
+        if (done || done.error().kind != Exit::no) started.places.push_back(place);
+        if (!done) return tl::unexpected(give_up_start(done.error(), started, *known));
     }
     return fleet;
 }
