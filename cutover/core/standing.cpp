@@ -60,7 +60,8 @@ std::string standing_text(const Standing& standing) {
     for (size_t i = 0; i < progress.steps.size(); ++i) {
         text += fmt::format("  {:<12}  {}\n", name(progress.steps[i]), standing.plan.steps[i].id);
     }
-    return text + (standing.running ? "" : ending_text(standing.plan, progress, standing.file));
+    const bool told = standing.running || progress.finished;
+    return text + (told ? "" : ending_text(standing.plan, progress, standing.file));
 }
 
 std::string standing_json(const Standing& standing) {
