@@ -151,8 +151,9 @@ Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
         const std::string last =
             plan.changes.empty()
                 ? summary(plan)
-                : fmt::format("{}: {} changes at site {}", done ? "applied, and read back" : result,
-                              plan.changes.size(), plan.to);
+                : fmt::format("{}: {} {} at site {}", done ? "applied, and read back" : result,
+                              plan.changes.size(), plan.changes.size() == 1 ? "object" : "objects",
+                              plan.to);
         std::printf("%s\n", last.c_str());
     }
     return done ? Exit::yes : undone ? Exit::no : Exit::world;

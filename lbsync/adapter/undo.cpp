@@ -40,8 +40,12 @@ public:
     void file(const SavedFile& saved) {
         const std::string where = saved.host + ": " + saved.path;
         const auto remote = Remote::to(saved.host);
-        auto done = remote ? put_back(*remote, saved, where) : tl::unexpected(remote.error());
-        told(done, where);
+        const auto done = remote ? put_back(*remote, saved, where) : tl::unexpected(remote.error());
+        if (!done) {
+            told(tl::unexpected(done.error()), where);
+        } else if (*done) {
+            told({}, where);
+        }
     }
 
     // All the tables of one host in one transaction.
@@ -71,7 +75,8 @@ public:
     Undone take() { return std::move(result_); }
 
 private:
-    Result<> put_back(const Remote& remote, const SavedFile& saved, const std::string& where) {
+    // Whether there was anything to put back.
+    Result<bool> put_back(const Remote& remote, const SavedFile& saved, const std::string& where) {
         const auto now = remote.read_file(saved.path);
         if (!now) {
             return tl::unexpected(now.error());
@@ -81,11 +86,14 @@ private:
                 return changed_since(where);
             }
             if (auto done = remote.write_file(saved.path, saved.before, sha256(*now)); !done) {
-                return done;
+                return tl::unexpected(done.error());
             }
         }
         // Even when the file is right: the apply may have ended between the file and the reload.
-        return saved.socket.empty() ? Result<>() : remote.reload(saved.socket);
+        if (saved.socket.empty()) {
+            return *now != saved.before;
+        }
+        return remote.reload(saved.socket).map([] { return true; });
     }
 
     void restore(const Remote& remote, const std::string& batch,

@@ -61,9 +61,8 @@ void merge_numbers(std::vector<Expr>& elements) {
 
 void merge_addresses(std::vector<Expr>& elements) {
     std::vector<Interval> intervals;
-    for (const Expr& element : elements) {
-        intervals.push_back(*to_interval(element));
-    }
+    std::transform(elements.begin(), elements.end(), std::back_inserter(intervals),
+                   [](const Expr& element) { return *to_interval(element); });
     std::sort(intervals.begin(), intervals.end());
     std::vector<Interval> merged;
     for (const Interval& interval : intervals) {
@@ -121,7 +120,7 @@ Members by_name(Members members) {
     return members;
 }
 
-std::string lines(std::vector<std::string> items) {
+std::string lines(const std::vector<std::string>& items) {
     std::string text;
     for (const std::string& item : items) {
         text += item + "\n";
@@ -175,7 +174,7 @@ std::string canonical(const Ruleset& ruleset) {
         tables.push_back(canonical(table));
     }
     std::sort(tables.begin(), tables.end());
-    return lines(std::move(tables));
+    return lines(tables);
 }
 
 }  // namespace rehome::lbsync

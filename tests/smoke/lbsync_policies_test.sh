@@ -1,5 +1,6 @@
 #!/bin/bash
 # lbsync carries the old site's rule sets and services to the new one, proves it, and takes it back.
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 
 ns old-gw new-gw old-s1 old-s2 new-s1 new-s2

@@ -1,5 +1,6 @@
 #!/bin/bash
 # lbsync changes what a running vipd serves, reads it back, and puts it back when vipd refuses.
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_vipd.sh
 vipd_world
