@@ -257,10 +257,9 @@ Verdict Datapath::echo(Frame& frame, Packet& packet, const Origin& origin, Micro
     return to_client(frame, packet, origin.way, true, now);
 }
 
-Verdict Datapath::forward(const Address& to) const {
+Verdict Datapath::forward(const Address& to) {
     const auto hop = routes_->lookup(to);
-    return hop ? Verdict{Verdict::Way::forward, Drop::count_, *hop}
-               : Verdict{Verdict::Way::drop, Drop::no_route, {}};
+    return hop ? Verdict{Verdict::Way::forward, Drop::count_, *hop} : dropped(Drop::no_route);
 }
 
 Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow) {
@@ -269,10 +268,7 @@ Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow) {
     }
     rewrite_destination(frame, packet, flow.server);
     const Verdict verdict = forward(flow.server.address);
-    if (verdict.way == Verdict::Way::drop) {
-        return dropped(verdict.drop);
-    }
-    ++counters_.to_servers;
+    counters_.to_servers += verdict.way == Verdict::Way::forward;
     return verdict;
 }
 

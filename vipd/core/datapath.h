@@ -122,7 +122,7 @@ private:
     Verdict to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& gue);
     Verdict to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now,
                       uint8_t hops = gue_hops);
-    Verdict forward(const Address& to) const;
+    Verdict forward(const Address& to);
     Verdict dropped(Drop drop);
 
     std::optional<size_t> home_peer(const FlowKey& key, Micros now) const;

@@ -126,10 +126,7 @@ Verdict Datapath::to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& 
         return dropped(done.error());
     }
     const Verdict verdict = forward(ends.peer);
-    if (verdict.way == Verdict::Way::drop) {
-        return dropped(verdict.drop);
-    }
-    ++counters_.to_peers;
+    counters_.to_peers += verdict.way == Verdict::Way::forward;
     return verdict;
 }
 

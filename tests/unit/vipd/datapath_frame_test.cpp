@@ -191,6 +191,28 @@ TEST_CASE("what a packet is counted as") {
     CHECK(of(blue) == std::pair<uint64_t, uint64_t>{1, 0});
 }
 
+TEST_CASE("without a route: dropped for that reason, and counted") {
+    Lab lab;
+    auto& old = *lab.gateways[0].path;
+    Say ack = say(client, meters, 6, flag::A);
+    const auto syn = lab.enter(0, red, say(client, meters));
+    lab.enter(0, servers_port, answer(syn.packet(), flag::S | flag::A));
+    ack.seq = 1001, ack.ack = 2001;
+    lab.enter(0, red, ack);
+    old.replace_routes(std::make_shared<const Fib>());
+    CHECK(lab.enter(0, red, ack).end == "drop no_route");
+    old.relogin().start({10, {}}, lab.now);
+    const uint64_t before = old.counters().drops[static_cast<size_t>(Drop::no_route)];
+    lab.pass(20 * ms);
+    REQUIRE(lab.reset_log.size() == 1);  // to the client by its line, to the server by no way
+    CHECK(old.counters().drops[static_cast<size_t>(Drop::no_route)] == before + 1);
+    const Say late = answer(syn.packet(), flag::A);
+    CHECK(lab.enter(0, servers_port, late).end == "drop no_route");
+    old.relay().share.hundredths = 10'000;
+    CHECK(lab.enter(0, red, say({client.address, 40001}, meters)).end == "drop no_route");
+    CHECK(lab.wrong.empty());
+}
+
 TEST_CASE("hops count down with each gateway, and none is passed on at 0") {
     Lab lab({{"old", "new", "new2"}, 1000, {"old"}});
     // A segment without an entry whose home at the new site is the other gateway there: it would
