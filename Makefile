@@ -134,9 +134,10 @@ FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=addr
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
 parts_datapath_fuzz := $(filter-out vipd/core/config%,$(filter vipd/core/%,$(SOURCES))) \
 	common/address.cpp common/error.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+parts_inventory_fuzz := $(filter-out common/command.cpp,$(parts_common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
-$(BUILD)/fuzz/obj/%.o: %.cpp Makefile
+$(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CXX) -fsanitize=fuzzer-no-link $(CPPFLAGS) -c $< -o $@
 

@@ -46,6 +46,20 @@ bool write_all(int fd, std::string_view content) {
     return true;
 }
 
+// Keys and names of the file must not break the line that tells of them.
+std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            line += fmt::format("\\x{:02x}", byte);
+        } else {
+            line += c;
+        }
+    }
+    return line;
+}
+
 mode_t mode_for(const std::string& path) {
     struct stat old {};
     return stat(path.c_str(), &old) == 0 ? old.st_mode & 07777 : 0644;
@@ -75,9 +89,9 @@ Checked<json> checked(std::optional<json> document, Mistakes& mistakes) {
 
 }  // namespace
 
-void Mistakes::add(std::string_view pointer, std::string what) {
-    Error error{Exit::usage, pointer.empty() ? file_ : fmt::format("{}: {}", file_, pointer),
-                std::move(what)};
+void Mistakes::add(std::string_view pointer, std::string_view what) {
+    const std::string where = pointer.empty() ? file_ : fmt::format("{}: {}", file_, pointer);
+    Error error{Exit::usage, one_line(where), one_line(what)};
     pointers_.emplace(pointer);
     if (told_.emplace(error.where, error.what).second) {
         errors_.push_back(std::move(error));

@@ -27,8 +27,8 @@ public:
     explicit Mistakes(std::string file) : file_(std::move(file)) {}
 
     // pointer: an RFC 6901 pointer into the file, "" for the whole document.  The same mistake told
-    // twice stands once.
-    void add(std::string_view pointer, std::string what);
+    // twice stands once; control characters are escaped.
+    void add(std::string_view pointer, std::string_view what);
 
     bool none() const { return errors_.empty(); }
     size_t count() const { return errors_.size(); }

@@ -49,7 +49,7 @@ public:
     // Whether the value, or one that it lies in, is known to be wrong.
     bool is_wrong() const { return mistakes_->has(pointer_); }
 
-    void wrong(std::string what) const { mistakes_->add(pointer_, std::move(what)); }
+    void wrong(std::string_view what) const { mistakes_->add(pointer_, what); }
 
 private:
     JsonView(const nlohmann::json* value, Mistakes* mistakes, std::string pointer);

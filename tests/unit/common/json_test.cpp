@@ -113,6 +113,7 @@ TEST_CASE("what the schema refuses, worded for a person") {
         {R"("map": {"a/b~": 0})", "f: /map/a~1b~0: is 0, expected an integer from 1 to 65535\n"},
         {R"("schema": "rehome/test/2")",
          "f: /schema: is \"rehome/test/2\", expected \"rehome/test/1\"\n"},
+        {R"("map": {"a\nb": 0})", "f: /map/a\\x0ab: is 0, expected an integer from 1 to 65535\n"},
         {R"("name": "a\u001b[0m")",
          "f: /name: is \"a\\x1b[0m\", expected a string such as \"red\"\n"},
     };
