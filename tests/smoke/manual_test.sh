@@ -1,0 +1,31 @@
+#!/bin/bash
+# Every command and option that --help tells stands in the program's manual, and the other way round.
+# A positional argument (--carrier of `vipctl line CARRIER`) may stand there in capitals.
+. "$(dirname "$0")/_init.sh"
+
+manual() { find vipd lbsync probe cutover -name "$1.[18].scd" -o -name "$1-*.1.scd"; }
+commands() { "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p'; }
+# The command's own options: what stands between "Options:" and the next empty line.
+options() { "$@" --help | sed -n '/^Options:/,/^$/s/^  \(--[a-z0-9-]*\).*/\1/p'; }
+told() { grep -qF -- "$1" "${pages[@]}" || { local name=${1#--} && cat "${pages[@]}" | tr -d '_*\\' | grep -wF -- "${name^^}" >/dev/null; }; }
+
+missing=0
+tell() { echo "$*" && missing=$((missing + 1)); }
+for program in vipd vipctl lbsync probe cutover; do
+    mapfile -t pages < <(manual "$program")
+    [ ${#pages[@]} -gt 0 ] || { tell "$program has no manual"; continue; }
+    : >"$dir/known"
+    while read -r command; do
+        grep -qF -- "$command" "${pages[@]}" || tell "$program: command $command is not in its manual"
+        # shellcheck disable=SC2086  # a command may be two words
+        for option in $(options "$program" $command); do
+            echo "$option" >>"$dir/known"
+            told "$option" || tell "$program $command: $option is not in its manual"
+        done
+    done < <(commands "$program")
+    printf '%s\n' --help --version --json --socket >>"$dir/known"
+    for option in $(sed 's/\\//g' "${pages[@]}" | grep -o -- '\*--[a-z0-9-]*' | tr -d '*' | sort -u); do
+        grep -qxF -- "$option" "$dir/known" || tell "$program: the manual has $option, --help has not"
+    done
+done
+[ "$missing" = 0 ]
