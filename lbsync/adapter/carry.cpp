@@ -1,6 +1,7 @@
 #include "lbsync/adapter/carry.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -127,6 +128,24 @@ private:
     Saved touched_;
 };
 
+// An existing state file is gone on with, never lost: the apply that wrote it may have broken off.
+Checked<void> write_state(const Plan& plan, Saved saved, const std::string& path) {
+    if (path.empty()) {
+        return {};
+    }
+    if (std::filesystem::exists(path)) {
+        const auto text = read_file(path);
+        const auto earlier =
+            text ? parse_saved(path, *text) : tl::unexpected(std::vector<Error>{text.error()});
+        if (!earlier) {
+            return tl::unexpected(earlier.error());
+        }
+        saved = continued(*earlier, std::move(saved), plan);
+    }
+    auto done = write_file_atomically(path, to_json(saved).dump(1) + "\n");
+    return done ? Checked<void>() : tl::unexpected(std::vector<Error>{done.error()});
+}
+
 }  // namespace
 
 Result<> check(const Plan& plan) {
@@ -147,12 +166,9 @@ Carried carry(const Plan& plan, bool reload, const std::string& state_file) {
     Carried carried;
     Saved saved = to_save(plan, reload);
     saved.at = iso8601(now_us());
-    if (!state_file.empty()) {
-        auto done = write_file_atomically(state_file, to_json(saved).dump(1) + "\n");
-        if (!done) {
-            carried.failures.push_back(done.error());
-            return carried;
-        }
+    if (auto written = write_state(plan, saved, state_file); !written) {
+        carried.failures = written.error();
+        return carried;
     }
     Carrier carrier(plan, saved, reload);
     if (auto done = carrier.all(); !done) {

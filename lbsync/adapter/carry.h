@@ -25,7 +25,8 @@ struct Carried {
 // Errors: before anything was touched.
 Result<> check(const Plan& plan);
 
-// state_file: written before the first act; empty: none.
+// state_file: written before the first act; empty: none.  One that exists is gone on with: its undo
+// still leads back to before the first apply.
 Carried carry(const Plan& plan, bool reload, const std::string& state_file);
 
 }  // namespace rehome::lbsync

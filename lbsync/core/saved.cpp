@@ -95,6 +95,44 @@ Saved to_save(const Plan& plan, bool reload) {
     return saved;
 }
 
+Saved continued(const Saved& earlier, Saved saved, const Plan& plan) {
+    for (const SavedTable& old : earlier.tables) {
+        const bool stands =
+            std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
+                return host.host == old.host &&
+                       digest_of(host.current, old.family, old.name) == old.after_sha256;
+            });
+        const auto same =
+            std::find_if(saved.tables.begin(), saved.tables.end(), [&](const SavedTable& table) {
+                return table.host == old.host && table.family == old.family &&
+                       table.name == old.name;
+            });
+        if (stands && same == saved.tables.end()) {
+            saved.tables.push_back(old);
+        } else if (stands) {
+            same->before = old.before;
+            same->before_sha256 = old.before_sha256;
+        }
+    }
+    for (const SavedFile& old : earlier.files) {
+        const bool stands = std::any_of(plan.gateways.begin(), plan.gateways.end(),
+                                        [&](const GatewayPlan& gateway) {
+                                            return gateway.pair.to->host == old.host &&
+                                                   gateway.pair.to->vipd_config == old.path &&
+                                                   sha256(gateway.current_file) == old.after_sha256;
+                                        });
+        const auto same = std::find_if(
+            saved.files.begin(), saved.files.end(),
+            [&](const SavedFile& file) { return file.host == old.host && file.path == old.path; });
+        if (stands && same == saved.files.end()) {
+            saved.files.push_back(old);
+        } else if (stands) {
+            same->before = old.before;
+        }
+    }
+    return saved;
+}
+
 ordered_json to_json(const Saved& saved) {
     ordered_json tables = ordered_json::array();
     for (const SavedTable& table : saved.tables) {

@@ -48,6 +48,10 @@ std::string digest_of(const Ruleset& ruleset, std::string_view family, std::stri
 // What the plan will change.  reload: whether vipd is told.
 Saved to_save(const Plan& plan, bool reload);
 
+// The state of an apply that goes on where an earlier one ended or broke off: what is still as the
+// earlier one left it keeps the older `before`, so that one undo takes both back.
+Saved continued(const Saved& earlier, Saved saved, const Plan& plan);
+
 nlohmann::ordered_json to_json(const Saved& saved);
 Checked<Saved> parse_saved(std::string_view file, std::string_view text);
 

@@ -51,7 +51,7 @@ shows 'ip saddr 172.20.0.0/16 snat to 100.64.2.2' new-gw chain ip translate post
 shows 'ip saddr 10.99.0.1 udp dport 6080' new-gw chain inet guard input
 shows '100.64.2.1, 100.64.12.1' new-gw set inet guard routers
 grep -q '"gateway": "new-gw"' "$dir/new-gw/vipd.json"
-refuses 0 "equal" lb apply
+refuses 0 "equal" lb apply --state "$dir/state.json" # and loses nothing of the first
 
 echo "# a target that was tampered with is found, rule by rule, and mended in place"
 on new-s1 nft 'add rule inet filter input tcp dport 23 accept'
@@ -64,7 +64,7 @@ refuses 1 "has changed since this plan" lb apply --plan "$dir/plan.json"
 lb apply
 lb verify
 
-echo "# undo brings back what was there, but never over somebody else's change"
+echo "# undo brings back what was there before the first apply, but never over somebody else's change"
 on new-s2 nft 'add rule inet filter input tcp dport 25 accept'
 refuses 3 "table inet filter: has been changed since the apply" lbsync undo --inventory "$inventory" --state "$dir/state.json"
 lbsync undo --inventory "$inventory" --state "$dir/state.json" --force

@@ -171,4 +171,35 @@ TEST_CASE("a saved state comes back as it was") {
     CHECK(!parse_saved("f", "").has_value());
 }
 
+TEST_CASE("a second apply goes on with the state of the first") {
+    const Ruleset one{{{"ip", "t", {"comment \"one\""}, {}, {}, {}}}};
+    const Ruleset two{{{"ip", "t", {"comment \"two\""}, {}, {}, {}}}};
+    const Ruleset three{{{"ip", "t", {"comment \"three\""}, {}, {}, {}}}};
+    const auto step = [](const Ruleset& from, const Ruleset& to) {
+        Plan plan;
+        plan.hosts.push_back({"h", from, to, {}});
+        plan.changes = differences(from, to, "h");
+        return plan;
+    };
+    const Saved first = to_save(step(one, two), true);
+    REQUIRE(first.tables.size() == 1);
+
+    const Plan next = step(two, three);
+    const Saved both = continued(first, to_save(next, true), next);
+    REQUIRE(both.tables.size() == 1);
+    CHECK(both.tables[0].before_sha256 == first.tables[0].before_sha256);
+    CHECK(both.tables[0].before == first.tables[0].before);
+    CHECK(both.tables[0].after_sha256 == digest_of(three, "ip", "t"));
+
+    // Nothing more to do: what the first has done can still be undone.
+    const Plan nothing = step(two, two);
+    CHECK(continued(first, to_save(nothing, true), nothing).tables == first.tables);
+
+    // Undone or changed since: the old state means nothing any more.
+    const Plan anew = step(three, two);
+    const Saved fresh = continued(first, to_save(anew, true), anew);
+    REQUIRE(fresh.tables.size() == 1);
+    CHECK(fresh.tables[0].before_sha256 == digest_of(three, "ip", "t"));
+}
+
 }  // namespace rehome::lbsync
