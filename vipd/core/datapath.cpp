@@ -2,6 +2,8 @@
 // datapath_tunnel.cpp.
 #include "vipd/core/datapath.h"
 
+#include <cassert>
+
 #include "vipd/core/rewrite.h"
 #include "vipd/core/tcp.h"
 
@@ -200,6 +202,7 @@ Verdict Datapath::relay(Frame& frame, Packet& packet, const Origin& origin,
                       {packet.destination, packet.destination_port}};
     size_t peer = 0;
     if (decision == Decision::relay_entry) {
+        assert(flow != nullptr);  // decide() follows entries that are there
         peer = flow->peer;
     } else if (decision == Decision::try_home) {
         peer = *home_peer(key, now);
