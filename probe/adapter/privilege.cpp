@@ -38,7 +38,7 @@ Result<> become_nobody() {
 }  // namespace
 
 Result<> drop_privileges() {
-    if (const auto done = become_nobody(); !done) {
+    if (auto done = become_nobody(); !done) {
         return done;
     }
     __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
