@@ -35,8 +35,8 @@ Verdict Datapath::handle(Frame& frame, PortIndex port, Micros now) {
         return dropped(packet.error());
     }
     const PortRole role = tables_->ports()[port];
-    if (role == PortRole::link && packet->udp() && packet->destination_port == gue_port &&
-        packet->destination == tables_->tunnel()) {
+    if (role == PortRole::link && packet->udp() && !packet->fragment &&
+        packet->destination_port == gue_port && packet->destination == tables_->tunnel()) {
         return from_tunnel(frame, *packet, now);
     }
     if (const auto line = line_of_port(port); line && tables_->is_moved(packet->destination)) {

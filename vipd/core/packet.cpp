@@ -1,6 +1,7 @@
 #include "vipd/core/packet.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "vipd/core/bytes.h"
 
@@ -8,114 +9,265 @@ namespace rehome {
 
 namespace {
 
-using Parsed = tl::expected<Packet, Drop>;
+constexpr Drop fine = Drop::count_;
 
-Address address_at(Family family, const uint8_t* at) {
-    Address address;
-    address.family = family;
-    std::copy_n(at, family == Family::v4 ? 4 : 16, address.bytes.begin());
-    return address;
+// How IPv6 numbers its extension headers (RFC 8200 4, RFC 4302).
+namespace extension {
+constexpr uint8_t hop_by_hop = 0, routing = 43, fragment = 44, authentication = 51,
+                  destination_options = 60;
 }
 
-Parsed parse_tcp(Packet packet, std::span<const uint8_t> segment) {
-    if (segment.size() < 20) {
-        return tl::unexpected(Drop::truncated);
+void read_address(Address& address, Family family, const uint8_t* at) {
+    address.family = family;
+    std::memcpy(address.bytes.data(), at, family == Family::v4 ? 4 : 16);
+}
+
+Drop parse_tcp(Packet& packet, const uint8_t* segment, uint32_t bytes) {
+    if (bytes < 20) {
+        return Drop::truncated;
     }
     const uint32_t header = uint32_t{segment[12]} >> 4 << 2;
     if (header < 20) {
-        return tl::unexpected(Drop::bad_header);
+        return Drop::bad_header;
     }
-    if (header > segment.size()) {
-        return tl::unexpected(Drop::truncated);
+    if (header > bytes) {
+        return Drop::truncated;
     }
-    packet.seq = load32(&segment[4]);
-    packet.ack = load32(&segment[8]);
+    packet.seq = load32(segment + 4);
+    packet.ack = load32(segment + 8);
     packet.tcp_flags = segment[13];
-    packet.payload_bytes = static_cast<uint32_t>(segment.size()) - header;
-    return packet;
+    packet.payload_bytes = bytes - header;
+    return fine;
 }
 
-Parsed parse_transport(Packet packet, std::span<const uint8_t> frame) {
-    if (packet.fragment || !(packet.tcp() || packet.udp())) {
-        return packet;
-    }
-    const auto segment = frame.subspan(packet.l4, packet.end - packet.l4);
-    if (segment.size() < 8) {
-        return tl::unexpected(Drop::truncated);
-    }
-    packet.source_port = load16(&segment[0]);
-    packet.destination_port = load16(&segment[2]);
-    if (packet.tcp()) {
-        return parse_tcp(packet, segment);
-    }
-    if (load16(&segment[4]) < 8 || load16(&segment[4]) > segment.size()) {
-        return tl::unexpected(Drop::bad_header);
-    }
-    return packet;
+// UDP's length is that of the whole datagram.
+Drop parse_udp(const Packet& packet, const uint8_t* segment, uint32_t bytes) {
+    const uint32_t length = load16(segment + 4);
+    return length < 8 || (length > bytes && !packet.fragment) ? Drop::bad_header : fine;
 }
 
-Parsed parse_v4(std::span<const uint8_t> frame, uint32_t ip) {
-    const auto header = frame.subspan(ip);
-    if (header.size() < 20) {
-        return tl::unexpected(Drop::truncated);
+// Whole packets and first fragments.
+Drop parse_transport(Packet& packet, const uint8_t* frame) {
+    const uint8_t* segment = frame + packet.l4;
+    const uint32_t bytes = packet.end - packet.l4;
+    const bool ports = packet.tcp() || packet.udp();
+    if (!ports && !packet.icmp()) {
+        return fine;
+    }
+    if (bytes < 8) {
+        return Drop::truncated;
+    }
+    if (!ports) {
+        packet.icmp_type = segment[0];
+        packet.icmp_code = segment[1];
+        return fine;
+    }
+    packet.has_ports = true;
+    packet.source_port = load16(segment);
+    packet.destination_port = load16(segment + 2);
+    return packet.tcp() ? parse_tcp(packet, segment, bytes) : parse_udp(packet, segment, bytes);
+}
+
+// data: offset of what the fragment carries; limit: of bytes in the largest datagram.
+Drop parse_fragment(Packet& packet, const uint8_t* frame, uint32_t data, uint32_t limit) {
+    constexpr uint32_t shortest_tcp_header = 20;
+    const uint32_t bytes = packet.end - data;
+    if (bytes == 0 || (packet.more_fragments && bytes % 8 != 0) ||
+        packet.fragment_offset + bytes > limit) {
+        return Drop::bad_fragment;
+    }
+    if (packet.later_fragment()) {
+        // It would overwrite the flags that its first fragment was judged by (RFC 1858 3.2.2).
+        return packet.tcp() && packet.fragment_offset < shortest_tcp_header ? Drop::bad_fragment
+                                                                            : fine;
+    }
+    const Drop drop = parse_transport(packet, frame);
+    return drop == Drop::truncated ? Drop::bad_fragment : drop;
+}
+
+Drop parse_v4(Packet& packet, std::span<const uint8_t> frame, uint32_t ip) {
+    const uint8_t* header = frame.data() + ip;
+    const size_t bytes = frame.size() - ip;
+    if (bytes < 20) {
+        return Drop::truncated;
     }
     const uint32_t header_bytes = (header[0] & 0x0fU) * 4;
-    const uint32_t total = load16(&header[2]);
+    const uint32_t total = load16(header + 2);
     if (header_bytes < 20 || total < header_bytes) {
-        return tl::unexpected(Drop::bad_header);
+        return Drop::bad_header;
     }
-    if (total > header.size()) {
-        return tl::unexpected(Drop::truncated);
+    if (total > bytes) {
+        return Drop::truncated;
     }
-    Packet packet;
-    packet.family = Family::v4;
     packet.protocol = header[9];
-    packet.fragment = (load16(&header[6]) & 0x3fff) != 0;
-    packet.source = address_at(Family::v4, &header[12]);
-    packet.destination = address_at(Family::v4, &header[16]);
+    packet.ttl = header[8];
+    read_address(packet.source, Family::v4, header + 12);
+    read_address(packet.destination, Family::v4, header + 16);
     packet.ip = ip;
     packet.l4 = ip + header_bytes;
     packet.end = ip + total;
-    packet.ttl = header[8];
-    return parse_transport(packet, frame);
+    const uint16_t field = load16(header + 6);
+    if ((field & 0x3fff) == 0) {
+        return parse_transport(packet, frame.data());
+    }
+    packet.fragment = true;
+    packet.more_fragments = (field & 0x2000) != 0;
+    packet.fragment_offset = static_cast<uint16_t>((field & 0x1fff) * 8);
+    packet.fragment_id = load16(header + 4);
+    return parse_fragment(packet, frame.data(), packet.l4, 65535 - 20);
 }
 
-// Extension headers are not walked: what has one is handled as the protocol of that header.
-Parsed parse_v6(std::span<const uint8_t> frame, uint32_t ip) {
-    const auto header = frame.subspan(ip);
-    if (header.size() < 40) {
-        return tl::unexpected(Drop::truncated);
+Drop parse_v6_extensions(Packet& packet, std::span<const uint8_t> frame) {
+    const auto extensions = walk_extensions(frame.first(packet.end), packet.l4, packet.protocol);
+    if (!extensions) {
+        return extensions.error();
     }
-    const uint32_t payload = load16(&header[4]);
-    if (payload > header.size() - 40) {
-        return tl::unexpected(Drop::truncated);
+    packet.protocol = extensions->protocol;
+    packet.l4 = extensions->end;
+    if (!extensions->fragment) {
+        return parse_transport(packet, frame.data());
     }
-    Packet packet;
+    packet.fragment = true;
+    packet.more_fragments = extensions->more_fragments;
+    packet.fragment_offset = extensions->fragment_offset;
+    packet.fragment_id = extensions->fragment_id;
+    return parse_fragment(packet, frame.data(), extensions->fragment_data, 65535);
+}
+
+Drop parse_v6(Packet& packet, std::span<const uint8_t> frame, uint32_t ip) {
+    const uint8_t* header = frame.data() + ip;
+    const size_t bytes = frame.size() - ip;
+    if (bytes < 40) {
+        return Drop::truncated;
+    }
+    const uint32_t payload = load16(header + 4);
+    if (payload > bytes - 40) {
+        return Drop::truncated;
+    }
     packet.family = Family::v6;
     packet.protocol = header[6];
-    packet.source = address_at(Family::v6, &header[8]);
-    packet.destination = address_at(Family::v6, &header[24]);
+    packet.ttl = header[7];
+    read_address(packet.source, Family::v6, header + 8);
+    read_address(packet.destination, Family::v6, header + 24);
     packet.ip = ip;
     packet.l4 = ip + 40;
     packet.end = ip + 40 + payload;
-    packet.ttl = header[7];
-    return parse_transport(packet, frame);
+    if (packet.tcp() || packet.udp() || packet.icmp()) {
+        return parse_transport(packet, frame.data());
+    }
+    return parse_v6_extensions(packet, frame);
+}
+
+bool impossible_v4(const Address& source) {
+    const uint8_t first = source.bytes[0];
+    return first == 0 || first == 127 || (first & 0xf0) == 0xe0 ||
+           load32(source.bytes.data()) == 0xffffffff;
+}
+
+bool impossible_v6(const Address& source) {
+    const uint8_t* bytes = source.bytes.data();
+    return bytes[0] == 0xff || (load64(bytes) == 0 && load64(bytes + 8) <= 1);
 }
 
 }  // namespace
 
-Parsed parse_packet(std::span<const uint8_t> frame, uint32_t ip) {
+tl::expected<Packet, Drop> parse_packet(std::span<const uint8_t> frame, uint32_t ip) {
+    tl::expected<Packet, Drop> parsed;
+    Drop drop = Drop::bad_header;
     if (frame.size() <= ip) {
-        return tl::unexpected(Drop::truncated);
+        drop = Drop::truncated;
+    } else if (const int version = frame[ip] >> 4; version == 4) {
+        drop = parse_v4(*parsed, frame, ip);
+    } else if (version == 6) {
+        drop = parse_v6(*parsed, frame, ip);
     }
-    switch (frame[ip] >> 4) {
-        case 4:
-            return parse_v4(frame, ip);
-        case 6:
-            return parse_v6(frame, ip);
-        default:
-            return tl::unexpected(Drop::bad_header);
+    if (drop != fine) {
+        parsed = tl::unexpected(drop);
     }
+    return parsed;
+}
+
+tl::expected<Packet, Drop> parse_packet(std::span<const uint8_t> frame, const Link& link) {
+    const uint32_t ip = link.header_bytes;
+    if (frame.size() > ip && frame[ip] >> 4 != (link.ethertype == ethertype_v4 ? 4 : 6)) {
+        return tl::unexpected(Drop::bad_header);
+    }
+    return parse_packet(frame, ip);
+}
+
+tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, uint32_t at,
+                                               uint8_t type) {
+    constexpr int most_headers = 8;
+    const uint32_t first = at;
+    Extensions out;
+    for (int count = 0;; ++count) {
+        const bool known = type == extension::hop_by_hop || type == extension::routing ||
+                           type == extension::fragment || type == extension::authentication ||
+                           type == extension::destination_options;
+        if (!known) {
+            out.protocol = type;
+            out.end = at;
+            return out;
+        }
+        if (count == most_headers || packet.size() < size_t{at} + 8 ||
+            (type == extension::hop_by_hop && at != first)) {
+            return tl::unexpected(Drop::bad_extension);
+        }
+        const uint8_t* header = packet.data() + at;
+        uint32_t bytes = (header[1] + 1U) * 8;
+        if (type == extension::authentication) {
+            bytes = (header[1] + 2U) * 4;
+        } else if (type == extension::fragment) {
+            bytes = 8;
+        } else if (type == extension::routing && (header[2] == 0 || header[3] != 0)) {
+            return tl::unexpected(Drop::bad_extension);
+        }
+        if (packet.size() - at < bytes) {
+            return tl::unexpected(Drop::bad_extension);
+        }
+        const uint16_t field = load16(header + 2);  // a fragment's offset and "more" flag
+        if (type == extension::fragment && (field & 0xfff9) != 0) {
+            if (out.fragment) {
+                return tl::unexpected(Drop::bad_extension);
+            }
+            out.fragment = true;
+            out.more_fragments = (field & 1) != 0;
+            out.fragment_offset = field & 0xfff8;
+            out.fragment_id = load32(header + 4);
+            out.fragment_data = at + bytes;
+        }
+        type = header[0];
+        at += bytes;
+        if (out.fragment_offset != 0) {
+            out.protocol = type;
+            out.end = at;
+            return out;
+        }
+    }
+}
+
+bool impossible_source(const Packet& packet) {
+    return packet.source == packet.destination ||
+           (packet.family == Family::v4 ? impossible_v4(packet.source)
+                                        : impossible_v6(packet.source));
+}
+
+Link link_of(std::span<const uint8_t> frame) {
+    Link link;
+    if (frame.size() < ethernet_bytes) {
+        return link;
+    }
+    link.ethertype = load16(&frame[12]);
+    if (link.ethertype != ethertype_vlan) {
+        return link;
+    }
+    if (frame.size() < ethernet_bytes + vlan_tag_bytes) {
+        return {};
+    }
+    link.vlan = load16(&frame[14]) & 0x0fff;
+    link.ethertype = load16(&frame[16]);
+    link.header_bytes = ethernet_bytes + vlan_tag_bytes;
+    return link;
 }
 
 uint16_t ethertype(std::span<const uint8_t> frame) {

@@ -61,7 +61,7 @@ const Row rows[] = {
      frame(say(end("10.1.1.11:1883"), client, 6, flag::A)), "punt"},
     {"ICMP of a server", servers_port, frame(say(end("10.1.1.11:0"), client, 1)), "punt"},
     {"a server's fragment", servers_port,
-     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 1; })), "punt"},
+     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 4; })), "punt"},
     {"to a VIP from the servers", servers_port, frame(say(end("10.1.1.11:4000"), meters)), "punt"},
     {"to a VIP by the link, not tunnelled", link_port, frame(say(client, meters)), "punt"},
     {"UDP to another port of the tunnel address", link_port,

@@ -30,6 +30,12 @@ inline constexpr uint8_t S = tcp_flag::syn, A = tcp_flag::ack, F = tcp_flag::fin
                          P = 0x08;
 }
 
+// An IPv6 extension header: its type, and its bytes behind "next header".
+struct Extension {
+    uint8_t type;
+    Bytes rest;
+};
+
 // What a test says about a packet.  tcp: flags, seq and ack count; icmp: type.
 struct Say {
     Endpoint from, to;
@@ -42,6 +48,8 @@ struct Say {
     bool checksum = true;       // udp: false leaves it zero
     uint16_t fragment = 0;      // the IPv4 flags and offset field
     uint32_t option_bytes = 0;  // of IPv4 options, a multiple of 4
+    std::vector<Extension> extensions{};
+    Bytes tcp_options{};  // a multiple of 4
 };
 
 // An IP packet; the IPv4 and transport checksums are right.
@@ -49,6 +57,21 @@ Bytes make_ip(const Say& say);
 // The same behind an Ethernet header.
 Bytes make_frame(const Say& say);
 Bytes ethernet(const Bytes& ip_packet);
+Bytes with_vlan(const Bytes& frame, uint16_t tag);
+
+// The ICMP or ICMPv6 error about a packet, as its receiver would make it; quoted: bytes of it.
+struct SayError {
+    Address from, to;
+    uint8_t type, code;
+    uint32_t rest = 0;  // what stands behind the checksum: an MTU, or RFC 4884's length
+};
+Bytes make_error(const SayError& say, std::span<const uint8_t> about, size_t quoted);
+
+// The fragments of a whole packet, each with so many bytes of it (a multiple of 8) or fewer; and
+// the packet that they make, from its first fragment's header, in whatever order they are given.
+// Of IPv6, the fragment header follows the first 40 bytes.
+std::vector<Bytes> split(const Bytes& ip_packet, size_t each, uint32_t id = 0x1234);
+Bytes joined(const std::vector<Bytes>& fragments);
 
 // The ones' complement of the ones' complement sum (RFC 1071); an odd byte is padded with zero.
 uint16_t sum(const Bytes& bytes);
