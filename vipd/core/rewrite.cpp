@@ -13,40 +13,42 @@ namespace {
 
 constexpr uint8_t fresh_ttl = 64;
 constexpr uint32_t tcp_checksum_at = 16;
-constexpr uint32_t udp_checksum_at = 6;
+constexpr uint8_t udp = static_cast<uint8_t>(Protocol::udp), udp_lite = 136, dccp = 33;
 
 void apply(const Delta& delta, uint8_t* checksum) {
     store16(checksum, delta.apply(load16(checksum)));
 }
 
-void apply_to_transport(uint8_t* l4, const Packet& packet, const Delta& delta) {
-    if (packet.tcp()) {
-        apply(delta, l4 + tcp_checksum_at);
+// One end of the packet becomes `to`: the address at address_at, and the port at port_at if any.
+void rewrite(Frame& frame, const Packet& packet, uint8_t* address_at, const Address& to,
+             uint8_t* port_at, uint16_t port) {
+    const bool v4 = packet.family == Family::v4;
+    const size_t bytes = v4 ? 4 : 16;
+    Delta delta;
+    delta.replace({address_at, bytes}, to.data());
+    std::memcpy(address_at, to.bytes.data(), bytes);
+    if (v4) {
+        apply(delta, frame.data + packet.ip + 10);
+    }
+    if (port_at != nullptr) {
+        delta.replace16(load16(port_at), port);
+        store16(port_at, port);
+    }
+    if (packet.later_fragment()) {
         return;
     }
-    uint8_t* checksum = l4 + udp_checksum_at;
-    if (load16(checksum) == 0) {
-        return;  // none was made (RFC 768); it stays so
-    }
-    apply(delta, checksum);
-    if (load16(checksum) == 0) {
-        store16(checksum, 0xffff);
+    const auto checksum = checksum_over_addresses(packet.family, packet.protocol);
+    if (checksum && packet.l4 + *checksum + 2 <= packet.end) {
+        apply_to_transport(delta, packet.protocol, frame.data + packet.l4 + *checksum);
     }
 }
 
-// One end of the packet becomes `to`: the address at address_at, the port at port_at.
-void rewrite(Frame& frame, const Packet& packet, uint8_t* address_at, uint8_t* port_at,
-             const Endpoint& to) {
-    const size_t bytes = to.address.bits() / 8;
-    Delta delta;
-    delta.replace({address_at, bytes}, to.address.data());
-    std::copy_n(to.address.bytes.begin(), bytes, address_at);
-    if (packet.family == Family::v4) {
-        apply(delta, frame.data + packet.ip + 10);
-    }
-    delta.replace16(load16(port_at), to.port);
-    store16(port_at, to.port);
-    apply_to_transport(frame.data + packet.l4, packet, delta);
+uint8_t* source_at(const Frame& frame, const Packet& packet) {
+    return frame.data + packet.ip + (packet.family == Family::v4 ? 12 : 8);
+}
+
+uint8_t* destination_at(const Frame& frame, const Packet& packet) {
+    return frame.data + packet.ip + (packet.family == Family::v4 ? 16 : 24);
 }
 
 uint32_t write_ip_header(uint8_t* at, const Reset& reset) {
@@ -74,20 +76,54 @@ uint32_t write_ip_header(uint8_t* at, const Reset& reset) {
 
 }  // namespace
 
+std::optional<uint32_t> checksum_over_addresses(Family family, uint8_t protocol) {
+    switch (protocol) {
+        case static_cast<uint8_t>(Protocol::tcp):
+            return tcp_checksum_at;
+        case udp:
+        case udp_lite:
+        case dccp:
+            return 6;
+        case static_cast<uint8_t>(Protocol::icmp6):
+            return family == Family::v6 ? std::optional<uint32_t>(2) : std::nullopt;
+        default:
+            return std::nullopt;
+    }
+}
+
+void apply_to_transport(const Delta& delta, uint8_t protocol, uint8_t* checksum) {
+    const bool zero_is_none = protocol == udp || protocol == udp_lite;
+    if (zero_is_none && load16(checksum) == 0) {
+        return;
+    }
+    apply(delta, checksum);
+    if (zero_is_none && load16(checksum) == 0) {
+        store16(checksum, 0xffff);
+    }
+}
+
 void rewrite_destination(Frame& frame, Packet& packet, const Endpoint& to) {
-    uint8_t* ip = frame.data + packet.ip;
-    rewrite(frame, packet, ip + (packet.family == Family::v4 ? 16 : 24), frame.data + packet.l4 + 2,
-            to);
+    rewrite(frame, packet, destination_at(frame, packet), to.address,
+            packet.has_ports ? frame.data + packet.l4 + 2 : nullptr, to.port);
     packet.destination = to.address;
     packet.destination_port = to.port;
 }
 
 void rewrite_source(Frame& frame, Packet& packet, const Endpoint& from) {
-    uint8_t* ip = frame.data + packet.ip;
-    rewrite(frame, packet, ip + (packet.family == Family::v4 ? 12 : 8), frame.data + packet.l4,
-            from);
+    rewrite(frame, packet, source_at(frame, packet), from.address,
+            packet.has_ports ? frame.data + packet.l4 : nullptr, from.port);
     packet.source = from.address;
     packet.source_port = from.port;
+}
+
+void rewrite_destination_address(Frame& frame, Packet& packet, const Address& to) {
+    rewrite(frame, packet, destination_at(frame, packet), to, nullptr, 0);
+    packet.destination = to;
+}
+
+void rewrite_source_address(Frame& frame, Packet& packet, const Address& from) {
+    rewrite(frame, packet, source_at(frame, packet), from, nullptr, 0);
+    packet.source = from;
 }
 
 bool take_hop(Frame& frame, Packet& packet) {
@@ -107,26 +143,26 @@ bool take_hop(Frame& frame, Packet& packet) {
     return true;
 }
 
-bool is_echo_request(const Frame& frame, const Packet& packet) {
-    const bool v4 = packet.family == Family::v4;
-    const auto icmp = static_cast<uint8_t>(v4 ? Protocol::icmp : Protocol::icmp6);
-    return packet.protocol == icmp && !packet.fragment && packet.end - packet.l4 >= 8 &&
-           frame.data[packet.l4] == (v4 ? 8 : 128) && frame.data[packet.l4 + 1] == 0;
+bool is_echo_request(const Frame&, const Packet& packet) {
+    return packet.icmp() && !packet.later_fragment() && packet.icmp_code == 0 &&
+           packet.icmp_type == (packet.family == Family::v4 ? 8 : 128);
 }
 
 void make_echo_reply(Frame& frame, Packet& packet) {
     const bool v4 = packet.family == Family::v4;
     uint8_t* ip = frame.data + packet.ip;
-    uint8_t* icmp = frame.data + packet.l4;
-    const uint16_t before = load16(icmp);
-    icmp[0] = v4 ? 0 : 129;
-    Delta delta;
-    delta.replace16(before, load16(icmp));
-    apply(delta, icmp + 2);
+    if (!packet.later_fragment()) {
+        uint8_t* icmp = frame.data + packet.l4;
+        const uint16_t before = load16(icmp);
+        icmp[0] = packet.icmp_type = v4 ? 0 : 129;
+        Delta delta;
+        delta.replace16(before, load16(icmp));
+        apply(delta, icmp + 2);
+    }
 
     // Swapping the addresses leaves every sum as it is.
     const size_t bytes = v4 ? 4 : 16;
-    uint8_t* source = ip + (v4 ? 12 : 8);
+    uint8_t* source = source_at(frame, packet);
     std::swap_ranges(source, source + bytes, source + bytes);
     std::swap(packet.source, packet.destination);
     packet.ttl = fresh_ttl;

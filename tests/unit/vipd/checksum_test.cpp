@@ -118,6 +118,133 @@ TEST_CASE("a UDP checksum of zero stays zero, and no other becomes zero") {
     CHECK(all_ones >= 1);
 }
 
+namespace {
+
+// Rewrites both ends of each fragment (or of the whole), and puts together what came out.
+template <typename Change>
+Bytes changed(const Bytes& packet, size_t each, Change change) {
+    std::vector<Bytes> out;
+    for (const Bytes& piece : each == 0 ? std::vector<Bytes>{packet} : split(packet, each)) {
+        Buffer buffer(ethernet(piece));
+        Packet parsed = buffer.packet();
+        change(buffer.frame, parsed);
+        const Packet again = buffer.packet();
+        CHECK(again.source == parsed.source);
+        CHECK(again.destination == parsed.destination);
+        CHECK((!again.has_ports || again.source_port == parsed.source_port));
+        CHECK((!again.has_ports || again.destination_port == parsed.destination_port));
+        CHECK(again.ttl == parsed.ttl);
+        out.push_back(buffer.ip_packet());
+    }
+    return each == 0 ? out[0] : joined(out);
+}
+
+}  // namespace
+
+TEST_CASE("every protocol, whole and in fragments: checksums are right when it is put together") {
+    Random random(5);
+    struct Row {
+        uint8_t protocol;
+        bool v6;
+        bool ports = true;
+    };
+    for (const Row& row : {Row{6, false},
+                           {6, true},
+                           {17, false},
+                           {17, true},
+                           {1, false, false},
+                           {58, true, false},
+                           {33, false, false},
+                           {33, true, false},
+                           {136, false, false},
+                           {136, true, false},
+                           {132, false, false},
+                           {47, true, false},
+
+                           {1, true, false}}) {
+        for (const size_t each : {size_t{0}, size_t{24}, size_t{64}}) {
+            for (const uint32_t length : {0U, 1U, 60U, 301U}) {
+                INFO("protocol ", row.protocol, " v6 ", row.v6, " each ", each, " len ", length);
+                const auto family = row.v6 ? Family::v6 : Family::v4;
+                Say say{random_end(random, family), random_end(random, family), row.protocol};
+                const Bytes payload = random.bytes(length);
+                say.payload.assign(payload.begin(), payload.end());
+                const Endpoint to = random_end(random, family), from = random_end(random, family);
+
+                Say expected = say;
+                expected.from.address = from.address;
+                expected.to.address = to.address;
+                const Bytes addresses = changed(make_ip(say), each, [&](Frame& f, Packet& p) {
+                    rewrite_destination_address(f, p, to.address);
+                    rewrite_source_address(f, p, from.address);
+                });
+                CHECK(wrong_checksum(addresses) == "");
+                CHECK(text(*parse_packet(addresses, 0)) ==
+                      text(*parse_packet(make_ip(expected), 0)));
+
+                if (row.ports) {
+                    expected.from = from;
+                    expected.to = to;
+                }
+                const Bytes ends = changed(make_ip(say), each, [&](Frame& f, Packet& p) {
+                    rewrite_destination(f, p, to);
+                    rewrite_source(f, p, from);
+                });
+                CHECK(wrong_checksum(ends) == "");
+                CHECK(text(*parse_packet(ends, 0)) == text(*parse_packet(make_ip(expected), 0)));
+                // Nothing but the addresses, ports and checksums changed.
+                CHECK(std::equal(ends.end() - length, ends.end(), payload.begin()));
+            }
+        }
+    }
+}
+
+TEST_CASE("the checksum behind IPv6 extension headers follows") {
+    Say say{end("[2001:db8::1]:1"), end("[2001:db8::2]:2"), 6};
+    say.extensions = {{0, Bytes(7, 0)}, {60, {1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}};
+    for (const uint8_t protocol : std::initializer_list<uint8_t>{6, 17, 58, 136}) {
+        say.protocol = protocol;
+        const Bytes out = changed(make_ip(say), 0, [&](Frame& f, Packet& p) {
+            rewrite_destination(f, p, end("[2001:db8:ffff::77]:777"));
+            rewrite_source_address(f, p, ip("2001:db8:1::5"));
+        });
+        CHECK(wrong_checksum(out) == "");
+        CHECK(parse_packet(out, 0)->destination == ip("2001:db8:ffff::77"));
+    }
+}
+
+TEST_CASE("a transport too short for its checksum is left alone") {
+    for (const uint8_t protocol : std::initializer_list<uint8_t>{33, 136}) {
+        Bytes frame = make_frame({end("192.0.2.1:1"), end("192.0.2.2:2"), protocol});
+        store16(&frame[ethernet_bytes + 2], 20 + 7);
+        Buffer buffer(frame);
+        Packet packet = buffer.packet();
+        rewrite_destination(buffer.frame, packet, end("10.9.8.7:6"));
+        CHECK(std::equal(frame.begin() + 34, frame.end(), buffer.frame.data + 34));
+    }
+}
+
+TEST_CASE("an echo request in fragments is answered in fragments") {
+    for (const bool v6 : {false, true}) {
+        Say say{v6 ? end("[2001:db8::1]:0") : end("192.0.2.1:0"),
+                v6 ? end("[2001:db8::2]:0") : end("198.51.100.10:0"),
+                static_cast<uint8_t>(v6 ? 58 : 1)};
+        say.icmp_type = v6 ? 128 : 8;
+        say.payload.assign(3001, 'p');
+        const Bytes reply = changed(make_ip(say), 1480, [](Frame& frame, Packet& packet) {
+            CHECK(is_echo_request(frame, packet) == !packet.later_fragment());
+            make_echo_reply(frame, packet);
+        });
+        CHECK(wrong_checksum(reply) == "");
+        const auto packet = parse_packet(reply, 0);
+        REQUIRE(packet);
+        CHECK(packet->icmp_type == (v6 ? 129 : 0));
+        CHECK(packet->source == say.to.address);
+        CHECK(packet->destination == say.from.address);
+        CHECK(reply.size() == make_ip(say).size());
+    }
+}
+
 TEST_CASE("the last hop is not taken") {
     for (const uint8_t ttl : {uint8_t{0}, uint8_t{1}}) {
         Say say{end("192.0.2.1:1"), end("192.0.2.2:2")};
@@ -143,7 +270,8 @@ TEST_CASE("echo requests and their replies") {
         {"IPv6 request", "[2001:db8::1]:0", "[2001:db8::2]:0", 58, 128, 0, true},
         {"reply", "192.0.2.1:0", "198.51.100.10:0", 1, 0, 0, false},
         {"unreachable", "192.0.2.1:0", "198.51.100.10:0", 1, 3, 0, false},
-        {"first fragment", "192.0.2.1:0", "198.51.100.10:0", 1, 8, 0x2000, false},
+        {"first fragment", "192.0.2.1:0", "198.51.100.10:0", 1, 8, 0x2000, true},
+        {"later fragment", "192.0.2.1:0", "198.51.100.10:0", 1, 8, 0x2001, false},
         {"IPv6's type in IPv4", "192.0.2.1:0", "198.51.100.10:0", 1, 128, 0, false},
         {"ICMPv6 in IPv4", "192.0.2.1:0", "198.51.100.10:0", 58, 128, 0, false},
     };
@@ -152,7 +280,7 @@ TEST_CASE("echo requests and their replies") {
         Say say{end(row.from), end(row.to), row.protocol};
         say.icmp_type = row.type;
         say.fragment = row.fragment;
-        say.payload = "odd";
+        say.payload = row.fragment == 0 ? "odd" : "12345678";
         Buffer buffer(make_frame(say));
         Packet packet = buffer.packet();
         CHECK(is_echo_request(buffer.frame, packet) == row.request);

@@ -155,6 +155,7 @@ Bytes make_ip(const Say& say) {
     const size_t at = packet.size() + checksum_at(say.protocol);
     append(packet, segment);
     if (checksum_at(say.protocol) != 0 && (say.protocol != 17 || say.checksum)) {
+        store16(&packet[at], 0);
         const uint16_t checksum = sum(summed(packet));
         store16(&packet[at], checksum == 0 && say.protocol == 17 ? uint16_t{0xffff} : checksum);
     }
