@@ -143,7 +143,7 @@ bool take_hop(Frame& frame, Packet& packet) {
     return true;
 }
 
-bool is_echo_request(const Frame&, const Packet& packet) {
+bool is_echo_request(const Packet& packet) {
     return packet.icmp() && !packet.later_fragment() && packet.icmp_code == 0 &&
            packet.icmp_type == (packet.family == Family::v4 ? 8 : 128);
 }

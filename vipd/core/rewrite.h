@@ -38,7 +38,10 @@ bool take_hop(Frame& frame, Packet& packet);
 
 // Whether the packet is an ICMP or ICMPv6 echo request (RFC 792, RFC 4443 4.1), or its first
 // fragment.
-bool is_echo_request(const Frame& frame, const Packet& packet);
+bool is_echo_request(const Packet& packet);
+inline bool is_echo_request(const Frame&, const Packet& packet) {
+    return is_echo_request(packet);
+}
 
 // Turns an echo request into its reply, with a fresh TTL, or a fragment of the one into that of the
 // other; of a later fragment the caller knows whose it is.
