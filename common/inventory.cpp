@@ -46,7 +46,9 @@ Gateway read_gateway(const JsonView& view) {
     Gateway gateway;
     gateway.name = view["name"].text();
     gateway.host = read_host(view["host"]);
-    gateway.tunnel = {read_address(view["tunnel"]["address"]), view["tunnel"]["port"].text()};
+    const JsonView tunnel = view["tunnel"];
+    gateway.tunnel = {read_address(tunnel["address"]), tunnel["port"].text(),
+                      static_cast<uint16_t>(tunnel["vlan"].number())};
     gateway.vipd_config = view["vipd"]["config"].text();
     gateway.vipd_socket = view["vipd"]["socket"].text();
     gateway.bird_socket = view["bird"]["socket"].text();
@@ -62,6 +64,7 @@ Line read_line(const JsonView& view) {
     line.address = view["address"].parsed(InterfaceAddress::parse);
     line.peer = read_address(view["peer"]);
     line.peer_asn = view["peer_asn"].number();
+    line.vlan = static_cast<uint16_t>(view["vlan"].number());
     return line;
 }
 

@@ -18,8 +18,9 @@
 namespace rehome {
 
 struct Tunnel {
-    Address address;   // this gateway's end; the peers are the other gateways' ends
-    std::string port;  // the vipd port (and TAP twin) of the inter-site link
+    Address address;    // this gateway's end; the peers are the other gateways' ends
+    std::string port;   // the vipd port (and TAP twin) of the inter-site link
+    uint16_t vlan = 0;  // of that port; 0: untagged
 };
 
 struct Gateway {
@@ -32,7 +33,8 @@ struct Gateway {
     std::string bird_announce;  // the include file in which `cutover bird` states what is announced
 };
 
-// A site's connection to a carrier, on one gateway.
+// A site's connection to a carrier, on one gateway.  Lines may share a port, and with different
+// peers a VLAN.
 struct Line {
     std::string carrier;
     std::string gateway;
@@ -40,6 +42,7 @@ struct Line {
     InterfaceAddress address;
     Address peer;  // the carrier's router: next hop of what leaves by this line
     uint32_t peer_asn = 0;
+    uint16_t vlan = 0;  // of the port; 0: untagged
 };
 
 struct Site {

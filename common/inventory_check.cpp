@@ -178,11 +178,14 @@ private:
                 gateway(site.gateways[j], pointer_to(at + "/gateways", j));
             }
             Unique<std::pair<std::string, std::string>> lines(before_, mistakes_);
+            Unique<std::tuple<std::string, std::string, uint16_t, Address>> ends(before_,
+                                                                                 mistakes_);
             for (size_t j = 0; j < site.lines.size(); ++j) {
                 const std::string line_at = pointer_to(at + "/lines", j);
                 line(site.lines[j], site, line_at);
                 lines.add({site.lines[j].carrier, site.lines[j].gateway}, line_at + "/carrier",
                           in_quotes(site.lines[j].carrier) + " on this gateway");
+                far_end(site.lines[j], line_at, ends);
             }
         }
     }
@@ -205,6 +208,17 @@ private:
             mistakes_.add(at + "/peer",
                           fmt::format("{} is outside the line's subnet, expected one in {}",
                                       line.peer.text(), line.address.subnet().text()));
+        }
+    }
+
+    // What comes in by a line is told apart by port, VLAN and peer.
+    template <typename Ends>
+    void far_end(const Line& line, const std::string& at, Ends& ends) {
+        if (is_known(at + "/gateway") && is_known(at + "/port") && is_known(at + "/vlan")) {
+            const std::string vlan = line.vlan == 0 ? "" : fmt::format(" VLAN {}", line.vlan);
+            ends.add({line.gateway, line.port, line.vlan, line.peer}, at + "/peer",
+                     fmt::format("{} on port {}{} of this gateway", line.peer.text(),
+                                 in_quotes(line.port), vlan));
         }
     }
 

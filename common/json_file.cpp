@@ -99,6 +99,9 @@ void Mistakes::add(std::string_view pointer, std::string_view what) {
 }
 
 bool Mistakes::has(std::string_view pointer) const {
+    if (pointers_.empty()) {
+        return false;
+    }
     for (;;) {
         if (pointers_.find(pointer) != pointers_.end()) {
             return true;
