@@ -175,7 +175,7 @@ Result<json> Daemon::relogin(const json& request) {
     if (const std::string name = request.value("service", ""); !name.empty()) {
         for (const auto& service : tables_->services()) {
             if (service.config.name == name) {
-                order.service = service.id;
+                order.service = service.number;
             }
         }
         if (!order.service) {
@@ -207,7 +207,7 @@ Result<json> Daemon::reload() {
     for (size_t i = 0; i < config_.lines.size(); ++i) {
         config->lines[i].enabled = config_.lines[i].enabled;  // what vipctl said holds
     }
-    auto tables = Tables::build(*config);
+    auto tables = Tables::build(*config, tables_.get());
     if (auto asked = worker_->ask([&](Datapath& d) { d.replace_tables(tables); }); !asked) {
         return tl::unexpected(asked.error());
     }

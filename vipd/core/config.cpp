@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -29,8 +30,20 @@ std::vector<T> read_list(const JsonView& list, T (*read)(const JsonView&)) {
     return values;
 }
 
+Prefix read_prefix(const JsonView& view) {
+    return view.parsed(Prefix::parse);
+}
+
+uint16_t read_vlan(const JsonView& view) {
+    return static_cast<uint16_t>(view.number());
+}
+
 PortConfig read_port(const JsonView& view) {
-    return {view["name"].text(), view["device"].parsed(Device::parse), PortRole::servers};
+    PortConfig port{view["name"].text(), view["device"].parsed(Device::parse), {}};
+    if (const JsonView vlans = view["server_vlans"]; vlans.exists()) {
+        port.server_vlans = read_list(vlans, read_vlan);
+    }
+    return port;
 }
 
 LineConfig read_line(const JsonView& view) {
@@ -40,18 +53,83 @@ LineConfig read_line(const JsonView& view) {
     return line;
 }
 
-ServerConfig read_server(const JsonView& view) {
-    return {view["name"].text(), view["address"].parsed(Address::parse),
-            static_cast<uint16_t>(view["port"].number()), view["weight"].number(1)};
+FlowsConfig read_flows(const JsonView& view) {
+    FlowsConfig flows;
+    const JsonView times = view["lifetimes_s"];
+    Lifetimes& to = flows.lifetimes;
+    flows.capacity = view["capacity"].number(flows.capacity);
+    flows.half_open = view["half_open"].number(flows.half_open);
+    to.tcp_half_open = times["tcp_half_open"].number(to.tcp_half_open);
+    to.tcp_established = times["tcp_established"].number(to.tcp_established);
+    to.tcp_closing = times["tcp_closing"].number(to.tcp_closing);
+    to.tcp_reset = times["tcp_reset"].number(to.tcp_reset);
+    to.udp = times["udp"].number(to.udp);
+    to.provisional = times["provisional"].number(to.provisional);
+    return flows;
 }
 
-ServiceConfig read_service(const JsonView& view) {
+MapConfig read_map(const JsonView& view) {
+    return {view["name"].text(), read_prefix(view["vip_prefix"]),
+            read_prefix(view["server_prefix"])};
+}
+
+PoolConfig read_pool(const JsonView& view) {
+    return {view["name"].text(), read_list(view["addresses"], read_prefix)};
+}
+
+ServerConfig read_server(const JsonView& view) {
+    return {view["name"].text(), view["address"].parsed(Address::parse),
+            static_cast<uint16_t>(view["port"].number()), view["weight"].number(1),
+            view["masked"].flag()};
+}
+
+// A key that one way of forwarding needs and the other has no use for.
+void expect_key(const JsonView& key, bool needed, std::string_view why) {
+    if (key.exists() != needed && !key.is_wrong()) {
+        key.wrong(fmt::format("is {}, expected {} {}", needed ? "missing" : "given",
+                              needed ? "it" : "none", why));
+    }
+}
+
+std::optional<uint32_t> read_pool_name(const JsonView& view, const std::vector<PoolConfig>& pools) {
+    if (!view.exists() || view.is_wrong()) {
+        return std::nullopt;
+    }
+    const std::string wanted = view.text();
+    for (size_t i = 0; i < pools.size(); ++i) {
+        if (pools[i].name == wanted) {
+            return static_cast<uint32_t>(i);
+        }
+    }
+    view.wrong(fmt::format("no pool \"{}\", expected the name of one in /pools", wanted));
+    return std::nullopt;
+}
+
+ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& pools) {
     ServiceConfig service;
     service.name = view["name"].text();
     service.vip = view["vip"].parsed(Address::parse);
     service.protocol = view["protocol"].parsed(parse_protocol, Protocol::tcp);
     service.port = static_cast<uint16_t>(view["port"].number());
     service.servers = read_list(view["servers"], read_server);
+    const JsonView forward = view["forward"];
+    service.forward = forward.text() == "tunnel" ? Forward::tunnel : Forward::nat;
+    service.encapsulation =
+        view["encapsulation"].text() == "gue" ? Encapsulation::gue : Encapsulation::ipip;
+    service.pool = read_pool_name(view["source_nat"], pools);
+    if (forward.is_wrong()) {
+        return service;
+    }
+    const bool tunnel = service.forward == Forward::tunnel;
+    expect_key(view["encapsulation"], tunnel,
+               tunnel ? "with \"tunnel\", one of \"ipip\", \"gue\"" : "with \"nat\"");
+    if (tunnel) {
+        expect_key(view["source_nat"], false, "with \"tunnel\", whose packets stay as they are");
+    }
+    for (const JsonView& server : view["servers"].items()) {
+        expect_key(server["port"], !tunnel,
+                   tunnel ? "with \"tunnel\", which keeps the VIP's port" : "with \"nat\"");
+    }
     return service;
 }
 
@@ -61,25 +139,80 @@ Config read_config_document(const JsonView& view) {
     config.gateway = view["gateway"].text();
     config.control = view["control"].text();
     config.reset_log = view["reset_log"].text();
+    config.workers = view["workers"].number(config.workers);
     config.memory = {view["memory"]["mib"].number(config.memory.mib),
                      view["memory"]["hugepages"].flag(config.memory.hugepages)};
+    config.flows = read_flows(view["flows"]);
+    config.fragments = {view["fragments"]["memory_kib"].number(config.fragments.memory_kib),
+                        view["fragments"]["wait_ms"].number(config.fragments.wait_ms)};
     config.ports = read_list(view["ports"], read_port);
     config.lines = read_list(view["lines"], read_line);
-    config.services = read_list(view["services"], read_service);
+    config.maps = read_list(view["maps"], read_map);
+    config.pools = read_list(view["pools"], read_pool);
+    for (const JsonView& service : view["services"].items()) {
+        config.services.push_back(read_service(service, config.pools));
+    }
     return config;
 }
 
-json service_json(const ServiceConfig& service) {
-    json servers = json::array();
-    for (const ServerConfig& server : service.servers) {
-        servers.push_back({{"name", server.name},
-                           {"address", server.address.text()},
-                           {"port", server.port},
-                           {"weight", server.weight}});
+json server_json(const ServerConfig& server, Forward forward) {
+    json object = {
+        {"name", server.name}, {"address", server.address.text()}, {"weight", server.weight}};
+    if (forward == Forward::nat) {
+        object["port"] = server.port;
     }
-    return {
-        {"name", service.name}, {"vip", service.vip.text()}, {"protocol", name(service.protocol)},
-        {"port", service.port}, {"forward", "nat"},          {"servers", servers}};
+    if (server.masked) {
+        object["masked"] = true;
+    }
+    return object;
+}
+
+json service_json(const ServiceConfig& service, const std::vector<PoolConfig>& pools) {
+    json object = {{"name", service.name},
+                   {"vip", service.vip.text()},
+                   {"protocol", name(service.protocol)},
+                   {"port", service.port},
+                   {"forward", name(service.forward)},
+                   {"servers", json::array()}};
+    if (service.forward == Forward::tunnel) {
+        object["encapsulation"] = name(service.encapsulation);
+    }
+    if (service.pool) {
+        object["source_nat"] = pools[*service.pool].name;
+    }
+    for (const ServerConfig& server : service.servers) {
+        object["servers"].push_back(server_json(server, service.forward));
+    }
+    return object;
+}
+
+json flows_json(const FlowsConfig& flows) {
+    const Lifetimes& times = flows.lifetimes;
+    return {{"capacity", flows.capacity},
+            {"half_open", flows.half_open},
+            {"lifetimes_s",
+             {{"tcp_half_open", times.tcp_half_open},
+              {"tcp_established", times.tcp_established},
+              {"tcp_closing", times.tcp_closing},
+              {"tcp_reset", times.tcp_reset},
+              {"udp", times.udp},
+              {"provisional", times.provisional}}}};
+}
+
+json port_json(const PortConfig& port) {
+    json object = {{"name", port.name}, {"device", port.device.text()}};
+    if (port.server_vlans) {
+        object["server_vlans"] = *port.server_vlans;
+    }
+    return object;
+}
+
+json pool_json(const PoolConfig& pool) {
+    json addresses = json::array();
+    for (const Prefix& prefix : pool.addresses) {
+        addresses.push_back(prefix.text());
+    }
+    return {{"name", pool.name}, {"addresses", addresses}};
 }
 
 }  // namespace
@@ -136,9 +269,29 @@ std::string_view name(PortRole role) {
         case PortRole::link:
             return "link";
         case PortRole::servers:
+            return "servers";
+        case PortRole::other:
             break;
     }
-    return "servers";
+    return "other";
+}
+
+std::string_view name(Forward forward) {
+    return forward == Forward::tunnel ? "tunnel" : "nat";
+}
+
+std::string_view name(Encapsulation encapsulation) {
+    return encapsulation == Encapsulation::gue ? "gue" : "ipip";
+}
+
+uint64_t PoolConfig::size() const {
+    uint64_t all = 0;
+    for (const Prefix& prefix : addresses) {
+        const unsigned bits = prefix.address.bits() - prefix.length;
+        const uint64_t here = bits < 32 ? uint64_t{1} << bits : UINT64_MAX;
+        all = here > UINT64_MAX - all ? UINT64_MAX : all + here;
+    }
+    return all;
 }
 
 LineConfig* Config::line(std::string_view carrier) {
@@ -188,7 +341,7 @@ std::vector<Error> needs_restart(const Config& from, const Config& to) {
         }
     };
     const auto place = [](const LineConfig& line) {
-        return std::tuple(line.carrier, line.port, line.address, line.peer);
+        return std::tuple(line.carrier, line.port, line.vlan, line.address, line.peer);
     };
     const bool same_lines =
         std::equal(from.lines.begin(), from.lines.end(), to.lines.begin(), to.lines.end(),
@@ -197,10 +350,20 @@ std::vector<Error> needs_restart(const Config& from, const Config& to) {
     same(from.control == to.control, "/control", "the control socket");
     same(from.reset_log == to.reset_log, "/reset_log", "the log of resets");
     same(from.memory == to.memory, "/memory", "the memory");
+    same(from.workers == to.workers, "/workers", "the workers");
+    same(from.flows.capacity == to.flows.capacity, "/flows/capacity", "the table of flows");
+    same(from.flows.half_open == to.flows.half_open, "/flows/half_open",
+         "the table of half-open flows");
+    same(from.fragments == to.fragments, "/fragments", "the memory for fragments");
     same(from.ports == to.ports, "/ports", "a port");
     same(same_lines, "/lines", "a line, apart from \"enabled\",");
-    same(from.tunnel == to.tunnel && from.link == to.link, "/inventory", "this gateway's tunnel");
+    same(std::tie(from.tunnel, from.link, from.link_vlan) ==
+             std::tie(to.tunnel, to.link, to.link_vlan),
+         "/inventory", "this gateway's tunnel");
     same(from.peers == to.peers, "/inventory", "the other gateways");
+    same(from.pools.size() <= to.pools.size() &&
+             std::equal(from.pools.begin(), from.pools.end(), to.pools.begin()),
+         "/pools", "a pool, apart from others behind it,");
     return errors;
 }
 
@@ -210,21 +373,35 @@ json to_json(const Config& config) {
         {"inventory", config.inventory},
         {"gateway", config.gateway},
         {"control", config.control},
+        {"workers", config.workers},
         {"memory", {{"mib", config.memory.mib}, {"hugepages", config.memory.hugepages}}},
+        {"flows", flows_json(config.flows)},
+        {"fragments",
+         {{"memory_kib", config.fragments.memory_kib}, {"wait_ms", config.fragments.wait_ms}}},
         {"ports", json::array()},
         {"lines", json::array()},
+        {"maps", json::array()},
+        {"pools", json::array()},
         {"services", json::array()}};
     if (!config.reset_log.empty()) {
         document["reset_log"] = config.reset_log;
     }
     for (const PortConfig& port : config.ports) {
-        document["ports"].push_back({{"name", port.name}, {"device", port.device.text()}});
+        document["ports"].push_back(port_json(port));
     }
     for (const LineConfig& line : config.lines) {
         document["lines"].push_back({{"carrier", line.carrier}, {"enabled", line.enabled}});
     }
+    for (const MapConfig& map : config.maps) {
+        document["maps"].push_back({{"name", map.name},
+                                    {"vip_prefix", map.vip.text()},
+                                    {"server_prefix", map.server.text()}});
+    }
+    for (const PoolConfig& pool : config.pools) {
+        document["pools"].push_back(pool_json(pool));
+    }
     for (const ServiceConfig& service : config.services) {
-        document["services"].push_back(service_json(service));
+        document["services"].push_back(service_json(service, config.pools));
     }
     return document;
 }

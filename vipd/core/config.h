@@ -7,11 +7,13 @@
 // parse_config makes the cross-checks that a schema cannot, and tells all the mistakes at once.
 //
 // Where another thing refers to a port it does so by index into Config::ports, which is also the
-// number of the port in the datapath.
+// number of the port in the datapath.  A VLAN is an IEEE 802.1Q VLAN ID, 0 for untagged traffic;
+// each (port, VLAN) has one role.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,25 +39,30 @@ struct Device {
     bool operator==(const Device&) const = default;
 };
 
-// What is at the other end of a port: a carrier, the inter-site link, or this site's servers.
-enum class PortRole : uint8_t { line, link, servers };
+// What is at the other end of a port's VLAN: a carrier, the inter-site link, this site's servers,
+// or nothing that vipd forwards for, whose packets are the kernel's.
+enum class PortRole : uint8_t { line, link, servers, other };
 std::string_view name(PortRole role);
 
 struct PortConfig {
     std::string name;  // also the name of the TAP twin's interface
     Device device;
-    PortRole role = PortRole::servers;
+    // The VLANs with servers, where the file lists them; untagged traffic unless it does, if that
+    // is neither a line's nor the link's.
+    std::optional<std::vector<uint16_t>> server_vlans;
 
     bool operator==(const PortConfig&) const = default;
 };
 
-// One of this gateway's lines, as the inventory has it.
+// One of this gateway's lines, as the inventory has it.  Lines may share a port and VLAN; they
+// differ by their peers then.
 struct LineConfig {
     std::string carrier;
     size_t port = 0;  // index into Config::ports
     InterfaceAddress address;
     Address peer;
     bool enabled = false;  // a line that is not enabled never carries a VIP as source
+    uint16_t vlan = 0;     // of the port
 
     bool operator==(const LineConfig&) const = default;
 };
@@ -72,23 +79,82 @@ struct PeerConfig {
 struct ServerConfig {
     std::string name;
     Address address;
-    uint16_t port = 0;
+    uint16_t port = 0;  // 0 with Forward::tunnel: the inner packet keeps the VIP's
     uint32_t weight = 1;
+    bool masked = false;  // gets no new flows, and keeps its place in the Maglev table
 
+    Endpoint endpoint() const { return {address, port}; }
     bool operator==(const ServerConfig&) const = default;
 };
 
-struct ServiceConfig {
-    enum class Forward : uint8_t { nat };
+// nat: the destination is rewritten, and replies come back through the gateway.  tunnel: the packet
+// is encapsulated as it is, and the server replies to the client directly.
+enum class Forward : uint8_t { nat, tunnel };
+std::string_view name(Forward forward);
 
+enum class Encapsulation : uint8_t { ipip, gue };  // RFC 2003 and 2473; draft-ietf-intarea-gue
+std::string_view name(Encapsulation encapsulation);
+
+struct ServiceConfig {
     std::string name;
     Address vip;
     Protocol protocol = Protocol::tcp;
     uint16_t port = 0;
     Forward forward = Forward::nat;
-    std::vector<ServerConfig> servers;  // at least one, of the VIP's family
+    Encapsulation encapsulation = Encapsulation::ipip;  // means something with tunnel alone
+    std::optional<uint32_t> pool;                       // source NAT: index into Config::pools
+    std::vector<ServerConfig> servers;  // at least one; nat: of the VIP's family, tunnel: IPv4
 
     bool operator==(const ServiceConfig&) const = default;
+};
+
+// Stateless 1:1 rewriting: the VIP and its server have the same bits behind their prefixes.
+struct MapConfig {
+    std::string name;
+    Prefix vip;     // inside a prefix that moves
+    Prefix server;  // of the same family and length
+
+    bool operator==(const MapConfig&) const = default;
+};
+
+// Addresses for source NAT, all of one family.
+struct PoolConfig {
+    static constexpr uint64_t most_addresses = 4096;
+
+    std::string name;
+    std::vector<Prefix> addresses;
+
+    uint64_t size() const;  // how many addresses; UINT64_MAX stands for that many or more
+    bool operator==(const PoolConfig&) const = default;
+};
+
+// How long an idle entry is kept, by the state of its flow; in seconds.  Established TCP and UDP
+// are kept for as long as a NAT must (RFC 5382, REQ-5; RFC 4787, REQ-5).
+struct Lifetimes {
+    uint32_t tcp_half_open = 30;
+    uint32_t tcp_established = 7440;
+    uint32_t tcp_closing = 60;
+    uint32_t tcp_reset = 20;
+    uint32_t udp = 120;
+    uint32_t provisional = 10;  // left by a second chance, not yet confirmed by a reply
+
+    bool operator==(const Lifetimes&) const = default;
+};
+
+struct FlowsConfig {
+    uint32_t capacity = 1'048'576;  // established flows, of all workers together
+    uint32_t half_open = 262'144;   // half-open and provisional ones, of all workers together
+    Lifetimes lifetimes;
+
+    bool operator==(const FlowsConfig&) const = default;
+};
+
+// The fragments that wait for the one with the ports.
+struct FragmentsConfig {
+    uint32_t memory_kib = 4096;
+    uint32_t wait_ms = 2000;
+
+    bool operator==(const FragmentsConfig&) const = default;
 };
 
 struct MemoryConfig {
@@ -104,13 +170,19 @@ struct Config {
     std::string site;       // the site that it stands at
     Address tunnel;         // this gateway's end of every tunnel
     size_t link = 0;        // the port that the tunnel uses: index into ports
+    uint16_t link_vlan = 0;
     std::string control;    // path of the control socket
     std::string reset_log;  // path; empty: paced resets are not logged
+    uint32_t workers = 1;
     MemoryConfig memory;
+    FlowsConfig flows;
+    FragmentsConfig fragments;
     std::vector<Prefix> prefixes;  // that move, and that this gateway may serve
     std::vector<PortConfig> ports;
     std::vector<LineConfig> lines;  // of this gateway, in the file's order
     std::vector<PeerConfig> peers;
+    std::vector<MapConfig> maps;
+    std::vector<PoolConfig> pools;
     std::vector<ServiceConfig> services;
 
     bool operator==(const Config&) const = default;
@@ -127,9 +199,10 @@ using InventoryReader = std::function<Checked<Inventory>(const std::string& path
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory);
 
-// What a running vipd cannot change without a restart: gateway, ports, memory, control socket,
-// tunnel. Empty when `to` can replace `from` by a reload, else one error for each thing that
-// differs.
+// What a running vipd cannot change without a restart: gateway, ports, lines, memory, workers, the
+// size of the flow tables, fragments, control socket, tunnel, a pool that is there already (others
+// may be added behind it).  Empty when `to` can replace `from` by a reload, else one error for each
+// thing that differs.
 std::vector<Error> needs_restart(const Config& from, const Config& to);
 
 // The configuration in force as a file that parse_config takes.

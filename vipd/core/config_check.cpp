@@ -6,6 +6,9 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
+
+#include "vipd/core/prefix_index.h"
 
 namespace rehome {
 
@@ -21,16 +24,23 @@ public:
     void wrong(std::string what, const Parts&... parts) {
         std::string pointer;
         ((pointer = pointer_to(pointer, parts)), ...);
-        if (!mistakes_.has(pointer)) {
-            mistakes_.add(pointer, std::move(what));
-        }
+        wrong_at(pointer, std::move(what));
     }
 
     template <typename... Parts>
     bool readable(const Parts&... parts) const {
+        if (mistakes_.none()) {
+            return true;
+        }
         std::string pointer;
         ((pointer = pointer_to(pointer, parts)), ...);
         return !mistakes_.has(pointer);
+    }
+
+    void wrong_at(const std::string& pointer, std::string what) {
+        if (!mistakes_.has(pointer)) {
+            mistakes_.add(pointer, std::move(what));
+        }
     }
 
 private:
@@ -49,7 +59,7 @@ void check_ports(const Config& config, Checker& check) {
     std::set<std::string> seen;
     std::set<std::string> interfaces;
     for (size_t i = 0; i < config.ports.size(); ++i) {
-        const auto& [name, device, role] = config.ports[i];
+        const auto& [name, device, server_vlans] = config.ports[i];
         if (!seen.insert(name).second) {
             check.wrong(fmt::format("port name \"{}\" is used twice, expected another", name),
                         "ports", i, "name");
@@ -72,6 +82,146 @@ void check_ports(const Config& config, Checker& check) {
     }
 }
 
+bool overlap(const Prefix& a, const Prefix& b) {
+    return a.contains(b) || b.contains(a);
+}
+
+// A prefix of the file and where it stands.
+struct Placed {
+    Prefix prefix;
+    std::string pointer;
+    std::string owner;
+};
+
+// Sorted by address, then length, what overlaps a prefix follows it directly: two prefixes either
+// lie one in the other or have nothing in common.
+void check_apart(std::vector<Placed> prefixes, std::string_view expected, Checker& check) {
+    std::stable_sort(prefixes.begin(), prefixes.end(),
+                     [](const Placed& a, const Placed& b) { return a.prefix < b.prefix; });
+    const Placed* outer = nullptr;
+    for (const Placed& each : prefixes) {
+        if (outer != nullptr && outer->prefix.contains(each.prefix)) {
+            check.wrong_at(each.pointer,
+                           fmt::format("{} overlaps {} of {}, expected {}", each.prefix.text(),
+                                       outer->prefix.text(), outer->owner, expected));
+        } else {
+            outer = &each;
+        }
+    }
+}
+
+void check_maps(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    std::vector<Placed> vips;
+    std::vector<Placed> servers;
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        const MapConfig& map = config.maps[i];
+        const std::string at = pointer_to("/maps", i);
+        if (!names.insert(map.name).second) {
+            check.wrong(fmt::format("map name \"{}\" is used twice, expected another", map.name),
+                        "maps", i, "name");
+        }
+        const bool vip = check.readable("maps", i, "vip_prefix");
+        const bool server = check.readable("maps", i, "server_prefix");
+        if (vip) {
+            vips.push_back({map.vip, at + "/vip_prefix", "map \"" + map.name + "\""});
+        }
+        if (server) {
+            servers.push_back({map.server, at + "/server_prefix", "map \"" + map.name + "\""});
+        }
+        if (vip && server &&
+            (map.vip.length != map.server.length ||
+             map.vip.address.family != map.server.address.family)) {
+            check.wrong(fmt::format("{} does not match {}, expected a prefix of {} with length {}",
+                                    map.server.text(), map.vip.text(),
+                                    family_name(map.vip.address.family), map.vip.length),
+                        "maps", i, "server_prefix");
+        }
+    }
+    check_apart(std::move(vips), "VIPs of one map each", check);
+    check_apart(std::move(servers), "servers of one map each", check);
+}
+
+void check_pools(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    std::vector<Placed> all;
+    for (size_t i = 0; i < config.pools.size(); ++i) {
+        const PoolConfig& pool = config.pools[i];
+        if (!names.insert(pool.name).second) {
+            check.wrong(fmt::format("pool name \"{}\" is used twice, expected another", pool.name),
+                        "pools", i, "name");
+        }
+        bool readable = true;
+        for (size_t k = 0; k < pool.addresses.size(); ++k) {
+            const Prefix& prefix = pool.addresses[k];
+            if (!check.readable("pools", i, "addresses", k)) {
+                readable = false;
+                continue;
+            }
+            const std::string at = pointer_to(pointer_to("/pools", i) + "/addresses", k);
+            all.push_back({prefix, at, "pool \"" + pool.name + "\""});
+            const Family family = pool.addresses[0].address.family;
+            if (readable && prefix.address.family != family) {
+                check.wrong(fmt::format("{} is not {}, expected the family of the pool's first",
+                                        prefix.text(), family_name(family)),
+                            "pools", i, "addresses", k);
+            }
+        }
+        if (readable && pool.size() > PoolConfig::most_addresses) {
+            check.wrong(fmt::format("holds more than {0} addresses, expected at most {0}",
+                                    PoolConfig::most_addresses),
+                        "pools", i, "addresses");
+        }
+    }
+    check_apart(std::move(all), "addresses of one pool each", check);
+}
+
+// Whose address lies in a pool, where it would be mistaken for a client's way back.
+void check_pools_free(const Config& config, Checker& check) {
+    std::vector<Prefix> prefixes;
+    std::vector<std::pair<size_t, size_t>> places;
+    for (size_t i = 0; i < config.pools.size(); ++i) {
+        for (size_t k = 0; k < config.pools[i].addresses.size(); ++k) {
+            if (check.readable("pools", i, "addresses", k)) {
+                prefixes.push_back(config.pools[i].addresses[k]);
+                places.emplace_back(i, k);
+            }
+        }
+    }
+    const PrefixIndex index(prefixes);
+    const auto take = [&](size_t at, const std::string& what) {
+        check.wrong(
+            fmt::format("{} holds {}, expected addresses of nobody", prefixes[at].text(), what),
+            "pools", places[at].first, "addresses", places[at].second);
+    };
+    const auto not_in_pool = [&](const Address& address, const char* what) {
+        if (const uint32_t at = index.find(address); at != PrefixIndex::none) {
+            take(at, fmt::format("{}'s address {}", what, address.text()));
+        }
+    };
+    for (const ServiceConfig& service : config.services) {
+        for (const ServerConfig& server : service.servers) {
+            not_in_pool(server.address, "a server");
+        }
+    }
+    for (const LineConfig& line : config.lines) {
+        not_in_pool(line.address.address, "a line");
+    }
+    not_in_pool(config.tunnel, "the tunnel");
+    for (size_t at = 0; at < prefixes.size(); ++at) {
+        for (const Prefix& moved : config.prefixes) {
+            if (overlap(prefixes[at], moved)) {
+                take(at, "addresses that move, of " + moved.text());
+            }
+        }
+        for (const MapConfig& map : config.maps) {
+            if (overlap(prefixes[at], map.server)) {
+                take(at, fmt::format("servers of map \"{}\"", map.name));
+            }
+        }
+    }
+}
+
 void check_servers(const ServiceConfig& service, size_t at, Checker& check) {
     std::set<std::string> names;
     std::set<Endpoint> endpoints;
@@ -86,19 +236,42 @@ void check_servers(const ServiceConfig& service, size_t at, Checker& check) {
         if (!check.readable("services", at, "servers", i, "address")) {
             continue;
         }
-        if (check.readable("services", at, "vip") && server.address.family != service.vip.family) {
+        if (service.forward == Forward::tunnel) {
+            if (server.address.family != Family::v4) {
+                check.wrong(fmt::format("{} is not IPv4, expected IPv4, over which the tunnel goes",
+                                        server.address.text()),
+                            "services", at, "servers", i, "address");
+            }
+        } else if (check.readable("services", at, "vip") &&
+                   server.address.family != service.vip.family) {
             check.wrong(fmt::format("{} is not {}, expected the family of the VIP {}",
                                     server.address.text(), family_name(service.vip.family),
                                     service.vip.text()),
                         "services", at, "servers", i, "address");
         }
-        const Endpoint endpoint{server.address, server.port};
+        const Endpoint endpoint = server.endpoint();
         if (!endpoints.insert(endpoint).second) {
             check.wrong(fmt::format("{} is another server of this service already, expected each "
                                     "once",
-                                    endpoint.text()),
+                                    service.forward == Forward::tunnel ? server.address.text()
+                                                                       : endpoint.text()),
                         "services", at, "servers", i, "address");
         }
+    }
+}
+
+void check_source_nat(const Config& config, const ServiceConfig& service, size_t at,
+                      Checker& check) {
+    if (!service.pool || !check.readable("services", at, "vip") ||
+        !check.readable("pools", *service.pool)) {
+        return;
+    }
+    const PoolConfig& pool = config.pools[*service.pool];
+    if (!pool.addresses.empty() && check.readable("pools", *service.pool, "addresses", 0) &&
+        pool.addresses[0].address.family != service.vip.family) {
+        check.wrong(fmt::format("pool \"{}\" is not {}, expected the family of the VIP {}",
+                                pool.name, family_name(service.vip.family), service.vip.text()),
+                    "services", at, "source_nat");
     }
 }
 
@@ -122,6 +295,7 @@ void check_services(const Config& config, Checker& check) {
                             "services", i, "vip");
             }
         }
+        check_source_nat(config, service, i, check);
         check_servers(service, i, check);
     }
 }
@@ -155,6 +329,7 @@ void resolve_lines(Config& config, const Site& site, Checker& check) {
         } else {
             line.address = known->address;
             line.peer = known->peer;
+            line.vlan = known->vlan;
             line.port = port_named(config, known->port).value_or(0);
         }
     }
@@ -168,30 +343,68 @@ void resolve_lines(Config& config, const Site& site, Checker& check) {
     }
 }
 
-void resolve_ports(Config& config, const Site& site, const Gateway& gateway, Checker& check) {
-    const auto give_role = [&](const std::string& port, PortRole role, const std::string& what) {
-        const auto index = port_named(config, port);
-        if (!index) {
-            check.wrong(
+// Who has each VLAN of each port.
+class PortRoles {
+public:
+    PortRoles(const Config& config, Checker& check) : config_(config), check_(check) {}
+
+    void give(const std::string& port, uint16_t vlan, PortRole role, const std::string& what) {
+        const auto index = port_named(config_, port);
+        if (index) {
+            take(*index, vlan, role, what, "name");
+        } else {
+            check_.wrong(
                 fmt::format("port \"{}\" is missing, which the inventory names for {}", port, what),
                 "ports");
-        } else if (config.ports[*index].role != PortRole::servers) {
-            check.wrong(
-                fmt::format("port \"{}\" is {} and a {} already, expected a port of its own "
-                            "for each",
-                            port, what, name(config.ports[*index].role)),
-                "ports", *index, "name");
-        } else {
-            config.ports[*index].role = role;
-        }
-    };
-    give_role(gateway.tunnel.port, PortRole::link, "the tunnel");
-    config.link = port_named(config, gateway.tunnel.port).value_or(0);
-    for (const Line& line : site.lines) {
-        if (line.gateway == config.gateway) {
-            give_role(line.port, PortRole::line, "the line to " + line.carrier);
         }
     }
+
+    void give_servers() {
+        for (size_t i = 0; i < config_.ports.size(); ++i) {
+            if (const auto& vlans = config_.ports[i].server_vlans) {
+                for (const uint16_t vlan : *vlans) {
+                    take(i, vlan, PortRole::servers, "the servers'", "server_vlans");
+                }
+            }
+        }
+    }
+
+private:
+    // Several lines may share a VLAN: the inventory has told their peers apart.
+    void take(size_t port, uint16_t vlan, PortRole role, const std::string& what, const char* key) {
+        const auto [other, fresh] = taken_.try_emplace({port, vlan}, role);
+        if (fresh || (role == PortRole::line && other->second == PortRole::line)) {
+            return;
+        }
+        const std::string where = vlan == 0 ? "" : fmt::format(", VLAN {},", vlan);
+        check_.wrong(fmt::format("port \"{}\"{} is {} and {} already, expected a port or VLAN of "
+                                 "its own for each",
+                                 config_.ports[port].name, where, what, owner(other->second)),
+                     "ports", port, key);
+    }
+
+    static std::string_view owner(PortRole role) {
+        return role == PortRole::line   ? "a line"
+               : role == PortRole::link ? "the tunnel's"
+                                        : "the servers'";
+    }
+
+    const Config& config_;
+    Checker& check_;
+    std::map<std::pair<size_t, uint16_t>, PortRole> taken_;
+};
+
+void resolve_ports(Config& config, const Site& site, const Gateway& gateway, Checker& check) {
+    PortRoles roles(config, check);
+    roles.give(gateway.tunnel.port, gateway.tunnel.vlan, PortRole::link, "the tunnel");
+    config.link = port_named(config, gateway.tunnel.port).value_or(0);
+    config.link_vlan = gateway.tunnel.vlan;
+    for (const Line& line : site.lines) {
+        if (line.gateway == config.gateway) {
+            roles.give(line.port, line.vlan, PortRole::line, "the line to " + line.carrier);
+        }
+    }
+    roles.give_servers();
 }
 
 void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
@@ -211,22 +424,61 @@ void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
     }
 }
 
+void check_map_addresses(const Config& config, const PrefixIndex& moved, Checker& check) {
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        const auto& [name, vip, server] = config.maps[i];
+        const uint32_t outer = moved.find(vip.address);
+        if (check.readable("maps", i, "vip_prefix") &&
+            (outer == PrefixIndex::none || !config.prefixes[outer].contains(vip))) {
+            check.wrong(fmt::format("{} lies in no prefix that moves, expected a part of a prefix "
+                                    "of the inventory",
+                                    vip.text()),
+                        "maps", i, "vip_prefix");
+        }
+        if (!check.readable("maps", i, "server_prefix")) {
+            continue;
+        }
+        for (const Prefix& prefix : config.prefixes) {
+            if (overlap(prefix, server)) {
+                check.wrong(fmt::format("{} overlaps {}, which moves, expected addresses of this "
+                                        "site",
+                                        server.text(), prefix.text()),
+                            "maps", i, "server_prefix");
+            }
+        }
+    }
+}
+
 void check_addresses(const Config& config, Checker& check) {
-    const auto moves = [&](const Address& address) {
-        return std::any_of(config.prefixes.begin(), config.prefixes.end(),
-                           [&](const Prefix& prefix) { return prefix.contains(address); });
-    };
+    const PrefixIndex moved(config.prefixes);
+    std::vector<Prefix> mapped;
+    for (const MapConfig& map : config.maps) {
+        mapped.push_back(map.vip);
+    }
+    const PrefixIndex maps(mapped);
+    check_map_addresses(config, moved, check);
     for (size_t i = 0; i < config.services.size(); ++i) {
         const ServiceConfig& service = config.services[i];
-        if (check.readable("services", i, "vip") && !moves(service.vip)) {
-            check.wrong(fmt::format("VIP {} lies in no prefix that moves, expected one in a prefix "
-                                    "of the inventory",
-                                    service.vip.text()),
-                        "services", i, "vip");
+        if (check.readable("services", i, "vip")) {
+            const uint32_t map = maps.find(service.vip);
+            if (moved.find(service.vip) == PrefixIndex::none) {
+                check.wrong(fmt::format("VIP {} lies in no prefix that moves, expected one in a "
+                                        "prefix of the inventory",
+                                        service.vip.text()),
+                            "services", i, "vip");
+            } else if (map != PrefixIndex::none && check.readable("maps", map, "vip_prefix")) {
+                check.wrong(fmt::format("VIP {} lies in {} of map \"{}\", expected one outside: a "
+                                        "fragment or ICMP packet has no port that would tell them "
+                                        "apart",
+                                        service.vip.text(), config.maps[map].vip.text(),
+                                        config.maps[map].name),
+                            "services", i, "vip");
+            }
         }
         for (size_t k = 0; k < service.servers.size(); ++k) {
             const Address& address = service.servers[k].address;
-            if (check.readable("services", i, "servers", k, "address") && moves(address)) {
+            if (check.readable("services", i, "servers", k, "address") &&
+                moved.find(address) != PrefixIndex::none) {
                 check.wrong(
                     fmt::format("server {} lies in a prefix that moves, expected an address "
                                 "of this site",
@@ -252,6 +504,8 @@ std::string gateway_names(const Inventory& inventory) {
 void check_config(const Config& config, Mistakes& mistakes) {
     Checker check(mistakes);
     check_ports(config, check);
+    check_maps(config, check);
+    check_pools(config, check);
     check_services(config, check);
 }
 
@@ -272,6 +526,7 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     resolve_ports(config, *site, *gateway, check);
     resolve_lines(config, *site, check);
     resolve_peers(config, inventory, check);
+    check_pools_free(config, check);
 }
 
 }  // namespace rehome

@@ -34,9 +34,9 @@ Verdict Datapath::handle(Frame& frame, PortIndex port, Micros now) {
     if (!packet) {
         return dropped(packet.error());
     }
-    const PortRole role = tables_->ports()[port];
-    if (role == PortRole::link && packet->udp() && !packet->fragment &&
-        packet->destination_port == gue_port && packet->destination == tables_->tunnel()) {
+    const PortRole role = tables_->role(port, 0);
+    if (role == PortRole::link && packet->udp() && packet->destination_port == gue_port &&
+        packet->destination == tables_->tunnel()) {
         return from_tunnel(frame, *packet, now);
     }
     if (const auto line = line_of_port(port); line && tables_->is_moved(packet->destination)) {
@@ -129,7 +129,7 @@ Arrival Datapath::gather(const Packet& packet, const Origin& origin, const Flow*
     a.other_up = other.has_value();
     a.other_has_flows = other && relay_.peer_flows(*other) > 0;
     a.home_is_peer = home_peer(key, now).has_value();
-    a.can_serve = !service.maglev.empty();
+    a.can_serve = service.has_live_server();
     return a;
 }
 
@@ -168,8 +168,7 @@ Verdict Datapath::act(Decision decision, Frame& frame, Packet& packet, const Ori
 }
 
 bool Datapath::choose_and_serve(Flow& flow, const ServiceTable& service) {
-    const auto& server = choose_server(service, flow.key.client);
-    return flows_.serve(flow, {server.address, server.port});
+    return flows_.serve(flow, choose_server(service, flow.key.client).server.endpoint());
 }
 
 // flow: the entry to follow, or null for a new one.
@@ -183,7 +182,7 @@ Verdict Datapath::serve(Frame& frame, Packet& packet, const Origin& origin,
         if (flow == nullptr) {
             return dropped(Drop::flow_table_full);
         }
-        flow->service = service.id;
+        flow->service = service.number;
         if (!choose_and_serve(*flow, service)) {
             flows_.erase(*flow);
             return dropped(Drop::server_taken);
@@ -221,7 +220,7 @@ Verdict Datapath::relay(Frame& frame, Packet& packet, const Origin& origin,
         if (flow == nullptr) {
             return dropped(Drop::flow_table_full);
         }
-        flow->service = service.id;
+        flow->service = service.number;
         flow->peer = static_cast<uint16_t>(peer);
         flow->kind =
             decision == Decision::place_relayed ? Flow::Kind::relayed : Flow::Kind::provisional;

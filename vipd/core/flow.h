@@ -62,7 +62,7 @@ struct Flow {
     TcpNumbers numbers;
     Micros last_seen = 0;
     Micros made = 0;
-    uint32_t service = 0;  // Tables' id of the service
+    uint32_t service = 0;  // Tables' number of the service
     uint16_t peer = 0;     // relayed, provisional: its index
     Kind kind = Kind::here;
     Stage stage = Stage::half_open;

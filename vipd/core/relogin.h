@@ -20,7 +20,7 @@ namespace rehome {
 
 struct ReloginOrder {
     double rate_per_s = 0;
-    std::optional<uint32_t> service;  // its id; nothing: all services
+    std::optional<uint32_t> service;  // its number; nothing: all services
 };
 
 class Relogin {

@@ -22,7 +22,11 @@ Address tunnel_of(size_t index) {
 ServiceConfig service(const std::string& name, const char* vip, Protocol protocol,
                       uint16_t server_port, bool old) {
     const Endpoint at = end(vip);
-    ServiceConfig out{name, at.address, protocol, at.port, ServiceConfig::Forward::nat, {}};
+    ServiceConfig out;
+    out.name = name;
+    out.vip = at.address;
+    out.protocol = protocol;
+    out.port = at.port;
     out.servers = {{"s1", ip(old ? "10.1.1.11" : "172.20.5.21"), server_port, 1},
                    {"s2", ip(old ? "10.1.1.12" : "172.20.5.22"), server_port, 1}};
     return out;
@@ -47,13 +51,13 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
     config.link = link_port;
     config.prefixes = {*Prefix::parse("198.51.100.0/24"), *Prefix::parse("203.0.113.0/24")};
     for (size_t i = 0; i < carriers.size(); ++i) {
-        config.ports.push_back({carriers[i], {}, PortRole::line});
+        config.ports.push_back({carriers[i], {}, {}});
         const auto third = static_cast<uint32_t>(10 * i + (old ? 1 : 2));
-        LineConfig line{carriers[i], i, {}, Address::v4(0x64400001 + (third << 8)), false};
+        LineConfig line{carriers[i], i, {}, Address::v4(0x64400001 + (third << 8)), false, 0};
         config.lines.push_back(line);
     }
-    config.ports.push_back({"servers", {}, PortRole::servers});
-    config.ports.push_back({"link", {}, PortRole::link});
+    config.ports.push_back({"servers", {}, {}});
+    config.ports.push_back({"link", {}, {}});
     for (size_t i = 0; i < gateways.size(); ++i) {
         if (gateways[i] == gateway) {
             config.tunnel = tunnel_of(i);
@@ -82,7 +86,7 @@ uint64_t LabGateway::drops() const {
 }
 
 void LabGateway::reload() {
-    path->replace_tables(Tables::build(config));
+    path->replace_tables(Tables::build(config, &path->tables()));
 }
 
 Lab::Lab(const Setup& setup) {

@@ -27,7 +27,7 @@ Servers servers(const std::vector<uint32_t>& weights) {
 // The table with names instead of indexes: "" where nobody is.
 std::vector<std::string> named(const Servers& of) {
     std::vector<std::string> out;
-    for (const uint32_t server : make_maglev(of, maglev_size(of))) {
+    for (const uint16_t server : make_maglev(of, maglev_size(of))) {
         out.push_back(server == no_slot ? "" : of[server].name);
     }
     return out;

@@ -1,0 +1,58 @@
+#include "vipd/core/prefix_index.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "vipd/core/bytes.h"
+
+namespace rehome {
+
+namespace {
+
+// The first `length` bits of 64.
+uint64_t ones(unsigned length) {
+    return length == 0 ? 0 : UINT64_MAX << (64 - std::min(length, 64U));
+}
+
+}  // namespace
+
+PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
+    : v4_(prefixes.size()), v6_(prefixes.size()) {
+    std::set<unsigned, std::greater<>> lengths_v4;
+    std::set<unsigned, std::greater<>> lengths_v6;
+    for (uint32_t i = 0; i < prefixes.size(); ++i) {
+        const auto& [address, length] = prefixes[i];
+        if (address.family == Family::v4) {
+            lengths_v4.insert(length);
+            const auto mask = static_cast<uint32_t>(ones(length) >> 32);
+            v4_.put(uint64_t{address.v4_host_order()} << 32 | mask, i);
+        } else {
+            lengths_v6.insert(length);
+            v6_.put({load64(&address.bytes[0]), load64(&address.bytes[8]), length}, i);
+        }
+    }
+    for (const unsigned length : lengths_v4) {
+        masks_v4_.push_back(static_cast<uint32_t>(ones(length) >> 32));
+    }
+    for (const unsigned length : lengths_v6) {
+        masks_v6_.push_back({ones(length), length > 64 ? ones(length - 64) : 0, length});
+    }
+}
+
+uint32_t PrefixIndex::find(const Address& address) const {
+    if (address.family == Family::v4) {
+        return find_v4(address.v4_host_order());
+    }
+    const uint64_t high = load64(&address.bytes[0]);
+    const uint64_t low = load64(&address.bytes[8]);
+    for (const Mask& mask : masks_v6_) {
+        const uint32_t found = v6_.find({high & mask.high, low & mask.low, mask.length});
+        if (found != none) {
+            return found;
+        }
+    }
+    return none;
+}
+
+}  // namespace rehome

@@ -1,0 +1,46 @@
+// Which of a set of prefixes an address lies in: one lookup for each prefix length in use, which
+// are few, the longest first.  Immutable once built.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/address.h"
+#include "vipd/core/fixed_map.h"
+
+namespace rehome {
+
+class PrefixIndex {
+public:
+    static constexpr uint32_t none = UINT32_MAX;
+
+    PrefixIndex() = default;
+    explicit PrefixIndex(std::span<const Prefix> prefixes);
+
+    // The index of the longest prefix that contains it (of equal ones the first), or `none`.
+    uint32_t find(const Address& address) const;
+    uint32_t find_v4(uint32_t host_order) const {
+        for (const uint32_t mask : masks_v4_) {
+            const uint32_t found = v4_.find(uint64_t{host_order & mask} << 32 | mask);
+            if (found != none) {
+                return found;
+            }
+        }
+        return none;
+    }
+
+private:
+    struct Mask {
+        uint64_t high;
+        uint64_t low;
+        uint32_t length;
+    };
+
+    std::vector<uint32_t> masks_v4_;
+    std::vector<Mask> masks_v6_;
+    FixedMap<uint64_t> v4_;
+    FixedMap<WideKey> v6_;
+};
+
+}  // namespace rehome
