@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -268,11 +269,17 @@ private:
     const json& schema_;
 };
 
-// ---- lengths
-// -------------------------------------------------------------------------------------
+// ---- lengths ------------------------------------------------------------------------------------
 
 // std::regex, which valijson uses, recurses once a character: a long text overflows the stack.
 constexpr size_t longest_matched = 1'024;
+
+bool has_longer(const json& value) {
+    if (value.is_string()) {
+        return value.get_ref<const std::string&>().size() > longest_matched;
+    }
+    return value.is_structured() && std::any_of(value.begin(), value.end(), has_longer);
+}
 
 // Adds the strings that are too long to be matched with a pattern.
 void check_lengths(Mistakes& mistakes, const json& schema, const json& value, Path& path) {
@@ -298,10 +305,12 @@ void check_lengths(Mistakes& mistakes, const json& schema, const json& value, Pa
 void check_schema(Mistakes& mistakes, const json& document, std::string_view schema_text) {
     const json schema = json::parse(schema_text);
     const size_t before = mistakes.count();
-    Path path;
-    check_lengths(mistakes, schema, document, path);
-    if (mistakes.count() > before) {
-        return;
+    if (has_longer(document)) {
+        Path path;
+        check_lengths(mistakes, schema, document, path);
+        if (mistakes.count() > before) {
+            return;
+        }
     }
     valijson::Schema compiled;
     valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema), compiled);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace rehome {
 
@@ -34,7 +33,7 @@ public:
     bool binary(json::binary_t& /*value*/) override { return false; }  // not in JSON text
 
     bool string(std::string& value) override {
-        return is_bearable(value, pointer()) && place(std::move(value)) != nullptr;
+        return is_bearable(value) && place(std::move(value)) != nullptr;
     }
 
     bool start_object(size_t /*count*/) override { return open(json::object()); }
@@ -45,10 +44,10 @@ public:
     bool key(std::string& name) override {
         Level& level = levels_.back();
         level.key = name;
-        if (!is_bearable(name, pointer())) {
+        if (!is_bearable(name)) {
             return false;
         }
-        if (!level.keys.insert(name).second) {
+        if (level.container->contains(name)) {
             mistakes_.add(pointer(), "the key stands here more than once, expected one value");
         }
         return true;
@@ -73,8 +72,7 @@ private:
     // A container that is still open.
     struct Level {
         json* container = nullptr;
-        std::string key;             // the one being read, in an object
-        std::set<std::string> keys;  // the ones read, in an object
+        std::string key;  // the one being read, in an object
     };
 
     // The library's reason without its prefixes, in plain ASCII whatever the file held.
@@ -103,15 +101,15 @@ private:
         return result;
     }
 
-    bool is_bearable(const std::string& text, const std::string& where) {
+    bool is_bearable(const std::string& text) {
         if (text.size() > longest_string) {
-            mistakes_.add(where.substr(0, 200),
+            mistakes_.add(pointer().substr(0, 200),
                           fmt::format("is a string of {} bytes, expected at most {}", text.size(),
                                       longest_string));
             return false;
         }
         if (text.find('\0') != std::string::npos) {
-            mistakes_.add(where, "holds a NUL character, expected text without");
+            mistakes_.add(pointer(), "holds a NUL character, expected text without");
             return false;
         }
         return true;
@@ -140,7 +138,7 @@ private:
             return false;
         }
         json* placed = place(std::move(container));
-        levels_.push_back({placed, {}, {}});
+        levels_.push_back({placed, {}});
         return true;
     }
 

@@ -129,6 +129,9 @@ TEST_CASE("changes that are taken") {
              R"({"op": "add", "path": "/prefixes/-", "value": "2001:db8::/32"})",
              R"({"op": "replace", "path": "/sites/0/gateways/0/host", "value": "ssh:root@gw1"})",
              R"({"op": "add", "path": "/logins/0/steps/0/send/-", "value": "hex:aAfF"})",
+             R"({"op": "add", "path": "/sites/0/lines/0/vlan", "value": 4094})",
+             R"({"op": "add", "path": "/sites/0/gateways/0/tunnel/vlan", "value": 1})",
+             R"({"op": "replace", "path": "/sites/0/lines/1/port", "value": "red"})",
              R"({"op": "replace", "path": "/logins/0/sources_per_carrier", "value": 510})",
          }) {
         CAPTURE(operations);
@@ -237,6 +240,15 @@ TEST_CASE("sites, gateways and lines") {
         {R"({"op": "replace", "path": "/sites/0/lines/1/carrier", "value": "red"})",
          "f: /sites/0/lines/1/carrier: \"red\" on this gateway stands at /sites/0/lines/0/carrier "
          "already, expected another\n"},
+        {R"({"op": "replace", "path": "/sites/0/lines/1", "value": {
+            "carrier": "green", "gateway": "old-gw", "port": "red", "address": "100.64.1.2/30",
+            "peer": "100.64.1.1", "peer_asn": 64502}})",
+         "f: /sites/0/lines/1/peer: 100.64.1.1 on port \"red\" of this gateway stands at "
+         "/sites/0/lines/0/peer already, expected another\n"},
+        {R"({"op": "add", "path": "/sites/0/lines/0/vlan", "value": 0})",
+         "f: /sites/0/lines/0/vlan: is 0, expected an integer from 1 to 4094\n"},
+        {R"({"op": "add", "path": "/sites/0/gateways/0/tunnel/vlan", "value": 4095})",
+         "f: /sites/0/gateways/0/tunnel/vlan: is 4095, expected an integer from 1 to 4094\n"},
         {R"({"op": "replace", "path": "/sites/0/lines/0/peer", "value": "100.64.1.5"})",
          "f: /sites/0/lines/0/peer: 100.64.1.5 is outside the line's subnet, expected one in "
          "100.64.1.0/30\n"},
