@@ -77,18 +77,24 @@ PoolConfig read_pool(const JsonView& view) {
     return {view["name"].text(), read_list(view["addresses"], read_prefix)};
 }
 
-ServerConfig read_server(const JsonView& view) {
-    return {view["name"].text(), view["address"].parsed(Address::parse),
-            static_cast<uint16_t>(view["port"].number()), view["weight"].number(1),
-            view["masked"].flag()};
-}
-
 // A key that one way of forwarding needs and the other has no use for.
 void expect_key(const JsonView& key, bool needed, std::string_view why) {
     if (key.exists() != needed && !key.is_wrong()) {
         key.wrong(fmt::format("is {}, expected {} {}", needed ? "missing" : "given",
                               needed ? "it" : "none", why));
     }
+}
+
+// forward: nothing if it could not be read.
+ServerConfig read_server(const JsonView& view, std::optional<Forward> forward) {
+    const JsonView port = view["port"];
+    if (forward == Forward::nat) {
+        expect_key(port, true, "with \"nat\"");
+    } else if (forward == Forward::tunnel) {
+        expect_key(port, false, "with \"tunnel\", which keeps the VIP's port");
+    }
+    return {view["name"].text(), view["address"].parsed(Address::parse),
+            static_cast<uint16_t>(port.number()), view["weight"].number(1), view["masked"].flag()};
 }
 
 std::optional<uint32_t> read_pool_name(const JsonView& view, const std::vector<PoolConfig>& pools) {
@@ -111,24 +117,25 @@ ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& 
     service.vip = view["vip"].parsed(Address::parse);
     service.protocol = view["protocol"].parsed(parse_protocol, Protocol::tcp);
     service.port = static_cast<uint16_t>(view["port"].number());
-    service.servers = read_list(view["servers"], read_server);
-    const JsonView forward = view["forward"];
-    service.forward = forward.text() == "tunnel" ? Forward::tunnel : Forward::nat;
+    const JsonView encapsulation = view["encapsulation"];
     service.encapsulation =
-        view["encapsulation"].text() == "gue" ? Encapsulation::gue : Encapsulation::ipip;
-    service.pool = read_pool_name(view["source_nat"], pools);
-    if (forward.is_wrong()) {
-        return service;
-    }
-    const bool tunnel = service.forward == Forward::tunnel;
-    expect_key(view["encapsulation"], tunnel,
-               tunnel ? "with \"tunnel\", one of \"ipip\", \"gue\"" : "with \"nat\"");
-    if (tunnel) {
-        expect_key(view["source_nat"], false, "with \"tunnel\", whose packets stay as they are");
+        encapsulation.text() == "gue" ? Encapsulation::gue : Encapsulation::ipip;
+    const JsonView source_nat = view["source_nat"];
+    service.pool = read_pool_name(source_nat, pools);
+    const JsonView forward = view["forward"];
+    std::optional<Forward> known;
+    if (!forward.is_wrong()) {
+        const bool tunnel = forward.text() == "tunnel";
+        service.forward = tunnel ? Forward::tunnel : Forward::nat;
+        known = service.forward;
+        expect_key(encapsulation, tunnel,
+                   tunnel ? "with \"tunnel\", one of \"ipip\", \"gue\"" : "with \"nat\"");
+        if (tunnel) {
+            expect_key(source_nat, false, "with \"tunnel\", whose packets stay as they are");
+        }
     }
     for (const JsonView& server : view["servers"].items()) {
-        expect_key(server["port"], !tunnel,
-                   tunnel ? "with \"tunnel\", which keeps the VIP's port" : "with \"nat\"");
+        service.servers.push_back(read_server(server, known));
     }
     return service;
 }

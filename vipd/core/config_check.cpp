@@ -21,10 +21,10 @@ public:
     explicit Checker(Mistakes& mistakes) : mistakes_(mistakes) {}
 
     template <typename... Parts>
-    void wrong(std::string what, const Parts&... parts) {
+    void wrong(const std::string& what, const Parts&... parts) {
         std::string pointer;
         ((pointer = pointer_to(pointer, parts)), ...);
-        wrong_at(pointer, std::move(what));
+        wrong_at(pointer, what);
     }
 
     template <typename... Parts>
@@ -37,9 +37,9 @@ public:
         return !mistakes_.has(pointer);
     }
 
-    void wrong_at(const std::string& pointer, std::string what) {
+    void wrong_at(const std::string& pointer, const std::string& what) {
         if (!mistakes_.has(pointer)) {
-            mistakes_.add(pointer, std::move(what));
+            mistakes_.add(pointer, what);
         }
     }
 

@@ -64,11 +64,11 @@ void share_out(std::vector<Walk>& walks, uint32_t size) {
 // two gateways would disagree.
 std::vector<Walk> start_walks(std::span<const MaglevServer> servers, uint32_t size) {
     std::vector<Walk> walks;
-    for (uint16_t i = 0; i < servers.size(); ++i) {
+    for (size_t i = 0; i < servers.size(); ++i) {
         const auto& server = servers[i];
         if (server.weight > 0) {
             walks.push_back(
-                {i, server.weight, 0,
+                {static_cast<uint16_t>(i), server.weight, 0,
                  static_cast<uint32_t>(hash_name(server.name, HashKey::maglev_offset) % size),
                  static_cast<uint32_t>(hash_name(server.name, HashKey::maglev_skip) % (size - 1)) +
                      1});
@@ -149,10 +149,10 @@ class Substitutes {
 public:
     Substitutes(std::span<const MaglevServer> servers, const MaglevTable& base)
         : servers_(servers), base_(base) {
-        for (uint16_t i = 0; i < servers.size(); ++i) {
+        for (size_t i = 0; i < servers.size(); ++i) {
             if (servers[i].live && servers[i].weight > 0) {
-                live_.push_back(
-                    {i, servers[i].weight, hash_name(servers[i].name, HashKey::refill)});
+                live_.push_back({static_cast<uint16_t>(i), servers[i].weight,
+                                 hash_name(servers[i].name, HashKey::refill)});
             }
         }
         std::sort(live_.begin(), live_.end(), [&](const Live& a, const Live& b) {
@@ -174,9 +174,9 @@ public:
     }
 
 private:
-    // With half of the servers live, one slot in 2^64 comes to its rendezvous; with few, their
+    // With half of the servers live, one slot in 65,536 comes to its rendezvous; with few, their
     // rendezvous is short.
-    static constexpr uint64_t draws = 64;
+    static constexpr uint64_t draws = 16;
 
     struct Live {
         uint16_t server;

@@ -145,9 +145,9 @@ void Tables::add_services(const Config& config, const Tables* before) {
         const Endpoint vip{service.vip, service.port};
         const ServiceTable* old = before == nullptr ? nullptr : before->service(protocol, vip);
         const bool same = old != nullptr && same_slots(old->config, service);
-        services_.push_back({old == nullptr ? next++ : old->number,
-                             same ? old->maglev : make_slots(service), service,
-                             sorted_by_endpoint(service.servers)});
+        auto maglev = same ? old->maglev : make_slots(service);
+        services_.push_back({old == nullptr ? next++ : old->number, *maglev, service,
+                             std::move(maglev), sorted_by_endpoint(service.servers)});
         if (vip.address.family == Family::v4) {
             services_v4_.put(key_v4(service), index);
         } else {
@@ -208,8 +208,8 @@ void Tables::add_pools(const Config& config) {
 
 void Tables::add_places(const Config& config) {
     std::map<std::pair<PortIndex, uint16_t>, std::vector<uint16_t>> lines;
-    for (uint16_t i = 0; i < lines_.size(); ++i) {
-        lines[{lines_[i].port, lines_[i].vlan}].push_back(i);
+    for (size_t i = 0; i < lines_.size(); ++i) {
+        lines[{lines_[i].port, lines_[i].vlan}].push_back(static_cast<uint16_t>(i));
     }
     std::map<std::pair<PortIndex, uint16_t>, Place> places;
     for (const auto& [where, indexes] : lines) {
@@ -304,9 +304,8 @@ std::span<const uint16_t> Tables::lines_at(PortIndex port, uint16_t vlan) const 
 }
 
 ServerChoice choose_server(const ServiceTable& service, const Endpoint& client) {
-    const MaglevTable& slots = *service.maglev;
     const uint64_t upper = hash_endpoint(client, HashKey::maglev) >> 32;
-    const uint32_t index = slots[upper * slots.size() >> 32];
+    const uint32_t index = service.slots[upper * service.slots.size() >> 32];
     return {service.config.servers[index], index};
 }
 

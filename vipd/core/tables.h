@@ -25,11 +25,12 @@ namespace rehome {
 
 struct ServiceTable {
     uint32_t number = 0;
-    std::shared_ptr<const MaglevTable> maglev;  // not null; empty: no live server
+    std::span<const uint16_t> slots;  // to indexes of config.servers; empty: no live server
     ServiceConfig config;
-    std::vector<uint16_t> by_endpoint;  // indexes into config.servers, sorted by endpoint
+    std::shared_ptr<const MaglevTable> maglev;  // not null; holds the slots
+    std::vector<uint16_t> by_endpoint;          // indexes into config.servers, sorted by endpoint
 
-    bool has_live_server() const { return !maglev->empty(); }
+    bool has_live_server() const { return !slots.empty(); }
     // Null when there is none; a masked server is there.  Port 0 with Forward::tunnel.
     const ServerConfig* server(const Endpoint& endpoint) const;
     bool has_server(const Endpoint& endpoint) const { return server(endpoint) != nullptr; }

@@ -62,6 +62,92 @@ TEST_CASE("each server has its weight's share of the slots, within a slot or 1 %
     }
 }
 
+TEST_CASE("whatever the weights, each share is the weight's, rounded up or down") {
+    Random random(7);
+    for (int round = 0; round < 300; ++round) {
+        const uint32_t count = 1 + random.below(60);
+        const uint32_t heaviest = 1 + random.below(round % 2 == 0 ? 4 : 1000);
+        std::vector<uint32_t> weights;
+        uint64_t total = 0;
+        for (uint32_t i = 0; i < count; ++i) {
+            weights.push_back(random.below(heaviest + 1));
+            total += weights.back();
+        }
+        if (total == 0) {
+            continue;
+        }
+        const auto all = servers(weights);
+        const auto size = maglev_size(all);
+        std::vector<uint64_t> got(count);
+        for (const uint16_t server : make_maglev(all, size)) {
+            ++got[server];
+        }
+        for (uint32_t i = 0; i < count; ++i) {
+            const uint64_t wanted = uint64_t{weights[i]} * size;
+            INFO(count, " servers, weight ", weights[i], " of ", total, " has ", got[i]);
+            REQUIRE(got[i] >= wanted / total);
+            REQUIRE(got[i] <= (wanted + total - 1) / total);
+        }
+    }
+}
+
+TEST_CASE("of two live sets that differ by one server, only its slots differ") {
+    Random random(8);
+    for (const uint32_t live_of_100 : {2, 30, 90}) {  // few: the rendezvous decides
+        std::vector<uint32_t> weights;
+        for (int i = 0; i < 50; ++i) {
+            weights.push_back(1 + random.below(9));
+        }
+        auto now = servers(weights);
+        for (auto& server : now) {
+            server.live = random.below(100) < live_of_100;
+        }
+        now[0].live = true;
+        auto before = named(now);
+        for (int step = 0; step < 30; ++step) {
+            auto& changed = now[1 + random.below(49)];
+            changed.live = !changed.live;
+            const auto after = named(now);
+            size_t moved = 0;
+            for (size_t slot = 0; slot < after.size(); ++slot) {
+                const auto& owner = changed.live ? after[slot] : before[slot];
+                moved += before[slot] != after[slot];
+                REQUIRE((before[slot] == after[slot] || owner == changed.name));
+            }
+            CHECK(moved > 0);
+            before = after;
+        }
+    }
+}
+
+TEST_CASE("the last one takes all slots") {
+    auto all = servers(std::vector<uint32_t>(40, 1));
+    for (auto& server : all) {
+        server.live = server.name == "s7";
+    }
+    const auto table = named(all);
+    CHECK(std::count(table.begin(), table.end(), "s7") == static_cast<int64_t>(table.size()));
+}
+
+TEST_CASE("what many dead servers leave is shared out by weight") {
+    std::vector<uint32_t> weights;
+    for (uint32_t i = 0; i < 40; ++i) {
+        weights.push_back(1 + i % 4);
+    }
+    auto all = servers(weights);
+    for (size_t i = 0; i < all.size(); ++i) {
+        all[i].live = i < 4;
+    }
+    const auto table = named(all);
+    for (uint32_t i = 0; i < 4; ++i) {
+        const double part = weights[i] / 10.0;
+        const auto wanted = part * static_cast<double>(table.size());
+        const auto got = static_cast<double>(std::count(table.begin(), table.end(), all[i].name));
+        INFO(all[i].name, " wants ", wanted, " has ", got);
+        CHECK(std::abs(got - wanted) <= 4 * std::sqrt(wanted * (1 - part)));
+    }
+}
+
 TEST_CASE("the size is a prime with 100 slots for the lightest unit") {
     struct Row {
         std::vector<uint32_t> weights;
