@@ -24,7 +24,7 @@ namespace rehome {
 namespace {
 
 constexpr uint16_t ring_packets = 2048;  // in each direction
-constexpr uint16_t pcap_mtu = 1500;      // a file has none of its own
+constexpr uint16_t file_mtu = 1500;      // a file has none of its own
 
 // The sockets of this process that a DPDK port may read packets from, sorted.
 std::vector<int> packet_sockets() {
@@ -53,7 +53,10 @@ std::string driver_of(const Device& device) {
             return "net_af_xdp";
         case Device::Driver::af_packet:
             return "net_af_packet";
+        case Device::Driver::null:
+            return "net_null";
         case Device::Driver::pcap:
+        case Device::Driver::replay:
             break;
     }
     return "net_pcap";
@@ -68,6 +71,10 @@ std::string driver_arguments(const Device& device) {
         case Device::Driver::af_packet:
             return fmt::format("iface={},qpairs=1,blocksz=4096,framesz=2048,framecnt={}",
                                device.interface, ring_packets);
+        case Device::Driver::replay:
+            return fmt::format("rx_pcap={},infinite_rx=1", fmt::join(device.replayed, ",rx_pcap="));
+        case Device::Driver::null:
+            return "no-rx=1";
         case Device::Driver::pcap:
             break;
     }
@@ -163,8 +170,8 @@ Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& 
                                          uint16_t mtu_min) {
     std::unique_ptr<Port> port(new Port);  // closes, when we fail, what is open by then
     port->name_ = config.name;
-    port->mtu_ = std::max(pcap_mtu, mtu_min);
-    if (config.device.driver != Device::Driver::pcap) {
+    port->mtu_ = std::max(file_mtu, mtu_min);
+    if (!config.device.interface.empty()) {
         if (auto ours = port->take(config.device, mtu_min); !ours) {
             return tl::unexpected(ours.error());
         }

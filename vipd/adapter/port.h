@@ -1,4 +1,5 @@
-// One DPDK port, opened at run time on a kernel interface or a pcap file, with one queue each way.
+// One DPDK port, opened at run time on a kernel interface, a pcap file or nothing, with one queue
+// each way.
 //
 // An interface is ours alone while it is open: it is brought up, its offloads and MTU are left as
 // the operator set them, and for af_packet a netdev table of nftables drops the copy of each packet
@@ -46,8 +47,8 @@ public:
     // as refused.
     uint16_t send(rte_mbuf** packets, uint16_t count);
 
-    // What to poll(2) for POLLIN so that a sleeping worker wakes at once.  Empty (pcap): there is
-    // nothing to wait for, back off instead.
+    // What to poll(2) for POLLIN so that a sleeping worker wakes at once.  Empty (pcap and the
+    // like): there is nothing to wait for, back off instead.
     const std::vector<int>& wait_fds() const { return wait_fds_; }
 
     const std::string& name() const { return name_; }

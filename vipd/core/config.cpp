@@ -17,6 +17,17 @@ namespace {
 
 using nlohmann::json;
 
+// The parts between separators, empty ones too.
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    size_t from = 0;
+    for (size_t at = 0; (at = text.find(separator, from)) != std::string::npos; from = at + 1) {
+        parts.push_back(text.substr(from, at - from));
+    }
+    parts.push_back(text.substr(from));
+    return parts;
+}
+
 constexpr std::string_view schema =
 #include "vipd/core/config.schema.inc"
     ;
@@ -227,8 +238,8 @@ json pool_json(const PoolConfig& pool) {
 Result<Device> Device::parse(std::string_view text) {
     const auto wrong = [&] {
         return fail(Exit::usage, "",
-                    fmt::format("device \"{}\", expected af_xdp:INTERFACE, af_packet:INTERFACE or "
-                                "pcap:RX_FILE[,TX_FILE]",
+                    fmt::format("device \"{}\", expected af_xdp:INTERFACE, af_packet:INTERFACE, "
+                                "pcap:RX_FILE[,TX_FILE], replay:FILE[+FILE...] or null:",
                                 text));
     };
     const size_t colon = text.find(':');
@@ -247,6 +258,18 @@ Result<Device> Device::parse(std::string_view text) {
                            device.tx_file.find(',') == std::string::npos;
         return whole ? Result<Device>(device) : wrong();
     }
+    if (driver == "replay") {
+        device.driver = Driver::replay;
+        device.replayed = split(rest, '+');
+        const bool whole =
+            comma == std::string::npos &&
+            std::find(device.replayed.begin(), device.replayed.end(), "") == device.replayed.end();
+        return whole ? Result<Device>(device) : wrong();
+    }
+    if (driver == "null") {
+        device.driver = Driver::null;
+        return rest.empty() ? Result<Device>(device) : wrong();
+    }
     // 15 characters are the kernel's limit; a comma would become an option of DPDK's driver.
     if ((driver != "af_xdp" && driver != "af_packet") || rest.empty() || rest.size() > 15 ||
         rest.find_first_of(",/ \t\n=") != std::string::npos) {
@@ -263,6 +286,10 @@ std::string Device::text() const {
             return "af_xdp:" + interface;
         case Driver::af_packet:
             return "af_packet:" + interface;
+        case Driver::replay:
+            return fmt::format("replay:{}", fmt::join(replayed, "+"));
+        case Driver::null:
+            return "null:";
         case Driver::pcap:
             break;
     }

@@ -26,12 +26,15 @@
 
 namespace rehome {
 
-// How packets get in and out: "af_xdp:IF", "af_packet:IF" or "pcap:RX[,TX]".
+// How packets get in and out: "af_xdp:IF", "af_packet:IF", "pcap:RX[,TX]", and to measure
+// "replay:FILE[+FILE...]" (for ever, from memory; what is sent is dropped) and "null:" (receives
+// nothing, drops what is sent).
 struct Device {
-    enum class Driver : uint8_t { af_xdp, af_packet, pcap } driver = Driver::af_xdp;
+    enum class Driver : uint8_t { af_xdp, af_packet, pcap, replay, null } driver = Driver::af_xdp;
     std::string interface;  // af_xdp, af_packet: the kernel interface that DPDK takes over
     std::string rx_file;    // pcap: replayed once as what was received
     std::string tx_file;    // pcap: what is sent; empty: what is sent is dropped
+    std::vector<std::string> replayed;  // replay: one file a queue, all its packets in the pool
 
     static Result<Device> parse(std::string_view text);
     std::string text() const;

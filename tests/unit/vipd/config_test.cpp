@@ -178,6 +178,17 @@ TEST_CASE("everything that is optional is read") {
     CHECK(direct.servers[1].weight == 2);
 }
 
+TEST_CASE("a device and its text") {
+    for (const char* text : {"af_xdp:red0", "af_packet:red0", "pcap:in", "pcap:in,out", "replay:a",
+                             "replay:a+b+c", "null:"}) {
+        CAPTURE(text);
+        const auto device = Device::parse(text);
+        REQUIRE(device);
+        CHECK(device->text() == text);
+    }
+    CHECK(Device::parse("replay:a+b")->replayed == std::vector<std::string>{"a", "b"});
+}
+
 TEST_CASE("one change and what is said of it") {
     const char* server = R"({"name": "s9", "address": "10.1.1.19", "port": 1, "forward": "nat"})";
     const Case cases[] = {
@@ -194,6 +205,13 @@ TEST_CASE("one change and what is said of it") {
          "vipd.json: /ports/0/device: device \"red0\", expected af_xdp:INTERFACE, af_packet:"},
         {"another driver", "/ports/0/device", R"("tap:red0")", "vipd.json: /ports/0/device"},
         {"an option smuggled in", "/ports/0/device", R"("af_xdp:red0,busy_budget=9")",
+         "vipd.json: /ports/0/device"},
+        {"two files replayed", "/ports/0/device", R"("replay:a.pcap+/b/c.pcap")", ""},
+        {"nothing to replay", "/ports/0/device", R"("replay:")", "vipd.json: /ports/0/device"},
+        {"a file without name", "/ports/0/device", R"("replay:a+")", "vipd.json: /ports/0/device"},
+        {"replay and write", "/ports/0/device", R"("replay:a,b")", "vipd.json: /ports/0/device"},
+        {"nothing at all", "/ports/0/device", R"("null:")", ""},
+        {"a null device with a name", "/ports/0/device", R"("null:x")",
          "vipd.json: /ports/0/device"},
         {"an interface too long", "/ports/0/device", R"("af_xdp:abcdefghijklmnop")",
          "vipd.json: /ports/0/device"},
