@@ -56,12 +56,12 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
 
-.PHONY: all deps demo test unit smoke bench bench-tables fuzz lint format install clean help
+.PHONY: all deps demo test unit smoke bench bench-vipd fuzz lint format install clean help
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-tables fuzz lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd fuzz lint format install clean"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -128,13 +128,15 @@ demo: deps
 bench: all
 	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
 
-$(BUILD)/bench/tables: $(BUILD)/obj/tests/bench/tables.o $(call library,vipd common)
-	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_vipd) -o $@
+# The datapath's speed; ARGS goes to the driver, as in ARGS="rows --quick" (see tests/bench/vipd.py --help).
+BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tests/bench/*.cpp))
+.SECONDARY: $(call object,$(wildcard tests/bench/*.cpp))
+bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/vipd.py $(ARGS)
 
-# What vipd's tables cost, and what a change of the configuration moves.
-bench-tables: $(BUILD)/bench/tables
-	$(Q)$<
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ -o $@
 
 # Fuzzers: clang's, over the pure parts that they need; FUZZ_S seconds each, the corpus is kept.
 FUZZ_S ?= 60

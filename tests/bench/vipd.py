@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""What vipd's datapath costs, beside dpdk-testpmd on the same files: make bench-vipd.
+
+  vipd.py [SECTION...] [--quick] [--only REGEX] [--rounds N] [--seconds S] [--json FILE]
+
+Sections (all of them without one):
+  rows      nanoseconds per packet: mode, family, flows, order
+Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name.
+
+Needs root.  Programs come from $BUILD/bin (default: build), files go to $BUILD/bench.  Exit codes:
+0 measured, 2 wrong usage, 3 a row failed.  A mode that this vipd does not know yet is skipped.
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True  # nothing generated beside the sources
+
+import replay
+import world
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
+FILES = os.path.join(BUILD, "bench")
+PROGRAMS = os.path.join(BUILD, "bin")
+FLOWS = (1, 1000, 65536, 1_000_000)
+MODES = ("map", "nat", "tunnel", "mix")
+NEW_PERCENT = 1
+
+
+class Row:
+    def __init__(self, mode, family, flows, order, workers=1):
+        self.mode, self.family, self.flows, self.order = mode, family, flows, order
+        self.workers = workers
+
+    def name(self):
+        return f"{self.mode}-{self.family}-{self.flows}-{self.order}" + \
+            (f"-{self.workers}w" if self.workers > 1 else "")
+
+    def ports(self):
+        """Files of the ports red and servers, a list of queues each; a port may have none."""
+        kind = {"map": "udp-map", "mix": "ack"}.get(self.mode, "udp")
+        new = NEW_PERCENT if self.mode == "mix" else 0
+        both = [frames(kind, self.family, self.flows, self.order, new, part, self.workers,
+                       replies=self.mode != "tunnel") for part in range(self.workers)]
+        return [list(queues) for queues in zip(*both)]
+
+    def packets(self):
+        per_port = self.flows * (1 + (NEW_PERCENT / 100 if self.mode == "mix" else 0))
+        return int(per_port * (1 if self.mode == "tunnel" else 2))
+
+    def config(self, ports):
+        devices = ["replay:" + "+".join(queues) for queues in ports]
+        devices += ["null:"] * (3 - len(devices))
+        forward = "tunnel" if self.mode == "tunnel" else "nat"
+        flows = None
+        if self.flows > 200_000 or self.mode == "mix":
+            flows = {"capacity": 1 << 21}
+        if self.mode == "mix":
+            flows["half_open"] = 4096  # fewer than are new in a pass: each stays new
+        return world.config(
+            devices, packets=self.packets(), workers=self.workers, flows=flows,
+            served=() if self.mode == "map" else world.services(forward, self.family),
+            maps=[world.MAPS[self.family]] if self.mode == "map" else ())
+
+    def mib(self):
+        """Huge pages of vipd and testpmd side by side."""
+        packets = self.packets() + world.SPARE_PACKETS
+        return packets // world.PACKETS_PER_MIB + 1 + replay.pool_mib(packets) + 256
+
+
+def frames(kind, family, flows, order, new, part, parts, replies):
+    """The files of a row, written unless they are there: [clients' file, servers' file]."""
+    name = f"{kind}-{family}-{flows}-{order}" + (f"-new{new}" if new else "") + \
+        (f"-{part}of{parts}" if parts > 1 else "")
+    # A file that nothing answers to is the same as one that has answers.
+    made = [os.path.join(FILES, f"{name}.{side}.pcap") for side in ("client", "server")]
+    generator = os.path.join(FILES, "frames")
+    if any(not os.path.exists(file) or os.path.getmtime(file) < os.path.getmtime(generator)
+           for file in made):
+        world.sh(generator, kind, str(family), str(flows), order, str(new), str(part), str(parts),
+                 *made)
+    return made if replies else made[:1]
+
+
+def measure_row(row, rounds, seconds, progress):
+    """The row of the result, ns per packet of one worker; Refused where vipd does not know it."""
+    ports = row.ports()
+    cpus = tuple(range(1, -1, -1))[:row.workers]
+    with world.Vipd(PROGRAMS, row.config(ports), cpus=cpus) as vipd:
+        replay.warm_up(vipd, row.packets())
+        vipd.pause()
+        with replay.Testpmd(ports, row.packets(), cpus=cpus) as testpmd:
+            turns = {name: [] for name in (*replay.MODES, "vipd")}
+            for number in range(rounds):
+                progress(f"round {number + 1} of {rounds}")
+                for mode in replay.MODES:
+                    turns[mode].append(testpmd.measure(mode, seconds))
+                turns["vipd"].append(replay.measure_vipd(vipd, seconds))
+    return result_of(row, turns)
+
+
+def result_of(row, turns):
+    best = {name: min(values) for name, values in turns.items()}
+    median = {name: statistics.median(values) for name, values in turns.items()}
+    ns, io, swap = best["vipd"], best["io"], best["5tswap"]
+    return {"mode": row.mode, "family": row.family, "flows": row.flows, "order": row.order,
+            "workers": row.workers, "ns": round(ns, 2), "ns_median": round(median["vipd"], 2),
+            "io_ns": round(io, 2), "swap_ns": round(swap, 2), "csum_ns": round(best["csum"], 2),
+            "swap_ns_median": round(median["5tswap"], 2),
+            "ratio_whole": round(ns / swap, 3),
+            "ratio_whole_median": round(median["vipd"] / median["5tswap"], 3),
+            "ratio_net": round((ns - io) / (swap - io), 3) if swap > io else None}
+
+
+def rows_of(options):
+    if options.quick:
+        made = [Row("map", 4, 1000, "sequential"), Row("nat", 4, 1000, "sequential"),
+                Row("tunnel", 4, 1000, "sequential"), Row("map", 4, 1_000_000, "random"),
+                Row("nat", 4, 1_000_000, "random"), Row("tunnel", 4, 1_000_000, "random"),
+                Row("mix", 4, 1_000_000, "random")]
+    else:
+        made = [Row(mode, family, flows, order)
+                for mode in MODES for family in world.FAMILIES for flows in FLOWS
+                for order in ("sequential", "random") if flows > 1 or order == "sequential"]
+    return [row for row in made if re.search(options.only, row.name())]
+
+
+HEAD = f"{'row':28} {'vipd':>7} {'median':>7} {'io':>7} {'5tswap':>7} {'csum':>7} {'whole':>6} {'net':>6}"
+
+
+def line_of(name, r):
+    net = "-" if r["ratio_net"] is None else f"{r['ratio_net']:.2f}"
+    return (f"{name:28} {r['ns']:7.1f} {r['ns_median']:7.1f} {r['io_ns']:7.1f} {r['swap_ns']:7.1f} "
+            f"{r['csum_ns']:7.1f} {r['ratio_whole']:6.2f} {net:>6}")
+
+
+class Report:
+    """The terminal, and what goes into the file; it is written after every row."""
+
+    def __init__(self, path):
+        self.path = path
+        self.result = {"schema": "rehome/bench-vipd/1", "rows": []}
+        self.failed = False
+
+    def progress(self, text):
+        if sys.stderr.isatty():
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def say(self, text):
+        self.progress("")
+        print(text, flush=True)
+
+    def measured(self, section, value):
+        if section == "rows":
+            self.result["rows"].append(value)
+        else:
+            self.result[section] = value
+        world.write_json(self.path, self.result)
+
+    def attempt(self, name, measure):
+        """What measure gives, or nothing: told here, and remembered, why not."""
+        try:
+            return measure()
+        except world.Refused as refused:
+            self.say(f"{name:28} skipped, this vipd does not take it: {refused}")
+        except world.Failed as failed:
+            self.failed = True
+            self.say(f"{name:28} FAILED: {failed}")
+        return None
+
+
+def run_rows(options, report):
+    report.say("\n" + HEAD)
+    for row in rows_of(options):
+        measured = report.attempt(row.name(), lambda row=row: measure_row(
+            row, options.rounds, options.seconds,
+            lambda text: report.progress(f"{row.name()}: {text}")))
+        if measured:
+            report.measured("rows", measured)
+            report.say(line_of(row.name(), measured))
+
+
+def mib_rows(options):
+    return max((row.mib() for row in rows_of(options)), default=0)
+
+
+# Each section: what runs it, and the huge pages that it needs at most, in MiB.
+SECTIONS = {"rows": (run_rows, mib_rows)}
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="the rows that have targets only")
+    parser.add_argument("--only", default="", metavar="REGEX", help="rows by name")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
+    parser.add_argument("--json", default=os.path.join(FILES, "vipd.json"), metavar="FILE")
+    options = parser.parse_args(arguments)
+    options.sections = options.sections or list(SECTIONS)
+    for section in options.sections:
+        if section not in SECTIONS:
+            parser.error(f"section {section}, expected one of {', '.join(SECTIONS)}")
+    return options
+
+
+def main():
+    options = parse(sys.argv[1:])
+    script = os.path.realpath(__file__)
+    if os.environ.get("REHOME_PRIVATE") != script:
+        if os.geteuid() != 0:
+            print("vipd.py: needs root, for namespaces and huge pages", file=sys.stderr)
+            return 3
+        mib = max(SECTIONS[section][1](options) for section in options.sections)
+        try:
+            with world.huge_pages(mib):
+                return world.private(script, sys.argv[1:])
+        except world.Failed as failed:
+            print(f"vipd.py: {failed}", file=sys.stderr)
+            return 3
+    world.private_init()
+    report = Report(options.json)
+    for section in options.sections:
+        SECTIONS[section][0](options, report)
+    report.say(f"\nwritten to {options.json}")
+    return 3 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
