@@ -5,9 +5,13 @@
 //
 //   KIND         udp, ack (TCP segments without data, in mid-flow) or syn
 //   FAMILY       4 or 6
-//   FLOWS        different 5-tuples, at most 2^24; a file has one packet of each
+//   FLOWS        different 5-tuples, at most 15 million; a file has one packet of each
 //   ORDER        sequential, or random: each file in a permutation of its own
-//   NEW_PERCENT  so many of a hundred packets in CLIENT_FILE are SYNs of further flows
+//   NEW_PERCENT  more than 0: so many of a hundred packets in CLIENT_FILE are SYNs of further
+//   flows, at
+//                least 3,000 in all, the flows repeated as often as that needs.  Both files then
+//                have one order, so that every flow is answered at once in the first pass, and
+//                SERVER_FILE is 5 % longer, so that the answers come later from pass to pass
 //   PART, PARTS  only the flows whose client's port is PART modulo PARTS
 //
 // CLIENT_FILE has what clients send to the VIPs, SERVER_FILE what the servers answer.  Flow i is of
@@ -27,6 +31,7 @@
 namespace {
 
 constexpr uint32_t flows_max = 1u << 24;
+constexpr double new_min = 3000;  // of one file
 constexpr size_t frame_bytes = 64;
 constexpr uint8_t udp = 17;
 constexpr uint8_t tcp = 6;
@@ -209,10 +214,11 @@ private:
     FILE* file_;
 };
 
-std::vector<uint32_t> ordered(uint32_t flows, bool random, uint32_t seed) {
-    std::vector<uint32_t> order(flows);
-    for (uint32_t i = 0; i < flows; ++i) {
-        order[i] = i;
+// So many packets' flows, each flow as often as another.
+std::vector<uint32_t> ordered(uint32_t flows, size_t packets, bool random, uint32_t seed) {
+    std::vector<uint32_t> order(packets);
+    for (size_t i = 0; i < packets; ++i) {
+        order[i] = static_cast<uint32_t>(i % flows);
     }
     if (random) {
         std::shuffle(order.begin(), order.end(), std::mt19937(seed));
@@ -239,9 +245,9 @@ int main(int argc, char** argv) {
     const double share_new = std::strtod(argv[5], nullptr) / 100;
     const auto part = static_cast<uint32_t>(std::strtoul(argv[6], nullptr, 10));
     const auto parts = static_cast<uint32_t>(std::strtoul(argv[7], nullptr, 10));
-    if ((kind != "udp" && kind != "ack" && kind != "syn") || flows == 0 || flows > flows_max / 2 ||
+    if ((kind != "udp" && kind != "ack" && kind != "syn") || flows == 0 || flows > 15'000'000 ||
         parts == 0) {
-        fputs("frames: KIND udp, ack or syn; FLOWS 1 to 8388608; PARTS at least 1\n", stderr);
+        fputs("frames: KIND udp, ack or syn; FLOWS 1 to 15000000; PARTS at least 1\n", stderr);
         return 2;
     }
     const Segment segment = kind == "udp"   ? Segment{udp, 0}
@@ -251,10 +257,13 @@ int main(int argc, char** argv) {
     const auto frame = [&](const End& from, const End& to, Segment what, uint8_t port_number) {
         return std::span(bytes).first(write_frame(bytes, v4, from, to, what, port_number));
     };
+    const bool mix = share_new > 0;
+    const size_t packets =
+        mix ? std::max<size_t>(flows, static_cast<size_t>(new_min / share_new)) : flows;
     PcapFile client(argv[8]);
     double due = 0;
     uint32_t further = flows;
-    for (const uint32_t i : ordered(flows, random, 1)) {
+    for (const uint32_t i : ordered(flows, packets, random, 1)) {
         const Flow flow = flow_of(i, v4, map);
         if (flow.client.port % parts != part) {
             continue;
@@ -271,7 +280,20 @@ int main(int argc, char** argv) {
     if (argc > 9) {
         const Segment answer = kind == "syn" ? Segment{tcp, flag_syn | flag_ack} : segment;
         PcapFile server(argv[9]);
-        for (const uint32_t i : ordered(flows, random, 2)) {
+        auto order = ordered(flows, packets, random, mix ? 1 : 2);
+        if (mix) {  // an answer more for each new flow, and the 5 %
+            std::vector<uint32_t> longer;
+            due = 0;
+            for (const uint32_t i : order) {
+                due += share_new;
+                longer.insert(longer.end(), due >= 1 ? 2 : 1, i);
+                due -= due >= 1 ? 1 : 0;
+            }
+            longer.insert(longer.end(), order.begin(),
+                          order.begin() + static_cast<std::ptrdiff_t>(packets / 20));
+            order = std::move(longer);
+        }
+        for (const uint32_t i : order) {
             const Flow flow = flow_of(i, v4, map);
             if (flow.client.port % parts == part) {
                 server.add(frame(flow.server, flow.client, answer, 1));

@@ -5,6 +5,13 @@
 
 Sections (all of them without one):
   rows      nanoseconds per packet: mode, family, flows, order
+  flood     nanoseconds per packet where each is of a flow that is not known
+  new       flows per second that become established
+  memory    bytes per flow, with ten million held
+  workers   what a second worker gains, beside testpmd's second core
+  veth      kernel NAT and vipd on AF_XDP between the same veth pairs: CPU, loss
+  delay     the round trip through them
+  reload    10,000 services with 100,000 servers while numbered packets run
 Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name.
 
 Needs root.  Programs come from $BUILD/bin (default: build), files go to $BUILD/bench.  Exit codes:
@@ -14,13 +21,15 @@ import argparse
 import json
 import os
 import re
+import signal
 import statistics
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # nothing generated beside the sources
 
+import flows
 import replay
+import wire
 import world
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
@@ -30,6 +39,7 @@ PROGRAMS = os.path.join(BUILD, "bin")
 FLOWS = (1, 1000, 65536, 1_000_000)
 MODES = ("map", "nat", "tunnel", "mix")
 NEW_PERCENT = 1
+HALF_OPEN_MIX = 2048  # fewer than are new in one pass over the file, so that each stays new
 
 
 class Row:
@@ -50,18 +60,20 @@ class Row:
         return [list(queues) for queues in zip(*both)]
 
     def packets(self):
-        per_port = self.flows * (1 + (NEW_PERCENT / 100 if self.mode == "mix" else 0))
-        return int(per_port * (1 if self.mode == "tunnel" else 2))
+        if self.mode == "mix":
+            return int(max(self.flows, 3000 * 100 / NEW_PERCENT) * 2.1)
+        return self.flows * (1 if self.mode == "tunnel" else 2)
 
     def config(self, ports):
         devices = ["replay:" + "+".join(queues) for queues in ports]
         devices += ["null:"] * (3 - len(devices))
         forward = "tunnel" if self.mode == "tunnel" else "nat"
         flows = None
-        if self.flows > 200_000 or self.mode == "mix":
-            flows = {"capacity": 1 << 21}
         if self.mode == "mix":
-            flows["half_open"] = 4096  # fewer than are new in a pass: each stays new
+            flows = {"capacity": max(1 << 20, 2 * self.flows), "half_open": HALF_OPEN_MIX}
+        elif self.flows > 100_000 and self.mode != "map":
+            # A random answer may come a whole pass later: until then its flow is half open.
+            flows = {"capacity": 2 * self.flows, "half_open": 2 * self.flows}
         return world.config(
             devices, packets=self.packets(), workers=self.workers, flows=flows,
             served=() if self.mode == "map" else world.services(forward, self.family),
@@ -69,8 +81,7 @@ class Row:
 
     def mib(self):
         """Huge pages of vipd and testpmd side by side."""
-        packets = self.packets() + world.SPARE_PACKETS
-        return packets // world.PACKETS_PER_MIB + 1 + replay.pool_mib(packets) + 256
+        return mib_of_packets(self.packets())
 
 
 def frames(kind, family, flows, order, new, part, parts, replies):
@@ -189,8 +200,108 @@ def mib_rows(options):
     return max((row.mib() for row in rows_of(options)), default=0)
 
 
+def run_flood(options, report):
+    report.say("\nEvery packet is of an unknown flow (IPv4), ns per packet")
+    made = []
+    for kind in ("syn", "ack", "udp"):
+        measured = report.attempt(f"flood of {kind}", lambda kind=kind: flows.flood(
+            PROGRAMS, frames, kind, options.rounds, options.seconds, report.progress))
+        if measured:
+            made.append(measured)
+            report.measured("flood", made)
+            report.say("{kind:28} {ns:7.1f} (median {ns_median}, 5tswap {swap_ns})".format(**measured))
+
+
+def run_new(options, report):
+    report.say("\nNew flows, a client's packet and its answer each")
+    made = []
+    for kind, family in (("udp", 4), ("syn", 4), ("udp", 6)):
+        measured = report.attempt(f"new flows, {kind}, IPv{family}", lambda k=kind, f=family:
+                                  flows.new_flows(PROGRAMS, frames, k, f, options.rounds,
+                                                  report.progress))
+        if measured:
+            made.append(measured)
+            report.measured("new_flows", made)
+            report.say("{kind}, IPv{family}: {flows_per_s:,} flows/s, {ns_per_flow} ns each (median "
+                       "{ns_per_flow_median})".format(**measured))
+
+
+def run_memory(options, report):
+    report.say("\nMemory of established flows")
+    made = []
+    for family in world.FAMILIES:
+        measured = report.attempt(f"flows held, IPv{family}", lambda f=family: flows.held_flows(
+            PROGRAMS, frames, f, report.progress))
+        if measured:
+            made.append(measured)
+            report.measured("memory", made)
+            report.say("IPv{family}: {held:,} of {wanted:,} flows held, {bytes_per_flow} bytes each, "
+                       "drops {drops}".format(**measured))
+
+
+def run_workers(options, report):
+    """Packets a second of two workers over those of one, and the same of testpmd's 5tswap."""
+    report.say("\nTwo workers: what the second one gains")
+    made = []
+    for mode in ("map", "nat"):
+        def measure(mode=mode):
+            one, two = (measure_row(Row(mode, 4, 100_000, "random", workers), options.rounds,
+                                    options.seconds, report.progress) for workers in (1, 2))
+            gains = {"gain": 2 * one["ns"] / two["ns"], "swap_gain": 2 * one["swap_ns"] / two["swap_ns"]}
+            return {"mode": mode, "rows": [one, two], **{k: round(v, 3) for k, v in gains.items()},
+                    "ratio": round(gains["gain"] / gains["swap_gain"], 3)}
+        measured = report.attempt(f"two workers, {mode}", measure)
+        if measured:
+            made.append(measured)
+            report.measured("workers", made)
+            report.say("{mode}: {gain} times, testpmd {swap_gain} times, ratio {ratio}".format(**measured))
+
+
+def run_veth(options, report):
+    report.say("\nKernel NAT and vipd (AF_XDP) between the same veth pairs, 64-byte UDP")
+    measured = report.attempt("veth", lambda: wire.veth(
+        FILES, PROGRAMS, options.rounds, options.seconds * 2, report.progress))
+    if measured:
+        report.measured("veth", measured)
+        for way in measured:
+            report.say("{way:14} {cpu_ns:7.0f} ns of CPU a packet ({cpu_ns_above_direct:+.0f}), nothing "
+                       "lost up to {lossless_pps:,} packets/s; lost at 50,000: {lost_at_50000_pps}"
+                       .format(**way))
+
+
+def run_delay(_, report):
+    report.say("\nRound trip over the same veth pairs")
+    measured = report.attempt("delay", lambda: wire.delays(FILES, PROGRAMS, report.progress))
+    if measured:
+        report.measured("delay", measured)
+        for way in measured:
+            report.say("{way:14} min {min_us}, p50 {p50_us}, p99 {p99_us} us ({answered} of {sent})"
+                       .format(**way))
+
+
+def run_reload(_, report):
+    report.say("\nReload under numbered traffic")
+    measured = report.attempt("reload", lambda: wire.reload(FILES, PROGRAMS, 20_000, report.progress))
+    if measured:
+        report.measured("reload", measured)
+        for step in measured:
+            report.say("{what}: {services:,} services, {servers:,} servers in {seconds} s, {lost} of "
+                       "{sent:,} packets lost".format(**step))
+
+
+def mib_of_packets(packets):
+    packets += world.SPARE_PACKETS
+    return packets // world.PACKETS_PER_MIB + 1 + replay.pool_mib(packets) + 256
+
+
 # Each section: what runs it, and the huge pages that it needs at most, in MiB.
-SECTIONS = {"rows": (run_rows, mib_rows)}
+SECTIONS = {"rows": (run_rows, mib_rows),
+            "flood": (run_flood, lambda _: mib_of_packets(flows.FLOOD_PACKETS)),
+            "new": (run_new, lambda _: mib_of_packets(2_000_000) // 2 + 1024),
+            "memory": (run_memory, lambda _: 1024),
+            "workers": (run_workers, lambda _: mib_of_packets(200_000)),
+            "veth": (run_veth, lambda _: 0), "delay": (run_delay, lambda _: 0),
+            "reload": (run_reload, lambda _: 0)}
 
 
 def parse(arguments):
@@ -217,6 +328,7 @@ def main():
         if os.geteuid() != 0:
             print("vipd.py: needs root, for namespaces and huge pages", file=sys.stderr)
             return 3
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that huge pages are put back
         mib = max(SECTIONS[section][1](options) for section in options.sections)
         try:
             with world.huge_pages(mib):

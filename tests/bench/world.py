@@ -2,6 +2,7 @@
 
 Nothing here touches the host but vm.nr_hugepages, which HugePages puts back.
 """
+import fcntl
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ SERVER = {4: "10.1.0.{}", 6: "2001:db8:a::{:x}"}
 VIP_PREFIX = {4: "203.0.113.0/24", 6: "2001:db8:f::/64"}
 MAPS = {4: ("203.0.113.0/25", "10.1.0.0/25"), 6: ("2001:db8:f::/120", "2001:db8:a::/120")}
 VIP_PORT, SERVER_PORT = 5000, 6000
-PACKETS_PER_MIB = 320  # of vipd's pool, as vipd(8) says
+PACKETS_PER_MIB = 320  # of vipd's pool in huge pages, as vipd(8) says; 192 without
 SPARE_PACKETS = 40_000  # rings, caches and what is on its way
 
 
@@ -46,6 +47,8 @@ def wait_until(seconds, what, condition):
 def huge_pages(mib):
     """Sets that much aside while it lasts (0: leaves all as it is)."""
     path = "/proc/sys/vm/nr_hugepages"
+    alone = open("/run/lock/rehome-bench", "w")
+    fcntl.flock(alone, fcntl.LOCK_EX)  # another one would put back what we need
     before = int(open(path).read())
     wanted = max(before, mib // 2 + 1) if mib else before
     try:
@@ -151,7 +154,8 @@ def config(devices, *, packets, hugepages=True, served=(), maps=(), workers=1, f
     must hold.  Keys of later versions stand in it only where they are not the default."""
     made = {"schema": "rehome/vipd/1", "inventory": "inventory.json", "gateway": "old",
             "control": f"{DIR}/old.sock",
-            "memory": {"mib": max(128, (packets + SPARE_PACKETS) // PACKETS_PER_MIB + 1),
+            "memory": {"mib": max(128, (packets + SPARE_PACKETS) //
+                               (PACKETS_PER_MIB if hugepages else 192) + 1),
                        "hugepages": hugepages},
             "ports": [{"name": name, "device": device}
                       for name, device in zip(("red", "servers", "link"), devices)],
@@ -201,7 +205,8 @@ class Vipd:
 
     serial = 0
 
-    def __init__(self, programs, document, *, ns=None, neighbours=True, cpus=(1,)):
+    def __init__(self, programs, document, *, ns=None, neighbours=True, busy=True,
+                 cpus=(1,)):
         self.programs, self.document = programs, document
         self.path = f"{DIR}/old.json"
         Vipd.serial += 1
@@ -219,11 +224,12 @@ class Vipd:
         try:
             wait_until(60, "vipd is ready", self.ready)
             self.connection = socket.socket(socket.AF_UNIX)
+            self.connection.settimeout(60)
             self.connection.connect(document["control"])
             self.stream = self.connection.makefile("rw")
             if neighbours:
                 self.address()
-            self.workers = self.cpu.pin_busiest(cpus)
+            self.workers = self.cpu.pin_busiest(cpus) if busy else []
         except BaseException:
             self.close()
             raise

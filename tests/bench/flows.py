@@ -1,0 +1,111 @@
+"""New flows, floods, and the memory of flows."""
+import os
+import statistics
+import time
+
+import replay
+import world
+
+FLOOD_PACKETS = 1_000_000
+FLOOD_HALF_OPEN = 1 << 18  # fewer than are in the file: each is new again in the next pass
+HELD = int(os.environ.get("HELD", 10_000_000))
+
+
+def flood_config(client, family):
+    return world.config([f"replay:{client}", "null:", "null:"], packets=FLOOD_PACKETS,
+                        served=world.services("nat", family),
+                        flows={"capacity": 1 << 21, "half_open": FLOOD_HALF_OPEN})
+
+
+def flood(programs, frames, kind, rounds, seconds, progress):
+    """ns per packet where every packet is of a flow that is not known: syn, ack or udp."""
+    client = frames(kind, 4, FLOOD_PACKETS, "random", 0, 0, 1, replies=False)[0]
+    with world.Vipd(programs, flood_config(client, 4)) as vipd:
+        replay.warm_up(vipd, FLOOD_PACKETS)
+        vipd.pause()
+        turns, swaps = [], []
+        with replay.Testpmd([[client]], FLOOD_PACKETS) as testpmd:
+            for number in range(rounds):
+                progress(f"flood of {kind}, round {number + 1} of {rounds}")
+                swaps.append(testpmd.measure("5tswap", seconds))
+                turns.append(replay.measure_vipd(vipd, seconds))
+    return {"kind": kind, "family": 4, "ns": round(min(turns), 1),
+            "ns_median": round(statistics.median(turns), 1), "swap_ns": round(min(swaps), 1)}
+
+
+def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000):
+    """How many flows a second become established: a client's packet and its server's answer.
+
+    The files run while no service is configured; a reload brings the services, and from then on the
+    first pass makes a flow of every packet."""
+    both = frames(kind, family, flows, "sequential", 0, 0, 1, replies=True)
+    ns = []
+    for number in range(rounds):
+        progress(f"new flows ({kind}), round {number + 1} of {rounds}")
+        empty = world.config([f"replay:{both[0]}", f"replay:{both[1]}", "null:"], packets=2 * flows,
+                             flows={"capacity": 2 * flows, "half_open": 2 * flows})
+        with world.Vipd(programs, empty) as vipd:
+            vipd.configure(dict(empty, services=world.services("nat", family)))
+            start = replay.Meter(vipd)
+            vipd.ask(command="reload")
+            meter = replay.Meter(vipd)
+            seen = meter.difference()
+            # Both ports count, half of what is received are clients' packets.
+            while True:
+                now = meter.difference()
+                if start.difference()["received"] / 2 > 0.9 * flows:
+                    break
+                seen = now
+                time.sleep(0.002)
+            if seen["received"] < flows / 5:
+                raise world.Failed("the first pass was over before it could be measured")
+            replay.check_lossless(seen)
+            ns.append(seen["cpu_ns"] / (seen["received"] / 2))
+            replay.warm_up(vipd, 2 * flows)
+    return {"kind": kind, "family": family, "ns_per_flow": round(min(ns), 1),
+            "ns_per_flow_median": round(statistics.median(ns), 1),
+            "flows_per_s": round(1e9 / min(ns))}
+
+
+def memory_bytes(pid):
+    """What the process holds, huge pages included."""
+    fields = {}
+    for line in open(f"/proc/{pid}/status"):
+        name, _, value = line.partition(":")
+        if name in ("VmRSS", "HugetlbPages"):
+            fields[name] = int(value.split()[0]) * 1024
+    return sum(fields.values())
+
+
+def held_flows(programs, frames, family, progress, flows=HELD):
+    """Fills the table with that many established flows, streamed from files, and weighs the process
+    against one whose table is small."""
+    progress(f"{flows} flows held, IPv{family}: writing the files")
+    both = frames("udp", family, flows, "sequential", 0, 0, 1, replies=True)
+
+    def document(devices, capacity, half_open):
+        return world.config(devices, packets=10_000, served=world.services("nat", family),
+                            flows={"capacity": capacity, "half_open": half_open,
+                                   "lifetimes_s": {"udp": 3600}})
+    with world.Vipd(programs, document(["null:"] * 3, 1024, 1024)) as vipd:
+        empty = memory_bytes(vipd.process.pid)
+    with world.Vipd(programs, document([f"pcap:{both[0]}", f"pcap:{both[1]}", "null:"], flows,
+                                       1 << 16)) as vipd:
+        progress(f"{flows} flows held, IPv{family}: filling")
+
+        def done():
+            return sum(port["received"] for port in vipd.stats()["ports"]) >= 2 * flows
+        try:
+            world.wait_until(120, "all packets are read", done)
+        finally:
+            for file in both:  # a gigabyte that nothing else uses
+                os.remove(file)
+        stats = vipd.stats()
+        held = vipd.ask(command="status")["flows"]["here"]
+        total = memory_bytes(vipd.process.pid) - empty
+    measured = {"family": family, "wanted": flows, "held": held,
+                "bytes_per_flow": round(total / held, 1) if held else None,
+                "drops": {name: count for name, count in stats["drops"].items() if count}}
+    if "flow_bytes" in stats:
+        measured["flow_bytes"] = stats["flow_bytes"]
+    return measured
