@@ -12,14 +12,10 @@ import signal
 import subprocess
 import time
 
-from world import Cpu, Failed
+from world import SPARE_PACKETS, Cpu, Failed, need_huge_pages
 
 MBUF_BYTES = 2496  # with header and padding
 MODES = ("io", "5tswap", "csum")
-
-
-def pool_mib(packets):
-    return packets * MBUF_BYTES // (1 << 20) + 64
 
 
 class Testpmd:
@@ -35,9 +31,10 @@ class Testpmd:
         for i, queue_files in enumerate(files):
             replayed = ",".join(f"rx_pcap={file}" for file in queue_files)
             words += ["--vdev", f"net_pcap{i},{replayed},infinite_rx=1"]
-        words += ["--", "-i", f"--nb-cores={len(cpus)}", f"--total-num-mbufs={packets + 40_000}",
+        words += ["--", "-i", f"--nb-cores={len(cpus)}", f"--total-num-mbufs={packets + SPARE_PACKETS}",
                   "--mbcache=256", "--burst=32", "--rxd=2048", "--txd=2048", "--no-flush-rx",
                   f"--rxq={queues}", f"--txq={queues}"]
+        need_huge_pages((packets + SPARE_PACKETS) * MBUF_BYTES // (1 << 20) + 128)
         self.terminal, theirs = pty.openpty()
         self.process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs,
                                         start_new_session=True)

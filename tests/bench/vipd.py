@@ -79,10 +79,6 @@ class Row:
             served=() if self.mode == "map" else world.services(forward, self.family),
             maps=[world.MAPS[self.family]] if self.mode == "map" else ())
 
-    def mib(self):
-        """Huge pages of vipd and testpmd side by side."""
-        return mib_of_packets(self.packets())
-
 
 def frames(kind, family, flows, order, new, part, parts, replies):
     """The files of a row, written unless they are there: [clients' file, servers' file]."""
@@ -196,10 +192,6 @@ def run_rows(options, report):
             report.say(line_of(row.name(), measured))
 
 
-def mib_rows(options):
-    return max((row.mib() for row in rows_of(options)), default=0)
-
-
 def run_flood(options, report):
     report.say("\nEvery packet is of an unknown flow (IPv4), ns per packet")
     made = []
@@ -289,19 +281,8 @@ def run_reload(_, report):
                        "{sent:,} packets lost".format(**step))
 
 
-def mib_of_packets(packets):
-    packets += world.SPARE_PACKETS
-    return packets // world.PACKETS_PER_MIB + 1 + replay.pool_mib(packets) + 256
-
-
-# Each section: what runs it, and the huge pages that it needs at most, in MiB.
-SECTIONS = {"rows": (run_rows, mib_rows),
-            "flood": (run_flood, lambda _: mib_of_packets(flows.FLOOD_PACKETS)),
-            "new": (run_new, lambda _: mib_of_packets(2_000_000) // 2 + 1024),
-            "memory": (run_memory, lambda _: 1024),
-            "workers": (run_workers, lambda _: mib_of_packets(200_000)),
-            "veth": (run_veth, lambda _: 0), "delay": (run_delay, lambda _: 0),
-            "reload": (run_reload, lambda _: 0)}
+SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "memory": run_memory,
+            "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
 
 
 def parse(arguments):
@@ -329,17 +310,12 @@ def main():
             print("vipd.py: needs root, for namespaces and huge pages", file=sys.stderr)
             return 3
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that huge pages are put back
-        mib = max(SECTIONS[section][1](options) for section in options.sections)
-        try:
-            with world.huge_pages(mib):
-                return world.private(script, sys.argv[1:])
-        except world.Failed as failed:
-            print(f"vipd.py: {failed}", file=sys.stderr)
-            return 3
+        with world.huge_pages_put_back():
+            return world.private(script, sys.argv[1:])
     world.private_init()
     report = Report(options.json)
     for section in options.sections:
-        SECTIONS[section][0](options, report)
+        SECTIONS[section](options, report)
     report.say(f"\nwritten to {options.json}")
     return 3 if report.failed else 0
 

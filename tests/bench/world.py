@@ -43,26 +43,37 @@ def wait_until(seconds, what, condition):
         time.sleep(0.02)
 
 
+HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+
+
 @contextmanager
-def huge_pages(mib):
-    """Sets that much aside while it lasts (0: leaves all as it is)."""
-    path = "/proc/sys/vm/nr_hugepages"
-    alone = open("/run/lock/rehome-bench", "w")
-    fcntl.flock(alone, fcntl.LOCK_EX)  # another one would put back what we need
-    before = int(open(path).read())
-    wanted = max(before, mib // 2 + 1) if mib else before
-    try:
-        if wanted != before:
-            with open("/proc/sys/vm/compact_memory", "w") as compact:
-                compact.write("1")
-            with open(path, "w") as pages:
-                pages.write(str(wanted))
-            if int(open(path).read()) < wanted:
-                raise Failed(f"the kernel has no {mib} MiB of huge pages to give")
-        yield
-    finally:
-        with open(path, "w") as pages:
-            pages.write(str(before))
+def huge_pages_put_back():
+    """need_huge_pages changes them; afterwards they are as they were.  One benchmark at a time, or
+    another one would put back what we need."""
+    with open("/run/lock/rehome-bench", "w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        before = open(HUGE_PAGES).read()
+        try:
+            yield
+        finally:
+            with open(HUGE_PAGES, "w") as pages:
+                pages.write(before)
+
+
+def need_huge_pages(mib):
+    """Sees to it that so much is free."""
+    def free():
+        with open("/proc/meminfo") as lines:
+            counts = {line.split()[0]: int(line.split()[1]) for line in lines}
+        return counts["HugePages_Free:"] - counts["HugePages_Rsvd:"]
+    missing = mib // 2 + 1 - free()
+    if missing > 0:
+        with open(HUGE_PAGES, "r+") as pages:
+            wanted = int(pages.read()) + missing
+            pages.seek(0)
+            pages.write(str(wanted))
+    if free() < mib // 2 + 1:
+        raise Failed(f"the kernel has no {mib} MiB of huge pages to give")
 
 
 def private(script, arguments):
@@ -138,7 +149,9 @@ def services(mode, family, protocols=("udp", "tcp")):
     made = []
     for protocol in protocols:
         for k in HOSTS:
-            server = {"name": f"s{k}", "address": SERVER[family].format(k)}
+            # A tunnel goes over IPv4, whatever is inside.
+            address = SERVER[4 if mode == "tunnel" else family].format(k)
+            server = {"name": f"s{k}", "address": address}
             service = {"name": f"{protocol}{k}", "vip": VIP[family].format(k), "protocol": protocol,
                        "port": VIP_PORT, "forward": mode, "servers": [server]}
             if mode == "tunnel":
@@ -215,6 +228,8 @@ class Vipd:
         inventory(f"{DIR}/inventory.json")
         self.configure(document)
         self.check()
+        if document["memory"]["hugepages"]:
+            need_huge_pages(document["memory"]["mib"] + 64)
         if self.own_ns:
             namespace(self.ns)
         self.log = open(f"{DIR}/vipd.log", "w+")
