@@ -17,7 +17,11 @@ namespace rehome {
 namespace {
 
 constexpr uint16_t line_mtu = 1500;
-constexpr uint32_t packets_per_mib = 320;  // of some 2.4 KB each: three quarters of the memory
+// Packets in a MiB: three quarters of the memory.  One takes 2.4 KB of huge pages; of ordinary pages
+// it takes one, as DPDK lets no packet lie in two.
+uint32_t packets_per_mib(const MemoryConfig& memory) {
+    return memory.hugepages ? 320 : 192;
+}
 
 // The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
 uint16_t mtu_of(const Config& config, size_t port) {
@@ -84,7 +88,7 @@ Result<> Daemon::open_ports() {
     if (auto started = start_dpdk(config_.memory); !started) {
         return started;
     }
-    auto pool = make_pool("packets", config_.memory.mib * packets_per_mib);
+    auto pool = make_pool("packets", config_.memory.mib * packets_per_mib(config_.memory));
     if (!pool) {
         return tl::unexpected(pool.error());
     }
