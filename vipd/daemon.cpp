@@ -17,8 +17,8 @@ namespace rehome {
 namespace {
 
 constexpr uint16_t line_mtu = 1500;
-// Packets in a MiB: three quarters of the memory.  One takes 2.4 KB of huge pages; of ordinary pages
-// it takes one, as DPDK lets no packet lie in two.
+// Packets in a MiB: three quarters of the memory.  One takes 2.4 KB of huge pages; of ordinary
+// pages it takes one, as DPDK lets no packet lie in two.
 uint32_t packets_per_mib(const MemoryConfig& memory) {
     return memory.hugepages ? 320 : 192;
 }
