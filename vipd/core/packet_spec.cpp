@@ -93,7 +93,7 @@ uint16_t right_checksum(const PacketSpec& spec, View segment) {
 }
 
 Bytes segment_of(const PacketSpec& spec) {
-    const Bytes payload = payload_of(spec);
+    Bytes payload = payload_of(spec);
     Bytes out;
     if (spec.later_fragment()) {
         return payload;
@@ -187,7 +187,7 @@ std::optional<size_t> inner_at(const PacketSpec& spec, View payload) {
     }
     const bool gue = spec.udp() && spec.destination.port == gue_text_port && payload.size() >= 4 &&
                      (payload[0] & 0xe0) == 0;
-    return gue ? std::optional<size_t>(4 + (payload[0] & 0x1fU) * 4U) : std::nullopt;
+    return gue ? std::optional<size_t>(4 + (payload[0] & size_t{0x1f}) * 4) : std::nullopt;
 }
 
 // payload: what is there of it; claimed: how long the headers say it is.
@@ -224,7 +224,7 @@ size_t describe_header(PacketSpec& spec, const uint8_t* at) {
         spec.flags = at[13];
         spec.window = load16(at + 14);
         spec.urgent = load16(at + 18);
-        const size_t header = std::max(at[12] >> 4, 5) * 4U;
+        const auto header = static_cast<size_t>(std::max(at[12] >> 4, 5)) * 4;
         const bool mss = header >= 24 && load16(at + 20) == 0x0204;
         if (mss) {
             spec.mss = load16(at + 22);
@@ -254,7 +254,7 @@ void describe_segment(PacketSpec& spec, View packet, size_t l4, size_t claimed, 
 }
 
 std::optional<PacketSpec> describe_v4(View packet, int nested) {
-    const size_t header = packet.size() < 20 ? 0 : (packet[0] & 0x0fU) * 4U;
+    const size_t header = packet.size() < 20 ? 0 : (packet[0] & size_t{0x0f}) * 4;
     if (header < 20 || packet.size() < header) {
         return std::nullopt;
     }
@@ -289,7 +289,7 @@ std::optional<PacketSpec> describe_v6(View packet, int nested) {
     uint8_t next = packet[6];
     size_t at = 40;
     while (is_extension(next) && packet.size() >= at + 8) {
-        const size_t bytes = (packet[at + 1] + 1U) * 8U;
+        const size_t bytes = (size_t{packet[at + 1]} + 1) * 8;
         if (packet.size() < at + bytes) {
             return std::nullopt;
         }
