@@ -108,7 +108,14 @@ $(BUILD)/man/$(notdir $(1:.scd=)): $(1)
 	$$(call say,MAN,$$@)
 	$$(Q)mkdir -p $$(@D) && scdoc < $$< > $$@
 endef
-$(foreach m,$(MANUALS),$(eval $(call manual,$(m))))
+$(foreach m,$(filter-out vipd/vipctl.8.scd,$(MANUALS)),$(eval $(call manual,$(m))))
+
+# The drop reasons in vipctl(8) are the program's own: the line @DROPS@ becomes their list.
+$(BUILD)/man/vipctl.8: vipd/vipctl.8.scd $(BUILD)/bin/vipd
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D) && $(BUILD)/bin/vipd drops | \
+		sed -E 's/^([a-z_]+) +(.)(.*)/*\1*\n\t\U\2\E\3.\n/' > $@.drops
+	$(Q)sed -e '/^@DROPS@$$/{r $@.drops' -e 'd}' $< | scdoc > $@ && rm $@.drops
 
 unit: $(UNITS)
 	$(Q)tests/run $(BUILD) unit

@@ -7,8 +7,11 @@
 
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
 #include "common/command.h"
 #include "vipd/adapter/config_file.h"
+#include "vipd/core/drop.h"
 #include "vipd/daemon.h"
 
 namespace rehome {
@@ -65,6 +68,24 @@ Result<Exit> check_config(const po::variables_map& options) {
     return Exit::yes;
 }
 
+void drops_options(po::options_description& options, po::positional_options_description&) {
+    options.add_options()("json", "print the result as JSON");
+}
+
+Result<Exit> list_drops(const po::variables_map& options) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& entry : drop_names) {
+        list.push_back({{"reason", entry.name}, {"meaning", entry.meaning}});
+        if (!options.contains("json")) {
+            fmt::print("{:<20} {}\n", entry.name, entry.meaning);
+        }
+    }
+    if (options.contains("json")) {
+        fmt::print("{}\n", list.dump(2));
+    }
+    return Exit::yes;
+}
+
 }  // namespace
 }  // namespace rehome
 
@@ -86,6 +107,9 @@ int main(int argc, char** argv) {
         {"check", "read the configuration and tell its mistakes",
          "  vipd check --config vipd.json\n\nNothing is opened or changed.", config_option,
          check_config},
+        {"drops", "list the reasons for which packets are dropped",
+         "  vipd drops\n\nThe names are those of vipctl stats, of the metrics and of captures.",
+         drops_options, list_drops},
     };
     return run_program(program, argc, argv);
 }

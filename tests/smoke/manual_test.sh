@@ -28,4 +28,11 @@ for program in vipd vipctl lbsync probe cutover; do
         grep -qxF -- "$option" "$dir/known" || tell "$program: the manual has $option, --help has not"
     done
 done
+
+# Every drop reason stands in the manual that is installed, with its meaning.
+sed -E 's/\\f[BIR]|\\&//g; s/\\//g' "$BUILD/man/vipctl.8" >"$dir/vipctl.txt"
+while read -r reason meaning; do
+    grep -qwF -- "$reason" "$dir/vipctl.txt" || tell "vipctl(8) lacks the drop reason $reason"
+    grep -qiF -- "$meaning" "$dir/vipctl.txt" || tell "vipctl(8) does not say what $reason means"
+done < <(vipd drops)
 [ "$missing" = 0 ]
