@@ -43,7 +43,7 @@ SOURCES := $(wildcard common/*.cpp $(foreach p,vipd lbsync probe cutover,$(p)/*.
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library = $(patsubst %,$(BUILD)/lib/%.a,$(1))
 parts_vipd = $(filter-out %/main.cpp vipd/ctl/%,$(filter vipd/%,$(SOURCES)))
-parts_vipctl = $(filter-out %/main.cpp,$(filter vipd/ctl/%,$(SOURCES)))
+parts_vipctl = $(filter-out %/main.cpp,$(filter vipd/ctl/%,$(SOURCES))) vipd/core/why_text.cpp
 parts_common = $(filter common/%,$(SOURCES))
 parts_lbsync = $(filter-out %/main.cpp,$(filter lbsync/%,$(SOURCES)))
 parts_probe = $(filter-out %/main.cpp,$(filter probe/%,$(SOURCES)))
@@ -56,12 +56,12 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
 
-.PHONY: all deps demo test unit smoke bench bench-vipd fuzz lint format install clean help
+.PHONY: all deps demo test unit smoke bench bench-vipd bench-tables fuzz lint format install clean help
 all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd fuzz lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd bench-tables fuzz lint format install clean"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -75,6 +75,9 @@ $(BUILD)/gen/%.schema.inc: %.schema.json
 $(BUILD)/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CPPFLAGS_$(firstword $(subst /, ,$(patsubst tests/unit/%,%,$*)))) -c $< -o $@
+
+# Where most packets pass is worth the compiler's while.
+$(BUILD)/obj/vipd/core/datapath_fast.o $(BUILD)/obj/vipd/adapter/worker.o: CXXFLAGS += -O3
 
 define archive
 $(BUILD)/lib/$(1).a: $$(call object,$$(parts_$(1)))
@@ -136,7 +139,7 @@ bench: all
 	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
 
 # The datapath's speed; ARGS goes to the driver, as in ARGS="rows --quick" (see tests/bench/vipd.py --help).
-BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tests/bench/*.cpp))
+BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/tables.cpp,$(wildcard tests/bench/*.cpp)))
 .SECONDARY: $(call object,$(wildcard tests/bench/*.cpp))
 bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/vipd.py $(ARGS)
@@ -144,6 +147,14 @@ bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/bench/tables: $(BUILD)/obj/tests/bench/tables.o $(call library,vipd common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_vipd) -o $@
+
+# What vipd's tables cost, and what a change of the configuration moves.
+bench-tables: $(BUILD)/bench/tables
+	$(Q)$<
 
 # Fuzzers: clang's, over the pure parts that they need; FUZZ_S seconds each, the corpus is kept.
 FUZZ_S ?= 60

@@ -119,8 +119,16 @@ Result<> Daemon::start_worker() {
         return tl::unexpected(kernel.error());
     }
     kernel_ = std::move(*kernel);
-    auto datapath = std::make_unique<Datapath>(
-        tables_, line_states(config_), Datapath::Settings{1u << 18, random_key()}, monotonic_us());
+    Datapath::Settings settings;
+    settings.flows = {config_.flows.capacity, config_.flows.half_open};
+    settings.hash_key = random_key();
+    settings.fragments.held_bytes = config_.fragments.memory_kib * 1024;
+    settings.fragments.wait = Micros{config_.fragments.wait_ms} * 1000;
+    for (const auto& port : parts_.ports) {
+        settings.ports.push_back({port->mac(), port->mtu()});
+    }
+    auto datapath =
+        std::make_unique<Datapath>(tables_, line_states(config_), settings, monotonic_us());
     worker_ = std::make_unique<Worker>(std::move(parts_), std::move(datapath));
     if (auto started = worker_->start(); !started) {
         return started;
@@ -186,6 +194,7 @@ Result<> Daemon::run(int stop_fd) {
                 return done;
             }
             every_second(now);
+            stop_looking(now);
         }
     }
 }

@@ -19,6 +19,7 @@
 #include "vipd/adapter/reset_log.h"
 #include "vipd/adapter/worker.h"
 #include "vipd/core/config.h"
+#include "vipd/core/observer.h"
 
 namespace rehome {
 
@@ -61,6 +62,27 @@ private:
     Result<nlohmann::json> reload();
     void line(const nlohmann::json& request, const Reply& reply);
 
+    // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
+    struct Capturing {
+        uint64_t id = 0;
+        std::shared_ptr<CaptureRing> ring;
+        int64_t to_wall_clock = 0;  // what to add to the worker's clock
+        Micros until = 0;           // when nobody reads it any more
+        std::vector<uint8_t> file;  // not yet handed out
+        uint64_t count = 0;
+    };
+    Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
+    Result<nlohmann::json> why(const nlohmann::json& request);
+    Result<nlohmann::json> metrics();
+    Result<nlohmann::json> flows(const nlohmann::json& request);
+    Result<nlohmann::json> top(const nlohmann::json& request);
+    Result<nlohmann::json> capture(const nlohmann::json& request);
+    Result<nlohmann::json> start_capture(const nlohmann::json& request);
+    nlohmann::json read_capture(size_t most);
+    Result<nlohmann::json> stop_capture();
+    Result<> observe();
+    void stop_looking(Micros now);
+
     std::string config_path_;
     Config config_;
     std::shared_ptr<const Tables> tables_;
@@ -72,6 +94,10 @@ private:
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Rate> rates_;  // one a line
+    std::optional<Capturing> capture_;
+    uint64_t captures_ = 0;
+    std::shared_ptr<Top> top_;
+    Micros top_since_ = 0, top_until_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;
 };

@@ -48,7 +48,7 @@ void Daemon::command(const json& request, const Reply& reply) {
                         : name == "share"   ? share(request)
                         : name == "relogin" ? relogin(request)
                         : name == "reload"  ? reload()
-                                            : refuse("unknown command \"" + name + "\"");
+                                            : see(name, request);
     if (result) {
         reply.done(*result);
     } else {
@@ -79,7 +79,7 @@ Result<json> Daemon::status() {
                              {"alive", d.relay().peer_up(i, now)},
                              {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
         }
-        const auto counts = d.count_flows();
+        const FlowCounts& counts = d.flows().counts();
         flows = {{"here", counts.here},
                  {"relayed", counts.relayed},
                  {"provisional", counts.provisional},
@@ -187,7 +187,7 @@ Result<json> Daemon::relogin(const json& request) {
         if (stop) {
             d.relogin().stop();
         } else {
-            d.relogin().start(order, monotonic_us());
+            d.relogin().start(order, d.flows(), monotonic_us());
         }
         result = {{"running", d.relogin().running()},
                   {"reset", d.relogin().flows_reset()},

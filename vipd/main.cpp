@@ -12,7 +12,10 @@
 #include "common/command.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/core/drop.h"
+#include "vipd/core/packet_text.h"
+#include "vipd/core/why_text.h"
 #include "vipd/daemon.h"
+#include "vipd/offline.h"
 
 namespace rehome {
 namespace {
@@ -86,6 +89,42 @@ Result<Exit> list_drops(const po::variables_map& options) {
     return Exit::yes;
 }
 
+void why_options(po::options_description& options, po::positional_options_description& positional) {
+    config_option(options, positional);
+    options.add_options()("routes", po::value<std::string>()->default_value(""),
+                          "what ip -json route and ip -json neighbour printed")(
+        "port", po::value<std::string>()->default_value(""),
+        "the port that it comes in by; else the likely one")("json", "print the result as JSON")(
+        "packet", po::value<std::vector<std::string>>(), "the packet, as text; several in turn");
+    positional.add("packet", -1);
+}
+
+// Exit::no when the last packet is dropped.
+Result<Exit> why(const po::variables_map& options) {
+    if (!options.contains("packet")) {
+        return fail(Exit::usage, "vipd why",
+                    "expected a packet, such as \"tcp 192.0.2.1:1 > 192.0.2.2:80 syn\"");
+    }
+    const auto config = read_config(options["config"].as<std::string>());
+    if (!config) {
+        return print_mistakes(config.error());
+    }
+    const auto answers = why_offline(
+        *config, {options["routes"].as<std::string>(), options["port"].as<std::string>(),
+                  options["packet"].as<std::vector<std::string>>()});
+    if (!answers) {
+        return print_mistakes(answers.error());
+    }
+    if (options.contains("json")) {
+        const nlohmann::json all = *answers;
+        fmt::print("{}\n", (answers->size() == 1 ? all[0] : all).dump(2));
+    }
+    for (size_t i = 0; i < answers->size() && !options.contains("json"); ++i) {
+        fmt::print("{}{}", i == 0 ? "" : "\n", show_why((*answers)[i]));
+    }
+    return answers->back()["way"] == "drop" ? Exit::no : Exit::yes;
+}
+
 }  // namespace
 }  // namespace rehome
 
@@ -107,6 +146,15 @@ int main(int argc, char** argv) {
         {"check", "read the configuration and tell its mistakes",
          "  vipd check --config vipd.json\n\nNothing is opened or changed.", config_option,
          check_config},
+        {"why", "what would be done with a packet, decision by decision",
+         "  { ip -json route; ip -6 -json route; ip -json neighbour; } >routes.json  # there\n"
+         "  vipd why --config vipd.json --routes routes.json \\\n"
+         "      \"tcp 198.51.100.7:40000 > 203.0.113.5:14000 syn\"\n\n"
+         "Runs the packet through the very stages of the datapath, offline; several packets in\n"
+         "turn, so that a reply meets its flow. No peer is heard, so nothing is relayed.\n"
+         "Exit: 1 when the last packet is dropped.\n\n" +
+             std::string(packet_text_help),
+         why_options, why},
         {"drops", "list the reasons for which packets are dropped",
          "  vipd drops\n\nThe names are those of vipctl stats, of the metrics and of captures.",
          drops_options, list_drops},

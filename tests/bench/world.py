@@ -275,6 +275,7 @@ class Vipd:
                  "address add 2001:db8:a::1/64 dev servers nodad",
                  "route add default via 100.64.1.1", "route add default via 2001:db8:64::1",
                  "neigh replace 100.64.1.1 lladdr 02:00:00:00:00:99 dev red nud permanent",
+                 "neigh replace 10.99.0.2 lladdr 02:00:00:00:00:98 dev link nud permanent",
                  "neigh replace 2001:db8:64::1 lladdr 02:00:00:00:00:99 dev red nud permanent"]
         lines += [f"neigh replace {SERVER[family].format(k)} lladdr 02:00:00:00:01:{k:02x} "
                   "dev servers nud permanent" for k in HOSTS for family in FAMILIES]

@@ -11,6 +11,7 @@
 
 #include "tests/unit/vipd/lab.h"
 #include "vipd/core/bytes.h"
+#include "vipd/core/rewrite.h"
 
 namespace rehome::testing {
 
@@ -48,7 +49,7 @@ private:
 };
 
 const Config& config() {
-    static const Config made = lab_config("old", {"old", "new", "old2"});
+    static const Config made = every_forwarding();
     return made;
 }
 
@@ -62,6 +63,8 @@ std::shared_ptr<const Fib> routes() {
         RouteTable table;
         table.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
         table.set({*Prefix::parse("10.99.0.0/24"), 0}, {link_port, {}});
+        table.set({*Prefix::parse("2001:db8:a::/64"), 0}, {servers_port, {}});
+        table.set({*Prefix::parse("100.80.0.0/16"), 0}, {red, config().lines[0].peer});
         return std::make_shared<const Fib>(table.build());
     }();
     return made;
@@ -71,15 +74,20 @@ class Fuzz {
 public:
     explicit Fuzz(Input& in)
         : in_(in),
-          path_(tables(), {LineState::enabled, LineState::enabled, LineState::disabled}, {16, 7},
+          path_(tables(), {LineState::enabled, LineState::enabled, LineState::disabled}, settings(),
                 now_) {
         path_.replace_routes(routes());
+        Sink sink;
+        sink.emit = [this](std::span<const uint8_t> packet, uint32_t adjacency) {
+            leaves(packet, path_.adjacencies()[adjacency].hop);
+        };
+        path_.set_sink(std::move(sink));
     }
 
     void event() {
         switch (in_.byte() % 8) {
             case 0:
-                return handle(in_.byte() % 5, in_.bytes(in_.byte()));
+                return handle(in_.byte() % 6, in_.bytes(in_.byte()));
             case 1:
                 return handle(in_.byte() % 3, spoiled(make_frame(client_packet())));
             case 2:
@@ -98,18 +106,36 @@ public:
     }
 
 private:
+    static Datapath::Settings settings() {
+        Datapath::Settings made;
+        made.flows = {8, 8};
+        made.hash_key = 7;
+        made.ports.assign(config().ports.size(), PortLink{{}, 600});
+        made.fragments.known = made.fragments.waiting = 4;
+        made.fragments.held_bytes = 4096;
+        return made;
+    }
+
     Say client_packet() {
-        static const char* const vips[] = {"198.51.100.10:1883", "203.0.113.5:14000",
-                                           "198.51.100.10:862", "198.51.100.10:9"};
+        static const char* const vips[] = {
+            "198.51.100.10:1883", "203.0.113.5:14000",    "198.51.100.10:862",
+            "198.51.100.10:9",    "203.0.113.6:53",       "203.0.113.7:80",
+            "203.0.113.130:9",    "[2001:db8:f::10]:862", "[2001:db8:f::133]:7"};
         static const uint8_t protocols[] = {6, 6, 6, 17, 1, 58};
-        Say say{{Address::v4(0x64500001 + in_.byte() % 4), 40000}, end(vips[in_.byte() % 4])};
+        const Endpoint vip = end(vips[in_.byte() % 9]);
+        Say say{{Address::v4(0x64500001 + in_.byte() % 4), 40000}, vip};
+        if (vip.address.family == Family::v6) {
+            say.from.address = ip("2001:db8:c::1");
+        }
         say.protocol = protocols[in_.byte() % 6];
         say.flags = in_.byte();
         say.seq = in_.byte();
         say.ack = in_.byte();
         say.ttl = static_cast<uint8_t>(in_.byte() | 1);
         say.option_bytes = in_.byte() % 16 == 0 ? 8 : 0;
-        say.payload.assign(in_.byte() % 8, 'x');
+        say.payload.assign(in_.byte() % 8 * (in_.byte() % 16 == 0 ? 100U : 1U), 'x');
+        const uint8_t part = in_.byte();
+        say.fragment = part % 8 == 0 ? static_cast<uint16_t>(part % 16 == 0 ? 0x2000 : part / 16) : 0;
         return say;
     }
     Say server_packet() {
@@ -173,16 +199,23 @@ private:
         std::copy(bytes.begin(), bytes.end(), block.get() + room);
         Frame frame{block.get() + room, static_cast<uint32_t>(bytes.size()), room, 0};
         const uint64_t drops_before = drops();
-        const Verdict verdict = path_.handle(frame, static_cast<PortIndex>(port), now_);
+        Job job{frame, {}};
+        if (bytes.size() % 2 == 0) {
+            path_.handle(std::span(&job, 1), static_cast<PortIndex>(port), now_);
+            frame = job.frame;
+        } else {
+            job.verdict = path_.handle(frame, static_cast<PortIndex>(port), now_);
+        }
+        const Verdict verdict = job.verdict;
 
         must(frame.data >= block.get());
         must(frame.data + frame.length <= block.get() + room + bytes.size());
-        must(drops() - drops_before == (verdict.way == Verdict::Way::drop ? 1U : 0U));
+        must(drops() - drops_before >= (verdict.way == Verdict::Way::drop ? 1U : 0U));
         if (verdict.way == Verdict::Way::punt) {
             must(std::equal(bytes.begin(), bytes.end(), frame.data) &&
                  frame.length == bytes.size());
         } else if (verdict.way == Verdict::Way::forward) {
-            leaves(frame.bytes().subspan(ethernet_bytes), verdict.hop);
+            leaves(ip_packet(frame), path_.hop(verdict));
         }
     }
 
@@ -191,7 +224,9 @@ private:
         must(packet.has_value());
         const bool vip = tables()->is_moved(packet->source);
         if (hop.port <= blue) {
-            must(vip && path_.relay().line(hop.port) != LineState::disabled);
+            const bool own_error =
+                packet->icmp() && packet->source == config().lines[hop.port].address.address;
+            must((vip || own_error) && path_.relay().line(hop.port) != LineState::disabled);
         } else {
             must(!vip);
         }
@@ -199,10 +234,8 @@ private:
 
     void time() {
         now_ += Micros{in_.byte()} * Micros{in_.byte()} * ms;
-        path_.tick(
-            now_, [&](std::span<const uint8_t> packet, const Hop& hop) { leaves(packet, hop); },
-            [](const Flow&) {});
-        const FlowCounts flows = path_.count_flows();
+        path_.tick(now_, [](const Flow&) {});
+        const FlowCounts& flows = path_.flows().counts();
         must(flows.here + flows.relayed + flows.provisional + flows.closing ==
              path_.flows().size());
     }
@@ -214,7 +247,7 @@ private:
         } else if (what < 200) {
             path_.relay().share = {what % 4 * 3'333U, ShareBy::address_port};
         } else {
-            path_.relogin().start({static_cast<double>(what), {}}, now_);
+            path_.relogin().start({static_cast<double>(what), {}}, path_.flows(), now_);
         }
     }
 

@@ -16,69 +16,55 @@ constexpr Micros request_used_every = 20'000'000;
 }  // namespace
 
 NextHops::~NextHops() {
-    for (auto& [hop, entry] : hops_) {
-        for (rte_mbuf* packet : entry.held) {
+    for (auto& [adjacency, held] : held_) {
+        for (rte_mbuf* packet : held.packets) {
             rte_pktmbuf_free(packet);
         }
     }
 }
 
-NextHops::Entry& NextHops::entry(const Hop& hop) {
-    const auto [at, made] = hops_.try_emplace(hop);
-    if (made) {
-        const Neighbour* known = neighbours_->find(hop);
-        at->second.neighbour = known == nullptr ? Neighbour{} : *known;
+void NextHops::hold(uint32_t adjacency, rte_mbuf* packet, Micros now) {
+    Held& held = held_[adjacency];
+    if (held.requested == 0 || now - held.requested > request_unresolved_every) {
+        held.requested = now;
+        wanted_.push_back(adjacencies_[adjacency].hop);
     }
-    return at->second;
-}
-
-void NextHops::send(const Hop& hop, rte_mbuf* packet, Micros now) {
-    Entry& entry = this->entry(hop);
-    const bool usable = entry.neighbour.usable;
-    const Micros every = usable ? request_used_every : request_unresolved_every;
-    if (entry.requested == 0 || now - entry.requested > every) {
-        entry.requested = now;
-        wanted_.push_back(hop);
-    }
-    if (usable) {
-        send_(hop, entry.neighbour.mac, packet);
-    } else {
-        hold(entry, packet, now);
-    }
-}
-
-void NextHops::hold(Entry& entry, rte_mbuf* packet, Micros now) {
-    if (entry.held.size() >= held_max) {
+    if (held.packets.size() >= held_max) {
         discard_(packet);
         return;
     }
-    if (entry.held.empty()) {
-        entry.held_since = now;
-    }
-    entry.held.push_back(packet);
+    held.since = held.packets.empty() ? now : held.since;
+    held.packets.push_back(packet);
 }
 
-void NextHops::update(std::shared_ptr<const Neighbours> neighbours) {
-    neighbours_ = std::move(neighbours);
-    for (auto& [hop, entry] : hops_) {
-        const Neighbour* neighbour = neighbours_->find(hop);
-        entry.neighbour = neighbour == nullptr ? Neighbour{} : *neighbour;
-        if (!entry.neighbour.usable) {
+void NextHops::release() {
+    for (auto at = held_.begin(); at != held_.end();) {
+        if (!adjacencies_[at->first].usable) {
+            ++at;
             continue;
         }
-        for (rte_mbuf* packet : std::exchange(entry.held, {})) {
-            send_(hop, entry.neighbour.mac, packet);
+        for (rte_mbuf* packet : at->second.packets) {
+            send_(at->first, packet);
         }
+        at = held_.erase(at);
     }
 }
 
-void NextHops::expire(Micros now) {
-    for (auto& [hop, entry] : hops_) {
-        if (entry.held.empty() || now - entry.held_since < held_for) {
-            continue;
+void NextHops::tick(Micros now) {
+    for (auto& [adjacency, held] : held_) {
+        if (!held.packets.empty() && now - held.since >= held_for) {
+            for (rte_mbuf* packet : std::exchange(held.packets, {})) {
+                discard_(packet);
+            }
         }
-        for (rte_mbuf* packet : std::exchange(entry.held, {})) {
-            discard_(packet);
+    }
+    if (now < next_keep_) {
+        return;
+    }
+    next_keep_ = now + request_used_every;
+    for (uint32_t i = 0; i < adjacencies_.size(); ++i) {
+        if (std::exchange(adjacencies_[i].used, false)) {
+            wanted_.push_back(adjacencies_[i].hop);
         }
     }
 }

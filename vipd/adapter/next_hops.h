@@ -1,5 +1,4 @@
-// The link layer of what a worker sends: each next hop's MAC address, and the few packets that wait
-// for it.
+// Packets that wait for the kernel to resolve their next hop, and which next hops it should know.
 //
 // A rewritten packet is never handed to the kernel; while the kernel resolves its next hop, up to
 // 16 packets a hop are held for at most 1 s.  What is used is asked for again from time to time, so
@@ -8,10 +7,9 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <vector>
 
-#include "vipd/core/fib.h"
+#include "vipd/core/adjacency.h"
 #include "vipd/core/flow.h"
 
 struct rte_mbuf;
@@ -20,40 +18,39 @@ namespace rehome {
 
 class NextHops {
 public:
-    using Send = std::function<void(const Hop&, const Mac&, rte_mbuf*)>;
+    using Send = std::function<void(uint32_t adjacency, rte_mbuf*)>;  // it is usable now
     using Discard = std::function<void(rte_mbuf*)>;  // no neighbour: frees it and counts
 
-    NextHops(Send send, Discard discard) : send_(std::move(send)), discard_(std::move(discard)) {}
+    NextHops(Adjacencies& adjacencies, Send send, Discard discard)
+        : adjacencies_(adjacencies), send_(std::move(send)), discard_(std::move(discard)) {}
     ~NextHops();  // frees what is still held
     NextHops(const NextHops&) = delete;
     NextHops& operator=(const NextHops&) = delete;
 
-    // Sends the packet now, or holds it until its next hop is known.
-    void send(const Hop& hop, rte_mbuf* packet, Micros now);
+    // Keeps a packet until its adjacency is usable.
+    void hold(uint32_t adjacency, rte_mbuf* packet, Micros now);
 
-    // Sends what waited for it.
-    void update(std::shared_ptr<const Neighbours> neighbours);
-    void expire(Micros now);  // discards what waited too long
+    // Sends what waited for adjacencies that are usable now.
+    void release();
+    // Discards what waited too long, and asks for what was used; called every 100 ms.
+    void tick(Micros now);
 
     // The hops that the kernel should resolve or keep; empties the list.
     std::vector<Hop> take_wanted();
 
 private:
-    struct Entry {
-        Neighbour neighbour;
+    struct Held {
         Micros requested = 0;
-        Micros held_since = 0;
-        std::vector<rte_mbuf*> held;
+        Micros since = 0;
+        std::vector<rte_mbuf*> packets;
     };
 
-    Entry& entry(const Hop& hop);
-    void hold(Entry& entry, rte_mbuf* packet, Micros now);
-
+    Adjacencies& adjacencies_;
     Send send_;
     Discard discard_;
-    std::shared_ptr<const Neighbours> neighbours_ = std::make_shared<const Neighbours>();
-    std::map<Hop, Entry> hops_;
+    std::map<uint32_t, Held> held_;  // by adjacency
     std::vector<Hop> wanted_;
+    Micros next_keep_ = 0;
 };
 
 }  // namespace rehome

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "common/clock.h"
@@ -16,7 +17,6 @@ namespace rehome {
 
 namespace {
 
-constexpr uint16_t burst = 32;
 constexpr Micros spin_before_sleep = 20;  // a reply often follows at once
 constexpr Micros back_off = 200;          // where there is nothing to wait for
 constexpr Micros hold_check_every = 100'000;
@@ -30,6 +30,20 @@ void take_frame(rte_mbuf& packet, const Frame& frame) {
     packet.data_off = static_cast<uint16_t>(frame.data - static_cast<uint8_t*>(packet.buf_addr));
     packet.data_len = static_cast<uint16_t>(frame.length);
     packet.pkt_len = frame.length;
+}
+
+Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
+    switch (verdict.way) {
+        case Verdict::Way::forward:
+            return {Fate::Way::forward, Drop::count_, datapath.hop(verdict).port};
+        case Verdict::Way::punt:
+            return {Fate::Way::punt, Drop::count_, 0};
+        case Verdict::Way::consumed:
+            return {Fate::Way::consumed, Drop::count_, 0};
+        case Verdict::Way::drop:
+            break;
+    }
+    return {Fate::Way::drop, verdict.drop, 0};
 }
 
 void signal(int fd) {
@@ -48,12 +62,13 @@ Worker::Worker(Parts parts, std::unique_ptr<Datapath> datapath)
     : parts_(std::move(parts)),
       datapath_(std::move(datapath)),
       next_hops_(
-          [this](const Hop& hop, const Mac& mac, rte_mbuf* packet) {
-              auto* bytes = rte_pktmbuf_mtod(packet, uint8_t*);
-              std::copy(mac.begin(), mac.end(), bytes);
-              const Mac& own = parts_.ports[hop.port]->mac();
-              std::copy(own.begin(), own.end(), bytes + 6);
-              queue(hop.port, packet);
+          datapath_->adjacencies(),
+          [this](uint32_t number, rte_mbuf* packet) {
+              const Adjacency& adjacency = datapath_->adjacencies()[number];
+              Frame frame = frame_of(*packet);
+              write_link_header(frame, link_of(frame.bytes()).header_bytes, adjacency);
+              take_frame(*packet, frame);
+              queue(adjacency.hop.port, packet);
           },
           [this](rte_mbuf* packet) {
               datapath_->count_drop(Drop::no_neighbour);
@@ -65,6 +80,17 @@ Worker::Worker(Parts parts, std::unique_ptr<Datapath> datapath)
     for (const auto& port : parts_.ports) {
         can_sleep_ = can_sleep_ && !port->wait_fds().empty();
     }
+    Sink sink;
+    sink.emit = [this](std::span<const uint8_t> ip_packet, uint32_t adjacency) {
+        emit(ip_packet, adjacency);
+    };
+    sink.punt = [this](std::span<const uint8_t> frame, PortIndex port) {
+        if (rte_mbuf* packet = copy(frame, 0)) {
+            parts_.twins[port]->write(*packet);
+            rte_pktmbuf_free(packet);
+        }
+    };
+    datapath_->set_sink(std::move(sink));
 }
 
 Worker::~Worker() {
@@ -104,8 +130,13 @@ Result<> Worker::ask(const std::function<void(Datapath&)>& act) {
 Result<> Worker::set_forwarding(const Forwarding& forwarding) {
     return ask([&](Datapath& datapath) {
         datapath.replace_routes(forwarding.routes);
-        next_hops_.update(forwarding.neighbours);
+        datapath.replace_neighbours(forwarding.neighbours);
+        next_hops_.release();
     });
+}
+
+Result<> Worker::set_observer(std::shared_ptr<Observer> observer) {
+    return ask([&](Datapath&) { observer_ = std::move(observer); });
 }
 
 Outbox Worker::take_outbox() {
@@ -155,13 +186,13 @@ void Worker::run() {
     Micros last_busy = monotonic_us();
     unsigned round = 0;
     while (!stopping_) {
-        const Micros now = monotonic_us();
+        const Micros now = now_ = monotonic_us();
         if (asked_) {
             serve_requests();
         }
-        bool busy = receive(now);
+        bool busy = receive();
         if (!busy || ++round % 16 == 0) {
-            busy = read_twins(now) || busy;
+            busy = read_twins() || busy;
         }
         tick(now);
         flush();
@@ -175,20 +206,20 @@ void Worker::run() {
     rte_thread_unregister();
 }
 
-bool Worker::receive(Micros now) {
+bool Worker::receive() {
     rte_mbuf* packets[burst];
     bool any = false;
     for (PortIndex i = 0; i < parts_.ports.size(); ++i) {
         const uint16_t count = parts_.ports[i]->receive(packets, burst);
-        for (uint16_t k = 0; k < count; ++k) {
-            handle(i, packets[k], now);
+        if (count > 0) {
+            handle(i, std::span(packets, count));
+            any = true;
         }
-        any = any || count > 0;
     }
     return any;
 }
 
-bool Worker::read_twins(Micros) {
+bool Worker::read_twins() {
     bool any = false;
     for (PortIndex i = 0; i < parts_.twins.size(); ++i) {
         for (uint16_t k = 0; k < burst; ++k) {
@@ -203,81 +234,114 @@ bool Worker::read_twins(Micros) {
     return any;
 }
 
-void Worker::handle(PortIndex port, rte_mbuf* packet, Micros now) {
-    if (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0) {
-        datapath_->count_drop(Drop::too_big);
-        rte_pktmbuf_free(packet);
-        return;
+void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
+    size_t count = 0;
+    for (rte_mbuf* packet : packets) {
+        if (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0) [[unlikely]] {
+            datapath_->count_drop(Drop::too_big);
+            rte_pktmbuf_free(packet);
+            continue;
+        }
+        jobs_[count].frame = frame_of(*packet);
+        packets[count++] = packet;
     }
-    Frame frame = frame_of(*packet);
-    const Verdict verdict = datapath_->handle(frame, port, now);
-    take_frame(*packet, frame);
-    switch (verdict.way) {
-        case Verdict::Way::forward:
-            if (frame.length - ethernet_bytes > parts_.ports[verdict.hop.port]->mtu()) {
-                datapath_->count_drop(Drop::too_big);
-                break;
+    for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
+        observer_->before(i, port, jobs_[i].frame.bytes(), now_);
+    }
+    datapath_->handle(std::span(jobs_).first(count), port, now_);
+    for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
+        observer_->after(i, fate_of(jobs_[i].verdict, *datapath_), jobs_[i].frame.bytes(),
+                         datapath_->tables());
+    }
+    const Adjacencies& adjacencies = datapath_->adjacencies();
+    for (size_t i = 0; i < count; ++i) {
+        const Job& job = jobs_[i];
+        if (job.frame.data != rte_pktmbuf_mtod(packets[i], uint8_t*) ||
+            job.frame.length != packets[i]->data_len) {
+            take_frame(*packets[i], job.frame);
+        }
+        if (job.verdict.way == Verdict::Way::forward) [[likely]] {
+            const Adjacency& adjacency = adjacencies[job.verdict.adjacency];
+            if (adjacency.usable) [[likely]] {
+                queue(adjacency.hop.port, packets[i]);
+            } else {
+                next_hops_.hold(job.verdict.adjacency, packets[i], now_);
             }
-            next_hops_.send(verdict.hop, packet, now);
-            return;
-        case Verdict::Way::punt:
-            parts_.twins[port]->write(*packet);
-            break;
-        case Verdict::Way::consumed:
-        case Verdict::Way::drop:
-            break;
+            continue;
+        }
+        if (job.verdict.way == Verdict::Way::punt) {
+            parts_.twins[port]->write(*packets[i]);
+        }
+        rte_pktmbuf_free(packets[i]);
     }
-    rte_pktmbuf_free(packet);
 }
 
-void Worker::emit(std::span<const uint8_t> ip_packet, const Hop& hop, Micros now) {
+// A packet whose link header stands before it, if its adjacency is usable.
+void Worker::send(uint32_t number, rte_mbuf* packet) {
+    const Adjacency& adjacency = datapath_->adjacencies()[number];
+    if (adjacency.usable) {
+        queue(adjacency.hop.port, packet);
+    } else {
+        next_hops_.hold(number, packet, now_);
+    }
+}
+
+// A packet of our own with those bytes behind some room; null where there is none.
+rte_mbuf* Worker::copy(std::span<const uint8_t> bytes, uint16_t before) {
     rte_mbuf* packet = rte_pktmbuf_alloc(parts_.pool);
     if (packet == nullptr) {
         datapath_->count_drop(Drop::port_full);
-        return;
+        return nullptr;
     }
-    const auto length = static_cast<uint16_t>(ethernet_bytes + ip_packet.size());
-    auto* bytes = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(packet, length));
-    if (bytes == nullptr) {
+    const auto length = static_cast<uint16_t>(before + bytes.size());
+    auto* at = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(packet, length));
+    if (at == nullptr) {
         datapath_->count_drop(Drop::too_big);
         rte_pktmbuf_free(packet);
-        return;
+        return nullptr;
     }
-    const bool v4 = ip_packet[0] >> 4 == 4;
-    bytes[12] = v4 ? 0x08 : 0x86;
-    bytes[13] = v4 ? 0x00 : 0xdd;
-    std::copy(ip_packet.begin(), ip_packet.end(), bytes + ethernet_bytes);
-    next_hops_.send(hop, packet, now);
+    std::fill_n(at, before, uint8_t{0});
+    std::copy(bytes.begin(), bytes.end(), at + before);
+    return packet;
 }
 
-void Worker::queue(PortIndex port, rte_mbuf* packet) {
-    queues_[port].push_back(packet);
-    if (queues_[port].size() >= burst) {
-        parts_.ports[port]->send(queues_[port].data(), static_cast<uint16_t>(queues_[port].size()));
-        queues_[port].clear();
+void Worker::emit(std::span<const uint8_t> ip_packet, uint32_t number) {
+    rte_mbuf* packet = copy(ip_packet, ethernet_bytes);
+    if (packet == nullptr) {
+        return;
     }
+    Frame frame = frame_of(*packet);
+    write_link_header(frame, ethernet_bytes, datapath_->adjacencies()[number]);
+    take_frame(*packet, frame);
+    send(number, packet);
+}
+
+void Worker::flush(PortIndex port) {
+    Queue& queue = queues_[port];
+    for (size_t i = 0; observer_ != nullptr && i < queue.count; ++i) {
+        observer_->sent(port, frame_of(*queue.packets[i]).bytes(), now_);
+    }
+    parts_.ports[port]->send(queue.packets.data(), queue.count);
+    queue.count = 0;
 }
 
 void Worker::flush() {
-    for (size_t i = 0; i < queues_.size(); ++i) {
-        if (!queues_[i].empty()) {
-            parts_.ports[i]->send(queues_[i].data(), static_cast<uint16_t>(queues_[i].size()));
-            queues_[i].clear();
+    for (PortIndex i = 0; i < queues_.size(); ++i) {
+        if (queues_[i].count > 0) {
+            flush(i);
         }
     }
 }
 
 void Worker::tick(Micros now) {
     if (now >= datapath_->next_tick(now)) {
-        datapath_->tick(
-            now, [&](std::span<const uint8_t> packet, const Hop& hop) { emit(packet, hop, now); },
-            [&](const Flow& flow) {
-                resets_.push_back({flow.key.client, flow.key.vip, flow.server});
-            });
+        datapath_->tick(now, [&](const Flow& flow) {
+            resets_.push_back({flow.client(), flow.vip(), flow.server()});
+        });
     }
     if (now >= next_expiry_) {
         next_expiry_ = now + hold_check_every;
-        next_hops_.expire(now);
+        next_hops_.tick(now);
     }
 }
 

@@ -6,6 +6,7 @@
 // own.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "vipd/adapter/port.h"
 #include "vipd/adapter/twin.h"
 #include "vipd/core/datapath.h"
+#include "vipd/core/observer.h"
 
 namespace rehome {
 
@@ -53,6 +55,9 @@ public:
     // does not come to it within 2 s (then it never runs).
     Result<> ask(const std::function<void(Datapath&)>& act);
     Result<> set_forwarding(const Forwarding& forwarding);
+    // Who looks on from the next burst; null: nobody.  The one before is not used any more once
+    // this returns.
+    Result<> set_observer(std::shared_ptr<Observer> observer);
 
     int outbox_fd() const { return outbox_fd_; }
     Outbox take_outbox();
@@ -60,12 +65,28 @@ public:
     const std::vector<std::unique_ptr<Port>>& ports() const { return parts_.ports; }
 
 private:
+    // What leaves by a port at the end of the burst.
+    static constexpr uint16_t burst = burst_max;
+    struct Queue {
+        std::array<rte_mbuf*, burst> packets;
+        uint16_t count = 0;
+    };
+
     void run();
-    bool receive(Micros now);
-    bool read_twins(Micros now);
-    void handle(PortIndex port, rte_mbuf* packet, Micros now);
-    void emit(std::span<const uint8_t> ip_packet, const Hop& hop, Micros now);
-    void queue(PortIndex port, rte_mbuf* packet);
+    bool receive();
+    bool read_twins();
+    void handle(PortIndex port, std::span<rte_mbuf*> packets);
+    void send(uint32_t adjacency, rte_mbuf* packet);
+    rte_mbuf* copy(std::span<const uint8_t> bytes, uint16_t before);
+    void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
+    void queue(PortIndex port, rte_mbuf* packet) {
+        Queue& queue = queues_[port];
+        queue.packets[queue.count++] = packet;
+        if (queue.count == burst) {
+            flush(port);
+        }
+    }
+    void flush(PortIndex port);
     void flush();
     void tick(Micros now);
     void serve_requests();
@@ -75,8 +96,11 @@ private:
     Parts parts_;
     std::unique_ptr<Datapath> datapath_;
     NextHops next_hops_;
-    std::vector<std::vector<rte_mbuf*>> queues_;  // one a port: sent at the end of the burst
+    std::shared_ptr<Observer> observer_;  // null: nobody looks on
+    std::vector<Queue> queues_;
+    std::array<Job, burst> jobs_;  // the burst in hand
     std::vector<ResetRecord> resets_;
+    Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every port has something to wait for
 

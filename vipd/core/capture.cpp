@@ -45,7 +45,9 @@ Result<> CaptureOptions::only_drops(std::string_view reason) {
 }
 
 CaptureRing::CaptureRing(CaptureOptions options)
-    : options_(std::move(options)), memory_(words_of(options_.ring_bytes)) {}
+    : options_(std::move(options)),
+      memory_(words_of(options_.ring_bytes)),
+      missed_(options_.ports) {}
 
 bool CaptureRing::wants(PortIndex port, std::span<const uint8_t> frame) const {
     const bool enough = options_.count != 0 && kept() >= options_.count;
@@ -104,7 +106,9 @@ void CaptureRing::keep(const Record& record, std::span<const uint8_t> frame) {
     const uint64_t skipped = needed > to_end ? to_end : 0;
     const uint64_t used = at - read_.load(std::memory_order_acquire);
     if (used + skipped + needed > size) {
-        missed_.fetch_add(1, std::memory_order_relaxed);
+        if (record.port < missed_.size()) {
+            missed_[record.port].fetch_add(1, std::memory_order_relaxed);
+        }
         return;
     }
     if (skipped >= sizeof(Record) / 8) {
@@ -123,6 +127,18 @@ void CaptureRing::keep(const Record& record, std::span<const uint8_t> frame) {
     }
     kept_.fetch_add(1, std::memory_order_relaxed);
     written_.store(at + needed, std::memory_order_release);
+}
+
+uint64_t CaptureRing::missed() const {
+    uint64_t sum = 0;
+    for (const auto& count : missed_) {
+        sum += count.load(std::memory_order_relaxed);
+    }
+    return sum;
+}
+
+uint64_t CaptureRing::missed_at(PortIndex port) const {
+    return port < missed_.size() ? missed_[port].load(std::memory_order_relaxed) : 0;
 }
 
 size_t CaptureRing::take(size_t packets, const std::function<void(const CapturedPacket&)>& to) {

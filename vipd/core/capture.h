@@ -43,6 +43,7 @@ struct CaptureOptions {
     uint32_t snap = 262144;    // bytes kept of a frame
     uint64_t count = 0;        // a worker keeps no more packets than this; 0: no limit
     size_t ring_bytes = 8u << 20;
+    size_t ports = 64;  // they are numbered below this
 
     // "all" or a reason's name: what --drop says.
     Result<> only_drops(std::string_view reason);
@@ -71,7 +72,8 @@ public:
     size_t take(size_t packets, const std::function<void(const CapturedPacket&)>& to);
 
     uint64_t kept() const { return kept_.load(std::memory_order_relaxed); }
-    uint64_t missed() const { return missed_.load(std::memory_order_relaxed); }
+    uint64_t missed() const;
+    uint64_t missed_at(PortIndex port) const;
 
 private:
     struct Record;
@@ -92,7 +94,7 @@ private:
     std::atomic<uint64_t> written_ = 0;  // in units of memory_, ever
     std::atomic<uint64_t> read_ = 0;
     std::atomic<uint64_t> kept_ = 0;
-    std::atomic<uint64_t> missed_ = 0;
+    std::vector<std::atomic<uint64_t>> missed_;  // by port
 };
 
 // What stands in the file with the packet: "dropped: no_service, to a moved prefix, but ..." or

@@ -23,6 +23,7 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "common/inventory.h"
+#include "vipd/core/lifetimes.h"
 
 namespace rehome {
 
@@ -129,19 +130,6 @@ struct PoolConfig {
 
     uint64_t size() const;  // how many addresses; UINT64_MAX stands for that many or more
     bool operator==(const PoolConfig&) const = default;
-};
-
-// How long an idle entry is kept, by the state of its flow; in seconds.  Established TCP and UDP
-// are kept for as long as a NAT must (RFC 5382, REQ-5; RFC 4787, REQ-5).
-struct Lifetimes {
-    uint32_t tcp_half_open = 30;
-    uint32_t tcp_established = 7440;
-    uint32_t tcp_closing = 60;
-    uint32_t tcp_reset = 20;
-    uint32_t udp = 120;
-    uint32_t provisional = 10;  // left by a second chance, not yet confirmed by a reply
-
-    bool operator==(const Lifetimes&) const = default;
 };
 
 struct FlowsConfig {

@@ -106,10 +106,8 @@ private:
 
 }  // namespace
 
-template <typename K>
-uint32_t Fib::Ranges<K>::find(const K& key) const {
-    const auto behind = std::upper_bound(starts.begin(), starts.end(), key);
-    return behind == starts.begin() ? 0 : answers[static_cast<size_t>(behind - starts.begin()) - 1];
+uint32_t Fib::find_v6(const std::array<uint8_t, 16>& address) const {
+    return v6_.find(key_of<Wide>({Family::v6, address}));
 }
 
 std::optional<Hop> Fib::lookup(const Address& destination) const {
@@ -120,7 +118,7 @@ std::optional<Hop> Fib::lookup(const Address& destination) const {
         return std::nullopt;
     }
     const Via& via = vias_[answer - 1];
-    return Hop{*via.port, via.gateway.value_or(destination)};
+    return Hop{*via.port, via.gateway.value_or(destination), via.vlan};
 }
 
 void RouteTable::set(const Key& key, const Via& via) {

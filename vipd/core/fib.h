@@ -23,10 +23,12 @@ namespace rehome {
 
 using PortIndex = uint16_t;  // index into Config::ports
 
-// A way out: the port, and the address that the link layer must resolve there.
+// A way out: the port and its VLAN (0: untagged), and the address that the link layer must resolve
+// there.
 struct Hop {
     PortIndex port = 0;
     Address address;
+    uint16_t vlan = 0;
 
     auto operator<=>(const Hop&) const = default;
 };
@@ -36,6 +38,7 @@ struct Hop {
 struct Via {
     std::optional<PortIndex> port;
     std::optional<Address> gateway;
+    uint16_t vlan = 0;
 
     auto operator<=>(const Via&) const = default;
 };
@@ -44,6 +47,12 @@ class Fib {
 public:
     // The next hop for a destination, or nothing: no route, or one that leaves by no port of ours.
     std::optional<Hop> lookup(const Address& destination) const;
+
+    // The way that a destination goes, by number: 0 is no way, n is via(n).
+    uint32_t find_v4(uint32_t host_order) const { return v4_.find(host_order); }
+    uint32_t find_v6(const std::array<uint8_t, 16>& address) const;
+    const Via& via(uint32_t number) const { return vias_[number - 1]; }
+    size_t vias() const { return vias_.size(); }
 
     size_t ranges() const { return v4_.starts.size() + v6_.starts.size(); }
 
@@ -58,7 +67,16 @@ private:
         std::vector<K> starts;
         std::vector<uint32_t> answers;
 
-        uint32_t find(const K& key) const;
+        // The last start that is not above the key; no branch that a processor could mispredict.
+        uint32_t find(const K& key) const {
+            size_t base = 0;
+            for (size_t left = starts.size(); left > 1;) {
+                const size_t half = left / 2;
+                base = starts[base + half] <= key ? base + half : base;
+                left -= half;
+            }
+            return starts.empty() || key < starts[base] ? 0 : answers[base];
+        }
     };
 
     Ranges<uint32_t> v4_;

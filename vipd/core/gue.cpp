@@ -61,6 +61,17 @@ void write_gue(uint8_t* at, const Gue& gue, Family inner) {
 
 }  // namespace
 
+uint16_t tunnel_source_port(const Endpoint& from, const Endpoint& to) {
+    std::array<uint64_t, 4> words;
+    std::memcpy(&words[0], from.address.bytes.data(), 16);
+    std::memcpy(&words[2], to.address.bytes.data(), 16);
+    const auto key = static_cast<uint64_t>(HashKey::tunnel_port);
+    const uint64_t hash = fold_multiply(words[0] ^ key, words[1] ^ ~key) ^
+                          fold_multiply(words[2] ^ key, words[3] ^ from.port ^
+                                                            uint64_t{to.port} << 32 ^ ~key);
+    return static_cast<uint16_t>(0xc000 | (mix(hash) & 0x3fff));
+}
+
 uint32_t carrier_id(std::string_view carrier) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(carrier.data());
     const auto hash = hash_bytes({bytes, carrier.size()}, HashKey::carrier);
@@ -99,11 +110,13 @@ tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gu
                                      const TunnelEnds& ends) {
     const uint32_t added = tunnel_bytes(ends.local.family);
     const uint32_t inner_bytes = inner.end - inner.ip;
-    const bool fits = frame.headroom >= added && inner_bytes + added <= longest_packet;
-    if (!fits || inner.ip != ethernet_bytes) {
+    const bool fits = frame.headroom + inner.ip >= added + ethernet_bytes &&
+                      inner_bytes + added <= longest_packet;
+    if (!fits) {
         return tl::unexpected(Drop::too_big);
     }
     frame.resize(inner.end);  // Ethernet's padding does not travel
+    frame.pop_front(inner.ip - ethernet_bytes);
     frame.push_front(added);
     store16(frame.data + 12, ends.local.family == Family::v4 ? ethertype_v4 : ethertype_v6);
     uint8_t* ip = frame.data + ethernet_bytes;

@@ -45,6 +45,10 @@ struct Gue {
     uint32_t header_bytes = gue_bytes;  // decoded: where what it carries begins
 };
 
+// The outer source port: from the inner flow, so that the link may spread flows over paths (RFC
+// 7510, the dynamic ports).
+uint16_t tunnel_source_port(const Endpoint& from, const Endpoint& to);
+
 uint32_t carrier_id(std::string_view carrier);  // never 0
 
 // Reads the header at the start of a UDP payload.
@@ -55,8 +59,8 @@ struct TunnelEnds {
     uint16_t source_port = 0;
 };
 
-// Puts the outer headers before the packet at offset ethernet_bytes of the frame, whose headroom
-// must hold them; of the new Ethernet header only the EtherType is written.  Drop::too_big, with
+// Puts the outer headers before the packet, the outer IP header at offset ethernet_bytes of the
+// frame, whose headroom must hold them; of the new Ethernet header only the EtherType is written.  Drop::too_big, with
 // nothing changed, without the room or beyond what an IP header can tell.
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);

@@ -32,6 +32,13 @@ constexpr uint64_t mix(uint64_t value) {
     return value ^ value >> 33;
 }
 
+// Both halves of the 128-bit product, folded: one multiplication, for tables whose key is secret.
+inline uint64_t fold_multiply(uint64_t a, uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = Wide{a} * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes, uint64_t key) {
     uint64_t hash = mix(key ^ bytes.size());
     while (bytes.size() >= 8) {
@@ -45,6 +52,13 @@ inline uint64_t hash_bytes(std::span<const uint8_t> bytes, uint64_t key) {
         std::memcpy(&rest, bytes.data(), bytes.size());
     }
     return mix(hash ^ rest);
+}
+
+// Of a client's address (as two words of its bytes; IPv4: four of them, then zeros) and port.
+inline uint64_t hash_client(uint64_t high, uint64_t low, uint16_t port, HashKey key) {
+    constexpr uint64_t step = 0x9e3779b97f4a7c15ULL;
+    const uint64_t hash = mix(static_cast<uint64_t>(key) ^ port ^ high) + step;
+    return low == 0 ? mix(hash) : mix(hash ^ low);
 }
 
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes, HashKey key) {

@@ -47,9 +47,29 @@ namespace tcp_flag {
 inline constexpr uint8_t fin = 0x01, syn = 0x02, rst = 0x04, ack = 0x10;
 }
 
-struct Packet {
+// What following a flow needs of a packet.
+struct Segment {
+    uint8_t protocol = 0;  // the last header's, behind IPv6 extension headers
+    // TCP with ports only; of a first fragment, payload_bytes is what it carries itself.
+    uint8_t tcp_flags = 0;
+    uint32_t seq = 0, ack = 0;
+    uint32_t payload_bytes = 0;
+
+    bool tcp() const { return protocol == static_cast<uint8_t>(Protocol::tcp); }
+    bool udp() const { return protocol == static_cast<uint8_t>(Protocol::udp); }
+    // The first segment of a connection (RFC 9293 3.5).
+    bool first_segment() const {
+        return tcp() && (tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
+    }
+    // What the segment adds to the sender's sequence number.
+    uint32_t sequence_length() const {
+        return payload_bytes + (tcp_flags & tcp_flag::syn ? 1U : 0U) +
+               (tcp_flags & tcp_flag::fin ? 1U : 0U);
+    }
+};
+
+struct Packet : Segment {
     Family family = Family::v4;
-    uint8_t protocol = 0;         // the last header's, behind IPv6 extension headers
     bool fragment = false;        // any fragment, the first one too
     bool more_fragments = false;  // not the last one
     bool has_ports = false;       // TCP or UDP, and the ports are in this packet
@@ -63,28 +83,12 @@ struct Packet {
     uint32_t l4 = 0;   // offset of the transport header; of what a later fragment carries
     uint32_t end = 0;  // offset behind the packet (a frame may be padded)
 
-    // TCP with ports only; of a first fragment, payload_bytes is what it carries itself.
-    uint8_t tcp_flags = 0;
-    uint32_t seq = 0, ack = 0;
-    uint32_t payload_bytes = 0;
-
-    bool tcp() const { return protocol == static_cast<uint8_t>(Protocol::tcp); }
-    bool udp() const { return protocol == static_cast<uint8_t>(Protocol::udp); }
     // ICMP of the packet's own family.
     bool icmp() const {
         return protocol ==
                static_cast<uint8_t>(family == Family::v4 ? Protocol::icmp : Protocol::icmp6);
     }
     bool later_fragment() const { return fragment_offset != 0; }
-    // The first segment of a connection (RFC 9293 3.5).
-    bool first_segment() const {
-        return tcp() && (tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
-    }
-    // What the segment adds to the sender's sequence number.
-    uint32_t sequence_length() const {
-        return payload_bytes + (tcp_flags & tcp_flag::syn ? 1U : 0U) +
-               (tcp_flags & tcp_flag::fin ? 1U : 0U);
-    }
 };
 
 // The packet whose IP header stands at offset ip of the frame.

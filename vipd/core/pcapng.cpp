@@ -119,7 +119,6 @@ Bytes statistics(uint32_t interface, const Statistics& statistics) {
     put32(body, interface);
     put_time(body, statistics.time_us);
     put_number(body, 5, statistics.missed);
-    put_number(body, 8, statistics.captured);
     end_options(body);
     return block(5, body);
 }

@@ -35,8 +35,7 @@ Bytes packet(const PacketInfo& info, std::span<const uint8_t> frame, std::string
 // 4.6 Interface Statistics Block.
 struct Statistics {
     int64_t time_us = 0;
-    uint64_t captured = 0;  // isb_usrdeliv
-    uint64_t missed = 0;    // isb_ifdrop: there was no room for them
+    uint64_t missed = 0;  // isb_ifdrop: there was no room for them
 };
 Bytes statistics(uint32_t interface, const Statistics& statistics);
 

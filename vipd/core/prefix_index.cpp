@@ -15,6 +15,8 @@ uint64_t ones(unsigned length) {
     return length == 0 ? 0 : UINT64_MAX << (64 - std::min(length, 64U));
 }
 
+constexpr size_t few = 4;
+
 }  // namespace
 
 PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
@@ -27,10 +29,18 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
             lengths_v4.insert(length);
             const auto mask = static_cast<uint32_t>(ones(length) >> 32);
             v4_.put(uint64_t{address.v4_host_order()} << 32 | mask, i);
+            some_v4_.push_back({address.v4_host_order(), mask, i});
         } else {
             lengths_v6.insert(length);
             v6_.put({load64(&address.bytes[0]), load64(&address.bytes[8]), length}, i);
         }
+    }
+    few_v4_ = some_v4_.size() <= few;
+    if (few_v4_) {
+        std::stable_sort(some_v4_.begin(), some_v4_.end(),
+                         [](const Few& a, const Few& b) { return a.mask > b.mask; });
+    } else {
+        some_v4_ = {};
     }
     for (const unsigned length : lengths_v4) {
         masks_v4_.push_back(static_cast<uint32_t>(ones(length) >> 32));

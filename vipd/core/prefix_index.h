@@ -1,5 +1,6 @@
 // Which of a set of prefixes an address lies in: one lookup for each prefix length in use, which
-// are few, the longest first.  Immutable once built.
+// are few, the longest first.  A handful of IPv4 prefixes, as is usual, is compared one by one,
+// which is cheaper.  Immutable once built.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,15 @@ public:
 
     // The index of the longest prefix that contains it (of equal ones the first), or `none`.
     uint32_t find(const Address& address) const;
-    uint32_t find_v4(uint32_t host_order) const {
+    [[gnu::always_inline]] uint32_t find_v4(uint32_t host_order) const {
+        if (few_v4_) {
+            for (const Few& few : some_v4_) {
+                if ((host_order & few.mask) == few.network) {
+                    return few.index;
+                }
+            }
+            return none;
+        }
         for (const uint32_t mask : masks_v4_) {
             const uint32_t found = v4_.find(uint64_t{host_order & mask} << 32 | mask);
             if (found != none) {
@@ -37,6 +46,14 @@ private:
         uint32_t length;
     };
 
+    struct Few {
+        uint32_t network;
+        uint32_t mask;
+        uint32_t index;
+    };
+
+    bool few_v4_ = true;
+    std::vector<Few> some_v4_;  // longest first, where there are few
     std::vector<uint32_t> masks_v4_;
     std::vector<Mask> masks_v6_;
     FixedMap<uint64_t> v4_;

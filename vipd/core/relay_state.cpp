@@ -116,6 +116,18 @@ std::optional<WayBack> RelayState::through_peer(uint32_t carrier, Micros now) co
     return std::nullopt;
 }
 
+std::optional<WayBack> RelayState::through_any_peer(Micros now) const {
+    for (size_t i = 0; i < peers_.size(); ++i) {
+        const auto& lines = peers_[i].last.lines;
+        const bool usable = std::any_of(lines.begin(), lines.end(),
+                                        [](const Keepalive::Line& line) { return line.usable; });
+        if (usable && peer_up(i, now)) {
+            return WayBack{WayBack::Via::tunnel, static_cast<uint16_t>(i), 0};
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<WayBack> RelayState::way_out(const WayBack& way, bool ours, Micros now) const {
     if (way.via == WayBack::Via::tunnel) {
         const Peer& peer = peers_[way.index];

@@ -56,6 +56,8 @@ public:
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.
     std::optional<WayBack> way_out(const WayBack& way, bool ours, Micros now) const;
+    // A live peer with a line that may carry VIPs, for a reply whose carrier nobody has noted.
+    std::optional<WayBack> through_any_peer(Micros now) const;
 
 private:
     struct Peer {

@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "vipd/core/flow.h"
-#include "vipd/core/rewrite.h"
+#include "vipd/core/tcp.h"
 
 namespace rehome {
 
@@ -25,20 +25,20 @@ struct ReloginOrder {
 
 class Relogin {
 public:
-    // Sends one reset; to_client says to which end.
-    using Send = std::function<void(const Flow&, const Reset&, bool to_client)>;
+    // Sends one end of the flow its reset, with the numbers that the flow holds.
+    using Send = std::function<void(const Flow&, Side to)>;
     using Log = std::function<void(const Flow&)>;  // once for each flow that is reset
 
     // Flows that exist now are to be reset; one order at a time, a new one takes the old one's
     // place.
-    void start(const ReloginOrder& order, Micros now);
+    void start(const ReloginOrder& order, FlowTable& flows, Micros now);
     void stop() { order_.reset(); }
 
     bool running() const { return order_.has_value(); }
     uint64_t flows_reset() const { return flows_reset_; }  // since the last start
-    uint32_t remaining(FlowTable& flows) const;
+    uint32_t remaining(const FlowTable& flows) const;
 
-    // Resets as many flows as are due; ends by itself when a whole round finds none.
+    // Resets as many flows as are due; ends by itself when none is left.
     void tick(FlowTable& flows, Micros now, const Send& send, const Log& log);
 
 private:
@@ -48,15 +48,14 @@ private:
     };
 
     bool applies(const Flow& flow) const;
-    Flow* next(FlowTable& flows);
-    void reset(Flow& flow, const Send& send);
+    Flow* next(FlowTable& flows, uint32_t& looks);
     void repeat(FlowTable& flows, Micros now, const Send& send);
 
     std::optional<ReloginOrder> order_;
-    Micros started_ = 0;
+    uint16_t generation_ = 0;  // flows that were born in it came later
     Micros last_tick_ = 0;
     double credit_ = 0;
-    size_t cursor_ = 0;
+    uint64_t place_ = 0;
     uint64_t flows_reset_ = 0;
     std::deque<Repeat> repeats_;
     std::deque<Repeat> last_repeats_;

@@ -126,6 +126,10 @@ void rewrite_source_address(Frame& frame, Packet& packet, const Address& from) {
     packet.source = from;
 }
 
+std::span<const uint8_t> ip_packet(const Frame& frame) {
+    return frame.bytes().subspan(link_of(frame.bytes()).header_bytes);
+}
+
 bool take_hop(Frame& frame, Packet& packet) {
     if (packet.ttl <= 1) {
         return false;

@@ -33,15 +33,15 @@ std::optional<uint32_t> checksum_over_addresses(Family family, uint8_t protocol)
 // made (RFC 768, 3828); it stays so, and no other becomes zero.
 void apply_to_transport(const Delta& delta, uint8_t protocol, uint8_t* checksum);
 
+// The frame's IP packet by itself: what stands behind Ethernet and a VLAN tag.
+std::span<const uint8_t> ip_packet(const Frame& frame);
+
 // Takes one off TTL or hop limit.  False: it was used up, nothing changed.
 bool take_hop(Frame& frame, Packet& packet);
 
 // Whether the packet is an ICMP or ICMPv6 echo request (RFC 792, RFC 4443 4.1), or its first
 // fragment.
 bool is_echo_request(const Packet& packet);
-inline bool is_echo_request(const Frame&, const Packet& packet) {
-    return is_echo_request(packet);
-}
 
 // Turns an echo request into its reply, with a fresh TTL, or a fragment of the one into that of the
 // other; of a later fragment the caller knows whose it is.

@@ -1,6 +1,7 @@
 #include "vipd/core/tables.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <numeric>
 
@@ -11,13 +12,6 @@
 namespace rehome {
 
 namespace {
-
-uint64_t hash_endpoint(const Endpoint& endpoint, HashKey key) {
-    std::array<uint8_t, 18> bytes{};
-    std::copy(endpoint.address.bytes.begin(), endpoint.address.bytes.end(), bytes.begin());
-    store16(&bytes[16], endpoint.port);
-    return hash_bytes(bytes, key);
-}
 
 uint64_t hash_name(const std::string& name) {
     return hash_bytes({reinterpret_cast<const uint8_t*>(name.data()), name.size()}, HashKey::home);
@@ -115,7 +109,8 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->moved_ = PrefixIndex(config.prefixes);
     for (const auto& line : config.lines) {
         tables->lines_.push_back({line.carrier, carrier_id(line.carrier),
-                                  static_cast<uint16_t>(line.port), line.vlan, line.peer});
+                                  static_cast<uint16_t>(line.port), line.vlan, line.peer,
+                                  line.address.address});
     }
     for (const auto& peer : config.peers) {
         tables->peers_.push_back({peer.gateway, peer.site, peer.tunnel, hash_name(peer.gateway),
@@ -303,10 +298,25 @@ std::span<const uint16_t> Tables::lines_at(PortIndex port, uint16_t vlan) const 
     return std::span(line_order_).subspan(found->first_line, found->line_count);
 }
 
+namespace {
+
+uint32_t chosen(const ServiceTable& service, uint64_t high, uint64_t low, uint16_t port) {
+    const uint64_t upper = hash_client(high, low, port, HashKey::maglev) >> 32;
+    return service.slots[upper * service.slots.size() >> 32];
+}
+
+}  // namespace
+
 ServerChoice choose_server(const ServiceTable& service, const Endpoint& client) {
-    const uint64_t upper = hash_endpoint(client, HashKey::maglev) >> 32;
-    const uint32_t index = service.slots[upper * service.slots.size() >> 32];
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), client.address.bytes.data(), sizeof words);
+    const uint32_t index = chosen(service, words[0], words[1], client.port);
     return {service.config.servers[index], index};
+}
+
+const ServerConfig& choose_server(const ServiceTable& service, uint64_t high, uint64_t low,
+                                  uint16_t port) {
+    return service.config.servers[chosen(service, high, low, port)];
 }
 
 }  // namespace rehome

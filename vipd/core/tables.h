@@ -72,6 +72,7 @@ struct TableLine {
     uint16_t port = 0;
     uint16_t vlan = 0;  // 0: untagged
     Address peer;
+    Address own;  // this gateway's on the line
 };
 
 struct TablePeer {
@@ -203,5 +204,8 @@ struct ServerChoice {
 // The server that a new flow gets: the slot of its client's address and port.  The service has a
 // live server.
 ServerChoice choose_server(const ServiceTable& service, const Endpoint& client);
+// The same for an address as the two words that its bytes are (IPv4: four, then zeros).
+const ServerConfig& choose_server(const ServiceTable& service, uint64_t high, uint64_t low,
+                                  uint16_t port);
 
 }  // namespace rehome

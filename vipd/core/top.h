@@ -195,14 +195,14 @@ private:
 template <typename Key>
 std::vector<typename SpaceSaving<Key>::Entry> busiest(
     std::span<const SpaceSaving<Key>* const> sketches, size_t limit) {
-    using Entry = typename SpaceSaving<Key>::Entry;
-    std::vector<Entry> all;
+    using Counted = typename SpaceSaving<Key>::Entry;
+    std::vector<Counted> all;
     for (const auto* sketch : sketches) {
         all.insert(all.end(), sketch->entries().begin(), sketch->entries().end());
     }
-    std::sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
-    std::vector<Entry> merged;
-    for (const Entry& entry : all) {
+    std::sort(all.begin(), all.end(), [](const Counted& a, const Counted& b) { return a.key < b.key; });
+    std::vector<Counted> merged;
+    for (const Counted& entry : all) {
         if (!merged.empty() && merged.back().key == entry.key) {
             merged.back().count += entry.count;
             merged.back().error += entry.error;
@@ -214,7 +214,7 @@ std::vector<typename SpaceSaving<Key>::Entry> busiest(
     const size_t kept = std::min(limit, merged.size());
     std::partial_sort(merged.begin(), merged.begin() + static_cast<std::ptrdiff_t>(kept),
                       merged.end(),
-                      [](const Entry& a, const Entry& b) { return a.count > b.count; });
+                      [](const Counted& a, const Counted& b) { return a.count > b.count; });
     merged.resize(kept);
     return merged;
 }

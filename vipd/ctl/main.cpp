@@ -12,16 +12,32 @@
 #include "common/clock.h"
 #include "common/command.h"
 #include "vipd/ctl/client.h"
+#include "vipd/ctl/commands.h"
 #include "vipd/ctl/show.h"
 
 namespace rehome {
+
+using nlohmann::json;
+
+Result<json> ask(const Given& given, const json& request) {
+    return ask_vipd(given["socket"].as<std::string>(), request);
+}
+
+Result<Exit> print(const Given& given, const Result<json>& answer,
+                   const std::function<std::string(const json&)>& show) {
+    if (!answer) {
+        return tl::unexpected(answer.error());
+    }
+    const std::string text = given.contains("json") ? answer->dump(2) + "\n" : show(*answer);
+    std::fputs(text.c_str(), stdout);
+    return Exit::yes;
+}
+
 namespace {
 
 namespace po = boost::program_options;
-using nlohmann::json;
 using Options = po::options_description;
 using Positional = po::positional_options_description;
-using Given = po::variables_map;
 using Show = std::string (*)(const json& answer);
 
 constexpr auto progress_every = std::chrono::milliseconds(200);
@@ -30,19 +46,6 @@ constexpr int64_t standstill_us = 30'000'000;  // of a re-login that --wait foll
 void common_options(Options& options) {
     options.add_options()("socket", po::value<std::string>()->default_value("/run/vipd/vipd.sock"),
                           "vipd's control socket")("json", "print the answer as JSON");
-}
-
-Result<json> ask(const Given& given, const json& request) {
-    return ask_vipd(given["socket"].as<std::string>(), request);
-}
-
-Result<Exit> print(const Given& given, const Result<json>& answer, Show show) {
-    if (!answer) {
-        return tl::unexpected(answer.error());
-    }
-    const std::string text = given.contains("json") ? answer->dump(2) + "\n" : show(*answer);
-    std::fputs(text.c_str(), stdout);
-    return Exit::yes;
 }
 
 // A command that has no arguments.
@@ -196,6 +199,11 @@ int main(int argc, char** argv) {
         share_command(),
         line_command(),
         relogin_command(),
+        why_command(),
+        capture_command(),
+        flows_command(),
+        top_command(),
+        metrics_command(),
     };
     return run_program(program, argc, argv);
 }

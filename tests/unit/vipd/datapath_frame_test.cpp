@@ -61,7 +61,7 @@ const Row rows[] = {
      frame(say(end("10.1.1.11:1883"), client, 6, flag::A)), "punt"},
     {"ICMP of a server", servers_port, frame(say(end("10.1.1.11:0"), client, 1)), "punt"},
     {"a server's fragment", servers_port,
-     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 4; })), "punt"},
+     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 4; })), "consumed"},
     {"to a VIP from the servers", servers_port, frame(say(end("10.1.1.11:4000"), meters)), "punt"},
     {"to a VIP by the link, not tunnelled", link_port, frame(say(client, meters)), "punt"},
     {"UDP to another port of the tunnel address", link_port,
@@ -132,7 +132,7 @@ const Row rows[] = {
     {"inner version 5", link_port, tunnelled(Bytes(60, 0x55), {}, new_tunnel, old_tunnel),
      "drop bad_header"},
     {"inner fragment", link_port,
-     from_new(with(say(client, meters), [](Say& s) { s.fragment = 9; })), "drop bad_fragment"},
+     from_new(with(say(client, meters), [](Say& s) { s.fragment = 9; })), "consumed"},
     {"tunnelled within the tunnel", link_port,
      from_new(say({new_tunnel, 50000}, {old_tunnel, gue_port}, 17)), "drop not_for_vip"},
 
@@ -201,7 +201,7 @@ TEST_CASE("without a route: dropped for that reason, and counted") {
     lab.enter(0, red, ack);
     old.replace_routes(std::make_shared<const Fib>());
     CHECK(lab.enter(0, red, ack).end == "drop no_route");
-    old.relogin().start({10, {}}, lab.now);
+    old.relogin().start({10, {}}, old.flows(), lab.now);
     const uint64_t before = old.counters().drops[static_cast<size_t>(Drop::no_route)];
     lab.pass(20 * ms);
     REQUIRE(lab.reset_log.size() == 1);  // to the client by its line, to the server by no way

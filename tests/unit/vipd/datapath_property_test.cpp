@@ -58,7 +58,8 @@ public:
         } else if (event < 95) {
             any_gateway().path->relay().share = {random_.below(10'001), ShareBy::address_port};
         } else if (event < 96) {
-            any_gateway().path->relogin().start({20, {}}, lab_.now);
+            Datapath& path = *any_gateway().path;
+            path.relogin().start({20, {}}, path.flows(), lab_.now);
         } else if (faults_) {
             fault();
         }
@@ -195,7 +196,7 @@ private:
         const Flow* flow =
             lab_.gateways[gateway].path->flows().find({6, session.client, session.vip});
         return flow != nullptr && flow->kind == Flow::Kind::here &&
-               flow->server == session.server && flow->stage == Flow::Stage::established;
+               flow->server() == session.server && flow->stage == Flow::Stage::established;
     }
 
     // The server's answer; whether it left by a line.

@@ -140,9 +140,9 @@ private:
             lab_[name].config.services[0].servers[1].weight = 0;
             lab_[name].reload();
         } else if (verb == "expire") {
-            lab_[name].path->flows().expire(lab_.now + 100'000 * 1000 * ms, UINT32_MAX);
+            lab_[name].path->flows().expire(lab_.now + 100'000 * 1000 * ms);
         } else if (verb == "table") {
-            const FlowCounts c = lab_[name].path->count_flows();
+            const FlowCounts& c = lab_[name].path->flows().counts();
             return "here " + std::to_string(c.here) + " relayed " + std::to_string(c.relayed) +
                    " provisional " + std::to_string(c.provisional) + " closing " +
                    std::to_string(c.closing);
@@ -400,12 +400,14 @@ const Scenario scenarios[] = {
      steps({log_in_at_old,
             {{"stop old", ""}, {"red@old A", "old servers"}, {"reply A", "old red"}}})},
 
-    {"a full table: no new flow, what is in goes on",
+    {"a full table: new flows replace one another, what is established goes on",
      {{"red@old S", "old servers"},
-      {"red@old udp", "old drop flow_table_full"},
-      {"red@old S", "old servers"},
-      {"share old 100", ""},
-      {"green@old udp", "old drop flow_table_full"}},
+      {"reply SA", "old red"},
+      {"red@old A", "old servers"},
+      {"green@old udp", "old servers"},
+      {"blue@old udp", "old servers"},
+      {"red@old A", "old servers"},
+      {"table old", "here 2 relayed 0 provisional 0 closing 0"}},
      {{"old", "new"}, 1, {"old"}}},
 };
 

@@ -41,6 +41,21 @@ Fib routes(const Config& config) {
     return table.build();
 }
 
+ServiceConfig more_service(const std::string& name, const char* vip, Protocol protocol,
+                      const std::vector<const char*>& servers) {
+    const Endpoint at = end(vip);
+    ServiceConfig out;
+    out.name = name;
+    out.vip = at.address;
+    out.protocol = protocol;
+    out.port = at.port;
+    for (const char* server : servers) {
+        const Endpoint to = end(server);
+        out.servers.push_back({"s" + std::to_string(out.servers.size()), to.address, to.port, 1});
+    }
+    return out;
+}
+
 }  // namespace
 
 Config lab_config(const std::string& gateway, const std::vector<std::string>& gateways) {
@@ -53,7 +68,9 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
     for (size_t i = 0; i < carriers.size(); ++i) {
         config.ports.push_back({carriers[i], {}, {}});
         const auto third = static_cast<uint32_t>(10 * i + (old ? 1 : 2));
-        LineConfig line{carriers[i], i, {}, Address::v4(0x64400001 + (third << 8)), false, 0};
+        const uint32_t subnet = 0x64400000 + (third << 8);
+        LineConfig line{carriers[i], i, {Address::v4(subnet + 2), 30}, Address::v4(subnet + 1),
+                        false,       0};
         config.lines.push_back(line);
     }
     config.ports.push_back({"servers", {}, {}});
@@ -69,6 +86,28 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
     config.services = {service("meters", "198.51.100.10:1883", Protocol::tcp, 1883, old),
                        service("terminals", "203.0.113.5:14000", Protocol::tcp, 1884, old),
                        service("reflect", "198.51.100.10:862", Protocol::udp, 862, old)};
+    return config;
+}
+
+Config every_forwarding() {
+    Config config = lab_config("old", {"old", "new", "old2"});
+    config.ports.push_back({"tagged", {}, {{300}}});
+    config.prefixes.push_back(*Prefix::parse("2001:db8:f::/64"));
+    config.services.push_back(more_service("six", "[2001:db8:f::10]:1883", Protocol::tcp,
+                                      {"[2001:db8:a::11]:1883", "[2001:db8:a::12]:1883"}));
+    config.services.push_back(
+        more_service("six-udp", "[2001:db8:f::10]:862", Protocol::udp, {"[2001:db8:a::11]:862"}));
+    config.services.push_back(
+        more_service("direct", "203.0.113.6:53", Protocol::udp, {"10.1.1.21:0", "10.1.1.22:0"}));
+    config.services.back().forward = Forward::tunnel;
+    config.services.push_back(
+        more_service("pooled", "203.0.113.7:80", Protocol::tcp, {"10.1.1.31:80", "10.1.1.32:80"}));
+    config.pools.push_back({"pool", {*Prefix::parse("10.1.200.0/31")}});
+    config.services.back().pool = 0;
+    config.maps.push_back({"map", *Prefix::parse("203.0.113.128/25"),
+                           *Prefix::parse("10.1.3.0/25")});
+    config.maps.push_back({"map6", *Prefix::parse("2001:db8:f::100/120"),
+                           *Prefix::parse("2001:db8:a::100/120")});
     return config;
 }
 
@@ -95,10 +134,22 @@ Lab::Lab(const Setup& setup) {
         const bool enabled = std::count(setup.all_lines.begin(), setup.all_lines.end(), name) > 0;
         const std::vector<LineState> lines(carriers.size(),
                                            enabled ? LineState::enabled : LineState::disabled);
-        gateway.path = std::make_unique<Datapath>(Tables::build(gateway.config), lines,
-                                                  Datapath::Settings{setup.flow_capacity, 42}, now);
+        Datapath::Settings settings;
+        settings.flows = {setup.flow_capacity, setup.flow_capacity};
+        settings.hash_key = 42;
+        settings.ports.assign(gateway.config.ports.size(), PortLink{{}, 1500});
+        settings.ports[link_port].mtu = 1540;
+        gateway.path =
+            std::make_unique<Datapath>(Tables::build(gateway.config), lines, settings, now);
         gateway.path->replace_routes(std::make_shared<const Fib>(routes(gateway.config)));
         gateways.push_back(std::move(gateway));
+    }
+    for (size_t i = 0; i < gateways.size(); ++i) {
+        Sink sink;
+        sink.emit = [this, i](std::span<const uint8_t> packet, uint32_t adjacency) {
+            emitted_by(i, packet, adjacency);
+        };
+        gateways[i].path->set_sink(std::move(sink));
     }
     pass(500 * ms);
 }
@@ -125,8 +176,16 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     LabGateway& gateway = gateways[outcome.gateway];
     outcome.path += (outcome.path.empty() ? "" : ">") + gateway.name;
     Buffer buffer(frame);
+    Buffer copy(frame);
+    const bool ask_first = handled_++ % 8 == 0;
+    const auto foreseen = ask_first ? explained(gateway, copy, port) : Datapath::Explained{};
     const uint64_t drops_before = gateway.drops();
     const Verdict verdict = gateway.path->handle(buffer.frame, port, now);
+    if (ask_first &&
+        (foreseen.verdict.way != verdict.way || foreseen.verdict.drop != verdict.drop ||
+         !std::ranges::equal(copy.frame.bytes(), buffer.frame.bytes()))) {
+        blame(outcome, "explained otherwise than it was handled");
+    }
     if (gateway.drops() - drops_before != (verdict.way == Verdict::Way::drop ? 1U : 0U)) {
         blame(outcome, "a drop that is not counted once");
     }
@@ -135,7 +194,7 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     }
     switch (verdict.way) {
         case Verdict::Way::forward:
-            leave(outcome, verdict.hop, hops_left);
+            leave(outcome, gateway.path->hop(verdict), hops_left);
             break;
         case Verdict::Way::punt:
             outcome.end = "punt";
@@ -149,6 +208,27 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
         case Verdict::Way::drop:
             outcome.end = "drop " + std::string(name(verdict.drop));
     }
+}
+
+// What the gateway says it would do with a frame; it must not do it.
+Datapath::Explained Lab::explained(LabGateway& gateway, Buffer& frame, PortIndex port) {
+    Datapath& path = *gateway.path;
+    const Counters before = path.counters();
+    const uint32_t flows = path.flows().size(), served = path.flows().served();
+    size_t notes = 0;
+    Trace trace{[&](std::string_view, std::string) { ++notes; }};
+    auto explained = path.explain(frame.frame, port, now, trace);
+    const Counters& after = path.counters();
+    if (before.drops != after.drops || before.to_servers != after.to_servers ||
+        before.to_clients != after.to_clients || before.to_peers != after.to_peers ||
+        before.punted != after.punted || path.flows().size() != flows ||
+        path.flows().served() != served) {
+        wrong.push_back(gateway.name + ": changed by being asked");
+    }
+    if (notes == 0 && explained.verdict.way != Verdict::Way::consumed) {
+        wrong.push_back(gateway.name + ": explained without a word");
+    }
+    return explained;
 }
 
 void Lab::leave(Outcome& outcome, const Hop& hop, int hops_left) {
@@ -170,7 +250,9 @@ void Lab::check_leaving(const Outcome& outcome, const Hop& hop) {
         if (gateway.path->relay().line(hop.port) == LineState::disabled) {
             blame(outcome, testing::text(packet) + " left by a disabled line");
         }
-        if (!vip || hop.address != gateway.config.lines[hop.port].peer) {
+        const LineConfig& line = gateway.config.lines[hop.port];
+        const bool own_error = packet.icmp() && packet.source == line.address.address;
+        if (!(vip || own_error) || hop.address != line.peer) {
             blame(outcome, testing::text(packet) + " is no reply to the carrier's router");
         }
     } else if (vip) {
@@ -201,20 +283,20 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
     blame(outcome, "to a gateway that is none");
 }
 
+void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t adjacency) {
+    Outcome outcome;
+    outcome.path = gateways[gateway].name;
+    outcome.gateway = gateway;
+    outcome.ip = {packet.begin(), packet.end()};
+    leave(outcome, gateways[gateway].path->adjacencies()[adjacency].hop, 8);
+    const bool keepalive = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
+    if (!keepalive) {
+        emitted.push_back(outcome);
+    }
+}
+
 void Lab::tick(size_t gateway) {
-    const auto emit = [&](std::span<const uint8_t> packet, const Hop& hop) {
-        Outcome outcome;
-        outcome.path = gateways[gateway].name;
-        outcome.gateway = gateway;
-        outcome.ip = {packet.begin(), packet.end()};
-        leave(outcome, hop, 8);
-        const bool keepalive = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
-        if (!keepalive) {
-            emitted.push_back(outcome);
-        }
-    };
-    gateways[gateway].path->tick(now, emit,
-                                 [&](const Flow& flow) { reset_log.push_back(flow.key); });
+    gateways[gateway].path->tick(now, [&](const Flow& flow) { reset_log.push_back(flow.key()); });
 }
 
 void Lab::pass(Micros time) {

@@ -23,6 +23,11 @@ inline constexpr Micros ms = 1'000;
 // Ports of a config are numbered as above; gateway is one of gateways.
 Config lab_config(const std::string& gateway, const std::vector<std::string>& gateways);
 
+// The old gateway with every kind of forwarding in both families: nat, source NAT, tunnels, maps;
+// and a port whose VLAN 300 has servers.
+inline constexpr PortIndex vlan_port = 5;
+Config every_forwarding();
+
 struct Outcome {
     std::string path;  // the gateways, in order: "old>new"
     std::string end;   // "servers", "red", "drop no_server", "punt", "consumed", "lost"
@@ -72,12 +77,16 @@ public:
     std::vector<std::string> wrong;  // what must never be, and was
 
 private:
+    Datapath::Explained explained(LabGateway& gateway, Buffer& frame, PortIndex port);
     void tick(size_t gateway);
+    void emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t adjacency);
     void leave(Outcome& outcome, const Hop& hop, int hops_left);
     void handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_left);
     void across(Outcome& outcome, const Hop& hop, int hops_left);
     void check_leaving(const Outcome& outcome, const Hop& hop);
     void blame(const Outcome& outcome, const std::string& what);
+
+    uint64_t handled_ = 0;
 };
 
 // A client's segment to the lab's MQTT service, and what its server answers.

@@ -131,7 +131,7 @@ bool never() {
 }
 
 void start(Lab& lab, const std::string& gateway, double rate_per_s) {
-    lab[gateway].path->relogin().start({rate_per_s, {}}, lab.now);
+    lab[gateway].path->relogin().start({rate_per_s, {}}, lab[gateway].path->flows(), lab.now);
 }
 
 }  // namespace
@@ -282,12 +282,12 @@ TEST_CASE("which flows an order is about") {
     SUBCASE("one service's") {
         const auto* terminals = old.tables().service(6, end("203.0.113.5:14000"));
         const auto* meters = old.tables().service(6, end("198.51.100.10:1883"));
-        old.relogin().start({1000, terminals->number}, lab.now);
+        old.relogin().start({1000, terminals->number}, old.flows(), lab.now);
         CHECK(old.relogin().remaining(old.flows()) == 0);
         lab.pass(20 * ms);
         CHECK(lab.reset_log.empty());
         CHECK_FALSE(old.relogin().running());
-        old.relogin().start({1000, meters->number}, lab.now);
+        old.relogin().start({1000, meters->number}, old.flows(), lab.now);
         lab.pass(20 * ms);
         CHECK(lab.reset_log.size() == 1);
     }

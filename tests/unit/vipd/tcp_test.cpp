@@ -107,16 +107,16 @@ Packet packet(const Segment& segment) {
 TEST_CASE("stages and numbers of a connection") {
     for (const Row& row : rows) {
         INFO(row.what);
-        Flow flow;
-        flow.key.protocol = 6;
+        FlowTable flows({4, 4}, 1);
+        Flow& flow = *flows.insert({6, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
         for (const Segment& segment : row.segments) {
-            track(flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+            track(flows, flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
         }
-        CHECK(flow.stage == row.stage);
-        CHECK(flow.numbers.client_next == row.client_next);
-        CHECK((flow.numbers.server_known ? flow.numbers.server_next : 0) == row.server_next);
-        CHECK(flow.numbers.client_known == (row.client_next != 0));
-        CHECK(flow.numbers.server_known ==
+        CHECK((flow.stage == row.stage));
+        CHECK(flow.client_next == row.client_next);
+        CHECK((flow.server_known ? flow.server_next : 0) == row.server_next);
+        CHECK(bool{flow.client_known} == (row.client_next != 0));
+        CHECK(bool{flow.server_known} ==
               (row.what == "numbers wrap around" || row.server_next != 0));
     }
 }
@@ -146,10 +146,10 @@ TEST_CASE("a segment of another connection than the one that is over or half ope
     };
     for (const Meeting& meeting : meetings) {
         INFO(meeting.what);
-        Flow flow;
-        flow.key.protocol = 6;
+        FlowTable flows({4, 4}, 1);
+        Flow& flow = *flows.insert({6, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
         for (const Segment& segment : meeting.before) {
-            track(flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+            track(flows, flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
         }
         CHECK(of_another_connection(flow, packet(meeting.then)) == meeting.another);
         flow.kind = Flow::Kind::relayed;  // whose replies may pass elsewhere
@@ -160,15 +160,63 @@ TEST_CASE("a segment of another connection than the one that is over or half ope
 }
 
 TEST_CASE("UDP is established by its first reply") {
-    Flow flow;
-    flow.key.protocol = 17;
+    FlowTable flows({4, 4}, 1);
+    Flow& flow = *flows.insert({17, end("192.0.2.1:1"), end("192.0.2.2:2")}, 0);
     const Packet datagram = *parse_packet(make_ip({end("192.0.2.1:1"), end("192.0.2.2:2"), 17}), 0);
-    track(flow, datagram, Side::client);
-    CHECK(flow.stage == Stage::half_open);
-    track(flow, datagram, Side::server);
-    CHECK(flow.stage == Stage::established);
-    track(flow, datagram, Side::client);
-    CHECK(flow.stage == Stage::established);
+    track(flows, flow, datagram, Side::client);
+    CHECK((flow.stage == Stage::half_open));
+    track(flows, flow, datagram, Side::server);
+    CHECK((flow.stage == Stage::established));
+    track(flows, flow, datagram, Side::client);
+    CHECK((flow.stage == Stage::established));
+}
+
+TEST_CASE("who is never pushed out: a flow that its server has answered and its client went on with") {
+    struct Case {
+        std::string what;
+        uint8_t protocol;
+        Flow::Kind kind;
+        Flow::Forward forward;
+        std::vector<Segment> segments;
+        bool confirmed;
+    };
+    using K = Flow::Kind;
+    using F = Flow::Forward;
+    const std::vector<Segment> unanswered{{'c', S, 100, 0, 0}, {'c', A, 101, 901, 0}};
+    const Case cases[] = {
+        {"a handshake", 6, K::here, F::nat, handshake, true},
+        {"a SYN and an ACK, no answer", 6, K::here, F::nat, unanswered, false},
+        {"a SYN and its answer", 6, K::here, F::nat, {handshake[0], handshake[1]}, false},
+        {"a bare ACK", 6, K::here, F::nat, {{'c', A, 101, 901, 0}}, false},
+        {"a bare ACK that is answered", 6, K::here, F::nat, {{'c', A, 1, 9, 0}, {'s', A, 9, 1, 5}},
+         true},
+        {"relayed, with its replies", 6, K::relayed, F::nat, handshake, true},
+        {"asked for", 6, K::provisional, F::nat, handshake, false},
+        {"direct return, a SYN", 6, K::here, F::ipip, {{'c', S, 100, 0, 0}}, false},
+        {"direct return, a SYN twice", 6, K::here, F::ipip,
+         {{'c', S, 100, 0, 0}, {'c', S, 100, 0, 0}}, false},
+        {"direct return, its client goes on", 6, K::here, F::gue, unanswered, true},
+        {"a datagram, and another", 17, K::here, F::nat, {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}},
+         false},
+        {"a datagram, and its answer", 17, K::here, F::nat, {{'c', A, 0, 0, 0}, {'s', A, 0, 0, 0}},
+         true},
+        {"direct return, two datagrams", 17, K::here, F::ipip,
+         {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}}, true},
+    };
+    for (const Case& row : cases) {
+        INFO(row.what);
+        FlowTable flows({4, 4}, 1);
+        Flow& flow =
+            *flows.insert({row.protocol, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
+        flows.change(flow, row.kind, flow.stage);
+        flow.forward = row.forward;
+        for (const Segment& segment : row.segments) {
+            Packet seen = packet(segment);
+            seen.protocol = row.protocol;
+            track(flows, flow, seen, segment.who == 'c' ? Side::client : Side::server);
+        }
+        CHECK(flow.confirmed() == row.confirmed);
+    }
 }
 
 }  // namespace rehome::testing
