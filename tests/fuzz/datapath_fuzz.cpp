@@ -228,7 +228,7 @@ private:
                 packet->icmp() && packet->source == config().lines[hop.port].address.address;
             must((vip || own_error) && path_.relay().line(hop.port) != LineState::disabled);
         } else {
-            must(!vip);
+            must(!vip || is_icmp_error(*packet));  // a server is told from the VIP
         }
     }
 
