@@ -253,7 +253,6 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
         observer_->after(i, fate_of(jobs_[i].verdict, *datapath_), jobs_[i].frame.bytes(),
                          datapath_->tables());
     }
-    const Adjacencies& adjacencies = datapath_->adjacencies();
     for (size_t i = 0; i < count; ++i) {
         const Job& job = jobs_[i];
         if (job.frame.data != rte_pktmbuf_mtod(packets[i], uint8_t*) ||
@@ -261,9 +260,8 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
             take_frame(*packets[i], job.frame);
         }
         if (job.verdict.way == Verdict::Way::forward) [[likely]] {
-            const Adjacency& adjacency = adjacencies[job.verdict.adjacency];
-            if (adjacency.usable) [[likely]] {
-                queue(adjacency.hop.port, packets[i]);
+            if (job.verdict.port != Verdict::no_port) [[likely]] {
+                queue(job.verdict.port, packets[i]);
             } else {
                 next_hops_.hold(job.verdict.adjacency, packets[i], now_);
             }

@@ -194,7 +194,7 @@ std::optional<Verdict> Datapath::join(const Frame& frame, Packet& packet, PortIn
     }
     note("fragment", "its first one has not come: it waits");
     const bool held = fragments_.hold(packet, frame.bytes(), port, now, lost);
-    return held ? Verdict{Verdict::Way::consumed, Drop::count_, 0} : dropped(Drop::fragments_full);
+    return held ? Verdict{Verdict::Way::consumed, Drop::count_} : dropped(Drop::fragments_full);
 }
 
 // Sends on what waited for a first fragment.

@@ -50,8 +50,11 @@ struct Verdict {
         consumed,  // was for vipd itself, or is kept, or went to the Sink in pieces
         drop,
     };
+    static constexpr PortIndex no_port = UINT16_MAX;
+
     Way way = Way::punt;
     Drop drop = Drop::count_;
+    PortIndex port = no_port;  // of a usable adjacency
     uint32_t adjacency = 0;
 };
 

@@ -58,7 +58,7 @@ uint64_t replaced32(uint32_t before, uint32_t after) {
     return uint64_t{static_cast<uint32_t>(~before)} + after;
 }
 
-void update_transport(uint8_t* l4, uint8_t protocol, uint64_t delta) {
+[[gnu::always_inline]] inline void update_transport(uint8_t* l4, uint8_t protocol, uint64_t delta) {
     uint8_t* at = l4 + (protocol == tcp ? 16 : 6);
     const auto checksum = raw<uint16_t>(at);
     if (protocol == udp && checksum == 0) {
@@ -246,7 +246,7 @@ bool goes_on(const typename H::Flow& flow) {
 
 // What the look at a packet leaves for the later rounds.
 struct Datapath::Plain {
-    enum class Kind : uint8_t { no, flow, map };
+    enum class Kind : uint8_t { no, flow, map, done };
 
     Kind kind;
     uint8_t protocol;
@@ -311,7 +311,7 @@ inline bool Datapath::ready(const Adjacency& way, uint32_t ip_bytes) {
 inline void Datapath::leave_plain(Job& job, uint32_t adjacency, Adjacency& way) {
     way.used = true;
     std::memcpy(job.frame.data, way.macs.data(), 12);
-    job.verdict = {Verdict::Way::forward, Drop::count_, adjacency};
+    job.verdict = {Verdict::Way::forward, Drop::count_, way.hop.port, adjacency};
 }
 
 // A client's packet of an established flow goes to its server, a server's to its client.
@@ -399,7 +399,7 @@ void Datapath::encapsulate_plain(Job& job, const Plain& plain, const typename H:
     Adjacency& way = adjacencies_[adjacency];
     way.used = true;
     write_link_header(job.frame, ethernet_bytes, way);
-    job.verdict = {Verdict::Way::forward, Drop::count_, adjacency};
+    job.verdict = {Verdict::Way::forward, Drop::count_, way.hop.port, adjacency};
 }
 
 // Rewrites a packet of the flow by its entry, and sends it.
@@ -430,7 +430,7 @@ inline void Datapath::translate_plain(Job& job, const Plain& plain, const typena
 
 // A client's packet that begins a flow, or is met in mid-flow, where nobody else could have it.
 template <typename H>
-inline bool Datapath::pass_new(Job& job, const Plain& plain, Turn& turn) {
+[[gnu::noinline]] bool Datapath::pass_new(Job& job, const Plain& plain, Turn& turn) {
     uint8_t* ip = job.frame.data + ethernet_bytes;
     const uint8_t* l4 = ip + H::bytes;
     const Segment segment = segment_of(l4, plain.protocol, plain.total - H::bytes);
@@ -514,6 +514,11 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
         } else if (type == raw_v6) {
             look_at<HeaderV6, client>(frame, plain[i]);
         }
+        if (plain[i].kind == Plain::Kind::map) {  // there is nothing to wait for
+            const bool passed = plain[i].v6 ? pass_map<HeaderV6, client>(burst[i], plain[i], turn)
+                                            : pass_map<HeaderV4, client>(burst[i], plain[i], turn);
+            plain[i].kind = passed ? Plain::Kind::done : Plain::Kind::no;
+        }
     }
     for (size_t i = 0; i < burst.size(); ++i) {
         if (plain[i].kind != Plain::Kind::flow) {
@@ -527,7 +532,7 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
     }
     for (size_t i = 0; i < burst.size(); ++i) {
         const Plain& p = plain[i];
-        bool passed = false;
+        bool passed = p.kind == Plain::Kind::done;
         if (p.kind == Plain::Kind::flow) {
             passed = p.v6 ? pass_flow<HeaderV6, client>(burst[i], p, p.flow.v6, turn)
                           : pass_flow<HeaderV4, client>(burst[i], p, p.flow.v4, turn);
@@ -535,9 +540,6 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
         if (client && !passed && p.kind == Plain::Kind::flow) {
             passed = p.v6 ? pass_new<HeaderV6>(burst[i], p, turn)
                           : pass_new<HeaderV4>(burst[i], p, turn);
-        } else if (p.kind == Plain::Kind::map) {
-            passed = p.v6 ? pass_map<HeaderV6, client>(burst[i], p, turn)
-                          : pass_map<HeaderV4, client>(burst[i], p, turn);
         }
         if (!passed) {
             burst[i].verdict = handle(burst[i].frame, turn.port, now);

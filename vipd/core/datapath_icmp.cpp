@@ -170,7 +170,7 @@ Address Datapath::own_address(const WayBack& way, const Address& vip, Micros now
 Verdict Datapath::refuse_client(const Frame& frame, const Packet& packet, const WayBack& way,
                                 Trouble trouble, uint16_t mtu, Micros now) {
     if (may_answer(frame, packet) && icmp_limit_.take(now)) {
-        std::array<uint8_t, room + ethernet_bytes + longest_error> bytes;
+        std::array<uint8_t, room + ethernet_bytes + longest_error> bytes{};
         const Address from = own_address(way, packet.destination, now);
         const uint32_t length = write_error(std::span(bytes).subspan(room + ethernet_bytes), frame,
                                             packet, from, trouble, mtu);
@@ -187,7 +187,7 @@ Verdict Datapath::refuse_server(const Frame& frame, const Packet& packet, const 
                                 Trouble trouble, uint16_t mtu, Micros now) {
     const uint32_t adjacency = next_hop(packet.source);
     if (adjacency != Adjacencies::none && may_answer(frame, packet) && icmp_limit_.take(now)) {
-        std::array<uint8_t, room + ethernet_bytes + longest_error> bytes;
+        std::array<uint8_t, room + ethernet_bytes + longest_error> bytes{};
         const uint32_t length = write_error(std::span(bytes).subspan(room + ethernet_bytes), frame,
                                             packet, vip, trouble, mtu);
         Frame error{bytes.data() + room, ethernet_bytes + length, room, 0};

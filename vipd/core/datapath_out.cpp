@@ -23,7 +23,7 @@ uint16_t mss_of(Family family, uint32_t ip_bytes) {
 Verdict Datapath::dropped(Drop drop) {
     count_drop(drop);
     note("out", "dropped: {}, {}", name(drop), drop_names[static_cast<size_t>(drop)].meaning);
-    return {Verdict::Way::drop, drop, 0};
+    return {Verdict::Way::drop, drop};
 }
 
 void Datapath::replace_routes(std::shared_ptr<const Fib> routes) {
@@ -83,14 +83,15 @@ Verdict Datapath::leave(Frame& frame, const Packet& packet, uint32_t adjacency) 
             fragment_v4(frame, packet, way.mtu, [&](std::span<const uint8_t> piece) {
                 sink_.emit(piece, adjacency);
             });
-        return cut ? Verdict{Verdict::Way::consumed, Drop::count_, 0} : dropped(cut.error());
+        return cut ? Verdict{Verdict::Way::consumed, Drop::count_} : dropped(cut.error());
     }
     note("out", "to {} by port {}{}", way.hop.address, way.hop.port,
          way.usable ? "" : ", once its neighbour is resolved");
     if (way.usable) {
         write_link_header(frame, packet.ip, way);
     }
-    return {Verdict::Way::forward, Drop::count_, adjacency};
+    return {Verdict::Way::forward, Drop::count_,
+            way.usable ? way.hop.port : Verdict::no_port, adjacency};
 }
 
 Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow, Micros now) {
@@ -155,7 +156,7 @@ Verdict Datapath::to_server_in_tunnel(Frame& frame, Packet& packet, const Addres
         sink_.emit(std::span(bytes).first(length), adjacency);
     };
     const auto cut = fragment_v4(frame, packet, static_cast<uint16_t>(room), in_tunnel);
-    return cut ? Verdict{Verdict::Way::consumed, Drop::count_, 0} : dropped(cut.error());
+    return cut ? Verdict{Verdict::Way::consumed, Drop::count_} : dropped(cut.error());
 }
 
 // way: by which a client that must be told that its packet is too big is reached.

@@ -43,7 +43,7 @@ Verdict Datapath::from_tunnel(Frame& frame, const Packet& outer, PortIndex port,
             return dropped(Drop::bad_tunnel);
         }
         relay_.hear(index, *keepalive, now);
-        return {Verdict::Way::consumed, Drop::count_, 0};
+        return {Verdict::Way::consumed, Drop::count_};
     }
     note("tunnel", "from gateway {}", peer->gateway);
     auto inner = parse_packet(frame.bytes().first(udp_end), outer.l4 + 8 + gue->header_bytes);

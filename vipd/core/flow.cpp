@@ -85,11 +85,6 @@ FlowTable::FlowTable(const Size& size, uint64_t hash_key)
       v4_(size),
       v6_(size) {}
 
-uint64_t FlowTable::hash_v4(uint8_t protocol, uint32_t client, uint16_t port) const {
-    const uint64_t word = uint64_t{client} << 24 | uint64_t{port} << 8 | protocol;
-    return fold_multiply(word ^ hash_key_, multiplier_);
-}
-
 uint64_t FlowTable::hash_v6(uint8_t protocol, const uint8_t* client, uint16_t port) const {
     const uint64_t ends = uint64_t{port} << 8 | protocol;
     const uint64_t address =

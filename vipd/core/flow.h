@@ -21,6 +21,7 @@
 
 #include "common/address.h"
 #include "vipd/core/flow_index.h"
+#include "vipd/core/hash.h"
 #include "vipd/core/huge_array.h"
 #include "vipd/core/lifetimes.h"
 #include "vipd/core/micros.h"
@@ -226,7 +227,10 @@ public:
     uint32_t established_before(std::optional<uint32_t> service) const;
 
     // The batched look-up of the fast path (fast_path.h): hash, prefetch, candidate, compare.
-    uint64_t hash_v4(uint8_t protocol, uint32_t client, uint16_t port) const;
+    uint64_t hash_v4(uint8_t protocol, uint32_t client, uint16_t port) const {
+        const uint64_t word = uint64_t{client} << 24 | uint64_t{port} << 8 | protocol;
+        return fold_multiply(word ^ hash_key_, multiplier_);
+    }
     uint64_t hash_v6(uint8_t protocol, const uint8_t* client, uint16_t port) const;
     void prefetch_v4(uint64_t hash) const { v4_.index.prefetch(hash); }
     void prefetch_v6(uint64_t hash) const { v6_.index.prefetch(hash); }

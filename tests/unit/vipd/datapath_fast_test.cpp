@@ -44,7 +44,7 @@ public:
         Neighbours known;
         for (uint32_t i = 0; i < path->adjacencies().size(); ++i) {
             const Hop& hop = path->adjacencies()[i].hop;
-            known.set(hop, {{2, 0, 0, 0, 1, static_cast<uint8_t>(i)},
+            known.set(hop, {{2, 0, 0, 0, 1, static_cast<uint8_t>(hop.address.bytes[3] + hop.address.bytes[15])},
                             all || hop.address != ip("10.1.1.11")});
         }
         path->replace_neighbours(std::make_shared<const Neighbours>(known));
@@ -61,9 +61,18 @@ public:
     }
 
     void tell(const Frame& frame, const Verdict& verdict) {
-        log << static_cast<int>(verdict.way) << " " << name_of(verdict) << " "
-            << (verdict.way == Verdict::Way::forward ? verdict.adjacency : 0) << " "
-            << hex(frame.bytes()) << "\n";
+        log << static_cast<int>(verdict.way) << " " << name_of(verdict) << " " << way_of(verdict)
+            << " " << hex(frame.bytes()) << "\n";
+    }
+
+    // Adjacencies are numbered as they are first wanted, which is in another order in a burst.
+    std::string way_of(const Verdict& verdict) {
+        if (verdict.way != Verdict::Way::forward) {
+            return "-";
+        }
+        const Hop& hop = path->hop(verdict);
+        return std::to_string(hop.port) + " " + std::to_string(hop.vlan) + " " +
+               hop.address.text() + " " + std::to_string(verdict.port);
     }
 
     static std::string name_of(const Verdict& verdict) {
