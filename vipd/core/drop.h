@@ -36,6 +36,7 @@ enum class Drop : uint8_t {
     too_big,
     closed_flow,
     port_full,
+    ring_full,
     count_,
 };
 
@@ -76,6 +77,7 @@ inline constexpr std::array<DropName, drop_count> drop_names{{
     {Drop::too_big, "too_big", "does not fit the port it has to leave by"},
     {Drop::closed_flow, "closed_flow", "belongs to a flow that was reset"},
     {Drop::port_full, "port_full", "the port took no more packets"},
+    {Drop::ring_full, "ring_full", "the worker whose packet it is took no more packets"},
 }};
 
 constexpr std::string_view name(Drop drop) {
