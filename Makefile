@@ -7,7 +7,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
-	util-linux procps python3 jq git
+	util-linux procps python3 python3-scapy traceroute jq git
 
 PREFIX ?= /usr/local
 empty :=
@@ -100,6 +100,12 @@ $(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/un
 endef
 $(foreach p,$(UNIT_PROGRAMS),$(eval $(call unit_program,$(p))))
 
+# Rows of packets as bytes, for the smoke test that runs them through the real binary.
+PACKET_ROWS := $(BUILD)/test/packet-rows
+$(PACKET_ROWS): $(call object,tests/smoke/packet_rows.cpp tests/unit/vipd/packet_rows.cpp) $(call library,vipd common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_vipd) -o $@
+
 $(BUILD)/lab/%: $(BUILD)/obj/tests/lab/%.o $(BUILD)/lib/common.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_common) -o $@
@@ -123,12 +129,12 @@ $(BUILD)/man/vipctl.8: vipd/vipctl.8.scd $(BUILD)/bin/vipd
 unit: $(UNITS)
 	$(Q)tests/run $(BUILD) unit
 
-smoke: all
+smoke: all $(PACKET_ROWS)
 	$(Q)tests/run $(BUILD) smoke
 
 # deps first: what follows cannot even be parsed into rules without the libraries.
 test: deps
-	$(Q)$(MAKE) all $(UNITS)
+	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS)
 	$(Q)tests/run $(BUILD) unit smoke
 
 demo: deps

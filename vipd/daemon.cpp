@@ -129,11 +129,11 @@ Result<> Daemon::start_worker() {
     }
     auto datapath =
         std::make_unique<Datapath>(tables_, line_states(config_), settings, monotonic_us());
+    // Before the first packet, so that a restart loses none for want of routes.
+    datapath->replace_routes(kernel_->forwarding().routes);
+    datapath->replace_neighbours(kernel_->forwarding().neighbours);
     worker_ = std::make_unique<Worker>(std::move(parts_), std::move(datapath));
-    if (auto started = worker_->start(); !started) {
-        return started;
-    }
-    return worker_->set_forwarding(kernel_->forwarding());
+    return worker_->start();
 }
 
 // While a prefix can be served it has a kernel route, which BIRD exports.

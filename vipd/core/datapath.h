@@ -294,6 +294,7 @@ private:
     Verdict from_peer_reply(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     Verdict from_peer_client(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     std::optional<WayBack> line_by_route(const Address& client);
+    uint32_t line_of_hop(uint32_t adjacency) const;
     std::optional<size_t> home_peer(const FlowKey& key, Micros now) const;
     std::optional<size_t> other_site_peer(const Address& vip, Micros now) const;
     std::optional<WayBack> line_of_carrier(uint32_t carrier) const;

@@ -71,6 +71,12 @@ Verdict Datapath::from_peer_client(Frame& frame, Packet& packet, size_t peer, co
     if (!tables_->is_moved(packet.destination)) {
         return dropped(Drop::not_for_vip);
     }
+    if (tables_->is_moved(packet.source)) {
+        return dropped(Drop::forged_source);
+    }
+    if (impossible_source(packet)) {
+        return dropped(Drop::bad_source);
+    }
     const WayBack way{WayBack::Via::tunnel, static_cast<uint16_t>(peer), gue.carrier};
     const From from = tables_->peers()[peer].same_site ? From::same_site : From::other_site;
     return from_client(frame, packet, {from, way, gue.crossed, gue.hops}, now);
@@ -128,9 +134,24 @@ std::optional<WayBack> Datapath::line_of_carrier(uint32_t carrier) const {
 // carrier, as the replies of a map, goes there.
 std::optional<WayBack> Datapath::line_by_route(const Address& client) {
     const uint32_t adjacency = next_hop(client);
-    const uint32_t line = adjacency == Adjacencies::none ? no_line : adjacencies_[adjacency].line;
+    const uint32_t line = adjacency == Adjacencies::none ? no_line : line_of_hop(adjacency);
     const bool usable = line != no_line && relay_.line(line) == LineState::enabled;
     return usable ? std::optional(line_way(line)) : std::nullopt;
+}
+
+// The line whose router a next hop is.  The inventory names the router by one address; a route of
+// the other family leads to it by another, which is told by the router's MAC address.
+uint32_t Datapath::line_of_hop(uint32_t adjacency) const {
+    const Adjacency& way = adjacencies_[adjacency];
+    for (const uint16_t line : tables_->lines_at(way.hop.port, way.hop.vlan)) {
+        const uint32_t number = line_adjacencies_[line];
+        const bool other_family = tables_->lines()[line].peer.family != way.hop.address.family;
+        if (way.line == no_line && other_family && way.usable && number != Adjacencies::none &&
+            adjacencies_[number].usable && adjacencies_[number].macs == way.macs) {
+            return line;
+        }
+    }
+    return way.line;
 }
 
 // The rendezvous (highest random weight) of the flow over this site's live gateways; nothing when

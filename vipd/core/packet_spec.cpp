@@ -41,7 +41,7 @@ void append32(Bytes& out, uint32_t value) {
 Bytes payload_of(const PacketSpec& spec) {
     Bytes out = spec.data;
     while (out.size() < spec.length) {
-        out.push_back(payload_byte(out.size()));
+        out.push_back(payload_byte(spec.start + out.size()));
     }
     if (spec.inner) {
         append(out, build_packet(*spec.inner));
@@ -190,6 +190,15 @@ std::optional<size_t> inner_at(const PacketSpec& spec, View payload) {
     return gue ? std::optional<size_t>(4 + (payload[0] & size_t{0x1f}) * 4) : std::nullopt;
 }
 
+// How many bytes of the payload are not those that nobody has said, counted from start.
+size_t said_bytes(View payload, uint8_t start) {
+    size_t said = payload.size();
+    while (said > 0 && payload[said - 1] == payload_byte(start + said - 1)) {
+        --said;
+    }
+    return said;
+}
+
 // payload: what is there of it; claimed: how long the headers say it is.
 void describe_payload(PacketSpec& spec, View payload, size_t claimed, int nested) {
     const auto inner = payload.size() == claimed ? inner_at(spec, payload) : std::nullopt;
@@ -202,9 +211,10 @@ void describe_payload(PacketSpec& spec, View payload, size_t claimed, int nested
             spec.length = static_cast<uint32_t>(*inner);
         }
     }
-    size_t said = payload.size();
-    while (said > 0 && payload[said - 1] == payload_byte(said - 1)) {
-        --said;
+    size_t said = said_bytes(payload, 0);
+    if (said == payload.size() && said > 1 && said_bytes(payload, payload[0]) == 0) {
+        spec.start = payload[0];  // as in a later fragment
+        said = 0;
     }
     spec.data.assign(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(said));
 }

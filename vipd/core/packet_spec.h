@@ -50,7 +50,8 @@ struct PacketSpec {
     uint8_t type = 0, code = 0;  // ICMP
     uint32_t rest = 0;           // bytes 4 to 7 of its header
 
-    Bytes data;                               // how the payload begins; behind it payload_byte(i)
+    Bytes data;  // how the payload begins; behind it, at i, payload_byte(start + i)
+    uint8_t start = 0;
     uint32_t length = 0;                      // of the payload, without inner
     std::shared_ptr<const PacketSpec> inner;  // a packet behind it: quoted or carried
 

@@ -34,9 +34,9 @@ const std::string_view packet_text_help =
     "        total N (the length field)\n"
     "  IPv4  df; options HEX; ip-sum N\n"
     "  IPv6  flow N; ext KIND[:HEX] (0, 43 or 60; HEX from its third byte)\n"
-    "  any   len N (bytes of payload); data HEX (how it begins); sum N (the\n"
-    "        checksum, 0 is none for udp); carrying (PACKET) (behind the data);\n"
-    "        vlan N\n"
+    "  any   len N (bytes of payload: 0, 1, 2 ...; start N, from N on); data HEX (how\n"
+    "        it begins); sum N (the checksum, 0 is none for udp);\n"
+    "        carrying (PACKET) (behind the data); vlan N\n"
     "\n"
     "Numbers are decimal or 0x hexadecimal. Checksums and lengths that are not given\n"
     "are right. raw HEX is an IP packet as bytes.\n";
@@ -326,6 +326,7 @@ const Option options[] = {
     {"ext", For::v6, read_extension},
     {"len", For::any,
      [](Words& w, Reading& r) { return read_number<uint32_t>(w, r.length, 65535); }},
+    {"start", For::any, number_into<&PacketSpec::start, uint8_t>},
     {"data", For::any, [](Words& w, Reading& r) { return read_hex(w, r.spec.data, 1, 65535); }},
     {"sum", For::transport, number_into<&PacketSpec::sum, uint16_t>},
     {"ip-sum", For::v4, number_into<&PacketSpec::ip_sum, uint16_t>},
@@ -613,6 +614,7 @@ void ip_words(Text& out, const PacketSpec& spec) {
 
 void payload_words(Text& out, const PacketSpec& spec) {
     out.number("len", spec.length, static_cast<uint32_t>(spec.data.size()));
+    out.number("start", spec.start);
     out.bytes("data", spec.data);
     out.number("udp-length", spec.udp_length);
     out.number("total", spec.total);

@@ -55,11 +55,27 @@ private:
                    : "";
     }
 
-    std::optional<PortIndex> port(const json& entry) const {
-        const auto found = std::find(ports_.begin(), ports_.end(), text(entry, "dev"));
-        return found == ports_.end()
-                   ? std::nullopt
-                   : std::optional(static_cast<PortIndex>(found - ports_.begin()));
+    // Where an entry's "dev" is; that of the VLAN 20 of port red is red.20.
+    struct Place {
+        PortIndex port = 0;
+        uint16_t vlan = 0;
+    };
+
+    std::optional<Place> place(const json& entry) const {
+        const std::string dev = text(entry, "dev");
+        for (size_t i = 0; i < ports_.size(); ++i) {
+            const std::string& port = ports_[i];
+            if (dev == port) {
+                return Place{static_cast<PortIndex>(i), 0};
+            }
+            uint16_t vlan = 0;
+            if (dev.starts_with(port + ".") &&
+                std::from_chars(&dev[port.size() + 1], dev.data() + dev.size(), vlan).ptr ==
+                    dev.data() + dev.size()) {
+                return Place{static_cast<PortIndex>(i), vlan};
+            }
+        }
+        return std::nullopt;
     }
 
     std::optional<Address> gateway(const json& entry) {
@@ -97,7 +113,10 @@ private:
         const json& hop = hops.is_array() && !hops.empty() && hops[0].is_object() ? hops[0] : entry;
         Via via;
         if (type == "unicast") {
-            via = {port(hop), gateway(hop)};
+            const auto at = place(hop);
+            via.port = at ? std::optional(at->port) : std::nullopt;
+            via.gateway = gateway(hop);
+            via.vlan = at ? at->vlan : uint16_t{0};
         }
         result.routes.set({*prefix, metric.get<uint32_t>()}, via);
     }
@@ -108,7 +127,7 @@ private:
             wrong(address.error().what);
             return;
         }
-        const auto at = port(entry);
+        const auto at = place(entry);
         const std::string lladdr = text(entry, "lladdr");
         if (!at || lladdr.empty()) {
             return;  // on another interface, or not resolved
@@ -118,7 +137,7 @@ private:
             wrong(in_quotes(lladdr) + " is no address such as 02:00:00:00:00:01");
             return;
         }
-        result.neighbours.set({*at, *address}, neighbour);
+        result.neighbours.set({at->port, *address, at->vlan}, neighbour);
     }
 
     static bool parse_mac(std::string_view text, Mac& mac) {

@@ -4,8 +4,8 @@
 //
 // The file is any number of JSON lists behind one another.  An entry with a "state" is a neighbour,
 // any other is a route of the main table; both are told to a port by the name of its twin ("dev"),
-// and what is on another interface is left out as vipd leaves it out.  Of a route with several next
-// hops the first one counts.
+// or of a VLAN on it (red.20), and what is on another interface is left out as vipd leaves it out.
+// Of a route with several next hops the first one counts.
 #pragma once
 
 #include <string>

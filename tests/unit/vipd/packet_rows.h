@@ -1,0 +1,59 @@
+// Rows of packets: what goes into a gateway, what comes out of it, and the verdict, as text.
+//
+// tests/data/packets/*.rows hold them; the pure core (packet_rows_test.cpp) and the real binary
+// (tests/smoke/vipd_rows_test.sh) run the same rows.  A line is one of these, and goes on in the
+// lines below it that begin with a blank; # begins a comment, and $NAME stands for what was let.
+//
+//     core WHY          this file is for the pure core alone
+//     share N           the other site's share of clients, in percent
+//     let NAME TEXT
+//     row DESCRIPTION
+//     in PLACE PACKET   comes in; below it, what becomes of it:
+//     out PLACE PACKET    leaves, in this order
+//     drop REASON         is dropped
+//     punt                goes to the kernel
+//     kept                is for vipd itself, or waits: nothing leaves
+//
+// PACKET is the language of vipd/core/packet_text.h.  A PLACE is a line, by its carrier's name, or
+// a port.  The rows of a file meet one gateway, one after another.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "vipd/core/drop.h"
+#include "vipd/core/packet_text.h"
+
+namespace rehome::testing {
+
+struct PlacedPacket {
+    std::string place;
+    TextPacket packet;
+};
+
+struct PacketStep {
+    int line = 0;  // of the file
+    PlacedPacket in;
+    std::vector<PlacedPacket> out;
+    std::optional<Drop> drop;
+    bool punt = false;
+    bool kept = false;
+};
+
+struct PacketRow {
+    std::string description;
+    std::vector<PacketStep> steps;
+};
+
+struct PacketRows {
+    bool core = false;
+    unsigned share = 0;
+    std::vector<PacketRow> rows;
+};
+
+// Exit::usage, with file and line, where it cannot be read.
+Result<PacketRows> read_packet_rows(const std::string& path);
+
+}  // namespace rehome::testing
