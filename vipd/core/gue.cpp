@@ -62,14 +62,12 @@ void write_gue(uint8_t* at, const Gue& gue, Family inner) {
 }  // namespace
 
 uint16_t tunnel_source_port(const Endpoint& from, const Endpoint& to) {
-    std::array<uint64_t, 4> words;
-    std::memcpy(&words[0], from.address.bytes.data(), 16);
-    std::memcpy(&words[2], to.address.bytes.data(), 16);
-    const auto key = static_cast<uint64_t>(HashKey::tunnel_port);
-    const uint64_t hash = fold_multiply(words[0] ^ key, words[1] ^ ~key) ^
-                          fold_multiply(words[2] ^ key, words[3] ^ from.port ^
-                                                            uint64_t{to.port} << 32 ^ ~key);
-    return static_cast<uint16_t>(0xc000 | (mix(hash) & 0x3fff));
+    std::array<uint8_t, 36> bytes{};
+    std::copy_n(from.address.bytes.begin(), 16, bytes.begin());
+    std::copy_n(to.address.bytes.begin(), 16, bytes.begin() + 16);
+    store16(&bytes[32], from.port);
+    store16(&bytes[34], to.port);
+    return static_cast<uint16_t>(0xc000 | (hash_bytes(bytes, HashKey::tunnel_port) & 0x3fff));
 }
 
 uint32_t carrier_id(std::string_view carrier) {
