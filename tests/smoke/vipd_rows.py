@@ -127,8 +127,7 @@ def kernel():
                       "nud permanent")
                 continue
             via = f"via {entry['gateway']} onlink" if "gateway" in entry else ""
-            version = "-6 " if ":" in entry["dst"] + via else ""
-            print(f"{version}route add {entry['dst']} {via} dev {entry['dev']}")
+            print(f"route add {entry['dst']} {via} dev {entry['dev']}")
 
 
 # ---- what was sent ------------------------------------------------------------------------------
@@ -240,7 +239,7 @@ def check_with_tcpdump(packets, path):
     out.close()
     said = subprocess.run(["tcpdump", "-nvvr", path], capture_output=True, text=True).stdout
     return [f"tcpdump: {line}" for line in said.splitlines()
-            if re.search(r"bad |incorrect|wrong", line)]
+            if re.search(r"bad (udp |tcp )?cksum|incorrect|wrong", line)]
 
 
 def check(rows, folder, stats):

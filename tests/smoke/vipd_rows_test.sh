@@ -11,17 +11,17 @@ run_rows() { # ROWS
     ns "$gateway"
     ip netns exec "$gateway" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
         net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.default.addr_gen_mode=1
-    python3 tests/smoke/vipd_rows.py kernel | ip -n "$gateway" -batch -
-    python3 tests/smoke/vipd_rows.py write "$1" "$dir"
+    /usr/bin/python3 tests/smoke/vipd_rows.py kernel | ip -n "$gateway" -batch -
+    /usr/bin/python3 tests/smoke/vipd_rows.py write "$1" "$dir"
     ip netns exec "$gateway" vipd run --config "$dir/gateway.json" >"$dir/log" 2>&1 &
     vipd=$!
     wait_until 20 grep -q ready "$dir/log" || { cat "$dir/log" >&2; return 1; }
-    wait_until 10 all_read "$(python3 tests/smoke/vipd_rows.py fillers "$1")"
+    wait_until 10 all_read "$(/usr/bin/python3 tests/smoke/vipd_rows.py fillers "$1")"
     sleep 0.1 # the last burst
     ctl stats --json >"$dir/stats.json"
     kill "$vipd"
     wait "$vipd" || true # what is sent is in the files now
-    python3 tests/smoke/vipd_rows.py check "$1" "$dir" "$dir/stats.json"
+    /usr/bin/python3 tests/smoke/vipd_rows.py check "$1" "$dir" "$dir/stats.json"
 }
 
 count=0
