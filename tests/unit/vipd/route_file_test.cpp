@@ -14,7 +14,9 @@ const std::vector<std::string> ports{"red", "servers"};
 
 std::string hop_text(const RouteFile& file, const char* address) {
     const auto hop = file.routes.build().lookup(ip(address));
-    return hop ? ports[hop->port] + " " + hop->address.text() : "none";
+    return hop ? ports[hop->port] + (hop->vlan == 0 ? "" : "." + std::to_string(hop->vlan)) + " " +
+                     hop->address.text()
+               : "none";
 }
 
 }  // namespace
@@ -28,6 +30,8 @@ TEST_CASE("ip -json route, ip -6 -json route and ip -json neighbour in one file"
         R"({"dst":"192.0.2.8","dev":"eth0","scope":"link","flags":[]},)"
         R"({"dst":"192.0.2.64/26","flags":[],"nexthops":[{"gateway":"10.1.0.7","dev":"servers","weight":1,"flags":[]},)"
         R"({"gateway":"10.1.0.8","dev":"servers","weight":1,"flags":[]}]},)"
+        R"({"dst":"192.0.2.10","gateway":"10.3.0.1","dev":"servers.20","flags":[]},)"
+        R"({"dst":"192.0.2.11","gateway":"10.3.0.1","dev":"servers.x","flags":[]},)"
         R"({"dst":"192.0.2.9","via":{"family":"inet6","host":"fe80::9"},"dev":"servers","flags":[]}])"
         "\n"
         R"([{"dst":"2001:db8:1::/64","dev":"servers","metric":256,"flags":[],"pref":"medium"},)"
@@ -47,6 +51,8 @@ TEST_CASE("ip -json route, ip -6 -json route and ip -json neighbour in one file"
         {"192.0.2.8", "none"},
         {"192.0.2.65", "servers 10.1.0.7"},
         {"192.0.2.9", "servers fe80::9"},
+        {"192.0.2.10", "servers.20 10.3.0.1"},
+        {"192.0.2.11", "none"},
         {"2001:db8:1::5", "servers 2001:db8:1::5"},
         {"2001:db8:2::5", "red fe80::1"},
     };
