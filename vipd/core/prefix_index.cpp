@@ -1,6 +1,7 @@
 #include "vipd/core/prefix_index.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <set>
 
@@ -32,6 +33,13 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
             some_v4_.push_back({address.v4_host_order(), mask, i});
         } else {
             lengths_v6.insert(length);
+            FewV6 some{{}, {}, i};
+            for (unsigned bit = 0; bit < length; ++bit) {
+                auto* mask = reinterpret_cast<uint8_t*>(some.mask.data());
+                mask[bit / 8] = static_cast<uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+            }
+            std::memcpy(some.network.data(), address.bytes.data(), 16);
+            some_v6_.push_back(some);
             v6_.put({load64(&address.bytes[0]), load64(&address.bytes[8]), length}, i);
         }
     }
@@ -41,6 +49,15 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
                          [](const Few& a, const Few& b) { return a.mask > b.mask; });
     } else {
         some_v4_ = {};
+    }
+    few_v6_ = some_v6_.size() <= few;
+    if (few_v6_) {
+        const auto longer = [&](const FewV6& a, const FewV6& b) {
+            return prefixes[a.index].length > prefixes[b.index].length;
+        };
+        std::stable_sort(some_v6_.begin(), some_v6_.end(), longer);
+    } else {
+        some_v6_ = {};
     }
     for (const unsigned length : lengths_v4) {
         masks_v4_.push_back(static_cast<uint32_t>(ones(length) >> 32));
@@ -53,6 +70,17 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
 uint32_t PrefixIndex::find(const Address& address) const {
     if (address.family == Family::v4) {
         return find_v4(address.v4_host_order());
+    }
+    if (few_v6_) {
+        std::array<uint64_t, 2> words;
+        std::memcpy(words.data(), address.bytes.data(), 16);
+        for (const FewV6& some : some_v6_) {
+            if ((words[0] & some.mask[0]) == some.network[0] &&
+                (words[1] & some.mask[1]) == some.network[1]) {
+                return some.index;
+            }
+        }
+        return none;
     }
     const uint64_t high = load64(&address.bytes[0]);
     const uint64_t low = load64(&address.bytes[8]);

@@ -1,8 +1,9 @@
 // Which of a set of prefixes an address lies in: one lookup for each prefix length in use, which
-// are few, the longest first.  A handful of IPv4 prefixes, as is usual, is compared one by one,
+// are few, the longest first.  A handful of prefixes, as is usual, is compared one by one,
 // which is cheaper.  Immutable once built.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -52,8 +53,15 @@ private:
         uint32_t index;
     };
 
-    bool few_v4_ = true;
+    struct FewV6 {
+        std::array<uint64_t, 2> network;  // an address's bytes as two words
+        std::array<uint64_t, 2> mask;
+        uint32_t index;
+    };
+
+    bool few_v4_ = true, few_v6_ = true;
     std::vector<Few> some_v4_;  // longest first, where there are few
+    std::vector<FewV6> some_v6_;
     std::vector<uint32_t> masks_v4_;
     std::vector<Mask> masks_v6_;
     FixedMap<uint64_t> v4_;

@@ -61,16 +61,28 @@ Prefix host_prefix(const Address& address) {
     return {address, address.bits()};
 }
 
-// The address with its first bits replaced by those of the prefix.
-Address with_prefix(const Prefix& prefix, Address address) {
-    const size_t whole = prefix.length / 8;
-    std::copy_n(prefix.address.bytes.begin(), whole, address.bytes.begin());
-    if (const unsigned bits = prefix.length % 8; bits != 0) {
-        const auto mask = static_cast<uint8_t>(0xff00U >> bits);
-        uint8_t& byte = address.bytes[whole];
-        byte = static_cast<uint8_t>(prefix.address.bytes[whole] | (byte & ~mask));
+// The first length bits of an address as two words of its bytes.
+std::array<uint64_t, 2> mask_of(unsigned length) {
+    std::array<uint8_t, 16> bytes{};
+    for (unsigned i = 0; i < length; ++i) {
+        bytes[i / 8] = static_cast<uint8_t>(bytes[i / 8] | 0x80U >> i % 8);
     }
-    return address;
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), bytes.data(), sizeof words);
+    return words;
+}
+
+// The address with its first bits replaced by those of the prefix: whole words, since bytes written
+// one by one would have to be waited for when they are read as words again.
+Address with_prefix(const Prefix& prefix, const std::array<uint64_t, 2>& mask,
+                    const Address& address) {
+    std::array<uint64_t, 2> words, first;
+    std::memcpy(words.data(), address.bytes.data(), sizeof words);
+    std::memcpy(first.data(), prefix.address.bytes.data(), sizeof first);
+    words = {first[0] | (words[0] & ~mask[0]), first[1] | (words[1] & ~mask[1])};
+    Address made{address.family, {}};
+    std::memcpy(made.bytes.data(), words.data(), sizeof words);
+    return made;
 }
 
 // Appends every address of the prefix, which are few.
@@ -96,11 +108,11 @@ const ServerConfig* ServiceTable::server(const Endpoint& endpoint) const {
 }
 
 Address MapRule::to_server(const Address& vip_address) const {
-    return with_prefix(server, vip_address);
+    return with_prefix(server, mask, vip_address);
 }
 
 Address MapRule::to_vip(const Address& server_address) const {
-    return with_prefix(vip, server_address);
+    return with_prefix(vip, mask, server_address);
 }
 
 std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* before) {
@@ -169,7 +181,8 @@ void Tables::add_maps(const Config& config, const Tables* before) {
                      server,
                      0,
                      0,
-                     0};
+                     0,
+                     mask_of(vip.length)};
         if (vip.address.family == Family::v4) {
             rule.vip_v4 = vip.address.v4_host_order();
             rule.server_v4 = server.address.v4_host_order();

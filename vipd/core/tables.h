@@ -46,6 +46,8 @@ struct MapRule {
     uint32_t server_v4 = 0;
     uint32_t host_mask_v4 = 0;
 
+    std::array<uint64_t, 2> mask{};  // of the prefixes, as two words of an address's bytes
+
     // The counterpart; the address lies in the other prefix.
     Address to_server(const Address& vip_address) const;
     Address to_vip(const Address& server_address) const;
