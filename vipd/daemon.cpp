@@ -29,6 +29,16 @@ uint16_t mtu_of(const Config& config, size_t port) {
                                                      : line_mtu);
 }
 
+// Whether some VLAN of the port has a role.
+bool has_vlans(const Config& config, size_t port) {
+    const auto tagged = [](uint16_t vlan) { return vlan != 0; };
+    const auto& of_servers = config.ports[port].server_vlans;
+    return (port == config.link && tagged(config.link_vlan)) ||
+           std::any_of(config.lines.begin(), config.lines.end(),
+                       [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
+           (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
+}
+
 uint64_t random_key() {
     std::random_device device;
     return uint64_t{device()} << 32 | device();
@@ -95,7 +105,8 @@ Result<> Daemon::open_ports() {
     pool_ = std::move(*pool);
     parts_.pool = pool_.get();
     for (size_t i = 0; i < config_.ports.size(); ++i) {
-        auto port = Port::open(config_.ports[i], *pool_, mtu_of(config_, i));
+        auto port =
+            Port::open(config_.ports[i], *pool_, {mtu_of(config_, i), has_vlans(config_, i)});
         if (!port) {
             return tl::unexpected(port.error());
         }
@@ -202,6 +213,10 @@ Result<> Daemon::run(int stop_fd) {
 void Daemon::every_second(Micros now) {
     if (now - rated_ < 1'000'000) {
         return;
+    }
+    // By their MAC addresses lines of one VLAN are told apart, before anything is sent there.
+    for (const TableLine& line : tables_->lines()) {
+        kernel_->request({line.port, line.peer, line.vlan});
     }
     std::vector<LineCounters> lines;
     if (!worker_->ask([&](Datapath& d) { lines = d.counters().lines; })) {

@@ -48,12 +48,12 @@ ns() {
 }
 
 # Offloads leave partial checksums and oversized frames in the packets, which AF_XDP and AF_PACKET
-# ports pass on as they are.
+# ports pass on as they are, and take VLAN tags out of them.
 veth() {
     local mtu=${5:-1500}
     ip link add name "$2" mtu "$mtu" netns "$1" type veth peer name "$4" mtu "$mtu" netns "$3"
-    ip netns exec "$1" ethtool -K "$2" tx off rx off tso off gso off gro off sg off >/dev/null
-    ip netns exec "$3" ethtool -K "$4" tx off rx off tso off gso off gro off sg off >/dev/null
+    ip netns exec "$1" ethtool -K "$2" tx off rx off tso off gso off gro off sg off txvlan off >/dev/null
+    ip netns exec "$3" ethtool -K "$4" tx off rx off tso off gso off gro off sg off txvlan off >/dev/null
     ip -n "$1" link set dev "$2" up
     ip -n "$3" link set dev "$4" up
 }

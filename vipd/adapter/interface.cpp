@@ -1,5 +1,7 @@
 #include "vipd/adapter/interface.h"
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
@@ -64,6 +66,27 @@ Result<> set_interface_mac(const std::string& name, const Mac& mac) {
     about.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     std::memcpy(about.ifr_hwaddr.sa_data, mac.data(), mac.size());
     return call(SIOCSIFHWADDR, name, about, "set the MAC address");
+}
+
+Result<bool> keep_vlan_tags(const std::string& name) {
+    ethtool_value value{ETHTOOL_GFLAGS, 0};
+    ifreq about{};
+    about.ifr_data = reinterpret_cast<char*>(&value);
+    if (auto done = call(SIOCETHTOOL, name, about, "read the offloads"); !done) {
+        return true;  // a device without any
+    }
+    if ((value.data & ETH_FLAG_RXVLAN) == 0) {
+        return true;
+    }
+    value = {ETHTOOL_SFLAGS, value.data & ~uint32_t{ETH_FLAG_RXVLAN}};
+    if (auto done = call(SIOCETHTOOL, name, about, "turn rxvlan off"); !done) {
+        return false;
+    }
+    value = {ETHTOOL_GFLAGS, 0};
+    if (auto done = call(SIOCETHTOOL, name, about, "read the offloads"); !done) {
+        return tl::unexpected(done.error());
+    }
+    return (value.data & ETH_FLAG_RXVLAN) == 0;
 }
 
 Result<> bring_up(const std::string& name) {

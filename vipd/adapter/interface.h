@@ -19,6 +19,11 @@ Result<> set_interface_mtu(const std::string& name, uint16_t mtu);
 Result<Mac> interface_mac(const std::string& name);
 Result<> set_interface_mac(const std::string& name, const Mac& mac);
 
+// Has the device leave 802.1Q tags in the frames that it receives (ethtool -K IF rxvlan off): tags
+// in the kernel's metadata do not come with the packets of AF_XDP.  False: it always takes them
+// out.
+Result<bool> keep_vlan_tags(const std::string& name);
+
 // Up, taking every multicast frame: the kernel joins groups on the twin, which the device cannot
 // know.
 Result<> bring_up(const std::string& name);

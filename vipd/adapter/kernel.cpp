@@ -7,6 +7,7 @@
 #include <netlink/errno.h>
 #include <netlink/socket.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -24,8 +25,20 @@ constexpr int64_t kept_us = 60'000'000;
 constexpr int64_t settling_us = 200'000;
 constexpr uint16_t nud_settled = NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP;
 
+constexpr uint16_t nud_set = NUD_PERMANENT | NUD_NOARP;  // by the operator, or needs no resolving
+
+// A port and the VLAN there; 0: untagged, the twin itself.
+struct Place {
+    PortIndex port = 0;
+    uint16_t vlan = 0;
+
+    auto operator<=>(const Place&) const = default;
+};
+
 // What the kernel has, as far as it concerns the ports.
 struct Picture {
+    std::map<unsigned, Place> places;      // by interface: the twins and their VLAN interfaces
+    std::map<Place, unsigned> interfaces;  // the same, backwards
     RouteTable routes;
     std::map<RouteTable::Key, Via> vias;  // as in routes, to tell what a removal is about
     Neighbours neighbours;
@@ -38,8 +51,7 @@ struct Picture {
 struct Kernel::State {
     Netlink monitor;
     Netlink questions;
-    std::map<unsigned, PortIndex> ports;  // by the twin's interface
-    std::vector<unsigned> twins;          // by port
+    std::vector<unsigned> twins;  // the interface of each port's
     Picture picture;
     std::map<Hop, int64_t> wanted_us;  // when each next hop was last asked for
     std::set<Prefix> held;
@@ -50,20 +62,45 @@ struct Kernel::State {
     int64_t dump_again_us = 0;  // once more, when the kernel has settled; 0: no need
 
     void take(nlmsghdr* message);
+    void take_link(const LinkMessage& link);
+    void add_places(Picture& into, const LinkMessage& link) const;
     void take_route(Picture& into, const RouteMessage& route);
     void take_neighbour(Picture& into, const NeighbourMessage& neighbour);
-    Via via_of(const RouteMessage& route) const;
+    static Via via_of(const Picture& in, const RouteMessage& route);
     Result<> dump();
     Result<bool> refresh();
     bool publish();
-    void use(const Hop& hop) { use_neighbour(*questions, twins[hop.port], hop.address); }
+    void use(const Hop& hop);
 };
 
+// The twin, or a VLAN interface over a twin.
+void Kernel::State::add_places(Picture& into, const LinkMessage& link) const {
+    const unsigned base = link.vlan ? link.vlan->parent : link.interface;
+    const auto twin = std::find(twins.begin(), twins.end(), base);
+    if (twin != twins.end()) {
+        const Place place{static_cast<PortIndex>(twin - twins.begin()),
+                          link.vlan ? link.vlan->vlan : uint16_t{0}};
+        into.places[link.interface] = place;
+        into.interfaces[place] = link.interface;
+    }
+}
+
+// The kernel tells of a link before it drops the routes, and does not tell of those: look now, and
+// again when it is done.
+void Kernel::State::take_link(const LinkMessage& link) {
+    Picture alone;
+    add_places(alone, link);
+    if (picture.places.contains(link.interface) || !alone.places.empty()) {
+        missed = true;
+        dump_again_us = monotonic_us() + settling_us;
+    }
+}
+
 // Of several next hops the first that leaves by a port of ours.
-Via Kernel::State::via_of(const RouteMessage& route) const {
+Via Kernel::State::via_of(const Picture& in, const RouteMessage& route) {
     for (const NextHop& hop : route.next_hops) {
-        if (const auto port = ports.find(hop.interface); port != ports.end()) {
-            return {port->second, hop.gateway};
+        if (const auto place = in.places.find(hop.interface); place != in.places.end()) {
+            return {place->second.port, hop.gateway, place->second.vlan};
         }
     }
     return {};
@@ -71,7 +108,7 @@ Via Kernel::State::via_of(const RouteMessage& route) const {
 
 void Kernel::State::take_route(Picture& into, const RouteMessage& route) {
     const RouteTable::Key key{route.prefix, route.metric};
-    const Via via = via_of(route);
+    const Via via = via_of(into, route);
     if (route.protocol == own_protocol && route.next_hops.empty()) {
         route.removed ? (void)into.own.erase(route.prefix) : (void)into.own.insert(route.prefix);
     }
@@ -90,11 +127,11 @@ void Kernel::State::take_route(Picture& into, const RouteMessage& route) {
 }
 
 void Kernel::State::take_neighbour(Picture& into, const NeighbourMessage& neighbour) {
-    const auto port = ports.find(neighbour.interface);
-    if (port == ports.end()) {
+    const auto place = into.places.find(neighbour.interface);
+    if (place == into.places.end()) {
         return;
     }
-    const Hop hop{port->second, neighbour.address};
+    const Hop hop{place->second.port, neighbour.address, place->second.vlan};
     if (neighbour.removed) {
         into.states.erase(hop);
         neighbours_changed = into.neighbours.remove(hop) || neighbours_changed;
@@ -119,25 +156,34 @@ void Kernel::State::take(nlmsghdr* message) {
                 take_neighbour(picture, *neighbour);
             }
             break;
+        case RTM_NEWLINK:
+        case RTM_DELLINK:
+            if (const auto link = parse_link(message)) {
+                take_link(*link);
+            }
+            break;
         default:
-            // The kernel tells of the link before it drops the routes, and does not tell of those:
-            // look now, and again when it is done.
-            if (const auto interface = parse_interface(message);
-                interface && ports.contains(*interface)) {
-                missed = true;
-                dump_again_us = monotonic_us() + settling_us;
+            if (const auto interface = parse_address(message)) {
+                take_link({false, *interface, {}});
             }
     }
 }
 
 Result<> Kernel::State::dump() {
     Picture fresh;
-    auto done = dump_netlink(*questions, RTM_GETROUTE, [&](nlmsghdr* message) {
-        const auto route = parse_route(message);
-        if (route && !fresh.vias.contains({route->prefix, route->metric})) {  // the first counts
-            take_route(fresh, *route);
+    auto done = dump_netlink(*questions, RTM_GETLINK, [&](nlmsghdr* message) {
+        if (const auto link = parse_link(message)) {
+            add_places(fresh, *link);
         }
     });
+    if (done) {
+        done = dump_netlink(*questions, RTM_GETROUTE, [&](nlmsghdr* message) {
+            const auto route = parse_route(message);
+            if (route && !fresh.vias.contains({route->prefix, route->metric})) {  // the first
+                take_route(fresh, *route);
+            }
+        });
+    }
     if (done) {
         done = dump_netlink(*questions, RTM_GETNEIGH, [&](nlmsghdr* message) {
             if (const auto neighbour = parse_neighbour(message)) {
@@ -151,6 +197,23 @@ Result<> Kernel::State::dump() {
         routes_changed = neighbours_changed = true;
     }
     return done;
+}
+
+// NTF_USE would make a neighbour that the operator has set one that may fail (Linux 5.16 and
+// later), and one may have been set that the picture does not show yet: the kernel is asked first.
+void Kernel::State::use(const Hop& hop) {
+    const auto interface = picture.interfaces.find({hop.port, hop.vlan});
+    if (interface == picture.interfaces.end()) {
+        return;
+    }
+    bool set = false;
+    ask_neighbour(*questions, interface->second, hop.address, [&](nlmsghdr* message) {
+        const auto neighbour = parse_neighbour(message);
+        set = set || (neighbour && (neighbour->state & nud_set) != 0);
+    });
+    if (!set) {
+        use_neighbour(*questions, interface->second, hop.address);
+    }
 }
 
 // Brings the picture up to date.  A dump that fails is no error yet: tick tries again.
@@ -182,9 +245,6 @@ Kernel::Kernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Result<std::unique_ptr<Kernel>> Kernel::start(std::span<const unsigned> twins) {
     auto state = std::make_unique<State>();
     state->twins.assign(twins.begin(), twins.end());
-    for (size_t i = 0; i < twins.size(); ++i) {
-        state->ports[twins[i]] = static_cast<PortIndex>(i);
-    }
     auto monitor = open_netlink_monitor();  // before the dump, so that nothing falls between
     if (!monitor) {
         return tl::unexpected(monitor.error());
@@ -248,9 +308,6 @@ const Forwarding& Kernel::forwarding() const {
 }
 
 void Kernel::request(const Hop& hop) {
-    if (hop.port >= state_->twins.size()) {
-        return;
-    }
     state_->wanted_us[hop] = monotonic_us();
     if (!state_->picture.states.contains(hop)) {
         state_->use(hop);  // else tick does, if there is need

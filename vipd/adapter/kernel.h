@@ -1,9 +1,10 @@
 // The kernel's routes and neighbours, followed by netlink (rtnetlink(7)), and the routes we hold
 // there.
 //
-// Follows the main table and the neighbours on the twins: a full dump at start, then notifications;
-// an overrun, a link that changes, or a notification that does not fit the picture leads to a new
-// dump, since the kernel drops routes without a word when a link goes down.
+// Follows the main table and the neighbours on the twins and on VLAN interfaces over them (ip link
+// add link red name red.100 type vlan id 100), which may come and go: a full dump at start, then
+// notifications; an overrun, a link that changes, or a notification that does not fit the picture
+// leads to a new dump, since the kernel drops routes without a word when a link goes down.
 //
 // It belongs to one thread, which polls fd() and calls handle() when it is readable and tick() at
 // least twice a second.  The snapshots that it hands out may be read by any thread.
@@ -41,6 +42,7 @@ public:
 
     // Packets wait for this next hop, or leave by it: the kernel resolves it now and keeps it
     // resolved for the next 60 s (NTF_USE, repeated while it is not reachable).  Cheap to repeat.
+    // A neighbour that the operator has set (permanent, noarp) is left as it is.
     void request(const Hop& hop);
 
     // A blackhole route in the main table, protocol 201: the sign for BIRD that the prefix is

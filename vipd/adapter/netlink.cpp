@@ -1,6 +1,8 @@
 #include "vipd/adapter/netlink.h"
 
+#include <arpa/inet.h>
 #include <linux/if_addr.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -178,10 +180,25 @@ Result<> dump_netlink(nl_sock& socket, int type, const NetlinkHandler& take) {
     }
     clear_handler(socket);
     if (code < 0) {
-        return trouble(type == RTM_GETROUTE ? "read the routes" : "read the neighbours", code);
+        return trouble(type == RTM_GETLINK    ? "read the links"
+                       : type == RTM_GETROUTE ? "read the routes"
+                                              : "read the neighbours",
+                       code);
     }
     return {};
 }
+
+namespace {
+
+// Takes everything off the queue, unread: what was sent before the loss, and what was since.
+void drain(nl_sock& socket) {
+    const int fd = nl_socket_get_fd(&socket);
+    char byte = 0;
+    while (recv(fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR) {
+    }
+}
+
+}  // namespace
 
 Result<Received> receive_netlink(nl_sock& socket, const NetlinkHandler& take) {
     set_handler(socket, take);
@@ -197,9 +214,32 @@ Result<Received> receive_netlink(nl_sock& socket, const NetlinkHandler& take) {
         return Received::all;
     }
     if (code == -NLE_NOMEM) {  // ENOBUFS
+        drain(socket);
         return Received::overrun;
     }
     return trouble("follow the kernel", code);
+}
+
+int ask_neighbour(nl_sock& socket, unsigned interface, const Address& address,
+                  const NetlinkHandler& take) {
+    ndmsg body{};
+    body.ndm_family = family_of(address);
+    body.ndm_ifindex = static_cast<int>(interface);
+    Message message = make_message(RTM_GETNEIGH, 0, body);
+    if (!message) {
+        return -NLE_NOMEM;
+    }
+    nla_put(message.get(), NDA_DST, static_cast<int>(address.data().size()), address.data().data());
+    set_handler(socket, take);
+    int code = nl_send_auto(&socket, message.get());
+    if (code >= 0) {
+        code = nl_recvmsgs_default(&socket);  // the neighbour, then the acknowledgement
+    }
+    if (code >= 0) {
+        code = nl_wait_for_ack(&socket);
+    }
+    clear_handler(socket);
+    return code;
 }
 
 int use_neighbour(nl_sock& socket, unsigned interface, const Address& address) {
@@ -279,24 +319,49 @@ std::optional<NeighbourMessage> parse_neighbour(nlmsghdr* message) {
     return neighbour;
 }
 
-std::optional<unsigned> parse_interface(nlmsghdr* message) {
-    switch (message->nlmsg_type) {
-        case RTM_NEWLINK:
-        case RTM_DELLINK:
-            if (nlmsg_valid_hdr(message, sizeof(ifinfomsg)) != 0) {
-                return static_cast<unsigned>(
-                    static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_index);
-            }
-            return std::nullopt;
-        case RTM_NEWADDR:
-        case RTM_DELADDR:
-            if (nlmsg_valid_hdr(message, sizeof(ifaddrmsg)) != 0) {
-                return static_cast<const ifaddrmsg*>(nlmsg_data(message))->ifa_index;
-            }
-            return std::nullopt;
-        default:
-            return std::nullopt;
+namespace {
+
+std::optional<VlanOf> vlan_of(const Attributes<IFLA_MAX + 1>& attributes) {
+    Attributes<IFLA_INFO_MAX + 1> info{};
+    Attributes<IFLA_VLAN_MAX + 1> data{};
+    if (!attributes[IFLA_LINK] || attributes[IFLA_LINK_NETNSID] || !attributes[IFLA_LINKINFO] ||
+        nla_parse_nested(info.data(), IFLA_INFO_MAX, attributes[IFLA_LINKINFO], nullptr) < 0 ||
+        !info[IFLA_INFO_KIND] || nla_strcmp(info[IFLA_INFO_KIND], "vlan") != 0 ||
+        !info[IFLA_INFO_DATA] ||
+        nla_parse_nested(data.data(), IFLA_VLAN_MAX, info[IFLA_INFO_DATA], nullptr) < 0 ||
+        !data[IFLA_VLAN_ID]) {
+        return std::nullopt;
     }
+    const bool is_8021q =
+        !data[IFLA_VLAN_PROTOCOL] || nla_get_u16(data[IFLA_VLAN_PROTOCOL]) == htons(ETH_P_8021Q);
+    // VLAN 0 is a priority tag, which vipd takes for untagged.
+    const uint16_t id = nla_get_u16(data[IFLA_VLAN_ID]);
+    return is_8021q && id != 0 ? std::optional(VlanOf{nla_get_u32(attributes[IFLA_LINK]), id})
+                               : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<LinkMessage> parse_link(nlmsghdr* message) {
+    Attributes<IFLA_MAX + 1> attributes{};
+    if ((message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) ||
+        !parse<ifinfomsg>(message, attributes)) {
+        return std::nullopt;
+    }
+    const auto& body = *static_cast<const ifinfomsg*>(nlmsg_data(message));
+    if (body.ifi_family != AF_UNSPEC) {  // a bridge's port, told to us as a link
+        return std::nullopt;
+    }
+    return LinkMessage{message->nlmsg_type == RTM_DELLINK, static_cast<unsigned>(body.ifi_index),
+                       vlan_of(attributes)};
+}
+
+std::optional<unsigned> parse_address(nlmsghdr* message) {
+    const bool address = message->nlmsg_type == RTM_NEWADDR || message->nlmsg_type == RTM_DELADDR;
+    if (!address || nlmsg_valid_hdr(message, sizeof(ifaddrmsg)) == 0) {
+        return std::nullopt;
+    }
+    return static_cast<const ifaddrmsg*>(nlmsg_data(message))->ifa_index;
 }
 
 }  // namespace rehome

@@ -1,5 +1,5 @@
 // The little of libnl that kernel.cpp needs: sockets, dumps, requests that are acknowledged, and
-// the route and neighbour messages as values (rtnetlink(7)).
+// the link, route and neighbour messages as values (rtnetlink(7)).
 #pragma once
 
 #include <netlink/netlink.h>
@@ -28,14 +28,18 @@ Result<Netlink> open_netlink();
 // addresses of both families.
 Result<Netlink> open_netlink_monitor();
 
-// Everything of one kind: RTM_GETROUTE or RTM_GETNEIGH.
+// Everything of one kind: RTM_GETLINK, RTM_GETROUTE or RTM_GETNEIGH.
 Result<> dump_netlink(nl_sock& socket, int type, const NetlinkHandler& take);
 
-// What has come in, up to a bound; overrun: notifications were lost.
+// What has come in, up to a bound.  overrun: notifications were lost; what had come in before and
+// behind the gap is gone too, so that nothing old is taken for new after a dump.
 enum class Received { all, more, overrun };
 Result<Received> receive_netlink(nl_sock& socket, const NetlinkHandler& take);
 
-// 0, or the negative libnl code that the kernel's answer became.
+// 0, or the negative libnl code that the kernel's answer became.  One neighbour by a question of
+// its own (Linux 5.0): take sees it if it is there, -NLE_OBJ_NOTFOUND if not.
+int ask_neighbour(nl_sock& socket, unsigned interface, const Address& address,
+                  const NetlinkHandler& take);
 int use_neighbour(nl_sock& socket, unsigned interface, const Address& address);
 int change_blackhole(nl_sock& socket, bool add, const Prefix& prefix, uint8_t protocol);
 
@@ -69,7 +73,23 @@ struct NeighbourMessage {
 
 std::optional<NeighbourMessage> parse_neighbour(nlmsghdr* message);
 
-// The interface that a link or address message is about; nothing for others.
-std::optional<unsigned> parse_interface(nlmsghdr* message);
+// An 802.1Q VLAN interface (IFLA_LINK, and IFLA_LINKINFO of kind "vlan").
+struct VlanOf {
+    unsigned parent = 0;  // an interface of the same network namespace
+    uint16_t vlan = 0;
+
+    bool operator==(const VlanOf&) const = default;
+};
+
+struct LinkMessage {
+    bool removed = false;
+    unsigned interface = 0;
+    std::optional<VlanOf> vlan;  // nothing: no VLAN interface, or one over another namespace's
+};
+
+std::optional<LinkMessage> parse_link(nlmsghdr* message);
+
+// The interface that an address message is about; nothing for others.
+std::optional<unsigned> parse_address(nlmsghdr* message);
 
 }  // namespace rehome

@@ -100,7 +100,8 @@ Result<Fd> lock_interface(const std::string& interface) {
 }
 
 // What the interface must be like before DPDK takes it over; gives its MTU.
-Result<uint16_t> prepare(const std::string& interface, uint16_t mtu_min) {
+Result<uint16_t> prepare(const std::string& interface, const Port::Needs& needs) {
+    const uint16_t mtu_min = needs.mtu_min;
     const auto mtu = interface_mtu(interface);
     if (!mtu) {
         return mtu;
@@ -115,6 +116,18 @@ Result<uint16_t> prepare(const std::string& interface, uint16_t mtu_min) {
         return fail(Exit::world, interface,
                     fmt::format("MTU {} is more than a packet buffer holds, expected at most {}",
                                 *mtu, mtu_max));
+    }
+    const auto tags = keep_vlan_tags(interface);
+    if (!tags) {
+        return tl::unexpected(tags.error());
+    }
+    if (!*tags && needs.vlans) {
+        return fail(Exit::world, interface,
+                    "takes the tags of VLANs out of the frames and cannot be told not to (ethtool "
+                    "-K " +
+                        interface +
+                        " rxvlan off), expected a device that can: without their "
+                        "tags VLANs are all one");
     }
     if (auto up = bring_up(interface); !up) {
         return tl::unexpected(up.error());
@@ -167,12 +180,12 @@ int start_queues(uint16_t id, rte_mempool& pool) {
 }  // namespace
 
 Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& pool,
-                                         uint16_t mtu_min) {
+                                         const Needs& needs) {
     std::unique_ptr<Port> port(new Port);  // closes, when we fail, what is open by then
     port->name_ = config.name;
-    port->mtu_ = std::max(file_mtu, mtu_min);
+    port->mtu_ = std::max(file_mtu, needs.mtu_min);
     if (!config.device.interface.empty()) {
-        if (auto ours = port->take(config.device, mtu_min); !ours) {
+        if (auto ours = port->take(config.device, needs); !ours) {
             return tl::unexpected(ours.error());
         }
     }
@@ -182,13 +195,13 @@ Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& 
     return port;
 }
 
-Result<> Port::take(const Device& device, uint16_t mtu_min) {
+Result<> Port::take(const Device& device, const Needs& needs) {
     auto lock = lock_interface(device.interface);
     if (!lock) {
         return tl::unexpected(lock.error());
     }
     lock_ = std::move(*lock);
-    const auto mtu = prepare(device.interface, mtu_min);
+    const auto mtu = prepare(device.interface, needs);
     if (!mtu) {
         return tl::unexpected(mtu.error());
     }

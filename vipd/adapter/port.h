@@ -1,9 +1,9 @@
 // One DPDK port, opened at run time on a kernel interface, a pcap file or nothing, with one queue
 // each way.
 //
-// An interface is ours alone while it is open: it is brought up, its offloads and MTU are left as
-// the operator set them, and for af_packet a netdev table of nftables drops the copy of each packet
-// that the kernel would answer beside us.
+// An interface is ours alone while it is open: it is brought up, left to keep VLAN tags in its
+// frames (rxvlan off), its other offloads and MTU stay as the operator set them, and for af_packet
+// a netdev table of nftables drops the copy of each packet that the kernel would answer beside us.
 //
 // receive and send belong to one thread; open and close to the thread that started DPDK.  Packets
 // come from the pool that the port was opened with.
@@ -32,10 +32,15 @@ struct PortCounters {
 
 class Port {
 public:
-    // Refuses a device whose MTU is below mtu_min, and one that a vipd of this network namespace
-    // has open already.
+    struct Needs {
+        uint16_t mtu_min = 0;  // of an IP packet
+        bool vlans = false;    // some VLAN of it has a role
+    };
+
+    // Refuses a device whose MTU is below mtu_min, one that cannot leave the tags of VLANs in its
+    // frames, and one that a vipd of this network namespace has open already.
     static Result<std::unique_ptr<Port>> open(const PortConfig& config, rte_mempool& pool,
-                                              uint16_t mtu_min);
+                                              const Needs& needs);
     ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
@@ -58,7 +63,7 @@ public:
 
 private:
     Port() = default;
-    Result<> take(const Device& device, uint16_t mtu_min);
+    Result<> take(const Device& device, const Needs& needs);
     Result<> start(const Device& device, rte_mempool& pool);
 
     std::string name_;
