@@ -42,12 +42,19 @@ while sleep 0.05; do burst 2001; done &
 bursts=$!
 asked() { [ "$(drops no_neighbour)" -gt "$before" ]; }
 wait_until 20 asked
-for _ in $(seq 15); do
-    printf '%s\n' "neighbour replace 10.1.0.71 lladdr $mac dev servers nud reachable" \
-        "neighbour delete 10.1.0.71 dev servers" \
-        "neighbour replace 10.1.0.71 lladdr $mac dev servers nud permanent" | ip -n old-gw -batch -
-    sleep 0.1
+pid=$(pgrep -f "^vipd run --config $dir/old.json")
+for k in 1 2 3; do
+    # vipd asks for it again before it has read so far.
+    kill -STOP "$pid"
+    for j in $(seq 0 249); do printf 'route add 10.200.%s.%s via 10.1.0.2\nroute del 10.200.%s.%s via 10.1.0.2\n' "$k" "$j" "$k" "$j"; done |
+        ip -n old-gw -batch -
+    ip -n old-gw neighbour replace 10.1.0.71 lladdr "$mac" dev servers nud permanent
+    sleep 0.5
+    kill -CONT "$pid"
+    sleep 1
     permanent 10.1.0.71 "$mac"
+    ip -n old-gw neighbour delete 10.1.0.71 dev servers
+    sleep 0.5
 done
 kill "$bursts"
 
@@ -58,7 +65,6 @@ why_says() { # WORDS; a drop is exit 1
     grep -q "$1" "$dir/why"
 }
 why_says no_route
-pid=$(pgrep -f "^vipd run --config $dir/old.json")
 kill -STOP "$pid"
 ip -n old-gw route add 10.77.0.0/24 via 10.1.0.2
 for k in $(seq 120); do

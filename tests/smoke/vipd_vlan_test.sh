@@ -5,6 +5,7 @@
 #
 #     trunk: VLAN 100 red 10.9.1.2, VLAN 200 green 10.9.2.2, VLAN 300 server 10.1.0.2
 #     shared: blue 10.9.3.2 and gold 10.9.4.2, untagged
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 
 carriers="blue gold"
