@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <random>
 
 #include <nlohmann/json.hpp>
@@ -67,7 +66,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config co
     const auto steps = {
         +[](Daemon& o) { return o.reset_log_.open(o.config_.reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
-        +[](Daemon& o) { return o.start_worker(); },
+        +[](Daemon& o) { return o.start_workers(); },
         +[](Daemon& o) { return o.hold_prefixes(); },
     };
     for (const auto& step : steps) {
@@ -88,8 +87,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config co
 Daemon::~Daemon() {
     control_.reset();
     kernel_.reset();  // takes the held routes away first: BIRD withdraws while packets still flow
-    worker_.reset();
-    parts_ = {};
+    for (auto& worker : workers_) {
+        worker->stop();
+    }
+    workers_.clear();
+    shared_ = {};
     pool_.reset();
     stop_dpdk();
 }
@@ -103,10 +105,18 @@ Result<> Daemon::open_ports() {
         return tl::unexpected(pool.error());
     }
     pool_ = std::move(*pool);
-    parts_.pool = pool_.get();
+    shared_.pool = pool_.get();
+    shared_.workers = config_.workers;
+    if (config_.workers > 1) {
+        auto handover = Handover::make(config_.workers);
+        if (!handover) {
+            return tl::unexpected(handover.error());
+        }
+        shared_.handover = std::move(*handover);
+    }
     for (size_t i = 0; i < config_.ports.size(); ++i) {
-        auto port =
-            Port::open(config_.ports[i], *pool_, {mtu_of(config_, i), has_vlans(config_, i)});
+        auto port = Port::open(config_.ports[i], *pool_,
+                               {mtu_of(config_, i), has_vlans(config_, i)}, config_.workers);
         if (!port) {
             return tl::unexpected(port.error());
         }
@@ -114,15 +124,15 @@ Result<> Daemon::open_ports() {
         if (!twin) {
             return tl::unexpected(twin.error());
         }
-        parts_.ports.push_back(std::move(*port));
-        parts_.twins.push_back(std::move(*twin));
+        shared_.ports.push_back(std::move(*port));
+        shared_.twins.push_back(std::move(*twin));
     }
     return {};
 }
 
-Result<> Daemon::start_worker() {
+Result<> Daemon::start_workers() {
     std::vector<unsigned> interfaces;
-    for (const auto& twin : parts_.twins) {
+    for (const auto& twin : shared_.twins) {
         interfaces.push_back(twin->interface());
     }
     auto kernel = Kernel::start(interfaces);
@@ -130,21 +140,72 @@ Result<> Daemon::start_worker() {
         return tl::unexpected(kernel.error());
     }
     kernel_ = std::move(*kernel);
+    const uint32_t workers = config_.workers;
+    const auto each = [&](uint32_t all) { return std::max(1U, all / workers); };
     Datapath::Settings settings;
-    settings.flows = {config_.flows.capacity, config_.flows.half_open};
+    settings.workers = workers;
+    settings.flows = {each(config_.flows.capacity), each(config_.flows.half_open)};
     settings.hash_key = random_key();
-    settings.fragments.held_bytes = config_.fragments.memory_kib * 1024;
+    settings.fragments.held_bytes = each(config_.fragments.memory_kib * 1024);
     settings.fragments.wait = Micros{config_.fragments.wait_ms} * 1000;
-    for (const auto& port : parts_.ports) {
+    for (const auto& port : shared_.ports) {
         settings.ports.push_back({port->mac(), port->mtu()});
     }
-    auto datapath =
-        std::make_unique<Datapath>(tables_, line_states(config_), settings, monotonic_us());
-    // Before the first packet, so that a restart loses none for want of routes.
-    datapath->replace_routes(kernel_->forwarding().routes);
-    datapath->replace_neighbours(kernel_->forwarding().neighbours);
-    worker_ = std::make_unique<Worker>(std::move(parts_), std::move(datapath));
-    return worker_->start();
+    const Micros now = monotonic_us();  // the same for all: the lines' versions begin with it
+    for (settings.worker = 0; settings.worker < workers; ++settings.worker) {
+        auto datapath = std::make_unique<Datapath>(tables_, line_states(config_), settings, now);
+        // Before the first packet, so that a restart loses none for want of routes.
+        datapath->replace_routes(kernel_->forwarding().routes);
+        datapath->replace_neighbours(kernel_->forwarding().neighbours);
+        std::unique_ptr<Ownership> ownership;
+        if (workers > 1) {
+            datapath->set_flows_served([this] {
+                uint32_t served = 0;
+                for (const auto& worker : workers_) {
+                    served += worker->flows_served();
+                }
+                return served;
+            });
+            ownership = std::make_unique<Ownership>(settings.worker, workers, shared_.ports.size(),
+                                                    settings.fragments, settings.hash_key);
+            ownership->set_tables(tables_);
+        }
+        workers_.push_back(std::make_unique<Worker>(settings.worker, shared_, std::move(datapath),
+                                                    std::move(ownership)));
+    }
+    return on_workers([](Worker& worker) { return worker.start(); });
+}
+
+Result<> Daemon::on_workers(const std::function<Result<>(Worker&)>& act) {
+    for (auto& worker : workers_) {
+        if (auto done = act(*worker); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<> Daemon::ask_all(const std::function<void(Datapath&)>& act) {
+    return on_workers([&](Worker& worker) { return worker.ask(act); });
+}
+
+Result<Counters> Daemon::counters() {
+    Counters sum;
+    const auto asked = ask_all([&](Datapath& d) { sum += d.counters(); });
+    return asked ? Result<Counters>(sum) : tl::unexpected(asked.error());
+}
+
+Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
+    if (workers_.size() == 1) {
+        return *workers_[0];
+    }
+    Fragments::Limits none;
+    none.known = none.waiting = 1;
+    none.held_bytes = 0;
+    Ownership ownership(0, shared_.workers, shared_.ports.size(), none, 0);
+    ownership.set_tables(tables_);
+    const Frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0};
+    return *workers_[ownership.next(frame, port, monotonic_us()).worker];
 }
 
 // While a prefix can be served it has a kernel route, which BIRD exports.
@@ -163,25 +224,32 @@ Result<> Daemon::follow_kernel(Result<bool> changed) {
     if (!changed) {
         return tl::unexpected(changed.error());
     }
-    return *changed ? worker_->set_forwarding(kernel_->forwarding()) : Result<>{};
+    if (!*changed) {
+        return {};
+    }
+    const auto forwarding = kernel_->forwarding();
+    return on_workers([&](Worker& worker) { return worker.set_forwarding(forwarding); });
 }
 
-void Daemon::take_outbox() {
-    const Outbox outbox = worker_->take_outbox();
-    for (const Hop& hop : outbox.wanted) {
-        kernel_->request(hop);
+void Daemon::take_outboxes() {
+    for (auto& worker : workers_) {
+        const Outbox outbox = worker->take_outbox();
+        for (const Hop& hop : outbox.wanted) {
+            kernel_->request(hop);
+        }
+        reset_log_.add(outbox.resets);
     }
-    reset_log_.add(outbox.resets);
 }
 
 Result<> Daemon::run(int stop_fd) {
     Micros next_tick = 0;
     while (true) {
         const int wait_ms = draining_.empty() ? 250 : 10;
-        std::array<pollfd, 4> fds{{{stop_fd, POLLIN, 0},
-                                   {kernel_->fd(), POLLIN, 0},
-                                   {control_->fd(), POLLIN, 0},
-                                   {worker_->outbox_fd(), POLLIN, 0}}};
+        std::vector<pollfd> fds{
+            {stop_fd, POLLIN, 0}, {kernel_->fd(), POLLIN, 0}, {control_->fd(), POLLIN, 0}};
+        for (const auto& worker : workers_) {
+            fds.push_back({worker->outbox_fd(), POLLIN, 0});
+        }
         ::poll(fds.data(), fds.size(), wait_ms);
         if (fds[0].revents != 0) {
             return {};
@@ -194,8 +262,9 @@ Result<> Daemon::run(int stop_fd) {
         if (fds[2].revents != 0) {
             control_->handle();
         }
-        if (fds[3].revents != 0) {
-            take_outbox();
+        if (std::any_of(fds.begin() + 3, fds.end(),
+                        [](const pollfd& f) { return f.revents != 0; })) {
+            take_outboxes();
         }
         const Micros now = monotonic_us();
         settle_draining(now);
@@ -218,10 +287,11 @@ void Daemon::every_second(Micros now) {
     for (const TableLine& line : tables_->lines()) {
         kernel_->request({line.port, line.peer, line.vlan});
     }
-    std::vector<LineCounters> lines;
-    if (!worker_->ask([&](Datapath& d) { lines = d.counters().lines; })) {
+    const auto sum = counters();
+    if (!sum) {
         return;
     }
+    const auto& lines = sum->lines;
     const double seconds = static_cast<double>(now - rated_) / 1e6;
     for (size_t i = 0; i < lines.size(); ++i) {
         Rate& rate = rates_[i];
@@ -237,13 +307,14 @@ void Daemon::every_second(Micros now) {
 // and the line stays in use: better than replies that nobody can carry.
 void Daemon::settle_draining(Micros now) {
     std::erase_if(draining_, [&](const Draining& draining) {
-        bool disabled = false;
-        const auto asked = worker_->ask([&](Datapath& d) {
-            disabled = d.relay().line(draining.line) == LineState::disabled;
-            if (!disabled && now >= draining.deadline) {
-                d.relay().set_line(draining.line, LineState::enabled);
-            }
+        bool disabled = true;  // at every worker
+        const auto asked = ask_all([&](Datapath& d) {
+            disabled = disabled && d.relay().line(draining.line) == LineState::disabled;
         });
+        if (!disabled && now >= draining.deadline) {
+            (void)ask_all(
+                [&](Datapath& d) { d.relay().set_line(draining.line, LineState::enabled); });
+        }
         if (asked && disabled) {
             config_.lines[draining.line].enabled = false;
             draining.reply.done(nlohmann::json{{"carrier", config_.lines[draining.line].carrier},

@@ -1,8 +1,9 @@
-// A running vipd: its ports and worker, the kernel that it follows, the control socket that it
+// A running vipd: its ports and workers, the kernel that it follows, the control socket that it
 // answers.
 //
 // The control thread (whoever calls run) follows netlink, answers vipctl and logs resets; the
-// worker moves packets.  They meet in Worker::ask and the worker's outbox alone.
+// workers move packets.  They meet in Worker::ask and the workers' outboxes alone.  What is told of
+// traffic is the sum of all workers; what is ordered holds for each.
 #pragma once
 
 #include <functional>
@@ -20,6 +21,7 @@
 #include "vipd/adapter/worker.h"
 #include "vipd/core/config.h"
 #include "vipd/core/observer.h"
+#include "vipd/core/sums.h"
 
 namespace rehome {
 
@@ -47,10 +49,16 @@ private:
     Daemon(std::string config_path, Config config);
 
     Result<> open_ports();
-    Result<> start_worker();
+    Result<> start_workers();
     Result<> hold_prefixes();
+    // One worker after the other, act in each one's thread; the first error.
+    Result<> ask_all(const std::function<void(Datapath&)>& act);
+    Result<> on_workers(const std::function<Result<>(Worker&)>& act);
+    Result<Counters> counters();
+    // The worker that owns such a packet.
+    Worker& owner_of(std::span<uint8_t> frame, PortIndex port);
     Result<> follow_kernel(Result<bool> changed);
-    void take_outbox();
+    void take_outboxes();
     void every_second(Micros now);
     void settle_draining(Micros now);
 
@@ -65,11 +73,14 @@ private:
     // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
     struct Capturing {
         uint64_t id = 0;
-        std::shared_ptr<CaptureRing> ring;
-        int64_t to_wall_clock = 0;  // what to add to the worker's clock
-        Micros until = 0;           // when nobody reads it any more
-        std::vector<uint8_t> file;  // not yet handed out
-        uint64_t count = 0;
+        std::vector<std::shared_ptr<CaptureRing>> rings;  // one a worker
+        int64_t to_wall_clock = 0;                        // what to add to the worker's clock
+        Micros until = 0;                                 // when nobody reads it any more
+        std::vector<uint8_t> file;                        // not yet handed out
+        uint64_t count = 0;                               // packets at most; 0: no limit
+        uint64_t written = 0;                             // packets
+
+        uint64_t missed() const;
     };
     Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
     Result<nlohmann::json> why(const nlohmann::json& request);
@@ -80,23 +91,23 @@ private:
     Result<nlohmann::json> start_capture(const nlohmann::json& request);
     nlohmann::json read_capture(size_t most);
     Result<nlohmann::json> stop_capture();
-    Result<> observe();
+    Result<> observe(bool capturing);
     void stop_looking(Micros now);
 
     std::string config_path_;
     Config config_;
     std::shared_ptr<const Tables> tables_;
     Pool pool_;
-    Worker::Parts parts_;
+    Shared shared_;
     std::unique_ptr<Kernel> kernel_;
-    std::unique_ptr<Worker> worker_;
+    std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<Control> control_;
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Rate> rates_;  // one a line
     std::optional<Capturing> capture_;
     uint64_t captures_ = 0;
-    std::shared_ptr<Top> top_;
+    std::vector<std::shared_ptr<Top>> tops_;  // one a worker; empty: nobody asks
     Micros top_since_ = 0, top_until_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;

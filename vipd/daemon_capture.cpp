@@ -3,6 +3,8 @@
 // for 10 s ends.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base64.h"
@@ -28,6 +30,14 @@ void append(std::vector<uint8_t>& out, const std::vector<uint8_t>& more) {
 }
 
 }  // namespace
+
+uint64_t Daemon::Capturing::missed() const {
+    uint64_t sum = 0;
+    for (const auto& ring : rings) {
+        sum += ring->missed();
+    }
+    return sum;
+}
 
 Result<json> Daemon::capture(const json& request) {
     const std::string action = request.value("action", "");
@@ -82,7 +92,9 @@ Result<json> Daemon::start_capture(const json& request) {
     const Micros now = monotonic_us();
     capture_.emplace();
     capture_->id = ++captures_;
-    capture_->ring = std::make_shared<CaptureRing>(options);
+    for (size_t i = 0; i < workers_.size(); ++i) {
+        capture_->rings.push_back(std::make_shared<CaptureRing>(options));
+    }
     capture_->to_wall_clock = now_us() - now;
     capture_->until = now + patience;
     capture_->count = options.count;
@@ -90,7 +102,7 @@ Result<json> Daemon::start_capture(const json& request) {
     for (const auto& port : config_.ports) {
         append(capture_->file, pcapng::interface(port.name, options.snap, expression));
     }
-    if (auto done = observe(); !done) {
+    if (auto done = observe(true); !done) {
         capture_.reset();
         return tl::unexpected(done.error());
     }
@@ -105,38 +117,57 @@ json Daemon::read_capture(size_t most) {
     for (const auto& port : config_.ports) {
         ports.push_back(port.name);
     }
+    // The workers' packets of this answer, by time.
+    struct Written {
+        int64_t time_us;
+        std::vector<uint8_t> block;
+    };
+    std::vector<Written> written;
+    size_t bytes = c.file.size();
     const auto write = [&](const CapturedPacket& packet) {
+        if (c.count != 0 && c.written >= c.count) {
+            return;  // each worker may keep that many
+        }
+        ++c.written;
         const bool out = packet.fate.way == Fate::Way::sent;
-        append(c.file, pcapng::packet(
-                           {packet.port, packet.time_us + c.to_wall_clock, packet.original_length,
-                            out ? pcapng::Direction::out : pcapng::Direction::in},
-                           packet.frame, capture_comment(packet.fate, ports)));
+        written.push_back(
+            {packet.time_us,
+             pcapng::packet({packet.port, packet.time_us + c.to_wall_clock, packet.original_length,
+                             out ? pcapng::Direction::out : pcapng::Direction::in},
+                            packet.frame, capture_comment(packet.fate, ports))});
+        bytes += written.back().block.size();
     };
     bool empty = false;
-    while (c.file.size() < most && !empty) {
-        empty = c.ring->take(read_packets, write) == 0;
+    while (bytes < most && !empty) {
+        empty = true;
+        for (const auto& ring : c.rings) {
+            empty = ring->take(read_packets, write) == 0 && empty;
+        }
     }
-    const json answer{{"id", c.id},
-                      {"file", to_base64(c.file)},
-                      {"packets", c.ring->kept()},
-                      {"missed", c.ring->missed()},
-                      {"more", !empty},
-                      {"full", c.count != 0 && c.ring->kept() >= c.count}};
+    std::stable_sort(written.begin(), written.end(),
+                     [](const Written& a, const Written& b) { return a.time_us < b.time_us; });
+    for (const Written& packet : written) {
+        append(c.file, packet.block);
+    }
+    const json answer{{"id", c.id},           {"file", to_base64(c.file)},
+                      {"packets", c.written}, {"missed", c.missed()},
+                      {"more", !empty},       {"full", c.count != 0 && c.written >= c.count}};
     c.file.clear();
     return answer;
 }
 
 // What is still in the ring, and at the end how many packets each port missed.
 Result<json> Daemon::stop_capture() {
-    const auto ring = capture_->ring;
-    capture_->ring = nullptr;
-    const auto done = observe();  // from here on the worker writes no more
-    capture_->ring = ring;
+    const auto done = observe(false);  // from here on the workers write no more
     json answer = read_capture(SIZE_MAX);
     std::vector<uint8_t> end;
     for (uint32_t i = 0; i < config_.ports.size(); ++i) {
         const auto port = static_cast<PortIndex>(i);
-        append(end, pcapng::statistics(i, {now_us(), ring->missed_at(port)}));
+        uint64_t missed = 0;
+        for (const auto& ring : capture_->rings) {
+            missed += ring->missed_at(port);
+        }
+        append(end, pcapng::statistics(i, {now_us(), missed}));
     }
     answer["end"] = to_base64(end);
     capture_.reset();

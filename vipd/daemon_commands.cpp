@@ -34,6 +34,13 @@ json share_json(const Share& share) {
             {"by", share.by == ShareBy::address ? "address" : "address-port"}};
 }
 
+// Adds how it goes at one worker to what is told of all; null: the first one.
+void add_relogin(json& all, Datapath& d) {
+    all["running"] = all.value("running", false) || d.relogin().running();
+    all["reset"] = all.value("reset", uint64_t{0}) + d.relogin().flows_reset();
+    all["remaining"] = all.value("remaining", uint64_t{0}) + d.relogin().remaining(d.flows());
+}
+
 }  // namespace
 
 void Daemon::command(const json& request, const Reply& reply) {
@@ -57,21 +64,18 @@ void Daemon::command(const json& request, const Reply& reply) {
 }
 
 Result<json> Daemon::status() {
-    json lines = json::array();
-    json peers = json::array();
-    json flows, share, relogin;
     const Micros now = monotonic_us();
-    const auto asked = worker_->ask([&](Datapath& d) {
-        for (size_t i = 0; i < config_.lines.size(); ++i) {
-            const auto& counters = d.counters().lines[i];
-            lines.push_back({{"carrier", config_.lines[i].carrier},
-                             {"port", config_.ports[config_.lines[i].port].name},
-                             {"enabled", d.relay().line(i) == LineState::enabled},
-                             {"rx_vip_packets", counters.rx_vip_packets},
-                             {"tx_vip_packets", counters.tx_vip_packets},
-                             {"rx_vip_pps", rounded(rates_[i].rx_pps)},
-                             {"tx_vip_pps", rounded(rates_[i].tx_pps)}});
+    Counters counters;
+    FlowCounts flows;
+    std::vector<bool> enabled(config_.lines.size(), true);  // at every worker
+    json peers, share, relogin = json::object();
+    const auto asked = ask_all([&](Datapath& d) {
+        counters += d.counters();
+        flows += d.flows().counts();
+        for (size_t i = 0; i < enabled.size(); ++i) {
+            enabled[i] = enabled[i] && d.relay().line(i) == LineState::enabled;
         }
+        peers = json::array();
         for (size_t i = 0; i < config_.peers.size(); ++i) {
             const Micros heard = d.relay().peer_heard(i);
             peers.push_back({{"gateway", config_.peers[i].gateway},
@@ -79,18 +83,21 @@ Result<json> Daemon::status() {
                              {"alive", d.relay().peer_up(i, now)},
                              {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
         }
-        const FlowCounts& counts = d.flows().counts();
-        flows = {{"here", counts.here},
-                 {"relayed", counts.relayed},
-                 {"provisional", counts.provisional},
-                 {"closing", counts.closing}};
         share = share_json(d.relay().share);
-        relogin = {{"running", d.relogin().running()},
-                   {"reset", d.relogin().flows_reset()},
-                   {"remaining", d.relogin().remaining(d.flows())}};
+        add_relogin(relogin, d);
     });
     if (!asked) {
         return tl::unexpected(asked.error());
+    }
+    json lines = json::array();
+    for (size_t i = 0; i < config_.lines.size(); ++i) {
+        lines.push_back({{"carrier", config_.lines[i].carrier},
+                         {"port", config_.ports[config_.lines[i].port].name},
+                         {"enabled", bool{enabled[i]}},
+                         {"rx_vip_packets", counters.lines[i].rx_vip_packets},
+                         {"tx_vip_packets", counters.lines[i].tx_vip_packets},
+                         {"rx_vip_pps", rounded(rates_[i].rx_pps)},
+                         {"tx_vip_pps", rounded(rates_[i].tx_pps)}});
     }
     json prefixes = json::array();
     for (const auto& prefix : tables_->prefixes()) {
@@ -105,23 +112,28 @@ Result<json> Daemon::status() {
                 {"lines", lines},
                 {"peers", peers},
                 {"share", share},
-                {"flows", flows},
+                {"flows",
+                 {{"here", flows.here},
+                  {"relayed", flows.relayed},
+                  {"provisional", flows.provisional},
+                  {"closing", flows.closing}}},
                 {"relogin", relogin}};
 }
 
 Result<json> Daemon::stats() {
-    Counters counters;
-    if (auto asked = worker_->ask([&](Datapath& d) { counters = d.counters(); }); !asked) {
-        return tl::unexpected(asked.error());
+    const auto sum = counters();
+    if (!sum) {
+        return tl::unexpected(sum.error());
     }
+    const Counters& counters = *sum;
     json drops = json::object();
     for (const auto& entry : drop_names) {
         drops[std::string(entry.name)] = counters.drops[static_cast<size_t>(entry.drop)];
     }
     json ports = json::array();
     uint64_t refused = 0;
-    for (const auto& port : worker_->ports()) {
-        const auto& c = port->counters();
+    for (const auto& port : shared_.ports) {
+        const auto c = port->counters();
         refused += c.refused;
         ports.push_back({{"port", port->name()},
                          {"received", c.received},
@@ -156,7 +168,7 @@ Result<json> Daemon::share(const json& request) {
         wanted.by = by == "address" ? ShareBy::address : ShareBy::address_port;
     }
     json result;
-    const auto asked = worker_->ask([&](Datapath& d) {
+    const auto asked = ask_all([&](Datapath& d) {
         d.relay().share = change ? wanted : d.relay().share;
         result = share_json(d.relay().share);
     });
@@ -182,16 +194,15 @@ Result<json> Daemon::relogin(const json& request) {
             return refuse("no service is called \"" + name + "\"");
         }
     }
-    json result;
-    const auto asked = worker_->ask([&](Datapath& d) {
+    order.rate_per_s /= static_cast<double>(workers_.size());
+    json result = json::object();
+    const auto asked = ask_all([&](Datapath& d) {
         if (stop) {
             d.relogin().stop();
         } else {
             d.relogin().start(order, d.flows(), monotonic_us());
         }
-        result = {{"running", d.relogin().running()},
-                  {"reset", d.relogin().flows_reset()},
-                  {"remaining", d.relogin().remaining(d.flows())}};
+        add_relogin(result, d);
     });
     return asked ? Result<json>(result) : tl::unexpected(asked.error());
 }
@@ -208,8 +219,8 @@ Result<json> Daemon::reload() {
         config->lines[i].enabled = config_.lines[i].enabled;  // what vipctl said holds
     }
     auto tables = Tables::build(*config, tables_.get());
-    if (auto asked = worker_->ask([&](Datapath& d) { d.replace_tables(tables); }); !asked) {
-        return tl::unexpected(asked.error());
+    if (auto set = on_workers([&](Worker& worker) { return worker.set_tables(tables); }); !set) {
+        return tl::unexpected(set.error());
     }
     config_ = std::move(*config);
     tables_ = tables;
@@ -230,7 +241,7 @@ void Daemon::line(const json& request, const Reply& reply) {
     }
     const auto index = static_cast<size_t>(found - config_.lines.begin());
     const bool enable = state == "enable";
-    const auto asked = worker_->ask([&](Datapath& d) {
+    const auto asked = ask_all([&](Datapath& d) {
         const LineState now = d.relay().line(index);
         if (enable || now == LineState::enabled) {
             d.relay().set_line(index, enable ? LineState::enabled : LineState::draining);

@@ -16,6 +16,8 @@ using nlohmann::json;
 constexpr uint64_t places_at_once = 4096;  // of the table, between two bursts: well below 1 ms
 constexpr unsigned asks = 64;              // for one answer
 constexpr uint64_t rows_most = 1000;
+// Where a listing goes on: the worker, and the place in its table.
+constexpr unsigned place_bits = 48;
 
 // What a worker copies out; made to text by the control thread.
 struct Row {
@@ -29,6 +31,7 @@ struct Row {
     uint16_t nat_port;
     WayBack way;
     Micros idle, lifetime;
+    size_t worker;
 };
 
 Result<FlowFilter> filter_of(const json& request) {
@@ -63,16 +66,19 @@ Result<json> Daemon::flows(const json& request) {
     if (!filter) {
         return tl::unexpected(filter.error());
     }
-    uint64_t place = request.value("place", uint64_t{0});
+    const auto from = request.value("place", uint64_t{0});
+    uint64_t place = from & ((uint64_t{1} << place_bits) - 1);
+    size_t worker = from >> place_bits;
     const bool only_count = request.value("count", false);
     const uint64_t limit = std::min(request.value("limit", rows_most), rows_most);
     std::vector<Row> rows;
     rows.reserve(limit);
     uint64_t matched = 0;
-    bool end = false;
+    bool end = worker >= workers_.size();
     Micros longest = 0;
     for (unsigned i = 0; i < asks && !end && (only_count || rows.size() < limit); ++i) {
-        const auto asked = worker_->ask([&](Datapath& d) {
+        bool over = false;  // this worker's table
+        const auto asked = workers_[worker]->ask([&](Datapath& d) {
             const Micros now = monotonic_us();
             const uint64_t until = place + places_at_once;
             Flow* flow = nullptr;
@@ -86,14 +92,18 @@ Result<json> Daemon::flows(const json& request) {
                     rows.push_back({flow->key(), flow->server(), state_name(*flow), flow->forward,
                                     flow->served, flow->service, flow->peer, flow->nat_port,
                                     d.flows().way(*flow), d.flows().idle(*flow, now),
-                                    d.flows().lifetime(*flow)});
+                                    d.flows().lifetime(*flow), worker});
                 }
             }
-            end = flow == nullptr && place < until && (only_count || rows.size() < limit);
+            over = flow == nullptr && place < until && (only_count || rows.size() < limit);
             longest = std::max(longest, monotonic_us() - now);
         });
         if (!asked) {
             return tl::unexpected(asked.error());
+        }
+        if (over) {
+            place = 0;
+            end = ++worker == workers_.size();
         }
     }
     json list = json::array();
@@ -109,7 +119,7 @@ Result<json> Daemon::flows(const json& request) {
                                       : "line " + config_.lines[row.way.index].carrier},
                   {"idle_ms", row.idle / 1000},
                   {"expires_ms", std::max<Micros>(0, row.lifetime - row.idle) / 1000},
-                  {"worker", 0}};
+                  {"worker", row.worker}};
         if (row.served) {
             flow["server"] = row.server.port == 0 ? row.server.address.text() : row.server.text();
             flow["forward"] = row.forward == Flow::Forward::nat    ? "nat"
@@ -125,7 +135,7 @@ Result<json> Daemon::flows(const json& request) {
     }
     return json{{"flows", list},
                 {"matched", matched},
-                {"place", place},
+                {"place", uint64_t{worker} << place_bits | place},
                 {"end", end},
                 {"longest_us", longest}};
 }

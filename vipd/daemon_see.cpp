@@ -46,20 +46,22 @@ Result<json> Daemon::why(const json& request) {
         return tl::unexpected(port.error());
     }
     json answer;
-    const auto asked = worker_->ask(
-        [&](Datapath& d) { answer = why_live(d, config_, *packet, *port, monotonic_us()); });
+    auto frame = frame_of(*packet);
+    const auto asked = owner_of(frame, *port).ask([&](Datapath& d) {
+        answer = why_live(d, config_, *packet, *port, monotonic_us());
+    });
     return asked ? Result<json>(answer) : tl::unexpected(asked.error());
 }
 
 Result<json> Daemon::metrics() {
     Counters counters;
     FlowCounts flows;
-    std::vector<bool> enabled;
-    const auto asked = worker_->ask([&](Datapath& d) {
-        counters = d.counters();
-        flows = d.flows().counts();
-        for (size_t i = 0; i < config_.lines.size(); ++i) {
-            enabled.push_back(d.relay().line(i) == LineState::enabled);
+    std::vector<bool> enabled(config_.lines.size(), true);  // at every worker
+    const auto asked = ask_all([&](Datapath& d) {
+        counters += d.counters();
+        flows += d.flows().counts();
+        for (size_t i = 0; i < enabled.size(); ++i) {
+            enabled[i] = enabled[i] && d.relay().line(i) == LineState::enabled;
         }
     });
     if (!asked) {
@@ -95,8 +97,8 @@ Result<json> Daemon::metrics() {
         m.sample(counters.lines[i].tx_vip_packets, {{"carrier", carrier}, {"direction", "out"}});
     }
     m.counter("port_packets_total", "Packets by port; refused ones found no room in the device");
-    for (const auto& port : worker_->ports()) {
-        const auto& c = port->counters();
+    for (const auto& port : shared_.ports) {
+        const auto c = port->counters();
         m.sample(c.received, {{"port", port->name()}, {"direction", "in"}});
         m.sample(c.sent, {{"port", port->name()}, {"direction", "out"}});
         m.sample(c.refused, {{"port", port->name()}, {"direction", "refused"}});
@@ -121,26 +123,32 @@ Result<json> Daemon::metrics() {
 }
 
 // Hands each worker an observer of what is wanted now; none, when nothing is.
-Result<> Daemon::observe() {
-    std::shared_ptr<Observer> observer;
-    if (capture_ || top_) {
-        observer = std::make_shared<Observer>(capture_ ? capture_->ring : nullptr, top_);
+Result<> Daemon::observe(bool capturing) {
+    for (size_t i = 0; i < workers_.size(); ++i) {
+        const auto ring = capturing ? capture_->rings[i] : nullptr;
+        const auto top = tops_.empty() ? nullptr : tops_[i];
+        const bool wanted = ring != nullptr || top != nullptr;
+        if (auto done =
+                workers_[i]->set_observer(wanted ? std::make_shared<Observer>(ring, top) : nullptr);
+            !done) {
+            return done;
+        }
     }
-    return worker_->set_observer(observer);
+    return {};
 }
 
 // Whoever asked has gone: nobody looks on for nobody.
 void Daemon::stop_looking(Micros now) {
     const bool capture_over = capture_ && now > capture_->until;
-    const bool top_over = top_ && now > top_until_;
+    const bool top_over = !tops_.empty() && now > top_until_;
     if (capture_over) {
         capture_.reset();
     }
     if (top_over) {
-        top_.reset();
+        tops_.clear();
     }
     if (capture_over || top_over) {
-        (void)observe();  // a worker that does not answer is told of elsewhere
+        (void)observe(capture_.has_value());  // a worker that does not answer is told of elsewhere
     }
 }
 

@@ -26,9 +26,15 @@ std::string key_text(const TopEnd& end) {
            at;
 }
 
+using Tops = std::vector<std::shared_ptr<Top>>;
+
 template <typename Key, typename Name>
-json entries_of(const SpaceSaving<Key>& sketch, size_t limit, Name name_of) {
-    const SpaceSaving<Key>* sketches[] = {&sketch};
+json entries_of(const Tops& tops, const SpaceSaving<Key>& (Top::*of)() const, size_t limit,
+                Name name_of) {
+    std::vector<const SpaceSaving<Key>*> sketches;
+    for (const auto& top : tops) {
+        sketches.push_back(&(top.get()->*of)());
+    }
     json entries = json::array();
     for (const auto& entry : busiest<Key>(sketches, limit)) {
         entries.push_back({{"key", key_text(entry.key)},
@@ -48,24 +54,27 @@ Result<json> Daemon::top(const json& request) {
         return fail(Exit::usage, "", "expected by client, vip or server");
     }
     const Micros now = monotonic_us();
-    const std::shared_ptr<Top> before = top_;
+    const Tops before = tops_;
     const Micros since = top_since_;
     const bool stop = request.value("stop", false);
-    if (stop || !top_ || request.value("fresh", false)) {
-        top_ = stop ? nullptr : std::make_shared<Top>(static_cast<uint64_t>(now_us()));
+    if (stop || tops_.empty() || request.value("fresh", false)) {
+        tops_.clear();
+        for (size_t i = 0; !stop && i < workers_.size(); ++i) {
+            tops_.push_back(std::make_shared<Top>(static_cast<uint64_t>(now_us()) + i));
+        }
         top_since_ = now;
-        if (auto done = observe(); !done) {
-            top_ = before;
+        if (auto done = observe(capture_.has_value()); !done) {
+            tops_ = before;
             return tl::unexpected(done.error());
         }
     }
     top_until_ = now + patience;
     json answer{{"by", by},
                 {"at", iso8601(now_us())},
-                {"seconds", before ? static_cast<double>(now - since) / 1e6 : 0.0},
+                {"seconds", !before.empty() ? static_cast<double>(now - since) / 1e6 : 0.0},
                 {"one_in", Top::one_in},
                 {"entries", json::array()}};
-    if (!before || before == top_) {
+    if (before.empty() || before == tops_) {
         return answer;  // just begun; or the worker counts on: what it has is its own
     }
     const size_t limit = std::min<size_t>(request.value("limit", 20U), Top::counters);
@@ -81,11 +90,15 @@ Result<json> Daemon::top(const json& request) {
         }
         return std::string();
     };
-    answer["packets"] = before->clients().total() * Top::one_in;
+    uint64_t packets = 0;
+    for (const auto& top : before) {
+        packets += top->clients().total() * Top::one_in;
+    }
+    answer["packets"] = packets;
     answer["entries"] =
-        by == "client" ? entries_of(before->clients(), limit, [](const Address&) { return ""; })
-        : by == "vip"  ? entries_of(before->vips(), limit, service_name)
-                       : entries_of(before->servers(), limit, server_name);
+        by == "client" ? entries_of(before, &Top::clients, limit, [](const Address&) { return ""; })
+        : by == "vip"  ? entries_of(before, &Top::vips, limit, service_name)
+                       : entries_of(before, &Top::servers, limit, server_name);
     return answer;
 }
 

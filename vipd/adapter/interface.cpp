@@ -52,6 +52,15 @@ Result<> set_interface_mtu(const std::string& name, uint16_t mtu) {
     return call(SIOCSIFMTU, name, about, "set the MTU");
 }
 
+uint32_t interface_channels(const std::string& name) {
+    ethtool_channels channels{};
+    channels.cmd = ETHTOOL_GCHANNELS;
+    ifreq about{};
+    about.ifr_data = reinterpret_cast<char*>(&channels);
+    const bool known = call(SIOCETHTOOL, name, about, "count the channels").has_value();
+    return known && channels.max_combined > 0 ? std::max(channels.combined_count, 1U) : 1;
+}
+
 Result<Mac> interface_mac(const std::string& name) {
     ifreq about{};
     if (auto done = call(SIOCGIFHWADDR, name, about, "read the MAC address"); !done)

@@ -16,6 +16,9 @@ Result<unsigned> interface_index(const std::string& name);
 Result<uint16_t> interface_mtu(const std::string& name);
 Result<> set_interface_mtu(const std::string& name, uint16_t mtu);
 
+// Its combined channels (receive and send queues in pairs); 1 where it has none.
+uint32_t interface_channels(const std::string& name);
+
 Result<Mac> interface_mac(const std::string& name);
 Result<> set_interface_mac(const std::string& name, const Mac& mac);
 

@@ -66,8 +66,8 @@ std::string driver_arguments(const Device& device) {
     switch (device.driver) {
         case Device::Driver::af_xdp:
             // Busy polling would replace the wake-up that poll(2) waits for.
-            return fmt::format("iface={},start_queue=0,queue_count=1,busy_budget=0",
-                               device.interface);
+            return fmt::format("iface={},start_queue=0,queue_count={},busy_budget=0",
+                               device.interface, interface_channels(device.interface));
         case Device::Driver::af_packet:
             return fmt::format("iface={},qpairs=1,blocksz=4096,framesz=2048,framecnt={}",
                                device.interface, ring_packets);
@@ -162,25 +162,15 @@ Result<> mute(const std::string& interface) {
                                       table, interface));
 }
 
-// Sets up the one queue each way and starts; the negative errno of the first call that fails.
-int start_queues(uint16_t id, rte_mempool& pool) {
-    const rte_eth_conf plain{};
-    if (const int code = rte_eth_dev_configure(id, 1, 1, &plain); code < 0) {
-        return code;
-    }
-    if (const int code = rte_eth_rx_queue_setup(id, 0, ring_packets, 0, nullptr, &pool); code < 0) {
-        return code;
-    }
-    if (const int code = rte_eth_tx_queue_setup(id, 0, ring_packets, 0, nullptr); code < 0) {
-        return code;
-    }
-    return rte_eth_dev_start(id);
+// Counts in a counter that only this thread writes.
+void count(std::atomic<uint64_t>& counter, uint64_t by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& pool,
-                                         const Needs& needs) {
+                                         const Needs& needs, uint32_t workers) {
     std::unique_ptr<Port> port(new Port);  // closes, when we fail, what is open by then
     port->name_ = config.name;
     port->mtu_ = std::max(file_mtu, needs.mtu_min);
@@ -189,7 +179,7 @@ Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& 
             return tl::unexpected(ours.error());
         }
     }
-    if (auto started = port->start(config.device, pool); !started) {
+    if (auto started = port->start(config.device, pool, workers); !started) {
         return tl::unexpected(started.error());
     }
     return port;
@@ -213,7 +203,36 @@ Result<> Port::take(const Device& device, const Needs& needs) {
     return mute(device.interface);
 }
 
-Result<> Port::start(const Device& device, rte_mempool& pool) {
+// Sets up the queues and starts; the negative errno of the first call that fails.
+int Port::start_queues(const Device& device, rte_mempool& pool, uint32_t workers) {
+    rte_eth_dev_info info{};
+    if (const int code = rte_eth_dev_info_get(id_, &info); code < 0) {
+        return code;
+    }
+    // Nothing comes from the null device: one queue is enough to ask.
+    rx_queues_ = device.driver == Device::Driver::null ? uint16_t{1} : info.max_rx_queues;
+    tx_queues_ = std::min(info.max_tx_queues, std::max(rx_queues_, static_cast<uint16_t>(workers)));
+    rx_counts_ = std::vector<Count>(rx_queues_);
+    tx_counts_ = std::vector<Count>(tx_queues_);
+    const rte_eth_conf plain{};
+    if (const int code = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &plain); code < 0) {
+        return code;
+    }
+    for (uint16_t i = 0; i < rx_queues_; ++i) {
+        if (const int code = rte_eth_rx_queue_setup(id_, i, ring_packets, 0, nullptr, &pool);
+            code < 0) {
+            return code;
+        }
+    }
+    for (uint16_t i = 0; i < tx_queues_; ++i) {
+        if (const int code = rte_eth_tx_queue_setup(id_, i, ring_packets, 0, nullptr); code < 0) {
+            return code;
+        }
+    }
+    return rte_eth_dev_start(id_);
+}
+
+Result<> Port::start(const Device& device, rte_mempool& pool, uint32_t workers) {
     static unsigned opened = 0;  // DPDK's names are unique in a process
     const std::string name = driver_of(device) + std::to_string(opened++);
     const auto sockets_before = packet_sockets();
@@ -224,7 +243,7 @@ Result<> Port::start(const Device& device, rte_mempool& pool) {
         code = rte_eth_dev_get_port_by_name(name.c_str(), &id_);
     }
     if (code == 0) {
-        code = start_queues(id_, pool);
+        code = start_queues(device, pool, workers);
     }
     rte_ether_addr address{};
     if (code == 0) {
@@ -252,19 +271,39 @@ Port::~Port() {
     }
 }
 
-uint16_t Port::receive(rte_mbuf** packets, uint16_t room) {
-    const uint16_t count = rte_eth_rx_burst(id_, 0, packets, room);
-    counters_.received += count;
-    return count;
+std::vector<int> Port::wait_fds(uint16_t queue) const {
+    // One socket a queue, made in their order; else whichever it is, all of them wake.
+    return wait_fds_.size() == rx_queues_ ? std::vector{wait_fds_[queue]} : wait_fds_;
 }
 
-uint16_t Port::send(rte_mbuf** packets, uint16_t count) {
-    const uint16_t taken = rte_eth_tx_burst(id_, 0, packets, count);
-    if (taken < count) {
-        rte_pktmbuf_free_bulk(packets + taken, static_cast<unsigned>(count - taken));
+PortCounters Port::counters() const {
+    PortCounters sum;
+    for (const auto& queue : rx_counts_) {
+        sum.received += queue.received.load(std::memory_order_relaxed);
     }
-    counters_.sent += taken;
-    counters_.refused += static_cast<uint64_t>(count - taken);
+    for (const auto& queue : tx_counts_) {
+        sum.sent += queue.sent.load(std::memory_order_relaxed);
+        sum.refused += queue.refused.load(std::memory_order_relaxed);
+    }
+    return sum;
+}
+
+uint16_t Port::receive(uint16_t queue, rte_mbuf** packets, uint16_t room) {
+    const uint16_t got = rte_eth_rx_burst(id_, queue, packets, room);
+    if (got > 0) {
+        count(rx_counts_[queue].received, got);
+    }
+    return got;
+}
+
+uint16_t Port::send(uint16_t queue, rte_mbuf** packets, uint16_t count_given) {
+    const uint16_t taken = rte_eth_tx_burst(id_, queue, packets, count_given);
+    count(tx_counts_[queue].sent, taken);
+    if (taken < count_given) {
+        const auto left = static_cast<unsigned>(count_given - taken);
+        rte_pktmbuf_free_bulk(packets + taken, left);
+        count(tx_counts_[queue].refused, left);
+    }
     return taken;
 }
 

@@ -1,14 +1,16 @@
-// One DPDK port, opened at run time on a kernel interface, a pcap file or nothing, with one queue
-// each way.
+// One DPDK port, opened at run time on a kernel interface, pcap files or nothing, with as many
+// queues as it has: one for each combined channel of an AF_XDP interface, for each replayed file,
+// else one; to send, one for each worker where the device takes any number.
 //
 // An interface is ours alone while it is open: it is brought up, left to keep VLAN tags in its
 // frames (rxvlan off), its other offloads and MTU stay as the operator set them, and for af_packet
 // a netdev table of nftables drops the copy of each packet that the kernel would answer beside us.
 //
-// receive and send belong to one thread; open and close to the thread that started DPDK.  Packets
-// come from the pool that the port was opened with.
+// Each queue, in each direction, belongs to one thread; open and close to the thread that started
+// DPDK.  Packets come from the pool that the port was opened with.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,31 +42,40 @@ public:
     // Refuses a device whose MTU is below mtu_min, one that cannot leave the tags of VLANs in its
     // frames, and one that a vipd of this network namespace has open already.
     static Result<std::unique_ptr<Port>> open(const PortConfig& config, rte_mempool& pool,
-                                              const Needs& needs);
+                                              const Needs& needs, uint32_t workers);
     ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
 
+    uint16_t rx_queues() const { return rx_queues_; }
+    uint16_t tx_queues() const { return tx_queues_; }
+
     // At most room packets; the caller owns them.
-    uint16_t receive(rte_mbuf** packets, uint16_t room);
+    uint16_t receive(uint16_t queue, rte_mbuf** packets, uint16_t room);
 
     // Takes all count packets.  Returns how many the device took; the others are freed and counted
     // as refused.
-    uint16_t send(rte_mbuf** packets, uint16_t count);
+    uint16_t send(uint16_t queue, rte_mbuf** packets, uint16_t count);
 
-    // What to poll(2) for POLLIN so that a sleeping worker wakes at once.  Empty (pcap and the
-    // like): there is nothing to wait for, back off instead.
-    const std::vector<int>& wait_fds() const { return wait_fds_; }
+    // What to poll(2) for POLLIN so that whoever receives from that queue wakes at once.  Empty
+    // (pcap and the like): there is nothing to wait for, back off instead.
+    std::vector<int> wait_fds(uint16_t queue) const;
 
     const std::string& name() const { return name_; }
     const Mac& mac() const { return mac_; }
     uint16_t mtu() const { return mtu_; }
-    const PortCounters& counters() const { return counters_; }
+    PortCounters counters() const;  // of all queues; for any thread
 
 private:
+    // A queue's, each written by its one thread.
+    struct alignas(64) Count {
+        std::atomic<uint64_t> received = 0, sent = 0, refused = 0;
+    };
+
     Port() = default;
     Result<> take(const Device& device, const Needs& needs);
-    Result<> start(const Device& device, rte_mempool& pool);
+    Result<> start(const Device& device, rte_mempool& pool, uint32_t workers);
+    int start_queues(const Device& device, rte_mempool& pool, uint32_t workers);
 
     std::string name_;
     std::string device_;  // DPDK's name for it: "net_af_xdp3"; empty: not there yet
@@ -73,8 +84,9 @@ private:
     uint16_t id_ = 0;     // DPDK's number for it
     Mac mac_{};
     uint16_t mtu_ = 0;
+    uint16_t rx_queues_ = 1, tx_queues_ = 1;
     std::vector<int> wait_fds_;
-    PortCounters counters_;
+    std::vector<Count> rx_counts_, tx_counts_;
 };
 
 }  // namespace rehome

@@ -1,8 +1,10 @@
 #include "vipd/adapter/worker.h"
 
+#include <fmt/format.h>
 #include <poll.h>
-#include <rte_ethdev.h>
+#include <pthread.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -46,6 +48,11 @@ Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
     return {Fate::Way::drop, verdict.drop, 0};
 }
 
+// In one piece, as the datapath wants it; false: it does not fit one.
+bool make_linear(rte_mbuf& packet) {
+    return packet.nb_segs == 1 || rte_pktmbuf_linearize(&packet) == 0;
+}
+
 void signal(int fd) {
     const uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);  // full: signalled already
@@ -58,13 +65,16 @@ void drain(int fd) {
 
 }  // namespace
 
-Worker::Worker(Parts parts, std::unique_ptr<Datapath> datapath)
-    : parts_(std::move(parts)),
+Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapath,
+               std::unique_ptr<Ownership> ownership)
+    : number_(number),
+      shared_(shared),
       datapath_(std::move(datapath)),
+      ownership_(std::move(ownership)),
       next_hops_(
           datapath_->adjacencies(),
-          [this](uint32_t number, rte_mbuf* packet) {
-              const Adjacency& adjacency = datapath_->adjacencies()[number];
+          [this](uint32_t at, rte_mbuf* packet) {
+              const Adjacency& adjacency = datapath_->adjacencies()[at];
               Frame frame = frame_of(*packet);
               write_link_header(frame, link_of(frame.bytes()).header_bytes, adjacency);
               take_frame(*packet, frame);
@@ -74,11 +84,13 @@ Worker::Worker(Parts parts, std::unique_ptr<Datapath> datapath)
               datapath_->count_drop(Drop::no_neighbour);
               rte_pktmbuf_free(packet);
           }),
-      queues_(parts_.ports.size()),
+      ways_(shared_.ports.size()),
+      passing_(shared_.workers),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       outbox_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    for (const auto& port : parts_.ports) {
-        can_sleep_ = can_sleep_ && !port->wait_fds().empty();
+    take_queues();
+    if (ownership_) {
+        ownership_->on_lost([this](Drop why) { datapath_->count_drop(why); });
     }
     Sink sink;
     sink.emit = [this](std::span<const uint8_t> ip_packet, uint32_t adjacency) {
@@ -86,18 +98,43 @@ Worker::Worker(Parts parts, std::unique_ptr<Datapath> datapath)
     };
     sink.punt = [this](std::span<const uint8_t> frame, PortIndex port) {
         if (rte_mbuf* packet = copy(frame, 0)) {
-            parts_.twins[port]->write(*packet);
+            shared_.twins[port]->write(*packet);
             rte_pktmbuf_free(packet);
         }
     };
     datapath_->set_sink(std::move(sink));
 }
 
-Worker::~Worker() {
+// Each queue of a port has one worker, which both receives from it and sends to it.
+void Worker::take_queues() {
+    const uint32_t workers = shared_.workers;
+    for (PortIndex i = 0; i < shared_.ports.size(); ++i) {
+        const Port& port = *shared_.ports[i];
+        for (uint16_t q = 0; q < port.rx_queues(); ++q) {
+            if ((i + q) % workers == number_) {
+                polls_.push_back({i, q});
+                can_sleep_ = can_sleep_ && !port.wait_fds(q).empty();
+            }
+        }
+        const uint32_t own = (number_ + workers - i % workers) % workers;
+        const uint32_t q = own < port.tx_queues() ? own : number_ % port.tx_queues();
+        ways_[i].queue = static_cast<uint16_t>(q);
+        ways_[i].worker = (i + q) % workers;
+    }
+}
+
+void Worker::stop() {
     stopping_ = true;
     signal(wake_fd_);
     if (thread_.joinable()) {
         thread_.join();
+    }
+}
+
+Worker::~Worker() {
+    stop();
+    for (auto& batch : passing_) {
+        rte_pktmbuf_free_bulk(batch.packets.data(), batch.count);
     }
     ::close(wake_fd_);
     ::close(outbox_fd_);
@@ -132,6 +169,15 @@ Result<> Worker::set_forwarding(const Forwarding& forwarding) {
         datapath.replace_routes(forwarding.routes);
         datapath.replace_neighbours(forwarding.neighbours);
         next_hops_.release();
+    });
+}
+
+Result<> Worker::set_tables(const std::shared_ptr<const Tables>& tables) {
+    return ask([&](Datapath& datapath) {
+        datapath.replace_tables(tables);
+        if (ownership_) {
+            ownership_->set_tables(tables);
+        }
     });
 }
 
@@ -183,6 +229,7 @@ void Worker::run() {
         answered_.notify_all();
         return;
     }
+    pthread_setname_np(pthread_self(), fmt::format("vipd-{}", number_).c_str());
     Micros last_busy = monotonic_us();
     unsigned round = 0;
     while (!stopping_) {
@@ -191,7 +238,10 @@ void Worker::run() {
             serve_requests();
         }
         bool busy = receive();
-        if (!busy || ++round % 16 == 0) {
+        if (ownership_) {
+            busy = take_handed_over() || busy;
+        }
+        if (number_ == 0 && (!busy || ++round % 16 == 0)) {
             busy = read_twins() || busy;
         }
         tick(now);
@@ -209,21 +259,158 @@ void Worker::run() {
 bool Worker::receive() {
     rte_mbuf* packets[burst];
     bool any = false;
-    for (PortIndex i = 0; i < parts_.ports.size(); ++i) {
-        const uint16_t count = parts_.ports[i]->receive(packets, burst);
-        if (count > 0) {
-            handle(i, std::span(packets, count));
-            any = true;
+    for (const Poll& poll : polls_) {
+        const uint16_t count = shared_.ports[poll.port]->receive(poll.queue, packets, burst);
+        if (count == 0) {
+            continue;
+        }
+        any = true;
+        if (ownership_) {
+            sort(poll.port, std::span(packets, count));
+        } else {
+            handle(poll.port, std::span(packets, count));
         }
     }
     return any;
 }
 
+// What others hand over comes in runs of one mark.
+bool Worker::take_handed_over() {
+    rte_mbuf* packets[burst];
+    bool any = false;
+    for (uint32_t from = 0; from < shared_.workers; ++from) {
+        const uint16_t count =
+            from == number_ ? uint16_t{0} : shared_.handover->take(from, number_, packets, burst);
+        for (uint16_t i = 0; i < count; ++i) {
+            rte_prefetch0(packets[i]);
+        }
+        for (uint16_t i = 0; i < count; ++i) {
+            rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+        }
+        for (uint16_t first = 0, last = 0; first < count; first = last) {
+            const Mark mark = mark_of(*packets[first]);
+            while (last < count && mark_of(*packets[last]) == mark) {
+                ++last;
+            }
+            const std::span run(packets + first, size_t{last} - first);
+            if (mark.what == Mark::For::owner) {
+                handle(mark.port, run);
+            } else if (mark.what == Mark::For::desk) {
+                sort(mark.port, run);
+            } else {
+                for (rte_mbuf* packet : run) {
+                    queue(mark.port, packet);
+                }
+            }
+        }
+        any = any || count > 0;
+    }
+    return any;
+}
+
+// Handles what is ours and passes on what is others'.
+void Worker::sort(PortIndex port, std::span<rte_mbuf*> packets) {
+    size_t ours = 0;
+    for (rte_mbuf* packet : packets) {
+        if (keeps(port, packet)) {
+            packets[ours++] = packet;
+        }
+    }
+    if (ours > 0) {
+        handle(port, packets.first(ours));
+    }
+}
+
+// Whether the packet is ours to handle with its burst; else it is on its way, or gone.
+bool Worker::keeps(PortIndex port, rte_mbuf* packet) {
+    if (!make_linear(*packet)) [[unlikely]] {
+        return true;  // handle() says why not
+    }
+    const auto next = ownership_->next(frame_of(*packet), port, now_);
+    switch (next.to) {
+        case Ownership::Next::To::owner:
+            if (next.releases) [[unlikely]] {
+                break;
+            }
+            if (next.worker == number_) {
+                return true;
+            }
+            give(next.worker, {Mark::For::owner, port}, packet);
+            return false;
+        case Ownership::Next::To::desk:
+            give(next.worker, {Mark::For::desk, port}, packet);
+            return false;
+        case Ownership::Next::To::all:
+            for (uint32_t worker = 0; worker < shared_.workers; ++worker) {
+                rte_mbuf* copied = worker == number_
+                                       ? nullptr
+                                       : rte_pktmbuf_copy(packet, shared_.pool, 0, UINT32_MAX);
+                if (copied != nullptr) {
+                    give(worker, {Mark::For::owner, port}, copied);
+                }
+            }
+            return true;
+        case Ownership::Next::To::drop:
+            if (observer_ != nullptr) {
+                const Frame frame = frame_of(*packet);
+                observer_->before(0, port, frame.bytes(), now_);
+                observer_->after(0, {Fate::Way::drop, next.drop, 0}, frame.bytes(),
+                                 datapath_->tables());
+            }
+            datapath_->count_drop(next.drop);
+            [[fallthrough]];
+        case Ownership::Next::To::held:
+            rte_pktmbuf_free(packet);
+            return false;
+    }
+    // The first fragment goes first, then what waited for it.
+    if (next.worker == number_) {
+        handle(port, std::span(&packet, 1));
+    } else {
+        give(next.worker, {Mark::For::owner, port}, packet);
+    }
+    release_fragments();
+    return false;
+}
+
+void Worker::release_fragments() {
+    ownership_->release(now_, [this](std::span<uint8_t> bytes, PortIndex port, uint32_t owner) {
+        rte_mbuf* packet = copy(bytes, 0);
+        if (packet == nullptr) {
+            return;
+        }
+        if (owner == number_) {
+            handle(port, std::span(&packet, 1));
+        } else {
+            give(owner, {Mark::For::owner, port}, packet);
+        }
+    });
+}
+
+void Worker::give(uint32_t worker, Mark mark, rte_mbuf* packet) {
+    set_mark(*packet, mark);
+    Batch& batch = passing_[worker];
+    batch.packets[batch.count++] = packet;
+    if (batch.count == burst) {
+        give_all(worker);
+    }
+}
+
+void Worker::give_all(uint32_t worker) {
+    Batch& batch = passing_[worker];
+    const uint16_t taken =
+        shared_.handover->give(number_, worker, batch.packets.data(), batch.count);
+    for (uint16_t i = taken; i < batch.count; ++i) {
+        datapath_->count_drop(Drop::ring_full);
+    }
+    batch.count = 0;
+}
+
 bool Worker::read_twins() {
     bool any = false;
-    for (PortIndex i = 0; i < parts_.twins.size(); ++i) {
+    for (PortIndex i = 0; i < shared_.twins.size(); ++i) {
         for (uint16_t k = 0; k < burst; ++k) {
-            rte_mbuf* packet = parts_.twins[i]->read(*parts_.pool);
+            rte_mbuf* packet = shared_.twins[i]->read(*shared_.pool);
             if (packet == nullptr) {
                 break;
             }
@@ -237,7 +424,7 @@ bool Worker::read_twins() {
 void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
     size_t count = 0;
     for (rte_mbuf* packet : packets) {
-        if (packet->nb_segs > 1 && rte_pktmbuf_linearize(packet) != 0) [[unlikely]] {
+        if (!make_linear(*packet)) [[unlikely]] {
             datapath_->count_drop(Drop::too_big);
             rte_pktmbuf_free(packet);
             continue;
@@ -268,7 +455,7 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
             continue;
         }
         if (job.verdict.way == Verdict::Way::punt) {
-            parts_.twins[port]->write(*packets[i]);
+            shared_.twins[port]->write(*packets[i]);
         }
         rte_pktmbuf_free(packets[i]);
     }
@@ -286,7 +473,7 @@ void Worker::send(uint32_t number, rte_mbuf* packet) {
 
 // A packet of our own with those bytes behind some room; null where there is none.
 rte_mbuf* Worker::copy(std::span<const uint8_t> bytes, uint16_t before) {
-    rte_mbuf* packet = rte_pktmbuf_alloc(parts_.pool);
+    rte_mbuf* packet = rte_pktmbuf_alloc(shared_.pool);
     if (packet == nullptr) {
         datapath_->count_drop(Drop::port_full);
         return nullptr;
@@ -315,18 +502,29 @@ void Worker::emit(std::span<const uint8_t> ip_packet, uint32_t number) {
 }
 
 void Worker::flush(PortIndex port) {
-    Queue& queue = queues_[port];
-    for (size_t i = 0; observer_ != nullptr && i < queue.count; ++i) {
-        observer_->sent(port, frame_of(*queue.packets[i]).bytes(), now_);
+    Way& way = ways_[port];
+    const uint16_t count = std::exchange(way.count, uint16_t{0});
+    if (way.worker != number_) {
+        for (uint16_t i = 0; i < count; ++i) {
+            give(way.worker, {Mark::For::port, port}, way.packets[i]);
+        }
+        return;
     }
-    parts_.ports[port]->send(queue.packets.data(), queue.count);
-    queue.count = 0;
+    for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
+        observer_->sent(port, frame_of(*way.packets[i]).bytes(), now_);
+    }
+    shared_.ports[port]->send(way.queue, way.packets.data(), count);
 }
 
 void Worker::flush() {
-    for (PortIndex i = 0; i < queues_.size(); ++i) {
-        if (queues_[i].count > 0) {
+    for (PortIndex i = 0; i < ways_.size(); ++i) {
+        if (ways_[i].count > 0) {
             flush(i);
+        }
+    }
+    for (uint32_t i = 0; i < passing_.size(); ++i) {
+        if (passing_[i].count > 0) {
+            give_all(i);
         }
     }
 }
@@ -340,24 +538,40 @@ void Worker::tick(Micros now) {
     if (now >= next_expiry_) {
         next_expiry_ = now + hold_check_every;
         next_hops_.tick(now);
+        if (ownership_) {
+            ownership_->expire(now);
+        }
     }
+    flows_served_.store(datapath_->flows().served(), std::memory_order_relaxed);
 }
 
 void Worker::sleep_until(Micros when, Micros now) {
     std::vector<pollfd> fds{{wake_fd_, POLLIN, 0}};
-    for (const auto& twin : parts_.twins) {
-        fds.push_back({twin->fd(), POLLIN, 0});
+    if (ownership_) {
+        if (!shared_.handover->may_sleep(number_)) {
+            return;
+        }
+        fds.push_back({shared_.handover->wake_fd(number_), POLLIN, 0});
     }
-    for (const auto& port : parts_.ports) {
-        for (const int fd : port->wait_fds()) {
+    const size_t wakes = fds.size();
+    for (size_t i = 0; number_ == 0 && i < shared_.twins.size(); ++i) {
+        fds.push_back({shared_.twins[i]->fd(), POLLIN, 0});
+    }
+    for (const Poll& poll : polls_) {
+        for (const int fd : shared_.ports[poll.port]->wait_fds(poll.queue)) {
             fds.push_back({fd, POLLIN, 0});
         }
     }
     const Micros wait = std::clamp<Micros>(when - now, 0, can_sleep_ ? 1'000'000 : back_off);
     const timespec limit{wait / 1'000'000, wait % 1'000'000 * 1000};
     ::ppoll(fds.data(), fds.size(), &limit, nullptr);
-    if ((fds[0].revents & POLLIN) != 0) {
-        drain(wake_fd_);
+    for (size_t i = 0; i < wakes; ++i) {
+        if ((fds[i].revents & POLLIN) != 0) {
+            drain(fds[i].fd);
+        }
+    }
+    if (ownership_) {
+        shared_.handover->awake(number_);
     }
 }
 

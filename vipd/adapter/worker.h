@@ -1,5 +1,10 @@
-// One worker: a thread that takes packets from its ports and twins, runs each through its Datapath
-// to completion, and sleeps in poll(2) when there is nothing to do.
+// One worker: a thread that takes packets from its queues, runs each through its Datapath to
+// completion, and sleeps in poll(2) when there is nothing to do.
+//
+// Where there are several, queue q of port p is received from, and sent to, by worker (p + q)
+// modulo their number.  What a worker receives and another one owns (owner.h) goes to that one's
+// ring, and so does what it sends by a port that has no queue for it.  The first worker reads the
+// twins; each writes to them.
 //
 // What others want of it they ask() between two bursts; what it wants of others (next hops to
 // resolve, resets to log) it leaves in its outbox and signals outbox_fd().  Everything else is its
@@ -16,12 +21,14 @@
 #include <vector>
 
 #include "common/error.h"
+#include "vipd/adapter/handover.h"
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/next_hops.h"
 #include "vipd/adapter/port.h"
 #include "vipd/adapter/twin.h"
 #include "vipd/core/datapath.h"
 #include "vipd/core/observer.h"
+#include "vipd/core/owner.h"
 
 namespace rehome {
 
@@ -35,26 +42,33 @@ struct Outbox {
     std::vector<ResetRecord> resets;
 };
 
+// What all workers share.  ports[i] and twins[i] belong together; i is the port's number in the
+// datapath.
+struct Shared {
+    std::vector<std::unique_ptr<Port>> ports;
+    std::vector<std::unique_ptr<Twin>> twins;
+    rte_mempool* pool = nullptr;
+    uint32_t workers = 1;
+    std::unique_ptr<Handover> handover;  // null: there is one worker
+};
+
 class Worker {
 public:
-    // ports[i] and twins[i] belong together; i is the port's number in the datapath.
-    struct Parts {
-        std::vector<std::unique_ptr<Port>> ports;
-        std::vector<std::unique_ptr<Twin>> twins;
-        rte_mempool* pool = nullptr;
-    };
-
-    Worker(Parts parts, std::unique_ptr<Datapath> datapath);
+    // ownership: null where there is one worker.
+    Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapath,
+           std::unique_ptr<Ownership> ownership);
     ~Worker();  // stops the thread
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
     Result<> start();
+    void stop();
 
     // Runs act in the worker's thread between two bursts and waits for it; an error when the worker
     // does not come to it within 2 s (then it never runs).
     Result<> ask(const std::function<void(Datapath&)>& act);
     Result<> set_forwarding(const Forwarding& forwarding);
+    Result<> set_tables(const std::shared_ptr<const Tables>& tables);
     // Who looks on from the next burst; null: nobody.  The one before is not used any more once
     // this returns.
     Result<> set_observer(std::shared_ptr<Observer> observer);
@@ -62,27 +76,44 @@ public:
     int outbox_fd() const { return outbox_fd_; }
     Outbox take_outbox();
 
-    const std::vector<std::unique_ptr<Port>>& ports() const { return parts_.ports; }
+    // Flows that ended here when last looked; for any thread.
+    uint32_t flows_served() const { return flows_served_.load(std::memory_order_relaxed); }
 
 private:
-    // What leaves by a port at the end of the burst.
+    // Packets that go the same way at the end of the burst.
     static constexpr uint16_t burst = burst_max;
-    struct Queue {
+    struct Batch {
         std::array<rte_mbuf*, burst> packets;
         uint16_t count = 0;
     };
+    // What leaves by a port: by a queue of our own, or through another worker's.
+    struct Way : Batch {
+        uint16_t queue = 0;
+        uint32_t worker = 0;
+    };
+    struct Poll {
+        PortIndex port = 0;
+        uint16_t queue = 0;
+    };
 
+    void take_queues();
     void run();
     bool receive();
+    bool take_handed_over();
+    void sort(PortIndex port, std::span<rte_mbuf*> packets);
+    bool keeps(PortIndex port, rte_mbuf* packet);
+    void release_fragments();
+    void give(uint32_t worker, Mark mark, rte_mbuf* packet);
+    void give_all(uint32_t worker);
     bool read_twins();
     void handle(PortIndex port, std::span<rte_mbuf*> packets);
     void send(uint32_t adjacency, rte_mbuf* packet);
     rte_mbuf* copy(std::span<const uint8_t> bytes, uint16_t before);
     void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
     void queue(PortIndex port, rte_mbuf* packet) {
-        Queue& queue = queues_[port];
-        queue.packets[queue.count++] = packet;
-        if (queue.count == burst) {
+        Way& way = ways_[port];
+        way.packets[way.count++] = packet;
+        if (way.count == burst) {
             flush(port);
         }
     }
@@ -93,16 +124,21 @@ private:
     void publish();
     void sleep_until(Micros when, Micros now);
 
-    Parts parts_;
+    uint32_t number_;
+    Shared& shared_;
     std::unique_ptr<Datapath> datapath_;
+    std::unique_ptr<Ownership> ownership_;
     NextHops next_hops_;
     std::shared_ptr<Observer> observer_;  // null: nobody looks on
-    std::vector<Queue> queues_;
+    std::vector<Poll> polls_;
+    std::vector<Way> ways_;        // by port
+    std::vector<Batch> passing_;   // by worker
     std::array<Job, burst> jobs_;  // the burst in hand
     std::vector<ResetRecord> resets_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
-    bool can_sleep_ = true;  // every port has something to wait for
+    bool can_sleep_ = true;  // every queue has something to wait for
+    std::atomic<uint32_t> flows_served_ = 0;
 
     struct Request {
         std::function<void(Datapath&)> act;

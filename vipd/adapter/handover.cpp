@@ -1,0 +1,97 @@
+#include "vipd/adapter/handover.h"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vipd/adapter/dpdk_log.h"
+
+namespace rehome {
+
+namespace {
+
+constexpr unsigned ring_packets = 2048;
+
+}  // namespace
+
+void set_mark(rte_mbuf& packet, Mark mark) {
+    packet.hash.usr = static_cast<uint32_t>(mark.what) << 16 | mark.port;
+}
+
+Mark mark_of(const rte_mbuf& packet) {
+    return {static_cast<Mark::For>(packet.hash.usr >> 16),
+            static_cast<PortIndex>(packet.hash.usr & 0xffff)};
+}
+
+Result<std::unique_ptr<Handover>> Handover::make(uint32_t workers) {
+    std::unique_ptr<Handover> handover(new Handover(workers));
+    for (auto& place : handover->places_) {
+        place.wake = Fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+        if (!place.wake) {
+            return fail(Exit::world, "worker", "cannot make an eventfd");
+        }
+    }
+    const Complaints complaints;
+    for (uint32_t pair = 0; pair < workers * workers; ++pair) {
+        const uint32_t from = pair / workers, to = pair % workers;
+        rte_ring* ring = nullptr;
+        if (from != to) {
+            ring = rte_ring_create(fmt::format("worker{}-{}", from, to).c_str(), ring_packets,
+                                   SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+            if (ring == nullptr) {
+                return complaints.fail("DPDK", fmt::format("cannot make a ring between workers: {}",
+                                                           rte_strerror(rte_errno)));
+            }
+        }
+        handover->rings_.push_back(ring);
+    }
+    return handover;
+}
+
+Handover::~Handover() {
+    for (rte_ring* ring : rings_) {
+        void* packet = nullptr;
+        while (ring != nullptr && rte_ring_dequeue(ring, &packet) == 0) {
+            rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
+        }
+        rte_ring_free(ring);
+    }
+}
+
+uint16_t Handover::give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count) {
+    const unsigned taken = rte_ring_sp_enqueue_burst(
+        ring(from, to), reinterpret_cast<void**>(packets), count, nullptr);
+    if (taken < count) {
+        rte_pktmbuf_free_bulk(packets + taken, count - taken);
+    }
+    // Either the receiver sees the packets before it sleeps, or we see that it sleeps.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    Place& place = places_[to];
+    if (place.asleep.load(std::memory_order_relaxed) && place.asleep.exchange(false)) {
+        const uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(place.wake.get(), &one, sizeof one);
+    }
+    return static_cast<uint16_t>(taken);
+}
+
+uint16_t Handover::take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room) {
+    return static_cast<uint16_t>(rte_ring_sc_dequeue_burst(
+        ring(from, to), reinterpret_cast<void**>(packets), room, nullptr));
+}
+
+bool Handover::may_sleep(uint32_t worker) {
+    places_[worker].asleep.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (uint32_t from = 0; from < workers_; ++from) {
+        if (from != worker && rte_ring_empty(ring(from, worker)) == 0) {
+            awake(worker);
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace rehome

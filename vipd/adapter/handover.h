@@ -1,0 +1,68 @@
+// How workers pass packets to each other: a ring for each pair, with one writer and one reader, and
+// who sleeps.
+//
+// A packet carries its mark in the mbuf, where the hash of the NIC was: which port it is about, and
+// what the receiver has to do with it.  What finds no room in a ring is freed and lost.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/error.h"
+#include "common/fd.h"
+#include "vipd/core/fib.h"
+
+struct rte_mbuf;
+struct rte_ring;
+
+namespace rehome {
+
+struct Mark {
+    enum class For : uint8_t {
+        desk,   // a fragment: Ownership::next() says whose it is
+        owner,  // the datapath
+        port,   // to be sent by the port, whose queue is the receiver's
+    };
+    For what = For::owner;
+    PortIndex port = 0;
+
+    bool operator==(const Mark&) const = default;
+};
+
+void set_mark(rte_mbuf& packet, Mark mark);
+Mark mark_of(const rte_mbuf& packet);
+
+class Handover {
+public:
+    static Result<std::unique_ptr<Handover>> make(uint32_t workers);
+    ~Handover();  // frees what is still on its way
+    Handover(const Handover&) = delete;
+    Handover& operator=(const Handover&) = delete;
+
+    // Hands over marked packets and wakes the receiver if it sleeps.  Returns how many it takes;
+    // the others are freed.
+    uint16_t give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count);
+    uint16_t take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room);
+
+    // A worker that is about to wait for its wake_fd; false: something has come, don't.
+    bool may_sleep(uint32_t worker);
+    void awake(uint32_t worker) { places_[worker].asleep.store(false, std::memory_order_relaxed); }
+    int wake_fd(uint32_t worker) const { return places_[worker].wake.get(); }
+
+private:
+    struct alignas(64) Place {
+        std::atomic<bool> asleep = false;
+        Fd wake;
+    };
+
+    explicit Handover(uint32_t workers) : workers_(workers), places_(workers) {}
+    rte_ring* ring(uint32_t from, uint32_t to) const { return rings_[from * workers_ + to]; }
+
+    uint32_t workers_;
+    std::vector<Place> places_;
+    std::vector<rte_ring*> rings_;  // null: from a worker to itself
+};
+
+}  // namespace rehome
