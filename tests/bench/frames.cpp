@@ -12,7 +12,8 @@
 //                least 3,000 in all, the flows repeated as often as that needs.  Both files then
 //                have one order, so that every flow is answered at once in the first pass, and
 //                SERVER_FILE is 5 % longer, so that the answers come later from pass to pass
-//   PART, PARTS  only the flows whose client's port is PART modulo PARTS
+//   PART, PARTS  only the flows that RSS gives to queue PART of PARTS (vipd/core/rss.h): those of
+//                one of vipd's workers
 //
 // CLIENT_FILE has what clients send to the VIPs, SERVER_FILE what the servers answer.  Flow i is of
 // client 10.128.0.0/9 (2001:db8:c::/48), and of one of 64 services, VIP 203.0.113.K:5000
@@ -27,6 +28,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "vipd/core/rss.h"
 
 namespace {
 
@@ -87,6 +90,14 @@ Flow flow_of(uint32_t i, bool v4, bool map) {
                    0x0c, host, port),
             end_of(v4, {203, 0, 113, k}, 0x0f, k, 5000),
             end_of(v4, {10, 1, 0, k}, 0x0a, k, map ? 5000 : 6000)};
+}
+
+// Which of so many queues has what comes from, or goes to, the client.
+uint32_t queue_of(const End& client, bool v4, uint32_t queues) {
+    const std::array<uint8_t, 2> port{static_cast<uint8_t>(client.port >> 8),
+                                      static_cast<uint8_t>(client.port)};
+    return rehome::rss_queue(
+        rehome::rss_hash(std::span(client.address).first(v4 ? 4 : 16), port), queues);
 }
 
 class Writer {
@@ -265,13 +276,16 @@ int main(int argc, char** argv) {
     uint32_t further = flows;
     for (const uint32_t i : ordered(flows, packets, random, 1)) {
         const Flow flow = flow_of(i, v4, map);
-        if (flow.client.port % parts != part) {
+        if (queue_of(flow.client, v4, parts) != part) {
             continue;
         }
         due += share_new;
         if (due >= 1) {
             due -= 1;
-            const Flow fresh = flow_of(further++, v4, map);
+            Flow fresh = flow_of(further++, v4, map);
+            while (queue_of(fresh.client, v4, parts) != part) {
+                fresh = flow_of(further++, v4, map);
+            }
             client.add(frame(fresh.client, fresh.vip, {tcp, flag_syn}, 0));
         }
         client.add(frame(flow.client, flow.vip, segment, 0));
@@ -295,7 +309,7 @@ int main(int argc, char** argv) {
         }
         for (const uint32_t i : order) {
             const Flow flow = flow_of(i, v4, map);
-            if (flow.client.port % parts == part) {
+            if (queue_of(flow.client, v4, parts) == part) {
                 server.add(frame(flow.server, flow.client, answer, 1));
             }
         }

@@ -160,3 +160,26 @@ def measure_vipd(vipd, seconds):
         vipd.pause()
     check_lossless(seen)
     return seen["cpu_ns"] / seen["received"]
+
+
+def settle(vipd, packets, seconds=60):
+    """Until each packet of the files has been through some times."""
+    start = time.monotonic()
+    first = Meter(vipd)
+    while first.difference()["received"] < packets * 10 + 1000:
+        if time.monotonic() - start > seconds:
+            raise Failed(f"vipd did not get through {packets} packets in {seconds} s")
+        time.sleep(0.05)
+
+
+def measure_passing(vipd, seconds):
+    """One turn of workers that pass packets to each other.  A file is faster than any worker, so that
+    rings run full: what counts is what went out, and no other drop may be."""
+    meter = Meter(vipd)
+    time.sleep(seconds)
+    seen = meter.difference()
+    full = seen["drops"].pop("ring_full", 0)
+    if seen["drops"] or seen["punted"] or seen["sent"] == 0:
+        raise Failed("vipd did not forward all: drops {drops}, {punted} punted".format(**seen))
+    return {"ns": round(seen["cpu_ns"] / seen["sent"], 2), "pps": round(seen["sent"] / seen["seconds"]),
+            "ring_full_percent": round(100 * full / seen["received"], 1)}

@@ -43,20 +43,21 @@ HALF_OPEN_MIX = 2048  # fewer than are new in one pass over the file, so that ea
 
 
 class Row:
-    def __init__(self, mode, family, flows, order, workers=1):
+    def __init__(self, mode, family, flows, order, workers=1, queues=None):
         self.mode, self.family, self.flows, self.order = mode, family, flows, order
-        self.workers = workers
+        self.workers, self.queues = workers, queues or workers
 
     def name(self):
         return f"{self.mode}-{self.family}-{self.flows}-{self.order}" + \
-            (f"-{self.workers}w" if self.workers > 1 else "")
+            (f"-{self.workers}w" if self.workers > 1 else "") + \
+            (f"-{self.queues}q" if self.queues != self.workers else "")
 
     def ports(self):
         """Files of the ports red and servers, a list of queues each; a port may have none."""
         kind = {"map": "udp-map", "mix": "ack"}.get(self.mode, "udp")
         new = NEW_PERCENT if self.mode == "mix" else 0
-        both = [frames(kind, self.family, self.flows, self.order, new, part, self.workers,
-                       replies=self.mode != "tunnel") for part in range(self.workers)]
+        both = [frames(kind, self.family, self.flows, self.order, new, part, self.queues,
+                       replies=self.mode != "tunnel") for part in range(self.queues)]
         return [list(queues) for queues in zip(*both)]
 
     def packets(self):
@@ -109,6 +110,19 @@ def measure_row(row, rounds, seconds, progress):
                     turns[mode].append(testpmd.measure(mode, seconds))
                 turns["vipd"].append(replay.measure_vipd(vipd, seconds))
     return result_of(row, turns)
+
+
+def measure_vipd_alone(row, rounds, seconds):
+    """What both workers spend on a packet, where testpmd has nothing that compares."""
+    cpus = tuple(range(1, -1, -1))[:row.workers]
+    turns = []
+    with world.Vipd(PROGRAMS, row.config(row.ports()), cpus=cpus) as vipd:
+        replay.settle(vipd, row.packets())
+        for _ in range(rounds):
+            turns.append(replay.measure_passing(vipd, seconds))
+    best = min(turns, key=lambda turn: turn["ns"])
+    return {"mode": row.mode, "family": row.family, "flows": row.flows, "workers": row.workers,
+            "queues": row.queues, **best}
 
 
 def result_of(row, turns):
@@ -247,6 +261,16 @@ def run_workers(options, report):
             made.append(measured)
             report.measured("workers", made)
             report.say("{mode}: {gain} times, testpmd {swap_gain} times, ratio {ratio}".format(**measured))
+    # One queue a port: half of the packets change workers through a ring.
+    for mode in ("map", "nat"):
+        row = Row(mode, 4, 100_000, "random", workers=2, queues=1)
+        measured = report.attempt(row.name(), lambda row=row: measure_vipd_alone(
+            row, options.rounds, options.seconds))
+        if measured:
+            made.append(measured)
+            report.measured("workers", made)
+            report.say("{mode}, one queue a port: {ns} ns of both workers' CPU a packet, {pps:,} packets/s, "
+                       "of which {ring_full_percent} % found a ring full".format(**measured))
 
 
 def run_veth(options, report):
