@@ -195,6 +195,12 @@ Result<Counters> Daemon::counters() {
     return asked ? Result<Counters>(sum) : tl::unexpected(asked.error());
 }
 
+Result<TableUse> Daemon::table_use() {
+    TableUse use;
+    const auto asked = ask_all([&](Datapath& d) { use.add(d); });
+    return asked ? Result<TableUse>(use) : tl::unexpected(asked.error());
+}
+
 Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
     if (workers_.size() == 1) {
         return *workers_[0];
@@ -301,6 +307,12 @@ void Daemon::every_second(Micros now) {
         rate.tx_packets = lines[i].tx_vip_packets;
     }
     rated_ = now;
+    if (const auto use = table_use(); use && use->full > told_full_) {
+        fmt::print(stderr,
+                   "vipd: the flow table is full: {} packets of flows without a lasting place\n",
+                   use->full - told_full_);
+        told_full_ = use->full;
+    }
 }
 
 // Answers who waits for a line to be disabled.  A peer that does not confirm in time is an error,

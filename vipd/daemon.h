@@ -55,6 +55,7 @@ private:
     Result<> ask_all(const std::function<void(Datapath&)>& act);
     Result<> on_workers(const std::function<Result<>(Worker&)>& act);
     Result<Counters> counters();
+    Result<TableUse> table_use();
     // The worker that owns such a packet.
     Worker& owner_of(std::span<uint8_t> frame, PortIndex port);
     Result<> follow_kernel(Result<bool> changed);
@@ -111,6 +112,7 @@ private:
     Micros top_since_ = 0, top_until_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;
+    uint64_t told_full_ = 0;  // TableUse::full, as the log has it
 };
 
 }  // namespace rehome

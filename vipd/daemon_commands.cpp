@@ -126,6 +126,17 @@ Result<json> Daemon::stats() {
         return tl::unexpected(sum.error());
     }
     const Counters& counters = *sum;
+    const auto use = table_use();
+    if (!use) {
+        return tl::unexpected(use.error());
+    }
+    json pools = json::array();
+    for (size_t i = 0; i < use->pools.size(); ++i) {
+        pools.push_back({{"pool", config_.pools[i].name},
+                         {"used", use->pools[i].used},
+                         {"ports", use->pools[i].capacity},
+                         {"exhausted", use->pools[i].exhausted}});
+    }
     json drops = json::object();
     for (const auto& entry : drop_names) {
         drops[std::string(entry.name)] = counters.drops[static_cast<size_t>(entry.drop)];
@@ -147,7 +158,14 @@ Result<json> Daemon::stats() {
                  {{"to_servers", counters.to_servers},
                   {"to_clients", counters.to_clients},
                   {"to_peers", counters.to_peers},
-                  {"resets", counters.resets}}},
+                  {"resets", counters.resets},
+                  {"icmp_errors", counters.icmp}}},
+                {"flow_table",
+                 {{"established", use->established},
+                  {"capacity", config_.flows.capacity},
+                  {"half_open_replaced", use->replaced},
+                  {"full", use->full}}},
+                {"pools", pools},
                 {"punted", counters.punted},
                 {"reset_log_lost", reset_log_.lost()},
                 {"ports", ports},

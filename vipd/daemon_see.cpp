@@ -57,9 +57,11 @@ Result<json> Daemon::metrics() {
     Counters counters;
     FlowCounts flows;
     std::vector<bool> enabled(config_.lines.size(), true);  // at every worker
+    TableUse use;
     const auto asked = ask_all([&](Datapath& d) {
         counters += d.counters();
         flows += d.flows().counts();
+        use.add(d);
         for (size_t i = 0; i < enabled.size(); ++i) {
             enabled[i] = enabled[i] && d.relay().line(i) == LineState::enabled;
         }
@@ -86,6 +88,19 @@ Result<json> Daemon::metrics() {
     m.sample(flows.relayed, {{"state", "relayed"}});
     m.sample(flows.provisional, {{"state", "provisional"}});
     m.sample(flows.closing, {{"state", "closing"}});
+    m.gauge("flow_table_established", "Flows that nothing pushes out");
+    m.sample(use.established, {});
+    m.counter("flow_table_events_total", "What flow tables of a fixed size had to do");
+    m.sample(use.replaced, {{"event", "half_open_replaced"}});
+    m.sample(use.full, {{"event", "full"}});
+    m.gauge("pool_ports_used", "Ports of source NAT pools that stand for flows");
+    for (size_t i = 0; i < use.pools.size(); ++i) {
+        m.sample(use.pools[i].used, {{"pool", config_.pools[i].name}});
+    }
+    m.counter("pool_exhausted_total", "Flows that found no free port in their pool");
+    for (size_t i = 0; i < use.pools.size(); ++i) {
+        m.sample(use.pools[i].exhausted, {{"pool", config_.pools[i].name}});
+    }
     m.gauge("line_enabled", "Whether the carrier's line may carry VIPs");
     for (size_t i = 0; i < config_.lines.size(); ++i) {
         m.sample(enabled[i] ? 1 : 0, {{"carrier", config_.lines[i].carrier}});

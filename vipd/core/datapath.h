@@ -154,6 +154,7 @@ public:
     Adjacencies& adjacencies() { return adjacencies_; }
     const Hop& hop(const Verdict& verdict) const { return adjacencies_[verdict.adjacency].hop; }
     FlowTable& flows() { return flows_; }
+    const SourceNat& source_nat() const { return source_nat_; }
     RelayState& relay() { return relay_; }
     Relogin& relogin() { return relogin_; }
     // Tells the peers at once, not at the next 100 ms.

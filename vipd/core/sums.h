@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "vipd/core/datapath.h"
 #include "vipd/core/flow.h"
@@ -32,6 +33,27 @@ inline Counters& operator+=(Counters& sum, const Counters& of) {
     }
     return sum;
 }
+
+// How full the tables of fixed size are.
+struct TableUse {
+    uint64_t established = 0;  // flows that nothing pushes out
+    uint64_t replaced = 0;     // unanswered flows that gave way to newer ones
+    uint64_t full = 0;         // packets of flows that found no place among the established
+    std::vector<SourceNat::PoolUse> pools;
+
+    void add(Datapath& path) {
+        established += path.flows().settled();
+        replaced += path.flows().replaced();
+        full += path.flows().full();
+        pools.resize(path.tables().pools().size());
+        for (uint32_t i = 0; i < pools.size(); ++i) {
+            const auto use = path.source_nat().use(i);
+            pools[i].used += use.used;
+            pools[i].capacity += use.capacity;
+            pools[i].exhausted += use.exhausted;
+        }
+    }
+};
 
 inline FlowCounts& operator+=(FlowCounts& sum, const FlowCounts& of) {
     sum.here += of.here;

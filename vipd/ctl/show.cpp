@@ -101,6 +101,16 @@ std::string show_stats(const json& stats) {
             out += fmt::format("dropped  {:<28} {:>14}\n", name, count.dump());
         }
     }
+    const json table = part(stats, "flow_table");
+    for (const auto& [name, count] : table.items()) {
+        out += fmt::format("flows    {:<28} {:>14}\n", name, count.dump());
+    }
+    for (const json& pool : list(stats, "pools")) {
+        out += fmt::format("pool     {:<28} {:>14}\n", text(pool, "pool"),
+                           fmt::format("{} of {} ports", text(pool, "used"), text(pool, "ports")));
+        out += fmt::format("         {:<28} {:>14}\n", "found it exhausted",
+                           text(pool, "exhausted"));
+    }
     return out + ports_table(list(stats, "ports"));
 }
 
