@@ -114,10 +114,10 @@ private:
         if (!config) {
             return tl::unexpected(config.error());
         }
-        const auto now = read_services(*config, remote.name(), in_prefixes(plan_.prefixes));
-        if (!now || canonical(now->services) != plan.wanted_services) {
+        const auto now = read_offer(*config, remote.name(), in_prefixes(plan_.prefixes));
+        if (!now || canonical(now->offer) != plan.wanted_offer) {
             return fail(Exit::world, remote.name() + ": vipctl config",
-                        "does not show the services that were written");
+                        "does not show what was written");
         }
         return {};
     }

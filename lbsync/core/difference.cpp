@@ -70,14 +70,45 @@ private:
 };
 
 Lines service_lines(const OfferedService& service) {
-    Lines lines{fmt::format("{} {} port {} forward {}", service.vip.text(), service.protocol,
-                            service.port, service.forward)};
+    Lines lines{fmt::format("{} {} port {} forward {}{}{}{}", service.vip.text(), service.protocol,
+                            service.port, service.forward,
+                            service.encapsulation.empty() ? "" : " " + service.encapsulation,
+                            service.source_nat.empty() ? "" : " source_nat ", service.source_nat)};
     for (const ServiceServer& server : service.servers) {
-        lines.push_back(fmt::format("server {} {} weight {}", server.name,
-                                    Endpoint{server.address, server.port}.text(), server.weight));
+        lines.push_back(fmt::format(
+            "server {} {} weight {}{}", server.name,
+            server.port == 0 ? server.address.text() : Endpoint{server.address, server.port}.text(),
+            server.weight, server.masked ? " masked" : ""));
     }
     std::sort(lines.begin() + 1, lines.end());
     return lines;
+}
+
+Lines map_lines(const OfferedMap& map) {
+    return {map.vip.text() + " to " + map.server.text()};
+}
+
+// Two lists of one kind of things with unique names, each as lines.
+template <typename Thing>
+void compare_named(const std::vector<Thing>& current, const std::vector<Thing>& wanted,
+                   const std::string& host, const std::string& kind_of_thing,
+                   Lines (*lines_of)(const Thing&), std::vector<Change>& changes) {
+    compare(
+        current, wanted,
+        [](const auto& things, const Thing& like) -> const Thing* {
+            const auto found = std::find_if(things.begin(), things.end(),
+                                            [&](const Thing& it) { return it.name == like.name; });
+            return found == things.end() ? nullptr : &*found;
+        },
+        [&](Kind kind, const Thing* before, const Thing* after) {
+            Lines lines = line_diff(before != nullptr ? lines_of(*before) : Lines{},
+                                    after != nullptr ? lines_of(*after) : Lines{});
+            if (!lines.empty()) {
+                changes.push_back({host,
+                                   kind_of_thing + " " + (after != nullptr ? after : before)->name,
+                                   kind, std::move(lines)});
+            }
+        });
 }
 
 }  // namespace
@@ -98,26 +129,11 @@ std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
     return difference.take();
 }
 
-std::vector<Change> differences(const std::vector<OfferedService>& current,
-                                const std::vector<OfferedService>& wanted,
+std::vector<Change> differences(const Offer& current, const Offer& wanted,
                                 const std::string& host) {
     std::vector<Change> changes;
-    compare(
-        current, wanted,
-        [](const auto& services, const OfferedService& like) -> const OfferedService* {
-            const auto found =
-                std::find_if(services.begin(), services.end(),
-                             [&](const OfferedService& it) { return it.name == like.name; });
-            return found == services.end() ? nullptr : &*found;
-        },
-        [&](Kind kind, const OfferedService* before, const OfferedService* after) {
-            Lines lines = line_diff(before != nullptr ? service_lines(*before) : Lines{},
-                                    after != nullptr ? service_lines(*after) : Lines{});
-            if (!lines.empty()) {
-                changes.push_back({host, "service " + (after != nullptr ? after : before)->name,
-                                   kind, std::move(lines)});
-            }
-        });
+    compare_named(current.services, wanted.services, host, "service", service_lines, changes);
+    compare_named(current.maps, wanted.maps, host, "map", map_lines, changes);
     return changes;
 }
 

@@ -22,7 +22,6 @@ std::string_view name(Change::Kind kind);  // "add", "remove", "change"
 // From the current state to the wanted one.  Empty when they are equal.
 std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
                                 const std::string& host);
-std::vector<Change> differences(const std::vector<OfferedService>& current,
-                                const std::vector<OfferedService>& wanted, const std::string& host);
+std::vector<Change> differences(const Offer& current, const Offer& wanted, const std::string& host);
 
 }  // namespace rehome::lbsync

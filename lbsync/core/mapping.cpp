@@ -173,6 +173,38 @@ tl::expected<Interval, std::string> Mapping::map(const Interval& interval) const
         interval.text(), from_site_, to_site_));
 }
 
+tl::expected<Prefix, std::string> Mapping::map_hosts(const Prefix& prefix) const {
+    const Interval interval = Interval::of(prefix);
+    const auto image = map(interval);
+    if (!image) {
+        return tl::unexpected(image.error());
+    }
+    const auto result = image->prefix();
+    if (*image == interval || !result || result->length != prefix.length) {
+        return tl::unexpected(fmt::format(
+            "object without a counterpart: {}, expected a prefix for which the inventory gives one "
+            "of the same length at site {}",
+            prefix.text(), to_site_));
+    }
+    for (auto pair = addresses_.lower_bound(interval.first);
+         pair != addresses_.end() && pair->first <= interval.last; ++pair) {
+        Address expected = pair->first;
+        for (unsigned bit = 0; bit < result->length; ++bit) {
+            const auto mask = static_cast<uint8_t>(0x80U >> (bit % 8));
+            uint8_t& byte = expected.bytes[bit / 8];
+            byte = static_cast<uint8_t>((byte & ~mask) | (result->address.bytes[bit / 8] & mask));
+        }
+        if (pair->second != expected) {
+            return tl::unexpected(fmt::format(
+                "object without a counterpart: {} becomes {} as a whole, but the inventory pairs "
+                "{} with {}, expected {}",
+                prefix.text(), result->text(), pair->first.text(), pair->second.text(),
+                expected.text()));
+        }
+    }
+    return *result;
+}
+
 std::optional<Address> Mapping::paired(const Address& address) const {
     const auto found = addresses_.find(address);
     return found == addresses_.end() ? std::nullopt : std::optional(found->second);

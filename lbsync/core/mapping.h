@@ -33,6 +33,10 @@ public:
     // What is refused, in words: "object without a counterpart: ...".
     tl::expected<Interval, std::string> map(const Interval& interval) const;
 
+    // The prefix whose addresses are the counterparts of this one's, each with the same host part:
+    // what a 1:1 rewrite to it becomes.  Nothing stays as it is.
+    tl::expected<Prefix, std::string> map_hosts(const Prefix& prefix) const;
+
     // The address paired with this one; none when the inventory pairs it with none.
     std::optional<Address> paired(const Address& address) const;
 

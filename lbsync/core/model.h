@@ -21,8 +21,9 @@ namespace rehome::lbsync {
 struct ServiceServer {
     std::string name;
     Address address;
-    uint16_t port = 0;
+    uint16_t port = 0;  // 0: the VIP's, in a tunnel
     uint32_t weight = 1;
+    bool masked = false;
     auto operator<=>(const ServiceServer&) const = default;
 };
 
@@ -32,8 +33,25 @@ struct OfferedService {
     std::string protocol;
     uint16_t port = 0;
     std::string forward;
+    std::string encapsulation;  // with "tunnel" alone
+    std::string source_nat;     // a pool's name; empty: none
     std::vector<ServiceServer> servers;
     auto operator<=>(const OfferedService&) const = default;
+};
+
+// A prefix of VIPs that a gateway rewrites 1:1 to a prefix of servers.
+struct OfferedMap {
+    std::string name;
+    Prefix vip;
+    Prefix server;
+    auto operator<=>(const OfferedMap&) const = default;
+};
+
+// What a gateway offers on the VIPs.
+struct Offer {
+    std::vector<OfferedService> services;
+    std::vector<OfferedMap> maps;
+    auto operator<=>(const Offer&) const = default;
 };
 
 // A value or a place in a packet, after the grammar of libnftables-json(5).

@@ -216,7 +216,7 @@ json parse_bounded(std::string_view text) {
 }  // namespace
 
 bool belongs_to_others(std::string_view table_name) {
-    return table_name.starts_with("vipd-");
+    return table_name.starts_with("vipd-") || table_name.starts_with("rehome-");
 }
 
 Result<Reading> read_ruleset(std::string_view json_text, std::string_view text,

@@ -19,7 +19,8 @@ struct Reading {
     std::vector<Doubt> doubts;
 };
 
-// Tables of other programs are neither read nor touched: vipd names its own "vipd-...".
+// Tables of other programs are neither read nor touched: vipd names its own "rehome-INTERFACE";
+// others may be "vipd-...".
 bool belongs_to_others(std::string_view table_name);
 
 // where: the host, for the doubts.  An error (Exit::unknown) when a form is none that nftables

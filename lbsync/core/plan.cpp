@@ -46,19 +46,19 @@ public:
         const Gateway& from = *state.pair.from;
         const Gateway& to = *state.pair.to;
         const std::string old_place = from.host + ": " + from.vipd_config;
-        const auto offered = services(state.from_file, old_place);
-        const auto there = services(state.to_file, to.host + ": " + to.vipd_config);
+        const auto offered = offer(state.from_file, old_place);
+        const auto there = offer(state.to_file, to.host + ": " + to.vipd_config);
         if (!offered || !there) {
             return;
         }
-        from_ += from.name + "\n" + canonical(*offered);
-        to_ += to.name + "\n" + canonical(*there);
+        from_ += from.name + "\n" + canonical(offered->offer);
+        to_ += to.name + "\n" + canonical(there->offer);
 
-        const auto wanted = translate(*offered, mapping_, old_place, errors_);
+        const auto wanted = translate(offered->offer, mapping_, there->pools, old_place, errors_);
         GatewayPlan plan{state.pair, state.to_file, state.to_file, canonical(wanted), false};
-        auto changes = differences(*there, wanted, to.host);
+        auto changes = differences(there->offer, wanted, to.host);
         if (!changes.empty()) {
-            plan.wanted_file = with_services(state.to_file, wanted, in_scope_);
+            plan.wanted_file = with_offer(state.to_file, wanted, in_scope_);
         }
         append(plan_.changes, std::move(changes));
         in_force(state, plan);
@@ -75,15 +75,14 @@ public:
     }
 
 private:
-    std::optional<std::vector<OfferedService>> services(std::string_view text,
-                                                        const std::string& where) {
-        auto read = read_services(text, where, in_scope_);
+    std::optional<OfferReading> offer(std::string_view text, const std::string& where) {
+        auto read = read_offer(text, where, in_scope_);
         if (!read) {
             errors_.insert(errors_.end(), read.error().begin(), read.error().end());
             return {};
         }
         append(plan_.doubts, read->doubts);
-        return std::move(read->services);
+        return std::move(*read);
     }
 
     // The file may be right and not loaded: that is a change too.
@@ -92,17 +91,17 @@ private:
             return;
         }
         const std::string where = state.pair.to->host + ": vipctl config";
-        const auto now = services(*state.in_force, where);
+        const auto now = offer(*state.in_force, where);
         if (!now) {
             return;
         }
-        to_ += where + "\n" + canonical(*now);
-        plan.reload = canonical(*now) != plan.wanted_services;
+        to_ += where + "\n" + canonical(now->offer);
+        plan.reload = canonical(now->offer) != plan.wanted_offer;
         if (plan.reload && plan.wanted_file == plan.current_file) {
             plan_.changes.push_back({state.pair.to->host,
                                      "configuration in force",
                                      Change::Kind::change,
-                                     {"+ reload: the file's services are not in force"}});
+                                     {"+ reload: what the file offers is not in force"}});
         }
     }
 

@@ -48,9 +48,9 @@ struct HostPlan {
 struct GatewayPlan {
     GatewayPair pair;
     std::string current_file;
-    std::string wanted_file;      // equal to current_file when its services need no change
-    std::string wanted_services;  // canonical
-    bool reload = false;          // what is in force differs from what is wanted
+    std::string wanted_file;   // equal to current_file when it needs no change
+    std::string wanted_offer;  // canonical
+    bool reload = false;       // what is in force differs from what is wanted
 };
 
 struct Plan {

@@ -187,11 +187,26 @@ Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfac
     return result;
 }
 
-std::vector<OfferedService> translate(const std::vector<OfferedService>& services,
-                                      const Mapping& mapping, const std::string& where,
-                                      std::vector<Error>& errors) {
-    std::vector<OfferedService> result = services;
-    for (OfferedService& service : result) {
+Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<std::string>& pools,
+                const std::string& where, std::vector<Error>& errors) {
+    Offer result = offer;
+    for (OfferedMap& map : result.maps) {
+        if (const auto image = mapping.map_hosts(map.server)) {
+            map.server = *image;
+        } else {
+            errors.push_back(
+                {Exit::usage, fmt::format("{}: map {}", where, map.name), image.error()});
+        }
+    }
+    for (OfferedService& service : result.services) {
+        if (!service.source_nat.empty() &&
+            std::find(pools.begin(), pools.end(), service.source_nat) == pools.end()) {
+            errors.push_back(
+                {Exit::usage, fmt::format("{}: service {}", where, service.name),
+                 fmt::format("object without a counterpart: pool {}, expected a pool of that name "
+                             "in the new gateway's configuration, of its site's addresses",
+                             service.source_nat)});
+        }
         for (ServiceServer& server : service.servers) {
             const auto image = mapping.paired(server.address);
             if (image) {

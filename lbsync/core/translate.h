@@ -19,9 +19,10 @@ Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfac
                   const std::string& where, std::vector<Error>& errors);
 
 // where: the old gateway's file.
-std::vector<OfferedService> translate(const std::vector<OfferedService>& services,
-                                      const Mapping& mapping, const std::string& where,
-                                      std::vector<Error>& errors);
+// pools: the names of the new gateway's, one of which a service's source NAT must have: a pool's
+// addresses are its site's own.
+Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<std::string>& pools,
+                const std::string& where, std::vector<Error>& errors);
 
 // An interval as nft prints it: address, prefix or range.
 Expr to_expr(const Interval& interval);

@@ -159,13 +159,17 @@ TEST_CASE("what nft cannot have printed is an error") {
 }
 
 TEST_CASE("tables of other programs are not read") {
-    const auto read = read_ruleset(R"({"nftables": []})",
-                                   "table netdev vipd-quiet { # handle 1\n\tchain in { # handle "
-                                   "1\n\t\tfwd to \"x\" # handle 2\n\t}\n}\n",
-                                   "h");
-    REQUIRE(read.has_value());
-    CHECK(read->doubts.empty());
-    CHECK(read->ruleset.tables.empty());
+    for (const std::string name : {"vipd-quiet", "rehome-red0"}) {
+        CAPTURE(name);
+        const auto read = read_ruleset(R"({"nftables": []})",
+                                       "table netdev " + name +
+                                           " { # handle 1\n\tchain in { # handle "
+                                           "1\n\t\tfwd to \"x\" # handle 2\n\t}\n}\n",
+                                       "h");
+        REQUIRE(read.has_value());
+        CHECK(read->doubts.empty());
+        CHECK(read->ruleset.tables.empty());
+    }
 }
 
 }  // namespace rehome::lbsync

@@ -78,22 +78,22 @@ const std::string elsewhere =
 }  // namespace
 
 TEST_CASE("services are read, and only those that move") {
-    const auto read = read_services(config("[" + meters + "," + elsewhere + "]"), "f", in_scope);
+    const auto read = read_offer(config("[" + meters + "," + elsewhere + "]"), "f", in_scope);
     REQUIRE(read.has_value());
-    REQUIRE(read->services.size() == 1);
+    REQUIRE(read->offer.services.size() == 1);
     CHECK(read->doubts.empty());
-    CHECK(read->services[0].servers[0].weight == 1);
+    CHECK(read->offer.services[0].servers[0].weight == 1);
 
-    auto services = read->services;
-    services[0].servers[0].address = Address::parse("172.20.5.21").value();
-    const std::string written = with_services(config("[" + elsewhere + "]"), services, in_scope);
+    auto offer = read->offer;
+    offer.services[0].servers[0].address = Address::parse("172.20.5.21").value();
+    const std::string written = with_offer(config("[" + elsewhere + "]"), offer, in_scope);
     const auto document = nlohmann::json::parse(written);
     CHECK(document["gateway"] == "g");
     CHECK(document["services"].size() == 2);
     CHECK(document["services"][0] == nlohmann::json::parse(elsewhere));
-    CHECK(read_services(written, "f", in_scope)->services == services);
+    CHECK(read_offer(written, "f", in_scope)->offer == offer);
     // Replaced, not added a second time.
-    CHECK(nlohmann::json::parse(with_services(written, services, in_scope)) == document);
+    CHECK(nlohmann::json::parse(with_offer(written, offer, in_scope)) == document);
 }
 
 TEST_CASE("services that are refused or doubted") {
@@ -114,16 +114,105 @@ TEST_CASE("services that are refused or doubted") {
     };
     for (const char* text : wrong) {
         CAPTURE(text);
-        const auto read = read_services(text, "gw: /etc/vipd.json", in_scope);
+        const auto read = read_offer(text, "gw: /etc/vipd.json", in_scope);
         REQUIRE(!read.has_value());
         CHECK(read.error()[0].kind == Exit::usage);
         CHECK(read.error()[0].where.starts_with("gw: /etc/vipd.json: /"));
     }
     std::string odd = meters;
-    odd.insert(1, R"("source_nat":["10.1.0.1"],)");
-    const auto read = read_services(config("[" + odd + "]"), "f", in_scope);
+    odd.insert(1, R"("hidden":["10.1.0.1"],)");
+    const auto read = read_offer(config("[" + odd + "]"), "f", in_scope);
     REQUIRE(read.has_value());
     CHECK(read->doubts.size() == 1);
+}
+
+TEST_CASE("maps, tunnels, pools and masks are read whole and written again") {
+    struct Row {
+        const char* what;
+        const char* rest;   // of the document
+        const char* wrong;  // where; empty: read
+        size_t doubts;
+    };
+    const Row rows[] = {
+        {"a map",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.0/28","server_prefix":"10.1.7.0/28"}])",
+         "", 0},
+        {"a map of other VIPs",
+         R"("maps":[{"name":"m","vip_prefix":"192.0.2.0/28","server_prefix":"10.1.7.0/28","odd":1}])",
+         "", 0},
+        {"a map with more",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.0/28","server_prefix":"10.1.7.0/28","odd":1}])",
+         "", 1},
+        {"a map that moves in part",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.0.0/16","server_prefix":"10.1.0.0/16"}])",
+         "/maps/0/vip_prefix", 0},
+        {"half a map", R"("maps":[{"name":"m","vip_prefix":"198.51.100.0/28"}])", "/maps/0", 0},
+        {"no map", R"("maps":[1])", "/maps/0", 0},
+        {"no maps", R"("maps":{})", "/maps", 0},
+        {"a pool without a name", R"("pools":[{"addresses":[]}])", "/pools/0", 0},
+        {"what is the gateway's own",
+         R"("workers":2,"flows":{"capacity":5},"fragments":{},"pools":[{"name":"p","addresses":["10.1.0.0/30"]}])",
+         "", 0},
+        {"a key of a later version", R"("mirrors":[{"to":"10.1.0.1"}])", "", 1},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const auto read =
+            read_offer(R"({"schema":"rehome/vipd/1","services":[],)" + std::string(row.rest) + "}",
+                       "f", in_scope);
+        if (*row.wrong != '\0') {
+            REQUIRE(!read.has_value());
+            CHECK(read.error()[0].where == std::string("f: ") + row.wrong);
+            continue;
+        }
+        REQUIRE_MESSAGE(read.has_value(), read.error()[0].text());
+        CHECK(read->doubts.size() == row.doubts);
+        CHECK(read->offer.maps.size() == (contains(row.rest, "198.51.100") ? 1 : 0));
+    }
+
+    const std::string all =
+        R"({"schema":"rehome/vipd/1","pools":[{"name":"p","addresses":["10.1.0.0/30"]}],
+      "maps":[{"name":"m","vip_prefix":"198.51.100.0/28","server_prefix":"10.1.7.0/28"},
+              {"name":"own","vip_prefix":"192.0.2.0/28","server_prefix":"10.1.8.0/28"}],
+      "services":[
+       {"name":"t","vip":"198.51.100.30","protocol":"udp","port":53,"forward":"tunnel","encapsulation":"gue",
+        "servers":[{"name":"s1","address":"10.1.1.11","weight":1,"masked":true}]},
+       {"name":"n","vip":"198.51.100.31","protocol":"tcp","port":80,"forward":"nat","source_nat":"p",
+        "servers":[{"name":"s1","address":"10.1.1.11","port":80,"weight":1}]}]})";
+    const auto read = read_offer(all, "f", in_scope);
+    REQUIRE_MESSAGE(read.has_value(), read.error()[0].text());
+    CHECK(read->doubts.empty());
+    CHECK(read->pools == std::vector<std::string>{"p"});
+    const OfferedService& tunnel = read->offer.services[0];
+    CHECK(tunnel.encapsulation == "gue");
+    CHECK(tunnel.servers[0].port == 0);
+    CHECK(tunnel.servers[0].masked);
+    CHECK(read->offer.services[1].source_nat == "p");
+    CHECK(read->offer.maps ==
+          std::vector<OfferedMap>{{"m", Prefix::parse("198.51.100.0/28").value(),
+                                   Prefix::parse("10.1.7.0/28").value()}});
+    auto document = nlohmann::json::parse(all);
+    std::swap(document["maps"][0], document["maps"][1]);  // others' first
+    CHECK(nlohmann::json::parse(with_offer(all, read->offer, in_scope)) == document);
+    // An encapsulation that is vipd's own choice equals the same one told.
+    auto plain = document, told = document;
+    plain["services"][0].erase("encapsulation");
+    told["services"][0]["encapsulation"] = "ipip";
+    CHECK(canonical(read_offer(plain.dump(), "f", in_scope)->offer) ==
+          canonical(read_offer(told.dump(), "f", in_scope)->offer));
+    CHECK(canonical(read_offer(plain.dump(), "f", in_scope)->offer) != canonical(read->offer));
+    // A server of nat has a port.
+    auto portless = document;
+    portless["services"][1]["servers"][0].erase("port");
+    REQUIRE(!read_offer(portless.dump(), "f", in_scope).has_value());
+    for (const char* key : {"encapsulation", "source_nat"}) {
+        auto odd_one = document;
+        odd_one["services"][0][key] = nlohmann::json::array({"10.1.0.1"});
+        CAPTURE(key);
+        CHECK(!read_offer(odd_one.dump(), "f", in_scope).has_value());
+    }
+    document["services"][0]["servers"][0]["masked"] = "yes";
+    CHECK(!read_offer(document.dump(), "f", in_scope).has_value());
 }
 
 TEST_CASE("a saved state comes back as it was") {

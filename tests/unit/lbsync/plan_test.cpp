@@ -1,9 +1,11 @@
 // From both sites' states to what must change: the lab's rule sets through the whole pure core.
-#include "lbsync/core/plan.h"
+#include <nlohmann/json.hpp>
+
 #include "lbsync/core/batch.h"
 #include "lbsync/core/canonical.h"
 #include "lbsync/core/hook_order.h"
 #include "lbsync/core/nft_print.h"
+#include "lbsync/core/plan.h"
 #include "lbsync/core/report.h"
 #include "lbsync/core/translate.h"
 #include "tests/unit/lbsync/lbsync_data.h"
@@ -346,6 +348,101 @@ TEST_CASE("hooks whose order nft does not tell") {
     for (const Case& one : cases) {
         CHECK(unknown_order({{one.a, one.b}}, "h").empty() != one.doubted);
     }
+}
+
+TEST_CASE("maps, tunnels and pools at the new site") {
+    struct Row {
+        const char* what;
+        const char* rest;  // of the old gateway's configuration
+        const char* told;  // a line of the change; or, with "!", of the error
+    };
+    const char* tunnel =
+        R"("maps":[],"services":[{"name":"t","vip":"198.51.100.30","protocol":"udp","port":53,
+        "forward":"tunnel","encapsulation":"gue","servers":[{"name":"s1","address":"10.1.1.11","masked":true}]}])";
+    const char* nat =
+        R"("services":[{"name":"n","vip":"198.51.100.31","protocol":"tcp","port":80,"forward":"nat",
+        "source_nat":"p","servers":[{"name":"s1","address":"10.1.1.11","port":80}]}])";
+    const char* no_pool =
+        R"("services":[{"name":"n","vip":"198.51.100.31","protocol":"tcp","port":80,"forward":"nat",
+        "source_nat":"q","servers":[{"name":"s1","address":"10.1.1.11","port":80}]}])";
+    const char* stranger =
+        R"("services":[{"name":"t","vip":"198.51.100.30","protocol":"udp","port":53,
+        "forward":"tunnel","servers":[{"name":"s1","address":"10.1.9.9"}]}])";
+    const Row rows[] = {
+        {"one server",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.40/32","server_prefix":"10.1.1.12/32"}],"services":[])",
+         "+ 198.51.100.40/32 to 172.20.5.22/32"},
+        {"a line's subnet",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.40/30","server_prefix":"100.64.1.0/30"}],"services":[])",
+         "+ 198.51.100.40/30 to 100.64.2.0/30"},
+        {"a part of the site",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.0/28","server_prefix":"10.1.7.0/28"}],"services":[])",
+         "!object without a counterpart: 10.1.7.0/28"},
+        {"foreign servers do not stay",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.100.0/28","server_prefix":"192.0.2.0/28"}],"services":[])",
+         "!object without a counterpart: 192.0.2.0/28"},
+        {"VIPs that move in part",
+         R"("maps":[{"name":"m","vip_prefix":"198.51.0.0/16","server_prefix":"10.1.0.0/16"}],"services":[])",
+         "!lies in the prefixes that move in part"},
+        {"a tunnel", tunnel, "+ server s1 172.20.5.21 weight 1 masked"},
+        {"its encapsulation", tunnel, "+ 198.51.100.30 udp port 53 forward tunnel gue"},
+        {"a stranger in a tunnel", stranger, "!object without a counterpart: server s1 (10.1.9.9)"},
+        {"a pool that is there", nat, "+ 198.51.100.31 tcp port 80 forward nat source_nat p"},
+        {"a pool that is not", no_pool, "!object without a counterpart: pool q"},
+    };
+    const std::string there =
+        R"({"schema":"rehome/vipd/1","workers":2,"pools":[{"name":"p","addresses":["172.20.0.0/30"]}],"services":[]})";
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const std::string from =
+            R"({"schema":"rehome/vipd/1","workers":4,)" + std::string(row.rest) + "}";
+        const auto plan = lab_plan("", "", from, there);
+        const std::string told = row.told;
+        if (told[0] == '!') {
+            REQUIRE(!plan.has_value());
+            CHECK(contains(plan.error()[0].what, told.substr(1)));
+            continue;
+        }
+        REQUIRE_MESSAGE(plan.has_value(), plan.error()[0].text());
+        REQUIRE(plan->changes.size() == 1);
+        const auto& lines = plan->changes[0].lines;
+        CHECK(std::find(lines.begin(), lines.end(), told) != lines.end());
+        // What was written is right, and the rest is still the target's own.
+        const std::string written = plan->gateways[0].wanted_file;
+        const auto document = nlohmann::json::parse(written);
+        CHECK(document["workers"] == 2);
+        CHECK(document["pools"][0]["addresses"][0] == "172.20.0.0/30");
+        CHECK(lab_plan("", "", from, written)->verdict() == Exit::yes);
+    }
+    const auto unknown =
+        lab_plan("", "", R"({"schema":"rehome/vipd/1","mirrors":[],"services":[]})", there);
+    REQUIRE(unknown.has_value());
+    CHECK(unknown->verdict() == Exit::unknown);
+}
+
+TEST_CASE("a prefix is mapped address by address") {
+    Inventory inventory = lab_inventory();
+    const auto mapped = [&](const char* prefix) {
+        const Move move = choose_move(inventory, "", "").value();
+        return Mapping::make(inventory, move, make_pairs(inventory, move).value())
+            .value()
+            .map_hosts(Prefix::parse(prefix).value());
+    };
+    CHECK(mapped("10.1.1.11/32").value() == Prefix::parse("172.20.5.21/32").value());
+    // The whole networks correspond, and the servers in them do not keep their places.
+    CHECK(contains(mapped("10.1.0.0/16").error(),
+                   "10.1.1.11 with 172.20.5.21, expected 172.20.1.11"));
+    for (Service& service : inventory.services) {
+        for (Server& server : service.servers) {
+            server.to.address = server.from.address;
+            server.to.address.bytes[0] = 172;
+            server.to.address.bytes[1] = 20;
+        }
+    }
+    CHECK(mapped("10.1.0.0/16").value() == Prefix::parse("172.20.0.0/16").value());
+    CHECK(!mapped("10.1.1.0/24").has_value());
+    CHECK(!mapped("198.51.100.0/28").has_value());  // VIPs are no servers
+    CHECK(!mapped("172.20.0.0/16").has_value());    // the new site's already
 }
 
 }  // namespace rehome::lbsync
