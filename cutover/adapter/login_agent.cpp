@@ -24,7 +24,7 @@ namespace rehome {
 namespace {
 
 constexpr int64_t record_us = 1'000'000;
-constexpr int64_t tick_us = 5'000;        // alarms are served together, not one a wake-up
+constexpr int64_t tick_us = 5'000;     // alarms are served together, not one a wake-up
 constexpr size_t read_limit = 16'384;  // per connection and turn
 constexpr size_t events_per_turn = 512;
 constexpr uint64_t signal_key = ~uint64_t{0};

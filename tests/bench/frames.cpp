@@ -96,8 +96,8 @@ Flow flow_of(uint32_t i, bool v4, bool map) {
 uint32_t queue_of(const End& client, bool v4, uint32_t queues) {
     const std::array<uint8_t, 2> port{static_cast<uint8_t>(client.port >> 8),
                                       static_cast<uint8_t>(client.port)};
-    return rehome::rss_queue(
-        rehome::rss_hash(std::span(client.address).first(v4 ? 4 : 16), port), queues);
+    return rehome::rss_queue(rehome::rss_hash(std::span(client.address).first(v4 ? 4 : 16), port),
+                             queues);
 }
 
 class Writer {

@@ -135,7 +135,8 @@ private:
         say.option_bytes = in_.byte() % 16 == 0 ? 8 : 0;
         say.payload.assign(in_.byte() % 8 * (in_.byte() % 16 == 0 ? 100U : 1U), 'x');
         const uint8_t part = in_.byte();
-        say.fragment = part % 8 == 0 ? static_cast<uint16_t>(part % 16 == 0 ? 0x2000 : part / 16) : 0;
+        say.fragment =
+            part % 8 == 0 ? static_cast<uint16_t>(part % 16 == 0 ? 0x2000 : part / 16) : 0;
         return say;
     }
     Say server_packet() {

@@ -211,6 +211,8 @@ int Port::start_queues(const Device& device, rte_mempool& pool, uint32_t workers
     }
     // Nothing comes from the null device: one queue is enough to ask.
     rx_queues_ = device.driver == Device::Driver::null ? uint16_t{1} : info.max_rx_queues;
+    spreads_by_owner_ =
+        device.driver == Device::Driver::replay && workers > 1 && rx_queues_ == workers;
     tx_queues_ = std::min(info.max_tx_queues, std::max(rx_queues_, static_cast<uint16_t>(workers)));
     rx_counts_ = std::vector<Count>(rx_queues_);
     tx_counts_ = std::vector<Count>(tx_queues_);

@@ -48,6 +48,9 @@ public:
     Port& operator=(const Port&) = delete;
 
     uint16_t rx_queues() const { return rx_queues_; }
+    // Whether each queue has just what its worker owns (owner.h).  Replayed files that are as many
+    // as the workers stand for the queues of a NIC that hashes so, and are taken at their word.
+    bool spreads_by_owner() const { return spreads_by_owner_; }
     uint16_t tx_queues() const { return tx_queues_; }
 
     // At most room packets; the caller owns them.
@@ -85,6 +88,7 @@ private:
     Mac mac_{};
     uint16_t mtu_ = 0;
     uint16_t rx_queues_ = 1, tx_queues_ = 1;
+    bool spreads_by_owner_ = false;
     std::vector<int> wait_fds_;
     std::vector<Count> rx_counts_, tx_counts_;
 };

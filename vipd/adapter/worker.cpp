@@ -105,21 +105,23 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
     datapath_->set_sink(std::move(sink));
 }
 
-// Each queue of a port has one worker, which both receives from it and sends to it.
+// Each queue of a port has one worker, which both receives from it and sends to it.  Where there is
+// one for each worker, queue q is worker q's, as a NIC spreads packets; single ones are dealt out.
 void Worker::take_queues() {
     const uint32_t workers = shared_.workers;
-    for (PortIndex i = 0; i < shared_.ports.size(); ++i) {
-        const Port& port = *shared_.ports[i];
+    for (PortIndex port_index = 0; port_index < shared_.ports.size(); ++port_index) {
+        const Port& port = *shared_.ports[port_index];
+        const uint32_t i = port.rx_queues() >= workers ? 0 : port_index;
         for (uint16_t q = 0; q < port.rx_queues(); ++q) {
             if ((i + q) % workers == number_) {
-                polls_.push_back({i, q});
+                polls_.push_back({port_index, q});
                 can_sleep_ = can_sleep_ && !port.wait_fds(q).empty();
             }
         }
         const uint32_t own = (number_ + workers - i % workers) % workers;
         const uint32_t q = own < port.tx_queues() ? own : number_ % port.tx_queues();
-        ways_[i].queue = static_cast<uint16_t>(q);
-        ways_[i].worker = (i + q) % workers;
+        ways_[port_index].queue = static_cast<uint16_t>(q);
+        ways_[port_index].worker = (i + q) % workers;
     }
 }
 
@@ -265,7 +267,7 @@ bool Worker::receive() {
             continue;
         }
         any = true;
-        if (ownership_) {
+        if (ownership_ && !shared_.ports[poll.port]->spreads_by_owner()) {
             sort(poll.port, std::span(packets, count));
         } else {
             handle(poll.port, std::span(packets, count));

@@ -63,7 +63,8 @@ Datapath::Datapath(std::shared_ptr<const Tables> tables, std::vector<LineState> 
 void Datapath::replace_tables(std::shared_ptr<const Tables> tables) {
     tables_ = std::move(tables);
     ++generation_;
-    counters_.services.resize(std::max<size_t>(counters_.services.size(), tables_->service_numbers()));
+    counters_.services.resize(
+        std::max<size_t>(counters_.services.size(), tables_->service_numbers()));
     flows_.set_lifetimes(tables_->lifetimes());
     source_nat_.set_pools(tables_->pools());
     find_plain_ports();
@@ -218,8 +219,8 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
     if (const MapRule* rule = tables_->map_of_vip(packet.destination)) {
         return from_mapped_client(frame, packet, origin, *rule, now);
     }
-    const bool echo_fragment = packet.later_fragment() && packet.icmp() &&
-                               packet.icmp_type == echo_request(packet.family);
+    const bool echo_fragment =
+        packet.later_fragment() && packet.icmp() && packet.icmp_type == echo_request(packet.family);
     if ((echo_fragment || is_echo_request(packet)) && tables_->is_vip(packet.destination)) {
         return echo(frame, packet, origin, now);
     }
@@ -312,7 +313,7 @@ Arrival Datapath::gather(const Packet& packet, const Origin& origin, Flow* flow,
     a.first = packet.first_segment();
     if (flow != nullptr) {
         const bool here = flow->kind == Flow::Kind::here;
-        a.entry = here                                  ? Entry::here
+        a.entry = here                                ? Entry::here
                   : flow->kind == Flow::Kind::relayed ? Entry::relayed
                                                       : Entry::provisional;
         a.peer_up = !here && relay_.peer_up(flow->peer, now);
@@ -323,6 +324,7 @@ Arrival Datapath::gather(const Packet& packet, const Origin& origin, Flow* flow,
                         (here ? !has_server : !a.peer_up);
     }
     a.can_serve = service.has_live_server();
+    a.source_nat = service.config.pool.has_value();
     if (a.entry == Entry::here && !a.replaceable) {
         return a;  // rule 1: nothing else counts
     }
@@ -544,7 +546,8 @@ Verdict Datapath::from_mapped_server(Frame& frame, Packet& packet, const MapRule
     const auto line = line_by_route(packet.destination);
     const uint32_t adjacency = line ? line_adjacency(line->index) : Adjacencies::none;
     if (line && !fits(frame, packet, adjacency, 0)) {
-        return refuse_server(frame, packet, vip, Trouble::too_big, adjacencies_[adjacency].mtu, now);
+        return refuse_server(frame, packet, vip, Trouble::too_big, adjacencies_[adjacency].mtu,
+                             now);
     }
     take_hop(frame, packet);
     if (auto quote = quoted_packet(frame, packet)) {

@@ -338,17 +338,14 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
         return false;
     }
     const bool settled = plain.mid_flow && goes_on<H>(*flow);
-    const auto segment = [&] {
-        return segment_of(l4, plain.protocol, plain.total - H::bytes);
-    };
+    const auto segment = [&] { return segment_of(l4, plain.protocol, plain.total - H::bytes); };
     if (!settled && !may_follow<client>(*flow, segment())) {
         return false;
     }
     if (!client && (flow->way_tunnel || relay_.line(flow->way_index) != LineState::enabled)) {
         return false;
     }
-    const uint32_t overhead =
-        nat ? 0 : server_tunnel_bytes(flow->forward == Flow::Forward::gue);
+    const uint32_t overhead = nat ? 0 : server_tunnel_bytes(flow->forward == Flow::Forward::gue);
     const uint32_t adjacency = !client ? line_adjacencies_[flow->way_index]
                                : nat   ? next_hop_stored(after)
                                        : next_hop_stored(tunnel_server(after));
@@ -366,8 +363,7 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
             flow = static_cast<typename H::Flow*>(flows_.settle(flow));
         }
     } else if (plain.protocol == tcp) {
-        advance(client ? flow->client_next : flow->server_next,
-                behind(l4, plain.total - H::bytes));
+        advance(client ? flow->client_next : flow->server_next, behind(l4, plain.total - H::bytes));
     }
     if (nat) {
         translate_plain<H, client>(job, plain, *flow, adjacency, turn);
@@ -447,7 +443,7 @@ template <typename H>
         flows_.knows<typename H::Flow>(plain.hash, plain.protocol, client, client_port)) {
         return false;
     }
-    const ServerConfig& server = 
+    const ServerConfig& server =
         choose_server(*service, H::high(ip + H::source), H::low(ip + H::source), client_port);
     const auto server_address = H::stored(server.address);
     const uint32_t adjacency = next_hop_stored(server_address);

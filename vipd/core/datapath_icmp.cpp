@@ -8,7 +8,7 @@ namespace rehome {
 
 namespace {
 
-constexpr uint32_t room = 128;          // before an error of our own, for a tunnel's headers
+constexpr uint32_t room = 128;            // before an error of our own, for a tunnel's headers
 constexpr uint32_t longest_error = 1280;  // RFC 4443 2.4(c)
 
 }  // namespace
@@ -75,9 +75,9 @@ Verdict Datapath::error_to_peer(Frame& frame, Packet& packet, size_t peer, const
 }
 
 Datapath::Target Datapath::target_of(const Flow& flow) const {
-    const Endpoint client =
-        flow.nat_port == 0 ? flow.client()
-                           : source_nat_.endpoint({flow.nat_address, flow.nat_port});
+    const Endpoint client = flow.nat_port == 0
+                                ? flow.client()
+                                : source_nat_.endpoint({flow.nat_address, flow.nat_port});
     return {flow.server(), client, flow.forward};
 }
 

@@ -56,8 +56,8 @@ uint32_t Datapath::fill_hop(HopCache<std::array<uint8_t, 16>>::Entry& entry,
 }
 
 uint32_t Datapath::next_hop(const Address& to) {
-    const uint32_t adjacency = to.family == Family::v4 ? next_hop_stored(to.v4_host_order())
-                                                       : next_hop_stored(to.bytes);
+    const uint32_t adjacency =
+        to.family == Family::v4 ? next_hop_stored(to.v4_host_order()) : next_hop_stored(to.bytes);
     if (adjacency == Adjacencies::none) {
         note("route", "none to {}", to);
     }
@@ -79,10 +79,9 @@ Verdict Datapath::leave(Frame& frame, const Packet& packet, uint32_t adjacency) 
             return dropped(Drop::too_big);
         }
         note("out", "in fragments of {} bytes", way.mtu);
-        const auto cut =
-            fragment_v4(frame, packet, way.mtu, [&](std::span<const uint8_t> piece) {
-                sink_.emit(piece, adjacency);
-            });
+        const auto cut = fragment_v4(frame, packet, way.mtu, [&](std::span<const uint8_t> piece) {
+            sink_.emit(piece, adjacency);
+        });
         return cut ? Verdict{Verdict::Way::consumed, Drop::count_} : dropped(cut.error());
     }
     note("out", "to {} by port {}{}", way.hop.address, way.hop.port,
@@ -90,8 +89,8 @@ Verdict Datapath::leave(Frame& frame, const Packet& packet, uint32_t adjacency) 
     if (way.usable) {
         write_link_header(frame, packet.ip, way);
     }
-    return {Verdict::Way::forward, Drop::count_,
-            way.usable ? way.hop.port : Verdict::no_port, adjacency};
+    return {Verdict::Way::forward, Drop::count_, way.usable ? way.hop.port : Verdict::no_port,
+            adjacency};
 }
 
 Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow, Micros now) {
@@ -137,10 +136,11 @@ Flow::Forward Datapath::forward_of(const ServiceConfig& config) {
 
 // Direct return: the packet goes to its server as it is, in a tunnel; what is too long and may be,
 // is cut before it goes in.
-Verdict Datapath::to_server_in_tunnel(Frame& frame, Packet& packet, const Address& server,
-                                      bool gue, uint32_t adjacency) {
-    const ServerTunnel tunnel{tables_->tunnel(), server, gue, tunnel_source_port({packet.source, packet.source_port},
-                                             {packet.destination, packet.destination_port})};
+Verdict Datapath::to_server_in_tunnel(Frame& frame, Packet& packet, const Address& server, bool gue,
+                                      uint32_t adjacency) {
+    const ServerTunnel tunnel{tables_->tunnel(), server, gue,
+                              tunnel_source_port({packet.source, packet.source_port},
+                                                 {packet.destination, packet.destination_port})};
     note("tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", tunnel.server);
     const uint32_t room = adjacencies_[adjacency].mtu - server_tunnel_bytes(tunnel.gue);
     if (packet.end - packet.ip <= room) {

@@ -37,8 +37,8 @@ void Datapath::send_reset(const Flow& flow, Side to, Micros now) {
     if (to_client_end) {
         reset = {flow.vip(), flow.client(), flow.server_next, flow.client_next};
     } else {
-        reset = {flow.client(), flow.direct_return() ? flow.vip() : flow.server(),
-                 flow.client_next, flow.server_next};
+        reset = {flow.client(), flow.direct_return() ? flow.vip() : flow.server(), flow.client_next,
+                 flow.server_next};
         if (flow.nat_port != 0) {
             reset.from = source_nat_.endpoint({flow.nat_address, flow.nat_port});
         }
@@ -56,9 +56,9 @@ void Datapath::send_reset(const Flow& flow, Side to, Micros now) {
         verdict = dropped(Drop::no_route);
     } else {
         const bool gue = flow.forward == Flow::Forward::gue;
-        verdict = flow.direct_return() ? to_server_in_tunnel(frame, *packet, flow.server().address,
-                                                             gue, adjacency)
-                                       : leave(frame, *packet, adjacency);
+        verdict = flow.direct_return()
+                      ? to_server_in_tunnel(frame, *packet, flow.server().address, gue, adjacency)
+                      : leave(frame, *packet, adjacency);
     }
     emit(frame, verdict);
 }

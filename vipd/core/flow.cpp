@@ -89,7 +89,7 @@ uint64_t FlowTable::hash_v6(uint8_t protocol, const uint8_t* client, uint16_t po
     const uint64_t ends = uint64_t{port} << 8 | protocol;
     const uint64_t address =
         fold_multiply(load64(client) ^ hash_key_, load64(client + 8) ^ multiplier_);
-    return fold_multiply(address ^ ends, multiplier_);
+    return mix(address ^ ends * multiplier_);
 }
 
 uint64_t FlowTable::hash(uint8_t protocol, const Endpoint& client) const {

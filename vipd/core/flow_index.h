@@ -24,7 +24,7 @@ public:
 
     // False: the bucket and its neighbours are full (many numbers under one hash).
     bool insert(uint64_t hash, uint32_t id);
-    void erase(uint64_t hash, uint32_t id);                   // it is in
+    void erase(uint64_t hash, uint32_t id);                 // it is in
     void replace(uint64_t hash, uint32_t id, uint32_t by);  // id is in
 
     void prefetch(uint64_t hash) const { __builtin_prefetch(&buckets_[home(hash)]); }
@@ -60,7 +60,7 @@ public:
 
 private:
     static constexpr uint32_t slots = 12;
-    static constexpr uint32_t reach = 8;  // buckets behind its own where a number may stand
+    static constexpr uint32_t reach = 32;  // buckets behind its own where a number may stand
 
     struct alignas(64) Bucket {
         uint8_t tags[slots];

@@ -60,8 +60,8 @@ struct TunnelEnds {
 };
 
 // Puts the outer headers before the packet, the outer IP header at offset ethernet_bytes of the
-// frame, whose headroom must hold them; of the new Ethernet header only the EtherType is written.  Drop::too_big, with
-// nothing changed, without the room or beyond what an IP header can tell.
+// frame, whose headroom must hold them; of the new Ethernet header only the EtherType is written.
+// Drop::too_big, with nothing changed, without the room or beyond what an IP header can tell.
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
 

@@ -30,7 +30,7 @@ Decision second_chance(const Arrival& a) {
     if (a.from != From::other_site && !a.crossed && a.other_up && a.other_has_flows) {
         return Decision::try_other;
     }
-    return a.can_serve ? Decision::adopt : Decision::reset;
+    return a.can_serve && !a.source_nat ? Decision::adopt : Decision::reset;
 }
 
 Decision follow(const Arrival& a) {

@@ -29,6 +29,7 @@ struct Arrival {
     bool other_has_flows = false;  // and some flows end there
     bool home_is_peer = false;     // the flow's home gateway at this site is another one, and alive
     bool can_serve = false;        // the service has a live server here
+    bool source_nat = false;       // of the service: in mid-flow its server knows another client
 };
 
 enum class Decision : uint8_t {

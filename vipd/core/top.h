@@ -200,7 +200,8 @@ std::vector<typename SpaceSaving<Key>::Entry> busiest(
     for (const auto* sketch : sketches) {
         all.insert(all.end(), sketch->entries().begin(), sketch->entries().end());
     }
-    std::sort(all.begin(), all.end(), [](const Counted& a, const Counted& b) { return a.key < b.key; });
+    std::sort(all.begin(), all.end(),
+              [](const Counted& a, const Counted& b) { return a.key < b.key; });
     std::vector<Counted> merged;
     for (const Counted& entry : all) {
         if (!merged.empty() && merged.back().key == entry.key) {

@@ -108,8 +108,8 @@ std::string show_stats(const json& stats) {
     for (const json& pool : list(stats, "pools")) {
         out += fmt::format("pool     {:<28} {:>14}\n", text(pool, "pool"),
                            fmt::format("{} of {} ports", text(pool, "used"), text(pool, "ports")));
-        out += fmt::format("         {:<28} {:>14}\n", "found it exhausted",
-                           text(pool, "exhausted"));
+        out +=
+            fmt::format("         {:<28} {:>14}\n", "found it exhausted", text(pool, "exhausted"));
     }
     return out + ports_table(list(stats, "ports"));
 }

@@ -44,7 +44,8 @@ public:
         Neighbours known;
         for (uint32_t i = 0; i < path->adjacencies().size(); ++i) {
             const Hop& hop = path->adjacencies()[i].hop;
-            known.set(hop, {{2, 0, 0, 0, 1, static_cast<uint8_t>(hop.address.bytes[3] + hop.address.bytes[15])},
+            known.set(hop, {{2, 0, 0, 0, 1,
+                             static_cast<uint8_t>(hop.address.bytes[3] + hop.address.bytes[15])},
                             all || hop.address != ip("10.1.1.11")});
         }
         path->replace_neighbours(std::make_shared<const Neighbours>(known));
@@ -123,17 +124,17 @@ public:
     explicit Traffic(uint64_t seed) : random_(seed) {}
 
     PortIndex port() {
-        const PortIndex ports[] = {red, red, green, blue, servers_port, servers_port, servers_port,
-                                   link_port, vlan_port};
+        const PortIndex ports[] = {red,          red,          green,     blue,     servers_port,
+                                   servers_port, servers_port, link_port, vlan_port};
         return ports[random_.below(9)];
     }
 
     Bytes frame(PortIndex port) {
         const bool from_server = port == servers_port || port == vlan_port;
         const bool six = random_.chance(25);
-        const Endpoint client = six ? Endpoint{ip("2001:db8:c::1"), port_of()}
-                                    : Endpoint{Address::v4(0x64500001 + random_.below(3) * 0x10000),
-                                               port_of()};
+        const Endpoint client =
+            six ? Endpoint{ip("2001:db8:c::1"), port_of()}
+                : Endpoint{Address::v4(0x64500001 + random_.below(3) * 0x10000), port_of()};
         Say say{client, vip(six), 6};
         const uint32_t what = random_.below(100);
         say.protocol = what < 60 ? 6 : what < 94 ? 17 : static_cast<uint8_t>(random_.below(256));
@@ -141,8 +142,9 @@ public:
             say.to = random_.chance(10) ? Endpoint{ip("10.1.200.1"), port_of()} : client;
             say.from = server(six);
         }
-        const uint8_t all_flags[] = {flag::S, flag::S, flag::A, flag::A, flag::A, flag::S | flag::A,
-                                     flag::F | flag::A, flag::R, flag::R | flag::A, flag::P, 0};
+        const uint8_t all_flags[] = {
+            flag::S,           flag::S, flag::A,           flag::A, flag::A, flag::S | flag::A,
+            flag::F | flag::A, flag::R, flag::R | flag::A, flag::P, 0};
         say.flags = all_flags[random_.below(11)];
         say.seq = 1000 + random_.below(40) * (random_.chance(10) ? 1'000'000 : 1);
         say.ack = 2000 + random_.below(40) * (random_.chance(10) ? 1'000'000 : 1);

@@ -42,7 +42,7 @@ Fib routes(const Config& config) {
 }
 
 ServiceConfig more_service(const std::string& name, const char* vip, Protocol protocol,
-                      const std::vector<const char*>& servers) {
+                           const std::vector<const char*>& servers) {
     const Endpoint at = end(vip);
     ServiceConfig out;
     out.name = name;
@@ -94,7 +94,7 @@ Config every_forwarding() {
     config.ports.push_back({"tagged", {}, {{300}}});
     config.prefixes.push_back(*Prefix::parse("2001:db8:f::/64"));
     config.services.push_back(more_service("six", "[2001:db8:f::10]:1883", Protocol::tcp,
-                                      {"[2001:db8:a::11]:1883", "[2001:db8:a::12]:1883"}));
+                                           {"[2001:db8:a::11]:1883", "[2001:db8:a::12]:1883"}));
     config.services.push_back(
         more_service("six-udp", "[2001:db8:f::10]:862", Protocol::udp, {"[2001:db8:a::11]:862"}));
     config.services.push_back(
@@ -104,10 +104,10 @@ Config every_forwarding() {
         more_service("pooled", "203.0.113.7:80", Protocol::tcp, {"10.1.1.31:80", "10.1.1.32:80"}));
     config.pools.push_back({"pool", {*Prefix::parse("10.1.200.0/31")}});
     config.services.back().pool = 0;
-    config.maps.push_back({"map", *Prefix::parse("203.0.113.128/25"),
-                           *Prefix::parse("10.1.3.0/25")});
-    config.maps.push_back({"map6", *Prefix::parse("2001:db8:f::100/120"),
-                           *Prefix::parse("2001:db8:a::100/120")});
+    config.maps.push_back(
+        {"map", *Prefix::parse("203.0.113.128/25"), *Prefix::parse("10.1.3.0/25")});
+    config.maps.push_back(
+        {"map6", *Prefix::parse("2001:db8:f::100/120"), *Prefix::parse("2001:db8:a::100/120")});
     return config;
 }
 

@@ -171,7 +171,8 @@ TEST_CASE("UDP is established by its first reply") {
     CHECK((flow.stage == Stage::established));
 }
 
-TEST_CASE("who is never pushed out: a flow that its server has answered and its client went on with") {
+TEST_CASE(
+    "who is never pushed out: a flow that its server has answered and its client went on with") {
     struct Case {
         std::string what;
         uint8_t protocol;
@@ -188,20 +189,40 @@ TEST_CASE("who is never pushed out: a flow that its server has answered and its 
         {"a SYN and an ACK, no answer", 6, K::here, F::nat, unanswered, false},
         {"a SYN and its answer", 6, K::here, F::nat, {handshake[0], handshake[1]}, false},
         {"a bare ACK", 6, K::here, F::nat, {{'c', A, 101, 901, 0}}, false},
-        {"a bare ACK that is answered", 6, K::here, F::nat, {{'c', A, 1, 9, 0}, {'s', A, 9, 1, 5}},
+        {"a bare ACK that is answered",
+         6,
+         K::here,
+         F::nat,
+         {{'c', A, 1, 9, 0}, {'s', A, 9, 1, 5}},
          true},
         {"relayed, with its replies", 6, K::relayed, F::nat, handshake, true},
         {"asked for", 6, K::provisional, F::nat, handshake, false},
         {"direct return, a SYN", 6, K::here, F::ipip, {{'c', S, 100, 0, 0}}, false},
-        {"direct return, a SYN twice", 6, K::here, F::ipip,
-         {{'c', S, 100, 0, 0}, {'c', S, 100, 0, 0}}, false},
-        {"direct return, its client goes on", 6, K::here, F::gue, unanswered, true},
-        {"a datagram, and another", 17, K::here, F::nat, {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}},
+        {"direct return, a SYN twice",
+         6,
+         K::here,
+         F::ipip,
+         {{'c', S, 100, 0, 0}, {'c', S, 100, 0, 0}},
          false},
-        {"a datagram, and its answer", 17, K::here, F::nat, {{'c', A, 0, 0, 0}, {'s', A, 0, 0, 0}},
+        {"direct return, its client goes on", 6, K::here, F::gue, unanswered, true},
+        {"a datagram, and another",
+         17,
+         K::here,
+         F::nat,
+         {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}},
+         false},
+        {"a datagram, and its answer",
+         17,
+         K::here,
+         F::nat,
+         {{'c', A, 0, 0, 0}, {'s', A, 0, 0, 0}},
          true},
-        {"direct return, two datagrams", 17, K::here, F::ipip,
-         {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}}, true},
+        {"direct return, two datagrams",
+         17,
+         K::here,
+         F::ipip,
+         {{'c', A, 0, 0, 0}, {'c', A, 0, 0, 0}},
+         true},
     };
     for (const Case& row : cases) {
         INFO(row.what);
