@@ -162,6 +162,11 @@ void make_echo_reply(Frame& frame, Packet& packet) {
         Delta delta;
         delta.replace16(before, load16(icmp));
         apply(delta, icmp + 2);
+        // A reply to ping's first empty request may be all zeros, whose checksum is 0xffff; 0 would
+        // not do, and where 0 does so does 0xffff (RFC 1071: both are zero).
+        if (v4 && load16(icmp + 2) == 0) {
+            store16(icmp + 2, 0xffff);
+        }
     }
 
     // Swapping the addresses leaves every sum as it is.

@@ -39,6 +39,10 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
         {"tcp 100.80.0.1:40000 > 198.51.100.10:99 syn", "red", "drop", "no_service"},
         {"tcp 100.80.0.1:40000 > 198.51.100.10:1883 syn ttl 1", "red", "drop", "ttl_expired"},
         {"tcp 198.51.100.11:40000 > 198.51.100.10:1883 syn", "red", "drop", "forged_source"},
+        {"icmp 100.80.0.1 > 198.51.100.10 echo", "red", "forward",
+         "icmp 198.51.100.10 > 100.80.0.1 echo-reply"},  // all zeros
+        {"icmp 100.80.0.1 > 198.51.100.10 echo ident 7 seq 9 len 3", "red", "forward",
+         "icmp 198.51.100.10 > 100.80.0.1 echo-reply ident 7 seq 9 len 3"},
         {"raw 4500", "red", "drop", "truncated"},
         {"tcp 10.1.1.11:22 > 10.1.0.1:4000 ack", "servers", "punt", ""},
         {"udp 10.99.0.7:5 > 10.99.0.1:6080 data 01000000", "link", "drop", "unknown_peer"},
