@@ -22,7 +22,7 @@ std::string text_of(std::span<const uint8_t> frame) {
     auto ip = frame.subspan(std::min<size_t>(link.header_bytes, frame.size()));
     const bool v6 = link.ethertype == ethertype_v6;
     if (ip.size() >= 6) {  // without what pads the frame
-        const size_t said = v6 ? 40U + load16(&ip[4]) : load16(&ip[2]);
+        const size_t said = v6 ? size_t{40} + load16(&ip[4]) : load16(&ip[2]);
         ip = ip.first(std::min(said, ip.size()));
     }
     return packet_text(ip, link.vlan == 0 ? std::nullopt : std::optional(link.vlan));
@@ -43,7 +43,7 @@ json way_out(const Adjacency& adjacency, const Config& config) {
 json describe(const Config& config, const TextPacket& packet, PortIndex port,
               const std::function<Datapath::Explained(Frame&, Trace&)>& run) {
     const auto bytes = frame_of(packet);
-    std::vector<uint8_t> storage(bytes.size() + 2 * room);
+    std::vector<uint8_t> storage(bytes.size() + size_t{2} * room);
     std::copy(bytes.begin(), bytes.end(), storage.begin() + room);
     Frame frame{storage.data() + room, static_cast<uint32_t>(bytes.size()), room, room};
     json steps = json::array();
