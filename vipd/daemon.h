@@ -25,6 +25,19 @@
 
 namespace rehome {
 
+// A capture that somebody reads (daemon_capture.cpp).
+struct Capturing {
+    uint64_t id = 0;
+    std::vector<std::shared_ptr<CaptureRing>> rings;  // one a worker
+    int64_t to_wall_clock = 0;                        // what to add to the worker's clock
+    Micros until = 0;                                 // when nobody reads it any more
+    std::vector<uint8_t> file;                        // not yet handed out
+    uint64_t count = 0;                               // packets at most; 0: no limit
+    uint64_t written = 0;                             // packets
+
+    uint64_t missed() const;
+};
+
 class Daemon {
 public:
     // config_path is read again by a reload.
@@ -72,17 +85,6 @@ private:
     void line(const nlohmann::json& request, const Reply& reply);
 
     // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
-    struct Capturing {
-        uint64_t id = 0;
-        std::vector<std::shared_ptr<CaptureRing>> rings;  // one a worker
-        int64_t to_wall_clock = 0;                        // what to add to the worker's clock
-        Micros until = 0;                                 // when nobody reads it any more
-        std::vector<uint8_t> file;                        // not yet handed out
-        uint64_t count = 0;                               // packets at most; 0: no limit
-        uint64_t written = 0;                             // packets
-
-        uint64_t missed() const;
-    };
     Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
     Result<nlohmann::json> why(const nlohmann::json& request);
     Result<nlohmann::json> metrics();

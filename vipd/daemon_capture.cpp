@@ -31,7 +31,7 @@ void append(std::vector<uint8_t>& out, const std::vector<uint8_t>& more) {
 
 }  // namespace
 
-uint64_t Daemon::Capturing::missed() const {
+uint64_t Capturing::missed() const {
     uint64_t sum = 0;
     for (const auto& ring : rings) {
         sum += ring->missed();
@@ -149,9 +149,9 @@ json Daemon::read_capture(size_t most) {
     for (const Written& packet : written) {
         append(c.file, packet.block);
     }
-    const json answer{{"id", c.id},           {"file", to_base64(c.file)},
-                      {"packets", c.written}, {"missed", c.missed()},
-                      {"more", !empty},       {"full", c.count != 0 && c.written >= c.count}};
+    json answer{{"id", c.id},           {"file", to_base64(c.file)},
+                {"packets", c.written}, {"missed", c.missed()},
+                {"more", !empty},       {"full", c.count != 0 && c.written >= c.count}};
     c.file.clear();
     return answer;
 }

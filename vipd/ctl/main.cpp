@@ -118,7 +118,7 @@ Result<json> follow_relogin(const Given& given) {
     json before;
     int64_t moved_us = monotonic_us();
     for (;;) {
-        const auto status = ask(given, {{"command", "status"}});
+        auto status = ask(given, {{"command", "status"}});
         if (!status) {
             return status;
         }
