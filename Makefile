@@ -167,7 +167,7 @@ FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
 parts_datapath_fuzz := $(filter-out vipd/core/config%,$(filter vipd/core/%,$(SOURCES))) \
-	common/address.cpp common/error.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+	common/address.cpp common/error.cpp common/huge_memory.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/core/%.cpp,checksum fragment_v4 fragments icmp mss packet rewrite) \
 	common/address.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp,$(parts_common))

@@ -3,12 +3,11 @@
 // nothing until the flows come, and a random access costs one TLB entry for 2 MiB.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
-#include <new>
 #include <type_traits>
 #include <utility>
+
+#include "common/huge_memory.h"
 
 namespace rehome {
 
@@ -20,16 +19,9 @@ public:
     HugeArray() = default;
     // Throws std::bad_alloc when the address space has no room.
     explicit HugeArray(size_t size) : size_(size) {
-        if (size == 0) {
-            return;
+        if (size > 0) {
+            values_ = static_cast<T*>(take_huge_memory(bytes()));
         }
-        void* at = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (at == MAP_FAILED) {
-            throw std::bad_alloc();
-        }
-        ::madvise(at, bytes(), MADV_HUGEPAGE);  // a kernel that has none says so: as well without
-        values_ = static_cast<T*>(at);
     }
     HugeArray(HugeArray&& other) noexcept { *this = std::move(other); }
     HugeArray& operator=(HugeArray&& other) noexcept {
@@ -39,7 +31,7 @@ public:
     }
     ~HugeArray() {
         if (values_ != nullptr) {
-            ::munmap(values_, bytes());
+            give_huge_memory_back(values_, bytes());
         }
     }
 
