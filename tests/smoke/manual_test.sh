@@ -7,7 +7,7 @@ manual() { find vipd lbsync probe cutover -name "$1.[18].scd" -o -name "$1-*.1.s
 commands() { "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p'; }
 # The command's own options: what stands between "Options:" and the next empty line.
 options() { "$@" --help | sed -n '/^Options:/,/^$/s/^  \(--[a-z0-9-]*\).*/\1/p'; }
-told() { grep -qF -- "$1" "${pages[@]}" || { local name=${1#--} && cat "${pages[@]}" | tr -d '_*\\' | grep -wF -- "${name^^}" >/dev/null; }; }
+told() { grep -qF -- "$1" "${pages[@]}" || { local name=${1#--} && cat "${pages[@]}" | tr -d '_*\134' | grep -wF -- "${name^^}" >/dev/null; }; }
 
 missing=0
 tell() { echo "$*" && missing=$((missing + 1)); }
