@@ -124,6 +124,7 @@ struct MapConfig {
 // Addresses for source NAT, all of one family.
 struct PoolConfig {
     static constexpr uint64_t most_addresses = 4096;
+    static constexpr uint64_t most_together = 65'536;  // of all pools: flows number them in 16 bits
 
     std::string name;
     std::vector<Prefix> addresses;

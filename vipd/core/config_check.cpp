@@ -173,6 +173,15 @@ void check_pools(const Config& config, Checker& check) {
                         "pools", i, "addresses");
         }
     }
+    uint64_t together = 0;
+    for (const PoolConfig& pool : config.pools) {
+        together += std::min(pool.size(), PoolConfig::most_together + 1);
+    }
+    if (together > PoolConfig::most_together) {
+        check.wrong(fmt::format("hold more than {} addresses together, expected at most that many",
+                                PoolConfig::most_together),
+                    "pools");
+    }
     check_apart(std::move(all), "addresses of one pool each", check);
 }
 
@@ -424,6 +433,21 @@ void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
     }
 }
 
+// What goes to a server in a tunnel comes from the gateway's end of the tunnel between gateways.
+void check_server_tunnels(const Config& config, Checker& check) {
+    if (config.tunnel.family == Family::v4) {
+        return;
+    }
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        if (config.services[i].forward == Forward::tunnel) {
+            check.wrong(fmt::format("servers are tunnelled to over IPv4, and this gateway's tunnel "
+                                    "address is {}, expected an IPv4 address in the inventory",
+                                    config.tunnel.text()),
+                        "services", i, "forward");
+        }
+    }
+}
+
 void check_map_addresses(const Config& config, const PrefixIndex& moved, Checker& check) {
     for (size_t i = 0; i < config.maps.size(); ++i) {
         const auto& [name, vip, server] = config.maps[i];
@@ -527,6 +551,7 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     resolve_lines(config, *site, check);
     resolve_peers(config, inventory, check);
     check_pools_free(config, check);
+    check_server_tunnels(config, check);
 }
 
 }  // namespace rehome

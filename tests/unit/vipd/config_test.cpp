@@ -2,6 +2,7 @@
 #include "vipd/core/config.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -70,10 +71,20 @@ InventoryReader lab_with(const char* pointer, const char* value) {
     };
 }
 
+// So many pools of 4,096 addresses.
+std::string pools(int count) {
+    json list = json::array();
+    for (int i = 0; i < count; ++i) {
+        list.push_back({{"name", fmt::format("p{}", i)},
+                        {"addresses", {fmt::format("10.{}.0.0/20", 64 + i)}}});
+    }
+    return list.dump();
+}
+
 struct Case {
     const char* what;
     const char* pointer;  // what is set, an object merged by JSON Pointer
-    const char* value;
+    std::string value;
     const char* mistake;  // the error begins so; empty: none
 };
 
@@ -372,6 +383,9 @@ TEST_CASE("one change of everything that is optional") {
          "vipd.json: /services/1/servers/0/address: 2001:db8::1 is not IPv4, expected IPv4, over"},
         {"a server twice in a tunnel", "/services/1/servers/1/address", R"("10.1.1.11")",
          "vipd.json: /services/1/servers/1/address: 10.1.1.11 is another server of this service"},
+        {"pools too large together", "/pools", pools(17),
+         "vipd.json: /pools: hold more than 65536 addresses together, expected at most that many"},
+        {"as large as they may be", "/pools", pools(16), "vipd.json: /services/0/source_nat: no p"},
         {"a mask that is none", "/services/0/servers/0/masked", "1",
          "vipd.json: /services/0/servers/0/masked: is 1, expected true or false"},
     };
@@ -432,6 +446,15 @@ TEST_CASE("who may share a port") {
     REQUIRE(red);
     CHECK(red->line("red")->vlan == 5);
     CHECK(red->line("red")->port == 1);
+}
+
+TEST_CASE("a server's tunnel begins at this gateway's IPv4 address") {
+    const std::string mistake =
+        "vipd.json: /services/1/forward: servers are tunnelled to over IPv4, and this gateway's "
+        "tunnel address is fd00::1, expected an IPv4 address in the inventory";
+    const auto lines = mistakes_of(full(), lab_with("/sites/0/gateways/0/tunnel",
+                                                    R"({"address": "fd00::1", "port": "link"})"));
+    CHECK(std::find(lines.begin(), lines.end(), mistake) != lines.end());
 }
 
 TEST_CASE("two services on one VIP, protocol and port") {
