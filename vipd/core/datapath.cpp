@@ -1,3 +1,4 @@
+// The stages of clients' and servers' packets; every other way through the datapath begins here.
 #include "vipd/core/datapath.h"
 
 #include <cassert>
@@ -29,6 +30,22 @@ uint8_t echo_request(Family family) {
 
 FlowKey key_of(const Packet& from_client) {
     return {from_client.protocol, source_of(from_client), destination_of(from_client)};
+}
+
+// One end of a map's packet becomes its counterpart: the destination of a client's, the source of a
+// server's.  An error quotes a packet that went the other way, so that it is that one's other end.
+template <bool from_client>
+void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart) {
+    if (auto quote = quoted_packet(frame, packet)) {
+        Translation to = unchanged(packet, *quote);
+        (from_client ? to.destination : to.source) = counterpart;
+        (from_client ? to.quoted_source : to.quoted_destination).address = counterpart;
+        translate_error(frame, packet, *quote, to);
+    } else if (from_client) {
+        rewrite_destination_address(frame, packet, counterpart);
+    } else {
+        rewrite_source_address(frame, packet, counterpart);
+    }
 }
 
 }  // namespace
@@ -170,6 +187,9 @@ Verdict Datapath::from_line(Frame& frame, Packet& packet, PortIndex port, const 
         return dropped(Drop::bad_source);
     }
     if (const auto waits = join(frame, packet, port, now)) {
+        if (waits->way == Verdict::Way::consumed) {
+            --counters_.lines[*line].rx_vip_packets;  // it comes this way again, with its ports
+        }
         return *waits;
     }
     return from_client(frame, packet, {From::line, line_way(*line), false, gue_hops}, now);
@@ -291,14 +311,7 @@ Verdict Datapath::from_mapped_client(Frame& frame, Packet& packet, const Origin&
                              adjacencies_[adjacency].mtu, now);
     }
     take_hop(frame, packet);
-    if (auto quote = quoted_packet(frame, packet)) {
-        // An error about what the server sent: what it quotes has the VIP as its source.
-        Translation to = unchanged(packet, *quote);
-        to.destination = to.quoted_source.address = server;
-        translate_error(frame, packet, *quote, to);
-    } else {
-        rewrite_destination_address(frame, packet, server);
-    }
+    translate_mapped<true>(frame, packet, server);
     ++counters_.to_servers;
     return leave(frame, packet, adjacency);
 }
@@ -550,13 +563,7 @@ Verdict Datapath::from_mapped_server(Frame& frame, Packet& packet, const MapRule
                              now);
     }
     take_hop(frame, packet);
-    if (auto quote = quoted_packet(frame, packet)) {
-        Translation to = unchanged(packet, *quote);
-        to.source = to.quoted_destination.address = vip;
-        translate_error(frame, packet, *quote, to);
-    } else {
-        rewrite_source_address(frame, packet, vip);
-    }
+    translate_mapped<false>(frame, packet, vip);
     if (line) {
         return to_client(frame, packet, *line, true, now);
     }

@@ -1,12 +1,13 @@
-// The fast path: most packets of a burst are segments and datagrams of flows that are established,
-// or fall under a map.  Those are taken here, in three rounds over the burst, so that the memory
-// accesses of many packets overlap: look at the headers and prefetch the index, find the candidate
-// and prefetch the entry, compare and rewrite.
+// The fast path: most packets of a burst are segments and datagrams of flows that are known or
+// begin here, or fall under a map.  Those are taken here, in three rounds over the burst, so that
+// the memory accesses of many packets overlap: look at the headers and prefetch the index, find the
+// candidate and prefetch the entry, compare and rewrite.
 //
-// Nothing is decided here that datapath.cpp would decide otherwise: whatever is not quite plain
-// (options, fragments, SYN, FIN, RST, a TTL that ends, a VLAN, an unresolved next hop, a line that
-// drains, ...) is left to it, packet by packet and in order.  A test holds the two against each
-// other (datapath_fast_test).
+// Nothing is decided here that datapath.cpp would decide otherwise: whatever is not plain (options,
+// fragments, ICMP, a TTL that ends, a VLAN, an unresolved next hop, a packet that does not fit, a
+// line that drains, source NAT, a flow that a peer serves, a share, ...) is left to it, packet by
+// packet and in order.  A test holds the two against each other (datapath_fast_test).
+#include <cassert>
 #include <cstring>
 
 #include "vipd/core/bytes.h"
@@ -389,7 +390,8 @@ void Datapath::encapsulate_plain(Job& job, const Plain& plain, const typename H:
     if (tunnel.gue) {
         tunnel.source_port = tunnel_source_port(flow.client(), flow.vip());
     }
-    enter(job.frame, packet, tunnel);
+    [[maybe_unused]] const bool entered = enter(job.frame, packet, tunnel);
+    assert(entered);  // who calls has looked for the room
     ++counters_.services[flow.service].to_servers;
     ++turn.passed;
     Adjacency& way = adjacencies_[adjacency];

@@ -36,6 +36,7 @@ Verdict Datapath::error_from_client(Frame& frame, Packet& packet, Quote& quote,
     a.from = origin.from;
     a.crossed = origin.crossed;
     a.can_serve = service != nullptr && service->has_live_server();
+    a.source_nat = service != nullptr && service->config.pool.has_value();
     if (flow != nullptr) {
         a.entry = flow->kind == Flow::Kind::here ? Entry::here : Entry::relayed;
         a.peer_up = a.entry == Entry::relayed && relay_.peer_up(flow->peer, now);
@@ -58,8 +59,10 @@ Verdict Datapath::error_from_client(Frame& frame, Packet& packet, Quote& quote,
             return error_to_peer(frame, packet, *other, origin, now);
         case Decision::adopt:  // by the quoted tuple: to the server that its flow would get
             return error_to_server(frame, packet, quote, target_of(*service, quote.destination));
-        default:
-            return dropped(Drop::no_service);
+        case Decision::drop_peer_down:
+            return dropped(Drop::peer_down);
+        default:  // nobody knows the flow, and no error is answered
+            return dropped(Drop::closed_flow);
     }
 }
 

@@ -191,6 +191,20 @@ TEST_CASE("what a packet is counted as") {
     CHECK(of(blue) == std::pair<uint64_t, uint64_t>{1, 0});
 }
 
+TEST_CASE("a fragment that waited for its first one is counted once") {
+    Lab lab;
+    lab[std::string("old")].path->relay().share.hundredths = 0;
+    const auto pieces = split(make_ip(with(say(client, end("198.51.100.10:862"), 17),
+                                           [](Say& s) { s.payload.assign(100, 'x'); })),
+                              64, 7);
+    REQUIRE(pieces.size() == 2);
+    const LineCounters& line = lab.gateways[0].path->counters().lines[red];
+    CHECK(lab.enter(0, red, ethernet(pieces[1])).end == "consumed");
+    lab.enter(0, red, ethernet(pieces[0]));
+    CHECK(line.rx_vip_packets == 2);
+    CHECK(lab.gateways[0].path->counters().to_servers == 2);
+}
+
 TEST_CASE("without a route: dropped for that reason, and counted") {
     Lab lab;
     auto& old = *lab.gateways[0].path;
