@@ -2,7 +2,7 @@
 # A move in the lab, for tests of what goes wrong in it: a lab of this test's own, few sessions, short gates.
 #
 #   move_lab                 raises the lab; it goes with the test
-#   start_move [ARGS...]     cutover run, in the background; its id is in $move, what it says in $out/move.log
+#   start_move               cutover run, in the background; its id is in $move, what it says in $out/move.log
 #   moved_to STEP            whether the run has begun that step ("STAGE/STEP")
 #   logins .path             a figure of the login agents (jq's syntax)
 #   on_gateway old|new CMD.. vipctl
@@ -25,7 +25,8 @@ in_lab() { "$lab" run env "PATH=$BUILD/bin:$PATH" "$@"; }
 
 start_move() {
     in_lab cutover run "$PWD/playbooks/subnet-move.json" --inventory /run/rehome/inventory.json --journal "$journal" \
-        --yes --set observe_s=1 --set settle_s=1 "$@" >"$out/move.log" 2>&1 &
+        --yes --set observe_s=1 --set settle_s=1 >"$out/move.log" 2>&1 &
+    # shellcheck disable=SC2034  # the tests wait for it
     move=$!
 }
 

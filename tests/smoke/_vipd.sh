@@ -9,9 +9,11 @@
 #   deliver_to old|new    where the carrier sends the prefix
 #   ctl old|new CMD...    vipctl
 #   figure old|new .path  one figure of vipctl status (jq's syntax)
+# $dir is a folder of the test's own (_init.sh).
+: "${dir:?}"
 
 vipd_inventory() {
-    local site carrier
+    local carrier
     carrier='{"name":"red","vantage":{"host":"netns:client","source":"10.9.0.2"},"clients":["10.9.0.0/24"]}'
     site() { # NAME ASN NETWORK TUNNEL ADDRESS PEER
         echo '{"name":"'"$1"'","asn":'"$2"',"networks":["'"$3"'"],"gateways":[{"name":"'"$1"'-gw","host":"netns:'"$1"'-gw",
