@@ -442,25 +442,36 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
         observer_->after(i, fate_of(jobs_[i].verdict, *datapath_), jobs_[i].frame.bytes(),
                          datapath_->tables());
     }
-    for (size_t i = 0; i < count; ++i) {
-        const Job& job = jobs_[i];
-        if (job.frame.data != rte_pktmbuf_mtod(packets[i], uint8_t*) ||
-            job.frame.length != packets[i]->data_len) {
-            take_frame(*packets[i], job.frame);
-        }
-        if (job.verdict.way == Verdict::Way::forward) [[likely]] {
-            if (job.verdict.port != Verdict::no_port) [[likely]] {
-                queue(job.verdict.port, packets[i]);
-            } else {
-                next_hops_.hold(job.verdict.adjacency, packets[i], now_);
+    const auto leaves_by = [&](size_t i) {
+        const Verdict& verdict = jobs_[i].verdict;
+        return verdict.way == Verdict::Way::forward ? verdict.port : Verdict::no_port;
+    };
+    for (size_t first = 0, last = 0; first < count; first = last) {
+        const PortIndex way = leaves_by(first);
+        do {  // packets that leave by one port follow each other
+            if (jobs_[last].frame.resized) {
+                take_frame(*packets[last], jobs_[last].frame);
             }
-            continue;
+            ++last;
+        } while (way != Verdict::no_port && last < count && leaves_by(last) == way);
+        if (way != Verdict::no_port) [[likely]] {
+            queue(way, packets.subspan(first, last - first));
+        } else {
+            finish(jobs_[first].verdict, port, packets[first]);
         }
-        if (job.verdict.way == Verdict::Way::punt) {
-            shared_.twins[port]->write(*packets[i]);
-        }
-        rte_pktmbuf_free(packets[i]);
     }
+}
+
+// What does not leave by a port at once.
+void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
+    if (verdict.way == Verdict::Way::forward) {
+        next_hops_.hold(verdict.adjacency, packet, now_);
+        return;
+    }
+    if (verdict.way == Verdict::Way::punt) {
+        shared_.twins[port]->write(*packet);
+    }
+    rte_pktmbuf_free(packet);
 }
 
 // A packet whose link header stands before it, if its adjacency is usable.
@@ -501,6 +512,19 @@ void Worker::emit(std::span<const uint8_t> ip_packet, uint32_t number) {
     write_link_header(frame, ethernet_bytes, datapath_->adjacencies()[number]);
     take_frame(*packet, frame);
     send(number, packet);
+}
+
+void Worker::queue(PortIndex port, std::span<rte_mbuf*> packets) {
+    Way& way = ways_[port];
+    while (!packets.empty()) {
+        const size_t count = std::min<size_t>(packets.size(), burst - way.count);
+        std::copy_n(packets.begin(), count, way.packets.begin() + way.count);
+        way.count = static_cast<uint16_t>(way.count + count);
+        packets = packets.subspan(count);
+        if (way.count == burst) {
+            flush(port);
+        }
+    }
 }
 
 void Worker::flush(PortIndex port) {

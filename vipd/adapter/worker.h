@@ -110,13 +110,9 @@ private:
     void send(uint32_t adjacency, rte_mbuf* packet);
     rte_mbuf* copy(std::span<const uint8_t> bytes, uint16_t before);
     void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
-    void queue(PortIndex port, rte_mbuf* packet) {
-        Way& way = ways_[port];
-        way.packets[way.count++] = packet;
-        if (way.count == burst) {
-            flush(port);
-        }
-    }
+    void finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet);
+    void queue(PortIndex port, std::span<rte_mbuf*> packets);
+    void queue(PortIndex port, rte_mbuf* packet) { queue(port, std::span(&packet, 1)); }
     void flush(PortIndex port);
     void flush();
     void tick(Micros now);

@@ -23,7 +23,7 @@ struct PortLink {
     uint16_t mtu = 1500;  // of an IP packet
 };
 
-struct Adjacency {
+struct alignas(64) Adjacency {
     std::array<uint8_t, 16> macs{};  // destination, source, and the tag where there is a VLAN
     Hop hop;
     uint32_t line = UINT32_MAX;  // index of the line whose peer it is; none: UINT32_MAX
@@ -44,6 +44,7 @@ public:
 
     Adjacency& operator[](uint32_t number) { return all_[number]; }
     const Adjacency& operator[](uint32_t number) const { return all_[number]; }
+    void prefetch(uint32_t number) const { __builtin_prefetch(all_.data() + number); }
     uint32_t size() const { return static_cast<uint32_t>(all_.size()); }
 
     const std::vector<PortLink>& ports() const { return ports_; }

@@ -180,10 +180,12 @@ private:
     template <typename Stored>
     struct HopCache {
         struct Entry {
-            Stored to{};
-            uint32_t adjacency = 0;  // its number and 1; 0: empty
+            Stored to;
+            uint32_t adjacency;  // its number and 1; 0: empty
         };
-        std::vector<Entry> entries;
+        HugeArray<Entry> entries;
+
+        void clear() { std::fill_n(entries.data(), entries.size(), Entry{}); }
     };
 
     static constexpr uint32_t no_line = UINT32_MAX;
@@ -229,16 +231,22 @@ private:
     Verdict leave(Frame& frame, const Packet& packet, uint32_t adjacency);
     Verdict dropped(Drop drop);
     uint32_t next_hop(const Address& to);
+    static uint32_t hop_place(uint32_t to) {
+        return (to * 0x9e3779b1U) >> (32 - hop_cache_v4_bits);
+    }
+    static uint64_t hop_place(const std::array<uint8_t, 16>& to) {
+        return fold_multiply(load64(to.data()) ^ 0x9e3779b97f4a7c15ULL,
+                             load64(to.data() + 8) ^ 0xc4ceb9fe1a85ec53ULL) >>
+               (64 - hop_cache_v6_bits);
+    }
     // The same for an address as flows hold it, from a cache of what was looked up.
     uint32_t next_hop_stored(uint32_t to) {
-        auto& entry = hops_v4_.entries[(to * 0x9e3779b1U) >> (32 - hop_cache_v4_bits)];
+        auto& entry = hops_v4_.entries[hop_place(to)];
         const bool hit = entry.to == to && entry.adjacency != 0;
         return hit ? entry.adjacency - 1 : fill_hop(entry, to);
     }
     uint32_t next_hop_stored(const std::array<uint8_t, 16>& to) {
-        const uint64_t hash = fold_multiply(load64(to.data()) ^ 0x9e3779b97f4a7c15ULL,
-                                            load64(to.data() + 8) ^ 0xc4ceb9fe1a85ec53ULL);
-        auto& entry = hops_v6_.entries[hash >> (64 - hop_cache_v6_bits)];
+        auto& entry = hops_v6_.entries[hop_place(to)];
         const bool hit = entry.to == to && entry.adjacency != 0;
         return hit ? entry.adjacency - 1 : fill_hop(entry, to);
     }
@@ -251,6 +259,14 @@ private:
         const uint32_t adjacency = via_adjacencies_[routes_->find_v6(to)];
         return adjacency != Adjacencies::none ? adjacency : next_hop_stored(to);
     }
+    void prefetch_next_hop(uint32_t to) const {
+        __builtin_prefetch(&hops_v4_.entries[hop_place(to)]);
+    }
+    void prefetch_next_hop(const std::array<uint8_t, 16>& to) const {
+        __builtin_prefetch(&hops_v6_.entries[hop_place(to)]);
+    }
+    void prefetch_route(uint32_t to) const { routes_->prefetch_v4(to); }
+    void prefetch_route(const std::array<uint8_t, 16>&) const {}  // found by a search
     uint32_t fill_hop(HopCache<uint32_t>::Entry& entry, uint32_t to);
     uint32_t fill_hop(HopCache<std::array<uint8_t, 16>>::Entry& entry,
                       const std::array<uint8_t, 16>& to);
@@ -333,6 +349,8 @@ private:
     template <typename H>
     bool pass_new(Job& job, const Plain& plain, Turn& turn);
     bool nobody_else_has_flows(Micros now) const;
+    template <typename H, bool client>
+    uint32_t way_of_map(const Frame& frame, const MapRule& rule);
     template <typename H, bool client>
     bool pass_map(Job& job, const Plain& plain, Turn& turn);
     static bool ready(const Adjacency& way, uint32_t ip_bytes);

@@ -7,6 +7,7 @@
 // fragments, ICMP, a TTL that ends, a VLAN, an unresolved next hop, a packet that does not fit, a
 // line that drains, source NAT, a flow that a peer serves, a share, ...) is left to it, packet by
 // packet and in order.  A test holds the two against each other (datapath_fast_test).
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -43,12 +44,11 @@ uint16_t native(uint16_t value) {
 
 // RFC 1624, equation 3: HC' = ~(~HC + ~m + m'); delta is the sum of all ~m + m'.
 uint16_t updated(uint16_t checksum, uint64_t delta) {
-    uint64_t sum = static_cast<uint16_t>(~checksum) + delta;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<uint16_t>(~sum);
+    // Each fold adds a sum's halves, exchanged, to it: the upper half is then their sum with the
+    // carry brought round.
+    const uint64_t sum = static_cast<uint16_t>(~checksum) + delta;
+    const auto half = static_cast<uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+    return static_cast<uint16_t>(~(half + std::rotl(half, 16)) >> 16);
 }
 
 uint64_t replaced16(uint16_t before, uint16_t after) {
@@ -247,7 +247,7 @@ bool goes_on(const typename H::Flow& flow) {
 
 // What the look at a packet leaves for the later rounds.
 struct Datapath::Plain {
-    enum class Kind : uint8_t { no, flow, map, done };
+    enum class Kind : uint8_t { no, flow, map };
 
     Kind kind;
     uint8_t protocol;
@@ -260,6 +260,7 @@ struct Datapath::Plain {
         FlowV6* v6;
     } flow;
     const MapRule* rule;
+    uint32_t adjacency;  // of what falls under a map
 };
 
 // client: the packet is from a client's side, for a VIP; else from a server's.
@@ -286,6 +287,11 @@ inline void Datapath::look_at(const Frame& frame, Plain& plain) const {
         plain.rule = client ? map_of_vip(*tables_, destination) : map_of_server(*tables_, source);
         if (plain.rule != nullptr) {
             plain.kind = Plain::Kind::map;
+            if (client) {
+                prefetch_next_hop(counterpart(*plain.rule, destination, true));
+            } else {
+                prefetch_route(destination);
+            }
             return;
         }
     }
@@ -466,18 +472,24 @@ template <typename H>
     return true;
 }
 
+// Where a packet under a map goes.
+// Servers are few and their next hops cached; clients are many, and the routes to them few.
+template <typename H, bool client>
+inline uint32_t Datapath::way_of_map(const Frame& frame, const MapRule& rule) {
+    const auto to = H::stored(frame.data + ethernet_bytes + H::destination);
+    return client ? next_hop_stored(counterpart(rule, to, true)) : next_hop_by_route(to);
+}
+
 // Both directions of a map: the bits behind the prefix stay.
 template <typename H, bool client>
 inline bool Datapath::pass_map(Job& job, const Plain& plain, Turn& turn) {
     uint8_t* ip = job.frame.data + ethernet_bytes;
     constexpr uint32_t far = client ? H::destination : H::source;
-    const auto after = counterpart(*plain.rule, H::stored(ip + far), client);
-    // Servers are few and their next hops cached; clients are many, and the routes to them few.
-    const uint32_t adjacency =
-        client ? next_hop_stored(after) : next_hop_by_route(H::stored(ip + H::destination));
+    const uint32_t adjacency = plain.adjacency;
     if (adjacency == Adjacencies::none || !ready(adjacencies_[adjacency], plain.total)) {
         return false;
     }
+    const auto after = counterpart(*plain.rule, H::stored(ip + far), client);
     Adjacency& way = adjacencies_[adjacency];
     if (client ? relay_.share.hundredths != 0
                : way.line == no_line || relay_.line(way.line) != LineState::enabled) {
@@ -512,32 +524,34 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
         } else if (type == raw_v6) {
             look_at<HeaderV6, client>(frame, plain[i]);
         }
-        if (plain[i].kind == Plain::Kind::map) {  // there is nothing to wait for
-            const bool passed = plain[i].v6 ? pass_map<HeaderV6, client>(burst[i], plain[i], turn)
-                                            : pass_map<HeaderV4, client>(burst[i], plain[i], turn);
-            plain[i].kind = passed ? Plain::Kind::done : Plain::Kind::no;
-        }
     }
     for (size_t i = 0; i < burst.size(); ++i) {
-        if (plain[i].kind != Plain::Kind::flow) {
-            continue;
-        }
-        if (plain[i].v6) {
-            plain[i].flow.v6 = flows_.candidate_v6(plain[i].hash);
-        } else {
-            plain[i].flow.v4 = flows_.candidate_v4(plain[i].hash);
+        Plain& p = plain[i];
+        if (p.kind == Plain::Kind::map) {
+            p.adjacency = p.v6 ? way_of_map<HeaderV6, client>(burst[i].frame, *p.rule)
+                               : way_of_map<HeaderV4, client>(burst[i].frame, *p.rule);
+            adjacencies_.prefetch(p.adjacency);
+        } else if (p.kind == Plain::Kind::flow) {
+            if (p.v6) {
+                p.flow.v6 = flows_.candidate_v6(p.hash);
+            } else {
+                p.flow.v4 = flows_.candidate_v4(p.hash);
+            }
         }
     }
     for (size_t i = 0; i < burst.size(); ++i) {
         const Plain& p = plain[i];
-        bool passed = p.kind == Plain::Kind::done;
-        if (p.kind == Plain::Kind::flow) {
+        bool passed = false;
+        if (p.kind == Plain::Kind::map) {
+            passed = p.v6 ? pass_map<HeaderV6, client>(burst[i], p, turn)
+                          : pass_map<HeaderV4, client>(burst[i], p, turn);
+        } else if (p.kind == Plain::Kind::flow) {
             passed = p.v6 ? pass_flow<HeaderV6, client>(burst[i], p, p.flow.v6, turn)
                           : pass_flow<HeaderV4, client>(burst[i], p, p.flow.v4, turn);
-        }
-        if (client && !passed && p.kind == Plain::Kind::flow) {
-            passed = p.v6 ? pass_new<HeaderV6>(burst[i], p, turn)
-                          : pass_new<HeaderV4>(burst[i], p, turn);
+            if (client && !passed) {
+                passed = p.v6 ? pass_new<HeaderV6>(burst[i], p, turn)
+                              : pass_new<HeaderV4>(burst[i], p, turn);
+            }
         }
         if (!passed) {
             burst[i].verdict = handle(burst[i].frame, turn.port, now);

@@ -28,8 +28,8 @@ Verdict Datapath::dropped(Drop drop) {
 
 void Datapath::replace_routes(std::shared_ptr<const Fib> routes) {
     routes_ = std::move(routes);
-    std::fill(hops_v4_.entries.begin(), hops_v4_.entries.end(), decltype(hops_v4_)::Entry{});
-    std::fill(hops_v6_.entries.begin(), hops_v6_.entries.end(), decltype(hops_v6_)::Entry{});
+    hops_v4_.clear();
+    hops_v6_.clear();
     via_adjacencies_.assign(routes_->vias() + 1, Adjacencies::none);
     for (uint32_t i = 1; i <= routes_->vias(); ++i) {
         const Via& via = routes_->via(i);

@@ -107,13 +107,36 @@ private:
 }  // namespace
 
 uint32_t Fib::find_v6(const std::array<uint8_t, 16>& address) const {
-    return v6_.find(key_of<Wide>({Family::v6, address}));
+    const Wide key = key_of<Wide>({Family::v6, address});
+    if (v6_.starts.empty() || key < v6_.starts[0]) {
+        return 0;
+    }
+    return v6_.answers[v6_.last(key, 0, v6_.starts.size())];
+}
+
+void Fib::divide_v4() {
+    auto& [starts, answers] = v4_;
+    if (starts.empty()) {
+        return;
+    }
+    if (starts[0] != 0) {
+        starts.insert(starts.begin(), 0);
+        answers.insert(answers.begin(), 0);
+    }
+    blocks_.resize((1U << 16) + 1);
+    uint32_t at = 0;
+    for (uint32_t block = 0; block < 1U << 16; ++block) {
+        while (at + 1 < starts.size() && starts[at + 1] <= block << 16) {
+            ++at;
+        }
+        blocks_[block] = at;
+    }
+    blocks_.back() = static_cast<uint32_t>(starts.size() - 1);
 }
 
 std::optional<Hop> Fib::lookup(const Address& destination) const {
-    const uint32_t answer = destination.family == Family::v4
-                                ? v4_.find(key_of<uint32_t>(destination))
-                                : v6_.find(key_of<Wide>(destination));
+    const uint32_t answer = destination.family == Family::v4 ? find_v4(destination.v4_host_order())
+                                                             : find_v6(destination.bytes);
     if (answer == 0) {
         return std::nullopt;
     }
@@ -157,6 +180,7 @@ Fib RouteTable::build() const {
     }
     v4.finish();
     v6.finish();
+    fib.divide_v4();
     return fib;
 }
 

@@ -7,6 +7,7 @@
 //
 // A Fib holds, for each family, the sorted list of addresses at which the answer changes: a lookup
 // is one binary search over plain integers, and its size does not depend on how prefixes nest.
+// IPv4's begins at what the address's first 16 bits leave of the list, which is mostly one place.
 #pragma once
 
 #include <array>
@@ -49,7 +50,16 @@ public:
     std::optional<Hop> lookup(const Address& destination) const;
 
     // The way that a destination goes, by number: 0 is no way, n is via(n).
-    uint32_t find_v4(uint32_t host_order) const { return v4_.find(host_order); }
+    uint32_t find_v4(uint32_t host_order) const {
+        if (blocks_.empty()) {
+            return 0;
+        }
+        const uint32_t* block = &blocks_[host_order >> 16];
+        return v4_.answers[v4_.last(host_order, block[0], size_t{block[1]} - block[0] + 1)];
+    }
+    void prefetch_v4(uint32_t host_order) const {
+        __builtin_prefetch(blocks_.data() + (host_order >> 16));
+    }
     uint32_t find_v6(const std::array<uint8_t, 16>& address) const;
     const Via& via(uint32_t number) const { return vias_[number - 1]; }
     size_t vias() const { return vias_.size(); }
@@ -67,19 +77,22 @@ private:
         std::vector<K> starts;
         std::vector<uint32_t> answers;
 
-        // The last start that is not above the key; no branch that a processor could mispredict.
-        uint32_t find(const K& key) const {
-            size_t base = 0;
-            for (size_t left = starts.size(); left > 1;) {
+        // Of count starts from first on, the first of them not above the key, the last one that is
+        // not; no branch that a processor could mispredict.
+        size_t last(const K& key, size_t first, size_t count) const {
+            for (size_t left = count; left > 1;) {
                 const size_t half = left / 2;
-                base = starts[base + half] <= key ? base + half : base;
+                first = starts[first + half] <= key ? first + half : first;
                 left -= half;
             }
-            return starts.empty() || key < starts[base] ? 0 : answers[base];
+            return first;
         }
     };
 
-    Ranges<uint32_t> v4_;
+    void divide_v4();
+
+    Ranges<uint32_t> v4_;            // from address 0 on; or empty, and so are its blocks
+    std::vector<uint32_t> blocks_;   // the place in v4_ of each n << 16, and the last one
     Ranges<Wide> v6_;
     std::vector<Via> vias_;
 };

@@ -26,12 +26,19 @@ struct Frame {
     uint32_t length = 0;      // bytes from data
     uint32_t headroom = 0;    // bytes that may be written before data
     uint32_t tailroom = 0;    // bytes that may be written behind data + length
+    bool resized = false;     // it does not stand where it stood any more
 
     std::span<uint8_t> bytes() const { return {data, length}; }
-    void push_front(uint32_t count) { data -= count, length += count, headroom -= count; }
-    void pop_front(uint32_t count) { data += count, length -= count, headroom += count; }
+    void push_front(uint32_t count) {
+        data -= count, length += count, headroom -= count, resized = true;
+    }
+    void pop_front(uint32_t count) {
+        data += count, length -= count, headroom += count, resized = true;
+    }
     // The frame's new length; the caller has checked the tailroom.
-    void resize(uint32_t bytes) { tailroom = tailroom + length - bytes, length = bytes; }
+    void resize(uint32_t bytes) {
+        tailroom = tailroom + length - bytes, length = bytes, resized = true;
+    }
 };
 
 // What stands before the IP header: Ethernet, with at most one 802.1Q tag.

@@ -120,13 +120,13 @@ public:
     const MapRule* map_of_vip(const Address& address) const {
         return map_at(map_vips_.find(address));
     }
-    const MapRule* map_of_vip_v4(uint32_t host_order) const {
+    [[gnu::always_inline]] const MapRule* map_of_vip_v4(uint32_t host_order) const {
         return map_at(map_vips_.find_v4(host_order));
     }
     const MapRule* map_of_server(const Address& address) const {
         return map_at(map_servers_.find(address));
     }
-    const MapRule* map_of_server_v4(uint32_t host_order) const {
+    [[gnu::always_inline]] const MapRule* map_of_server_v4(uint32_t host_order) const {
         return map_at(map_servers_.find_v4(host_order));
     }
 
