@@ -122,9 +122,9 @@ Result<json> Daemon::flows(const json& request) {
                   {"worker", row.worker}};
         if (row.served) {
             flow["server"] = row.server.port == 0 ? row.server.address.text() : row.server.text();
-            flow["forward"] = row.forward == Flow::Forward::nat    ? "nat"
-                              : row.forward == Flow::Forward::ipip ? "ipip"
-                                                                   : "gue";
+            flow["forward"] = row.forward == Flow::Forward::ipip  ? "ipip"
+                              : row.forward == Flow::Forward::gue ? "gue"
+                                                                  : "nat";
         } else {
             flow["peer"] = config_.peers[row.peer].gateway;
         }

@@ -388,7 +388,7 @@ Verdict Datapath::act(Decision decision, Frame& frame, Packet& packet, const Ori
 std::optional<Drop> Datapath::choose(Flow& flow, const ServiceTable& service) {
     const ServerConfig& server = choose_server(service, flow.client()).server;
     const ServiceConfig& config = service.config;
-    if (!flows_.serve(flow, server.endpoint(), forward_of(config), config.pool.has_value())) {
+    if (!flows_.serve(flow, server.endpoint(), forward_of(config))) {
         return Drop::server_taken;
     }
     if (config.pool) {
@@ -413,7 +413,7 @@ Verdict Datapath::serve(Frame& frame, Packet& packet, const Origin& origin,
         if (flow == nullptr) {
             return dropped(Drop::flow_table_full);
         }
-        flow->service = service->number;
+        flow->set_service(service->number);
         if (const auto drop = choose(*flow, *service)) {
             flows_.erase(*flow);
             return dropped(*drop);
@@ -456,7 +456,7 @@ Verdict Datapath::relay(Frame& frame, Packet& packet, const Origin& origin, Flow
         if (flow == nullptr) {
             return dropped(Drop::flow_table_full);
         }
-        flow->service = service->number;
+        flow->set_service(service->number);
         flow->peer = static_cast<uint16_t>(peer);
         const bool placed = decision == Decision::place_relayed;
         flows_.change(*flow, placed ? Flow::Kind::relayed : Flow::Kind::provisional, flow->stage);

@@ -239,7 +239,7 @@ bool may_follow(const Flow& flow, const Segment& segment) {
 
 template <typename H>
 bool goes_on(const typename H::Flow& flow) {
-    return flow.in_use && flow.stage == Flow::Stage::established && flow.answered &&
+    return flow.stage == Flow::Stage::established && flow.answered &&
            flow.client_known && (flow.server_known || !flow.tcp());
 }
 
@@ -340,8 +340,8 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
                       before == H::stored(ip + far) && before_port == load16(l4 + far_port) &&
                       flow->protocol == plain.protocol;
     const bool nat = flow->forward == Flow::Forward::nat;
-    if (!same || !flow->in_use || !flow->served || flow->nat_port != 0 || (!client && !nat) ||
-        (client && flow->checked != generation_)) {
+    if (!same || !flow->served || flow->forward == Flow::Forward::source_nat ||
+        (client ? flow->checked != generation_ : !nat)) {
         return false;
     }
     const bool settled = plain.mid_flow && goes_on<H>(*flow);
@@ -463,7 +463,7 @@ template <typename H>
     if (flow == nullptr) {
         return false;
     }
-    flow->service = service->number;
+    flow->set_service(service->number);
     flow->checked = generation_;
     flows_.set_way(*flow, line_way(turn.line));
     track(flows_, *flow, segment, Side::client);
@@ -533,9 +533,9 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
             adjacencies_.prefetch(p.adjacency);
         } else if (p.kind == Plain::Kind::flow) {
             if (p.v6) {
-                p.flow.v6 = flows_.candidate_v6(p.hash);
+                p.flow.v6 = flows_.candidate_v6(p.hash, p.protocol == tcp);
             } else {
-                p.flow.v4 = flows_.candidate_v4(p.hash);
+                p.flow.v4 = flows_.candidate_v4(p.hash, p.protocol == tcp);
             }
         }
     }

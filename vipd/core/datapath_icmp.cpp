@@ -99,7 +99,7 @@ Verdict Datapath::error_to_server(Frame& frame, Packet& packet, Quote& quote,
     }
     ++counters_.to_servers;
     note("icmp", "to server {}", target.server);
-    if (target.forward != Flow::Forward::nat) {
+    if (Flow::direct_return(target.forward)) {
         return to_server_in_tunnel(frame, packet, target.server.address,
                                    target.forward == Flow::Forward::gue, adjacency);
     }

@@ -103,9 +103,8 @@ Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow, Micr
     if (packet.ttl <= 1) {
         return refuse_client(frame, packet, way, Trouble::time_exceeded, 0, now);
     }
-    const uint32_t overhead = flow.forward == Flow::Forward::nat
-                                  ? 0
-                                  : server_tunnel_bytes(flow.forward == Flow::Forward::gue);
+    const uint32_t overhead =
+        flow.direct_return() ? server_tunnel_bytes(flow.forward == Flow::Forward::gue) : 0;
     if (!fits(frame, packet, adjacency, overhead)) {
         const auto mtu = static_cast<uint16_t>(adjacencies_[adjacency].mtu - overhead);
         return refuse_client(frame, packet, way, Trouble::too_big, mtu, now);
@@ -113,7 +112,7 @@ Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow, Micr
     take_hop(frame, packet);
     ++counters_.to_servers;
     ++counters_.services[flow.service].to_servers;
-    if (flow.forward == Flow::Forward::nat) {
+    if (!flow.direct_return()) {
         rewrite_destination(frame, packet, server);
         if (flow.nat_port != 0) {
             rewrite_source(frame, packet, source_nat_.endpoint({flow.nat_address, flow.nat_port}));
@@ -129,7 +128,7 @@ Verdict Datapath::to_server(Frame& frame, Packet& packet, const Flow& flow, Micr
 
 Flow::Forward Datapath::forward_of(const ServiceConfig& config) {
     if (config.forward == Forward::nat) {
-        return Flow::Forward::nat;
+        return config.pool ? Flow::Forward::source_nat : Flow::Forward::nat;
     }
     return config.encapsulation == Encapsulation::ipip ? Flow::Forward::ipip : Flow::Forward::gue;
 }

@@ -134,7 +134,7 @@ F* FlowTable::find_served(Store<F>& store, uint8_t protocol, const Endpoint& ser
     const auto id = store.index.find(hash(protocol, client), [&](uint32_t i) {
         const F& flow = store.entries[i];
         return flow.client_address == client_address && flow.client_port == client.port &&
-               flow.served && flow.forward == Flow::Forward::nat && flow.nat_port == 0 &&
+               flow.served && flow.forward == Flow::Forward::nat &&
                flow.server_address == server_address && flow.server_port == server.port &&
                flow.protocol == protocol;
     });
@@ -195,7 +195,7 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     }
     const uint32_t number = capacity_.established + store.ring;
     F& flow = store.entries[number];
-    if (flow.in_use) {
+    if (flow.in_use()) {
         ++replaced_;
         erase_in(store, flow);
     }
@@ -211,7 +211,6 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     flow.vip_port = vip_port;
     flow.protocol = protocol;
     flow.v6 = std::is_same_v<F, FlowV6>;
-    flow.in_use = true;
     flow.born = generation_;
     flow.last_seen_ms = now_ms;
     ++size_;
@@ -288,7 +287,7 @@ Flow* FlowTable::settle_in(Store<F>& store, F& flow) {
     }
     store.index.replace(hash(flow), from, to);
     store.entries[to] = flow;
-    flow.in_use = false;
+    flow.protocol = 0;
     ++settled_;
     if (moved_ != nullptr) {
         moved_(moved_context_, store.entries[to], to);
@@ -301,9 +300,9 @@ Flow* FlowTable::settle(Flow* flow) {
                     : settle_in(v4_, static_cast<FlowV4&>(*flow));
 }
 
-bool FlowTable::serve(Flow& flow, const Endpoint& server, Flow::Forward forward, bool translated) {
+bool FlowTable::serve(Flow& flow, const Endpoint& server, Flow::Forward forward) {
     unserve(flow);
-    if (forward == Flow::Forward::nat && !translated) {
+    if (forward == Flow::Forward::nat) {
         if (Flow* other = find_reply(flow.protocol, server, flow.client())) {
             if (!other->over()) {
                 return false;
@@ -345,7 +344,7 @@ void FlowTable::erase_in(Store<F>& store, F& flow) {
     served_ -= flow.served;
     flow.served = false;
     store.index.erase(hash(flow), place);
-    flow.in_use = false;
+    flow.protocol = 0;
     --size_;
     if (place < capacity_.established) {
         --settled_;
@@ -421,7 +420,7 @@ void FlowTable::expire_in(Store<F>& store, Micros now) {
                                    ? store.cursor
                                    : capacity_.established + (store.cursor - store.touched);
         F& flow = store.entries[place];
-        if (flow.in_use && idle(flow, now) > lifetime(flow)) {
+        if (flow.in_use() && idle(flow, now) > lifetime(flow)) {
             erase_in(store, flow);
         }
     }
@@ -442,7 +441,7 @@ Flow* FlowTable::next_in(Store<F>& store, uint64_t& place, uint64_t until) {
             place = store.entries.size();
             break;
         }
-        if (store.entries[place].in_use) {
+        if (store.entries[place].in_use()) {
             return &store.entries[place++];
         }
     }
@@ -472,7 +471,7 @@ uint32_t FlowTable::id(const Flow& flow) const {
 
 Flow* FlowTable::at(bool v6, uint32_t id) {
     Flow* flow = v6 ? static_cast<Flow*>(&v6_.entries[id]) : &v4_.entries[id];
-    return flow->in_use ? flow : nullptr;
+    return flow->in_use() ? flow : nullptr;
 }
 
 uint64_t FlowTable::bytes(Family family) const {

@@ -257,7 +257,7 @@ TEST_CASE("what a re-login has left to do, without looking for it") {
     FlowTable table({8, 8}, 1);
     const auto established = [&](uint32_t n, uint32_t service) {
         Flow* flow = table.insert({6, end("192.0.2.1:1"), {ip("198.51.100.10"), uint16_t(n)}}, 0);
-        flow->service = service;
+        flow->set_service(service);
         table.serve(*flow, server(n));
         table.change(*flow, flow->kind, Flow::Stage::established);
         return flow;
