@@ -233,6 +233,9 @@ Result<json> Daemon::reload() {
     if (const auto errors = needs_restart(config_, *config); !errors.empty()) {
         return refuse(all_of(errors));
     }
+    if (tables_->service_numbers() + config->services.size() > Flow::services_max) {
+        return refuse("there were too many services since vipd began, expected a restart");
+    }
     for (size_t i = 0; i < config_.lines.size(); ++i) {
         config->lines[i].enabled = config_.lines[i].enabled;  // what vipctl said holds
     }

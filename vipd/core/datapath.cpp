@@ -64,8 +64,7 @@ Datapath::Datapath(std::shared_ptr<const Tables> tables, std::vector<LineState> 
       worker_(settings.worker) {
     counters_.lines.resize(tables_->lines().size());
     hops_v4_.entries = HugeArray<HopCache<uint32_t>::Entry>(1U << hop_cache_v4_bits);
-    hops_v6_.entries =
-        HugeArray<HopCache<std::array<uint8_t, 16>>::Entry>(1U << hop_cache_v6_bits);
+    hops_v6_.entries = HugeArray<HopCache<std::array<uint8_t, 16>>::Entry>(1U << hop_cache_v6_bits);
     plain_ports_.resize(settings.ports.size());
     flows_.on_moved(
         [](void* self, const Flow& flow, uint32_t to) {

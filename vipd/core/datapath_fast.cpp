@@ -239,8 +239,8 @@ bool may_follow(const Flow& flow, const Segment& segment) {
 
 template <typename H>
 bool goes_on(const typename H::Flow& flow) {
-    return flow.stage == Flow::Stage::established && flow.answered &&
-           flow.client_known && (flow.server_known || !flow.tcp());
+    return flow.stage == Flow::Stage::established && flow.answered && flow.client_known &&
+           (flow.server_known || !flow.tcp());
 }
 
 }  // namespace
@@ -268,19 +268,18 @@ template <typename H, bool client>
 inline void Datapath::look_at(const Frame& frame, Plain& plain) const {
     const uint8_t* ip = frame.data + ethernet_bytes;
     const uint32_t room = frame.length - ethernet_bytes;
-    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::odd_source(ip)) {
+    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::odd_source(ip)) [[unlikely]] {
         return;
     }
     const uint8_t* l4 = ip + H::bytes;
     plain.protocol = H::protocol(ip);
-    if (!whole_transport(l4, plain.protocol, plain.total - H::bytes)) {
+    if (!whole_transport(l4, plain.protocol, plain.total - H::bytes)) [[unlikely]] {
         return;
     }
-    plain.mid_flow = mid_flow(l4, plain.protocol);
     constexpr bool v6 = std::is_same_v<H, HeaderV6>;
     plain.v6 = v6;
     const auto source = H::stored(ip + H::source), destination = H::stored(ip + H::destination);
-    if (client && moved(*tables_, source)) {
+    if (client && moved(*tables_, source)) [[unlikely]] {
         return;
     }
     if (!tables_->maps().empty()) {  // a map's VIPs have moved, whatever else has
@@ -295,10 +294,11 @@ inline void Datapath::look_at(const Frame& frame, Plain& plain) const {
             return;
         }
     }
-    if (client && !moved(*tables_, destination)) {
+    if (client && !moved(*tables_, destination)) [[unlikely]] {
         return;
     }
     plain.kind = Plain::Kind::flow;
+    plain.mid_flow = mid_flow(l4, plain.protocol);
     const auto& end = client ? source : destination;
     const uint16_t end_port = load16(l4 + (client ? 0 : 2));
     if constexpr (v6) {
@@ -324,7 +324,7 @@ inline void Datapath::leave_plain(Job& job, uint32_t adjacency, Adjacency& way) 
 // A client's packet of an established flow goes to its server, a server's to its client.
 template <typename H, bool client>
 inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* flow, Turn& turn) {
-    if (flow == nullptr) {
+    if (flow == nullptr) [[unlikely]] {
         return false;
     }
     uint8_t* ip = job.frame.data + ethernet_bytes;
@@ -341,15 +341,16 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
                       flow->protocol == plain.protocol;
     const bool nat = flow->forward == Flow::Forward::nat;
     if (!same || !flow->served || flow->forward == Flow::Forward::source_nat ||
-        (client ? flow->checked != generation_ : !nat)) {
+        (client ? flow->checked != generation_ : !nat)) [[unlikely]] {
         return false;
     }
     const bool settled = plain.mid_flow && goes_on<H>(*flow);
     const auto segment = [&] { return segment_of(l4, plain.protocol, plain.total - H::bytes); };
-    if (!settled && !may_follow<client>(*flow, segment())) {
+    if (!settled && !may_follow<client>(*flow, segment())) [[unlikely]] {
         return false;
     }
-    if (!client && (flow->way_tunnel || relay_.line(flow->way_index) != LineState::enabled)) {
+    if (!client && (flow->way_tunnel || relay_.line(flow->way_index) != LineState::enabled))
+        [[unlikely]] {
         return false;
     }
     const uint32_t overhead = nat ? 0 : server_tunnel_bytes(flow->forward == Flow::Forward::gue);
@@ -357,14 +358,14 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
                                : nat   ? next_hop_stored(after)
                                        : next_hop_stored(tunnel_server(after));
     if (adjacency == Adjacencies::none || overhead > job.frame.headroom ||
-        !ready(adjacencies_[adjacency], plain.total + overhead)) {
+        !ready(adjacencies_[adjacency], plain.total + overhead)) [[unlikely]] {
         return false;
     }
     flow->last_seen_ms = turn.now_ms;
-    if (client && (flow->way_index != turn.line || flow->way_tunnel)) {
+    if (client && (flow->way_index != turn.line || flow->way_tunnel)) [[unlikely]] {
         flows_.set_way(*flow, line_way(turn.line));
     }
-    if (!settled) {
+    if (!settled) [[unlikely]] {
         track(flows_, *flow, segment(), client ? Side::client : Side::server);
         if (flow->confirmed()) {
             flow = static_cast<typename H::Flow*>(flows_.settle(flow));
@@ -372,7 +373,7 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
     } else if (plain.protocol == tcp) {
         advance(client ? flow->client_next : flow->server_next, behind(l4, plain.total - H::bytes));
     }
-    if (nat) {
+    if (nat) [[likely]] {
         translate_plain<H, client>(job, plain, *flow, adjacency, turn);
     } else {
         encapsulate_plain<H>(job, plain, *flow, adjacency, turn);
@@ -486,13 +487,14 @@ inline bool Datapath::pass_map(Job& job, const Plain& plain, Turn& turn) {
     uint8_t* ip = job.frame.data + ethernet_bytes;
     constexpr uint32_t far = client ? H::destination : H::source;
     const uint32_t adjacency = plain.adjacency;
-    if (adjacency == Adjacencies::none || !ready(adjacencies_[adjacency], plain.total)) {
+    if (adjacency == Adjacencies::none || !ready(adjacencies_[adjacency], plain.total))
+        [[unlikely]] {
         return false;
     }
     const auto after = counterpart(*plain.rule, H::stored(ip + far), client);
     Adjacency& way = adjacencies_[adjacency];
     if (client ? relay_.share.hundredths != 0
-               : way.line == no_line || relay_.line(way.line) != LineState::enabled) {
+               : way.line == no_line || relay_.line(way.line) != LineState::enabled) [[unlikely]] {
         return false;
     }
     const uint64_t delta = H::replaced(ip + far, after);
@@ -515,7 +517,7 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
     for (size_t i = 0; i < burst.size(); ++i) {
         const Frame& frame = burst[i].frame;
         plain[i].kind = Plain::Kind::no;
-        if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0) {
+        if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0) [[unlikely]] {
             continue;
         }
         const auto type = raw<uint16_t>(frame.data + 12);
@@ -548,12 +550,12 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
         } else if (p.kind == Plain::Kind::flow) {
             passed = p.v6 ? pass_flow<HeaderV6, client>(burst[i], p, p.flow.v6, turn)
                           : pass_flow<HeaderV4, client>(burst[i], p, p.flow.v4, turn);
-            if (client && !passed) {
+            if (client && !passed) [[unlikely]] {
                 passed = p.v6 ? pass_new<HeaderV6>(burst[i], p, turn)
                               : pass_new<HeaderV4>(burst[i], p, turn);
             }
         }
-        if (!passed) {
+        if (!passed) [[unlikely]] {
             burst[i].verdict = handle(burst[i].frame, turn.port, now);
         }
     }

@@ -84,7 +84,7 @@ Verdict Datapath::leave(Frame& frame, const Packet& packet, uint32_t adjacency) 
         });
         return cut ? Verdict{Verdict::Way::consumed, Drop::count_} : dropped(cut.error());
     }
-    note("out", "to {} by port {}{}", way.hop.address, way.hop.port,
+    note("out", "next hop {}{}", way.hop.address,
          way.usable ? "" : ", once its neighbour is resolved");
     if (way.usable) {
         write_link_header(frame, packet.ip, way);

@@ -91,8 +91,8 @@ private:
 
     void divide_v4();
 
-    Ranges<uint32_t> v4_;            // from address 0 on; or empty, and so are its blocks
-    std::vector<uint32_t> blocks_;   // the place in v4_ of each n << 16, and the last one
+    Ranges<uint32_t> v4_;           // from address 0 on; or empty, and so are its blocks
+    std::vector<uint32_t> blocks_;  // the place in v4_ of each n << 16, and the last one
     Ranges<Wide> v6_;
     std::vector<Via> vias_;
 };
