@@ -29,6 +29,18 @@ for program in vipd vipctl lbsync probe cutover; do
     done
 done
 
+# Every key of a file's schema stands in its manual, in bold.
+while read -r schema page; do
+    jq -r '[.. | .properties? // empty | keys[]] | unique[]' "$schema" >"$dir/keys"
+    while read -r key; do
+        tr -d '\134' <"$page" | grep -qE -- "\*$key\*" || tell "$page lacks the key $key of $schema"
+    done <"$dir/keys"
+    [ -s "$dir/keys" ] || tell "$schema has no keys"
+done <<END
+vipd/core/config.schema.json vipd/vipd.json.5.scd
+common/inventory.schema.json common/rehome-inventory.5.scd
+END
+
 # Every drop reason stands in the manual that is installed, with its meaning.
 sed -E 's/\\f[BIR]|\\&//g; s/\\//g' "$BUILD/man/vipctl.8" >"$dir/vipctl.txt"
 while read -r reason meaning; do

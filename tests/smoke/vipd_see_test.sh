@@ -29,7 +29,7 @@ grep -q '^  tcp 10.9.0.2:40000 > 10.1.0.2:1883 syn ttl 63$' "$dir/offline.txt"
 # ---- a capture while clients talk; the comments say where their packets went
 on old-s python3 tests/smoke/lines.py serve 1883 old-s &
 wait_until 5 on old-s bash -c 'exec 3<>/dev/tcp/10.1.0.2/1883'
-ctl old capture --out "$dir/all.pcapng" --seconds 60 --direction both 2>"$dir/progress" &
+vipctl --socket "$dir/old.sock" capture --out "$dir/all.pcapng" --seconds 60 --direction both 2>"$dir/progress" &
 capture=$!
 wait_until 5 test -s "$dir/all.pcapng"
 fails ctl old capture --out "$dir/second.pcapng" --seconds 1 2>"$dir/error"

@@ -69,7 +69,7 @@ grep -q "300 packets transmitted, 300 received" "$dir/ping"
 [ "$(say)" = old-s ]
 
 echo "a capture has both workers' packets"
-ctl old capture --out "$dir/all.pcapng" --seconds 60 --direction both 2>"$dir/progress" &
+vipctl --socket "$dir/old.sock" capture --out "$dir/all.pcapng" --seconds 60 --direction both 2>"$dir/progress" &
 capture=$!
 wait_until 5 test -s "$dir/all.pcapng"
 for _ in 1 2 3 4 5 6 7 8; do say; done

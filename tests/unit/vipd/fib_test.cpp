@@ -122,9 +122,9 @@ TEST_CASE("random tables agree with a plain search") {
         std::map<Prefix, Via> routes;
         RouteTable table;
         for (int i = 0; i < 60; ++i) {
-            // Few bits, so that prefixes nest and touch.
-            const unsigned length = random() % 9 + (random() % 2 ? 24 : 0);
-            const uint32_t bits = (random() % 4) << 30 | (random() % 64);
+            // Few bits, so that prefixes nest and touch, within 16 bits and across.
+            const unsigned length = random() % 9 + random() % 4 * 8;
+            const uint32_t bits = (random() % 4) << 30 | (random() % 3) << 16 | (random() % 64);
             const uint32_t mask = length == 0 ? 0 : ~uint32_t{0} << (32 - length);
             const Prefix to{Address::v4(bits & mask), length};
             Via via;
@@ -135,8 +135,9 @@ TEST_CASE("random tables agree with a plain search") {
             table.set({to, 0}, via);
         }
         const auto fib = table.build();
-        for (uint32_t i = 0; i < 400; ++i) {
-            const Address to = Address::v4((i % 4) << 30 | (i / 4 % 100));
+        for (uint32_t i = 0; i < 1536; ++i) {
+            const uint32_t low = i / 12 % 2 == 0 ? i / 24 : 0xffff - i / 24;
+            const Address to = Address::v4((i % 4) << 30 | (i / 4 % 3) << 16 | low);
             const Via* best = nullptr;
             unsigned longest = 0;
             for (const auto& [each, via] : routes) {
