@@ -30,7 +30,7 @@ constexpr int undo_pending = 22;
 // Polls until the condition holds; false at the deadline.  An error ends it at once.
 Result<bool> wait_until(int64_t deadline_us, const std::function<Result<bool>()>& condition) {
     for (;;) {
-        const auto holds = condition();
+        auto holds = condition();
         if (!holds || *holds) {
             return holds;
         }

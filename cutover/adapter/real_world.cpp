@@ -64,7 +64,7 @@ std::optional<std::string> RealWorld::ask(const std::string& question,
     watch_.pause();
     for (;;) {
         prompt(fmt::format("{} [{}] ", question, choices));
-        const auto line = read_answer();
+        auto line = read_answer();
         if (!line || std::find(answers.begin(), answers.end(), *line) != answers.end()) {
             return line;
         }

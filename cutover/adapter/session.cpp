@@ -97,8 +97,7 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     }
     RealWorld world(journal, signals, *watch);
     Runner runner(*plan, std::move(*progress), world, options.runner);
-    const auto code =
-        options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
+    auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
     watch.reset();  // the live line is gone before the last lines come
     if (!code) {
         return code;

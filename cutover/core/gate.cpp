@@ -113,7 +113,7 @@ Reading read_sample(const Sample& sample, const Result<Finished>& answer) {
 }
 
 Reading GateWatch::take(const Result<Finished>& answer, UnixMicros now, int64_t monotonic_us) {
-    const Reading reading = read_all(gate_.sample, answer, first_, started_, now);
+    Reading reading = read_all(gate_.sample, answer, first_, started_, now);
     ++taken_;
     if (reading.verdict != Verdict::good) {
         in_row_ = 0;

@@ -40,6 +40,7 @@ std::vector<Variables> listed(const json& for_each) {
     const auto values =
         list.is_string() ? split(list.get<std::string>()) : list.get<std::vector<std::string>>();
     std::vector<Variables> result;
+    result.reserve(values.size());
     for (const std::string& value : values) {
         result.push_back({{name, value}});
     }

@@ -45,6 +45,7 @@ std::vector<std::string> left_undone(const Plan& plan, const Progress& progress)
     const auto passed = passed_over(progress);
     left.insert(left.end(), passed.begin(), passed.end());
     std::vector<std::string> result;
+    result.reserve(left.size());
     for (const size_t step : left) {
         result.push_back(plan.steps[step].id);
     }
