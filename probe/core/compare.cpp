@@ -42,7 +42,9 @@ Verdict judge(const Interval& increase, double allowed) {
 
 // By trying: with the same shares of loss, how many times as many samples would give an answer.
 std::string samples_to_tell(const Losses& base, const Losses& now, double allowed) {
-    for (double times = 1.25; times < 2000; times *= 1.25) {
+    double times = 1;
+    while (times < 2000) {
+        times *= 1.25;
         const auto scaled = [times](const Losses& losses) {
             return Losses{static_cast<uint64_t>(static_cast<double>(losses.lost) * times),
                           static_cast<uint64_t>(static_cast<double>(losses.trials) * times)};

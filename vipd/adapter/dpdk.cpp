@@ -59,6 +59,7 @@ Result<> start_dpdk(const MemoryConfig& memory) {
     if (pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus) != 0) CPU_SET(0, &cpus);
     auto words = eal_arguments(memory, first_cpu(cpus));
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (auto& word : words) arguments.push_back(word.data());
 
     take_dpdk_log();

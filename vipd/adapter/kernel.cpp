@@ -32,6 +32,7 @@ struct Place {
     PortIndex port = 0;
     uint16_t vlan = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): it takes the 0 of the comparison for a pointer
     auto operator<=>(const Place&) const = default;
 };
 

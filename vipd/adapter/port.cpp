@@ -102,7 +102,7 @@ Result<Fd> lock_interface(const std::string& interface) {
 // What the interface must be like before DPDK takes it over; gives its MTU.
 Result<uint16_t> prepare(const std::string& interface, const Port::Needs& needs) {
     const uint16_t mtu_min = needs.mtu_min;
-    const auto mtu = interface_mtu(interface);
+    auto mtu = interface_mtu(interface);
     if (!mtu) {
         return mtu;
     }

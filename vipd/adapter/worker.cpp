@@ -109,7 +109,8 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
 // one for each worker, queue q is worker q's, as a NIC spreads packets; single ones are dealt out.
 void Worker::take_queues() {
     const uint32_t workers = shared_.workers;
-    for (PortIndex port_index = 0; port_index < shared_.ports.size(); ++port_index) {
+    const auto ports = static_cast<PortIndex>(shared_.ports.size());
+    for (PortIndex port_index = 0; port_index < ports; ++port_index) {
         const Port& port = *shared_.ports[port_index];
         const uint32_t i = port.rx_queues() >= workers ? 0 : port_index;
         for (uint16_t q = 0; q < port.rx_queues(); ++q) {
@@ -410,7 +411,8 @@ void Worker::give_all(uint32_t worker) {
 
 bool Worker::read_twins() {
     bool any = false;
-    for (PortIndex i = 0; i < shared_.twins.size(); ++i) {
+    const auto ports = static_cast<PortIndex>(shared_.twins.size());
+    for (PortIndex i = 0; i < ports; ++i) {
         for (uint16_t k = 0; k < burst; ++k) {
             rte_mbuf* packet = shared_.twins[i]->read(*shared_.pool);
             if (packet == nullptr) {
@@ -543,7 +545,8 @@ void Worker::flush(PortIndex port) {
 }
 
 void Worker::flush() {
-    for (PortIndex i = 0; i < ways_.size(); ++i) {
+    const auto ports = static_cast<PortIndex>(ways_.size());
+    for (PortIndex i = 0; i < ports; ++i) {
         if (ways_[i].count > 0) {
             flush(i);
         }

@@ -467,7 +467,7 @@ Verdict Datapath::relay(Frame& frame, Packet& packet, const Origin& origin, Flow
             track(flows_, *flow, packet, Side::client);
         }
         if (flow->confirmed()) {
-            flow = flows_.settle(flow);
+            flows_.settle(flow);
         }
     }
     const bool crossing = !tables_->peers()[peer].same_site;
