@@ -32,8 +32,9 @@ done
 # Every key of a file's schema stands in its manual, in bold.
 while read -r schema page; do
     jq -r '[.. | .properties? // empty | keys[]] | unique[]' "$schema" >"$dir/keys"
+    tr -d '\134' <"$page" >"$dir/page"
     while read -r key; do
-        tr -d '\134' <"$page" | grep -qE -- "\*$key\*" || tell "$page lacks the key $key of $schema"
+        grep -qF -- "*$key*" "$dir/page" || tell "$page lacks the key $key of $schema"
     done <"$dir/keys"
     [ -s "$dir/keys" ] || tell "$schema has no keys"
 done <<END
