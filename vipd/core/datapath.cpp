@@ -33,13 +33,19 @@ FlowKey key_of(const Packet& from_client) {
 }
 
 // One end of a map's packet becomes its counterpart: the destination of a client's, the source of a
-// server's.  An error quotes a packet that went the other way, so that it is that one's other end.
+// server's.  An error quotes a packet that went the other way, so that there it is the other end,
+// by the map of that address: routers tell of others.
 template <bool from_client>
-void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart) {
+void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart,
+                      const Tables& tables) {
     if (auto quote = quoted_packet(frame, packet)) {
         Translation to = unchanged(packet, *quote);
         (from_client ? to.destination : to.source) = counterpart;
-        (from_client ? to.quoted_source : to.quoted_destination).address = counterpart;
+        Address& quoted = (from_client ? to.quoted_source : to.quoted_destination).address;
+        if (const MapRule* rule =
+                from_client ? tables.map_of_vip(quoted) : tables.map_of_server(quoted)) {
+            quoted = from_client ? rule->to_server(quoted) : rule->to_vip(quoted);
+        }
         translate_error(frame, packet, *quote, to);
     } else if (from_client) {
         rewrite_destination_address(frame, packet, counterpart);
@@ -186,7 +192,8 @@ Verdict Datapath::from_line(Frame& frame, Packet& packet, PortIndex port, const 
     if (impossible_source(packet)) {
         return dropped(Drop::bad_source);
     }
-    if (const auto waits = join(frame, packet, port, now)) {
+    const bool mapped = tables_->map_of_vip(packet.destination) != nullptr;
+    if (const auto waits = mapped ? std::nullopt : join(frame, packet, port, now)) {
         if (waits->way == Verdict::Way::consumed) {
             --counters_.lines[*line].rx_vip_packets;  // it comes this way again, with its ports
         }
@@ -206,6 +213,7 @@ std::optional<Verdict> Datapath::join(const Frame& frame, Packet& packet, PortIn
         return agrees ? std::nullopt : std::optional(dropped(Drop::bad_fragment));
     }
     if (const auto* first = fragments_.find(packet)) {
+        packet.protocol = first->protocol;
         packet.source_port = first->source_port;
         packet.destination_port = first->destination_port;
         packet.icmp_type = first->echo ? echo_request(packet.family) : uint8_t{0};
@@ -269,7 +277,7 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
         // A challenge ACK, or a segment sent before the reset arrived: both show the number wanted.
         flows_.seen(*flow, now);
         flows_.set_way(*flow, origin.way);
-        if ((packet.tcp_flags & tcp_flag::rst) != 0) {
+        if ((packet.tcp_flags & tcp_flag::rst) != 0 || !packet.has_ports) {
             return dropped(Drop::closed_flow);
         }
         ++counters_.resets;
@@ -286,19 +294,22 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
     return verdict;
 }
 
-// A map keeps no flows: any gateway serves any packet of it.  The share moves clients whole; the
-// second chance is of no use.
+// A map keeps no flows: any gateway serves any packet of it, a fragment without ports too.  The
+// share moves clients whole, by address; the second chance is of no use.
 Verdict Datapath::from_mapped_client(Frame& frame, Packet& packet, const Origin& origin,
                                      const MapRule& rule, Micros now) {
     const auto other = other_site_peer(packet.destination, now);
     note("vip", "map {}", rule.name);
-    if (origin.from == From::line && other && relay_.share.relays(source_of(packet))) {
+    if (origin.from == From::line && other && relay_.share.relays({packet.source, 0})) {
         note("relay", "the client's share is the other site's");
         const Gue gue{Gue::Kind::client, static_cast<uint8_t>(origin.hops - 1), true,
                       origin.way.carrier};
         return to_peer(frame, packet, *other, gue, origin.way, now);
     }
     const Address server = rule.to_server(packet.destination);
+    if (server == packet.source) {
+        return dropped(Drop::forged_source);
+    }
     const uint32_t adjacency = next_hop(server);
     if (adjacency == Adjacencies::none) {
         return dropped(Drop::no_route);
@@ -311,7 +322,7 @@ Verdict Datapath::from_mapped_client(Frame& frame, Packet& packet, const Origin&
                              adjacencies_[adjacency].mtu, now);
     }
     take_hop(frame, packet);
-    translate_mapped<true>(frame, packet, server);
+    translate_mapped<true>(frame, packet, server, *tables_);
     ++counters_.to_servers;
     return leave(frame, packet, adjacency);
 }
@@ -387,6 +398,9 @@ Verdict Datapath::act(Decision decision, Frame& frame, Packet& packet, const Ori
 std::optional<Drop> Datapath::choose(Flow& flow, const ServiceTable& service) {
     const ServerConfig& server = choose_server(service, flow.client()).server;
     const ServiceConfig& config = service.config;
+    if (server.address == flow.client().address) {
+        return Drop::forged_source;
+    }
     if (!flows_.serve(flow, server.endpoint(), forward_of(config))) {
         return Drop::server_taken;
     }
@@ -488,12 +502,34 @@ Flow* Datapath::flow_of_reply(const Packet& packet) {
     return flows_.find_reply(packet.protocol, source_of(packet), destination_of(packet));
 }
 
+// Whether what a server sends there is for beyond the lines: neither for the gateway, nor for its
+// link, nor by a route that leads back to this site.
+bool Datapath::beyond_lines(const Address& to) {
+    const auto& lines = tables_->lines();
+    if (of_no_host_elsewhere(to) || to == tables_->tunnel() ||
+        std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return line.own == to; })) {
+        return false;
+    }
+    const uint32_t adjacency = next_hop(to);
+    if (adjacency == Adjacencies::none) {
+        return true;
+    }
+    const Hop& hop = adjacencies_[adjacency].hop;
+    return tables_->role(hop.port, hop.vlan) == PortRole::line;
+}
+
 Verdict Datapath::from_servers(Frame& frame, Packet& packet, PortIndex port, Micros now) {
+    if (const MapRule* rule = tables_->map_of_server(packet.source)) {
+        if (beyond_lines(packet.destination)) {
+            note("vip", "map {}", rule->name);
+            return from_mapped_server(frame, packet, rule->to_vip(packet.source), now);
+        }
+        note("vip", "a mapped server's, for this site: the kernel's");
+        ++counters_.punted;
+        return {};
+    }
     if (const auto waits = join(frame, packet, port, now)) {
         return *waits;
-    }
-    if (const MapRule* rule = tables_->map_of_server(packet.source)) {
-        return from_mapped_server(frame, packet, *rule, now);
     }
     if (packet.tcp() || packet.udp()) {
         if (Flow* flow = flow_of_reply(packet)) {
@@ -548,27 +584,23 @@ Verdict Datapath::from_server(Frame& frame, Packet& packet, Flow& flow, Micros n
 }
 
 // Stateless: it leaves by the route to its client where that is an enabled line of ours, and
-// through a peer that has one otherwise.
-Verdict Datapath::from_mapped_server(Frame& frame, Packet& packet, const MapRule& rule,
-                                     Micros now) {
-    note("vip", "map {}", rule.name);
-    const Address vip = rule.to_vip(packet.source);
+// through a peer that has one otherwise.  vip: as whose it leaves.
+Verdict Datapath::from_mapped_server(Frame& frame, Packet& packet, const Address& vip, Micros now) {
     if (packet.ttl <= 1) {
         return refuse_server(frame, packet, vip, Trouble::time_exceeded, 0, now);
     }
     const auto line = line_by_route(packet.destination);
-    const uint32_t adjacency = line ? line_adjacency(line->index) : Adjacencies::none;
-    if (line && !fits(frame, packet, adjacency, 0)) {
-        return refuse_server(frame, packet, vip, Trouble::too_big, adjacencies_[adjacency].mtu,
-                             now);
+    const auto way = line ? line : relay_.through_any_peer(now);
+    if (!way) {
+        return dropped(Drop::no_way_back);
+    }
+    const uint16_t room = room_to_client(*way, now);
+    if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
+        return refuse_server(frame, packet, vip, Trouble::too_big, room, now);
     }
     take_hop(frame, packet);
-    translate_mapped<false>(frame, packet, vip);
-    if (line) {
-        return to_client(frame, packet, *line, true, now);
-    }
-    const auto peer = relay_.through_any_peer(now);
-    return peer ? to_client(frame, packet, *peer, true, now) : dropped(Drop::no_way_back);
+    translate_mapped<false>(frame, packet, vip, *tables_);
+    return to_client(frame, packet, *way, true, now);
 }
 
 }  // namespace rehome

@@ -201,7 +201,8 @@ private:
     Verdict from_mapped_client(Frame& frame, Packet& packet, const Origin& origin,
                                const MapRule& rule, Micros now);
     Verdict from_server(Frame& frame, Packet& packet, Flow& flow, Micros now);
-    Verdict from_mapped_server(Frame& frame, Packet& packet, const MapRule& rule, Micros now);
+    bool beyond_lines(const Address& to);
+    Verdict from_mapped_server(Frame& frame, Packet& packet, const Address& vip, Micros now);
     Flow* flow_of_reply(const Packet& packet);
     std::optional<uint16_t> line_of(PortIndex port, const Link& link, const Frame& frame) const;
 
@@ -226,6 +227,8 @@ private:
     static Flow::Forward forward_of(const ServiceConfig& config);
     Verdict to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& gue, const WayBack& way,
                     Micros now);
+    Verdict to_peer_in_fragments(const Frame& frame, const Packet& packet, const Gue& gue,
+                                 const TunnelEnds& ends, uint32_t adjacency);
     Verdict to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now,
                       uint8_t hops = gue_hops);
     Verdict leave(Frame& frame, const Packet& packet, uint32_t adjacency);

@@ -90,9 +90,9 @@ struct HeaderV4 {
         return ip[0] == 0x45 && total <= room && total >= bytes + 8 && fragment == 0 && ip[8] > 1;
     }
     static uint8_t protocol(const uint8_t* ip) { return ip[9]; }
-    // Sources that cannot be: they are left to the slow path, which has names for them.
-    static bool odd_source(const uint8_t* ip) {
-        return ip[12] == 0 || ip[12] == 127 || ip[12] >= 224;
+    // Addresses of_no_host_elsewhere: they are left to the slow path, which has names for them.
+    static bool odd(const uint8_t* at) {
+        return at[0] == 0 || at[0] == 127 || at[0] >= 224 || (at[0] == 169 && at[1] == 254);
     }
     // Takes a hop off, and sums what else has changed in the header.  The TTL is the word's first
     // byte, which a little-endian machine has lowest; it is not read back: a load of what a
@@ -131,8 +131,8 @@ struct HeaderV6 {
         return ip[0] >> 4 == 6 && total <= room && total >= bytes + 8 && ip[7] > 1;
     }
     static uint8_t protocol(const uint8_t* ip) { return ip[6]; }
-    static bool odd_source(const uint8_t* ip) {
-        return ip[8] == 0xff || raw<uint64_t>(ip + 8) == 0;  // multicast; ::, ::1 and the like
+    static bool odd(const uint8_t* at) {
+        return at[0] >= 0xfe || raw<uint64_t>(at) == 0;  // multicast and link-local; ::, ::1
     }
     static void finish(uint8_t* ip, uint64_t) { --ip[7]; }
 };
@@ -268,7 +268,8 @@ template <typename H, bool client>
 inline void Datapath::look_at(const Frame& frame, Plain& plain) const {
     const uint8_t* ip = frame.data + ethernet_bytes;
     const uint32_t room = frame.length - ethernet_bytes;
-    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::odd_source(ip)) [[unlikely]] {
+    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::odd(ip + H::source) ||
+        (!client && H::odd(ip + H::destination))) [[unlikely]] {
         return;
     }
     const uint8_t* l4 = ip + H::bytes;
@@ -456,7 +457,8 @@ template <typename H>
         choose_server(*service, H::high(ip + H::source), H::low(ip + H::source), client_port);
     const auto server_address = H::stored(server.address);
     const uint32_t adjacency = next_hop_stored(server_address);
-    if (adjacency == Adjacencies::none || !ready(adjacencies_[adjacency], plain.total)) {
+    if (server_address == client || adjacency == Adjacencies::none ||
+        !ready(adjacencies_[adjacency], plain.total)) {
         return false;
     }
     auto* flow = flows_.open<typename H::Flow>(plain.hash, plain.protocol, client, client_port, vip,
@@ -492,6 +494,9 @@ inline bool Datapath::pass_map(Job& job, const Plain& plain, Turn& turn) {
         return false;
     }
     const auto after = counterpart(*plain.rule, H::stored(ip + far), client);
+    if (client && after == H::stored(ip + H::source)) [[unlikely]] {
+        return false;
+    }
     Adjacency& way = adjacencies_[adjacency];
     if (client ? relay_.share.hundredths != 0
                : way.line == no_line || relay_.line(way.line) != LineState::enabled) [[unlikely]] {

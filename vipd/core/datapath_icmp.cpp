@@ -127,7 +127,12 @@ std::optional<Verdict> Datapath::error_from_server(Frame& frame, Packet& packet,
     reply.destination_port = quote.source.port;
     const Flow* flow = flow_of_reply(reply);
     if (flow == nullptr) {
-        return std::nullopt;
+        const MapRule* rule = tables_->map_of_server(reply.source);
+        if (rule == nullptr || !beyond_lines(packet.destination)) {
+            return std::nullopt;
+        }
+        note("icmp", "an error about a client of map {}", rule->name);
+        return from_mapped_server(frame, packet, rule->to_vip(reply.source), now);
     }
     note("icmp", "an error about the flow of {}", flow->client());
     if (!take_hop(frame, packet)) {

@@ -148,6 +148,9 @@ Verdict Datapath::to_server_in_tunnel(Frame& frame, Packet& packet, const Addres
         }
         return leave(frame, packet, adjacency);
     }
+    if (!may_fragment(frame, packet)) {
+        return dropped(Drop::too_big);  // an error: others were refused by who sends them here
+    }
     adjacencies_[adjacency].used = true;
     const auto in_tunnel = [&](std::span<const uint8_t> piece) {
         std::array<uint8_t, 65535> bytes;
@@ -171,6 +174,9 @@ Verdict Datapath::to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& 
     const uint32_t overhead = tunnel_bytes(ends.local.family);
     const auto room = static_cast<uint16_t>(adjacencies_[adjacency].mtu - overhead);
     if (packet.end - packet.ip > room) {
+        if (may_fragment(frame, packet)) {
+            return to_peer_in_fragments(frame, packet, gue, ends, adjacency);
+        }
         return gue.kind == Gue::Kind::client
                    ? refuse_client(frame, packet, way, Trouble::too_big, room, now)
                    : dropped(Drop::too_big);  // who sent it was told before it was rewritten
@@ -182,6 +188,31 @@ Verdict Datapath::to_peer(Frame& frame, Packet& packet, size_t peer, const Gue& 
     }
     ++counters_.to_peers;
     return leave(frame, packet, adjacency);
+}
+
+// What is too long for the tunnel and may be cut is cut before it goes in.
+Verdict Datapath::to_peer_in_fragments(const Frame& frame, const Packet& packet, const Gue& gue,
+                                       const TunnelEnds& ends, uint32_t adjacency) {
+    constexpr uint32_t before = 128;
+    const auto room =
+        static_cast<uint16_t>(adjacencies_[adjacency].mtu - tunnel_bytes(ends.local.family));
+    adjacencies_[adjacency].used = true;
+    note("tunnel", "in fragments of {} bytes", room);
+    std::vector<uint8_t> bytes(before + ethernet_bytes + room);
+    const auto cut = fragment_v4(frame, packet, room, [&](std::span<const uint8_t> piece) {
+        std::copy(piece.begin(), piece.end(), bytes.begin() + before + ethernet_bytes);
+        const auto length = static_cast<uint32_t>(ethernet_bytes + piece.size());
+        Frame inner{bytes.data() + before, length, before, 0};
+        const auto parsed = parse_packet(inner.bytes(), ethernet_bytes);
+        if (parsed && encapsulate(inner, *parsed, gue, ends)) {
+            sink_.emit(ip_packet(inner), adjacency);
+        }
+    });
+    if (!cut) {
+        return dropped(cut.error());
+    }
+    ++counters_.to_peers;
+    return {Verdict::Way::consumed, Drop::count_};
 }
 
 uint32_t Datapath::line_adjacency(size_t line) {

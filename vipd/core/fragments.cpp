@@ -51,7 +51,7 @@ Fragments::Fragments(const Limits& limits, uint64_t hash_key)
 }
 
 void Fragments::Datagram::see(const Packet& packet) {
-    const uint32_t bytes = packet.end - packet.l4;
+    const uint32_t bytes = packet.end - packet.fragment_data;
     seen_bytes += bytes;
     if (!packet.more_fragments) {
         total_bytes = packet.fragment_offset + bytes;

@@ -143,7 +143,7 @@ Ownership::Next Ownership::tunnelled(const Frame& frame, const Packet& outer, Mi
 // The owner of a packet; of a fragment, its desk until that knows.
 Ownership::Next Ownership::settle(const Frame& frame, Packet& packet, From from, PortIndex port,
                                   Micros now) {
-    if (!packet.fragment) {
+    if (!packet.fragment || mapped(packet, from)) {
         return {Next::To::owner, owner(frame, packet, from), Drop::count_, false};
     }
     if (const uint32_t at = desk(packet); at != worker_) {
@@ -158,6 +158,7 @@ Ownership::Next Ownership::settle(const Frame& frame, Packet& packet, From from,
         return {Next::To::owner, owner(frame, packet, from), Drop::count_, true};
     }
     if (const auto* known = fragments_.find(packet)) {
+        packet.protocol = known->protocol;
         packet.source_port = known->source_port;
         packet.destination_port = known->destination_port;
         return {Next::To::owner, owner(frame, packet, from), Drop::count_, false};
@@ -179,10 +180,14 @@ void Ownership::expire(Micros now) {
     fragments_.expire(now, [this](uint32_t, Drop why) { lost_(why); });
 }
 
+bool Ownership::mapped(const Packet& packet, From from) const {
+    return from == From::client ? tables_->map_of_vip(packet.destination) != nullptr
+                                : tables_->map_of_server(packet.source) != nullptr;
+}
+
 uint32_t Ownership::owner(const Frame& frame, const Packet& packet, From from) const {
     const bool client = from == From::client;
-    if (client ? tables_->map_of_vip(packet.destination) != nullptr
-               : tables_->map_of_server(packet.source) != nullptr) {
+    if (mapped(packet, from)) {
         return worker_;
     }
     if (packet.tcp() || packet.udp()) {

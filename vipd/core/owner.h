@@ -76,6 +76,7 @@ private:
     Next slow(const Frame& frame, PortIndex port, Micros now);
     Next tunnelled(const Frame& frame, const Packet& outer, Micros now, PortIndex port);
     Next settle(const Frame& frame, Packet& packet, From from, PortIndex port, Micros now);
+    bool mapped(const Packet& packet, From from) const;
     uint32_t owner(const Frame& frame, const Packet& packet, From from) const;
     uint32_t owner(const Endpoint& client, From from) const;
     uint32_t desk(const Packet& packet) const;

@@ -72,6 +72,7 @@ Drop parse_transport(Packet& packet, const uint8_t* frame) {
 Drop parse_fragment(Packet& packet, const uint8_t* frame, uint32_t data, uint32_t limit) {
     constexpr uint32_t shortest_tcp_header = 20;
     const uint32_t bytes = packet.end - data;
+    packet.fragment_data = data;
     if (bytes == 0 || (packet.more_fragments && bytes % 8 != 0) ||
         packet.fragment_offset + bytes > limit) {
         return Drop::bad_fragment;
@@ -158,17 +159,6 @@ Drop parse_v6(Packet& packet, std::span<const uint8_t> frame, uint32_t ip) {
     return parse_v6_extensions(packet, frame);
 }
 
-bool impossible_v4(const Address& source) {
-    const uint8_t first = source.bytes[0];
-    return first == 0 || first == 127 || (first & 0xf0) == 0xe0 ||
-           load32(source.bytes.data()) == 0xffffffff;
-}
-
-bool impossible_v6(const Address& source) {
-    const uint8_t* bytes = source.bytes.data();
-    return bytes[0] == 0xff || (load64(bytes) == 0 && load64(bytes + 8) <= 1);
-}
-
 }  // namespace
 
 tl::expected<Packet, Drop> parse_packet(std::span<const uint8_t> frame, uint32_t ip) {
@@ -246,10 +236,18 @@ tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, 
     }
 }
 
+bool of_no_host_elsewhere(const Address& address) {
+    const uint8_t* bytes = address.bytes.data();
+    if (address.family == Family::v4) {
+        return bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 ||
+               (bytes[0] == 169 && bytes[1] == 254);
+    }
+    return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
+           (load64(bytes) == 0 && load64(bytes + 8) <= 1);
+}
+
 bool impossible_source(const Packet& packet) {
-    return packet.source == packet.destination ||
-           (packet.family == Family::v4 ? impossible_v4(packet.source)
-                                        : impossible_v6(packet.source));
+    return packet.source == packet.destination || of_no_host_elsewhere(packet.source);
 }
 
 Link link_of(std::span<const uint8_t> frame) {

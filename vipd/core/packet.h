@@ -86,6 +86,7 @@ struct Packet : Segment {
     uint16_t source_port = 0, destination_port = 0;  // when has_ports
     uint16_t fragment_offset = 0;                    // bytes
     uint32_t fragment_id = 0;                        // fragments only
+    uint32_t fragment_data = 0;                      // of fragments: offset of what it carries
     uint32_t ip = 0;                                 // offset of the IP header in the frame
     uint32_t l4 = 0;   // offset of the transport header; of what a later fragment carries
     uint32_t end = 0;  // offset behind the packet (a frame may be padded)
@@ -125,8 +126,12 @@ struct Extensions {
 tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, uint32_t at,
                                                uint8_t type);
 
-// Whether nobody can have sent the packet from there (RFC 1122 3.2.1.3, RFC 4291 2.5, 2.7): from
-// its own destination ("LAND"), this-network, loopback, multicast or broadcast.
+// Whether the address means nothing beyond a link, or is not one host's (RFC 1122 3.2.1.3, RFC 3927
+// 2.7, RFC 4291 2.5, 2.7): this-network, loopback, link-local, multicast, class E and broadcast.
+bool of_no_host_elsewhere(const Address& address);
+
+// Whether nobody can have sent the packet from there: from its own destination ("LAND"), or
+// of_no_host_elsewhere.
 bool impossible_source(const Packet& packet);
 
 // The frame's EtherType, 0 when it is too short to have one.

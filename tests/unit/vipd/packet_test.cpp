@@ -309,8 +309,11 @@ TEST_CASE("sources that cannot be") {
                            {"223.255.255.255", false},
                            {"224.0.0.1", true},
                            {"239.255.255.255", true},
-                           {"240.0.0.1", false},
-                           {"255.255.255.254", false},
+                           {"240.0.0.1", true},
+                           {"169.253.255.255", false},
+                           {"169.254.0.1", true},
+                           {"169.255.0.1", false},
+                           {"255.255.255.254", true},
                            {"255.255.255.255", true},
                            {"198.51.100.10", true},  // the destination
                            {"2001:db8::1", false},
@@ -318,7 +321,9 @@ TEST_CASE("sources that cannot be") {
                            {"::1", true},
                            {"::2", false},
                            {"ff02::1", true},
-                           {"fe80::1", false},
+                           {"fe80::1", true},
+                           {"febf::1", true},
+                           {"fec0::1", false},
                            {"2001:db8::2", true}}) {
         INFO(row.from);
         Packet packet;
