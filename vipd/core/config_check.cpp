@@ -186,7 +186,132 @@ void check_pools(const Config& config, Checker& check) {
 }
 
 // Whose address lies in a pool, where it would be mistaken for a client's way back.
-void check_pools_free(const Config& config, Checker& check) {
+// What no host beyond a link has (RFC 6890): this-network, loopback, link-local, multicast,
+// reserved, and IPv4 in the clothes of IPv6.
+bool is_special(const Prefix& prefix) {
+    static const std::vector<Prefix> special = [] {
+        std::vector<Prefix> all;
+        for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
+                                 "::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"}) {
+            all.push_back(*Prefix::parse(text));
+        }
+        return all;
+    }();
+    return std::any_of(special.begin(), special.end(),
+                       [&](const Prefix& each) { return overlap(each, prefix); });
+}
+
+Prefix only(const Address& address) {
+    return {address, address.family == Family::v4 ? 32U : 128U};
+}
+
+struct Taken {
+    Address address;
+    std::string what;
+};
+
+// The addresses of gateways and routers, which nobody else may have.
+std::vector<Taken> gateways_addresses(const Config& config) {
+    std::vector<Taken> taken{{config.tunnel, "the tunnel's address"}};
+    for (const PeerConfig& peer : config.peers) {
+        taken.push_back({peer.tunnel, "the tunnel's address of " + peer.gateway});
+    }
+    for (const LineConfig& line : config.lines) {
+        taken.push_back({line.address.address, "a line's address"});
+        taken.push_back({line.peer, "the router's address of line " + line.carrier});
+    }
+    return taken;
+}
+
+void check_server_addresses(const Config& config, const std::vector<Taken>& taken, Checker& check) {
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const auto& servers = config.services[i].servers;
+        for (size_t k = 0; k < servers.size(); ++k) {
+            if (!check.readable("services", i, "servers", k, "address")) {
+                continue;
+            }
+            const Address& address = servers[k].address;
+            const auto wrong = [&](const std::string& what) {
+                check.wrong(fmt::format("{} is {}, expected a server's", address.text(), what),
+                            "services", i, "servers", k, "address");
+            };
+            if (is_special(only(address))) {
+                wrong("no address that a server can have");
+            }
+            for (const Taken& each : taken) {
+                if (each.address == address) {
+                    wrong(each.what);
+                }
+            }
+        }
+    }
+}
+
+// A server of a service in a map's prefix would answer as the map's VIP.
+void check_mapped_servers(const Config& config, const std::vector<Taken>& taken, Checker& check) {
+    std::vector<Prefix> prefixes;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        if (check.readable("maps", i, "server_prefix")) {
+            prefixes.push_back(config.maps[i].server);
+            places.push_back(i);
+        }
+    }
+    const PrefixIndex maps(prefixes);
+    const auto wrong = [&](uint32_t at, const std::string& what) {
+        check.wrong(fmt::format("{} holds {}, expected servers of this map alone",
+                                prefixes[at].text(), what),
+                    "maps", places[at], "server_prefix");
+    };
+    for (uint32_t at = 0; at < prefixes.size(); ++at) {
+        if (is_special(prefixes[at])) {
+            wrong(at, "addresses that no server can have");
+        }
+    }
+    for (const Taken& each : taken) {
+        if (const uint32_t at = maps.find(each.address); at != PrefixIndex::none) {
+            wrong(at, fmt::format("{} {}", each.what, each.address.text()));
+        }
+    }
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const auto& servers = config.services[i].servers;
+        for (size_t k = 0; k < servers.size(); ++k) {
+            const uint32_t at = check.readable("services", i, "servers", k, "address")
+                                    ? maps.find(servers[k].address)
+                                    : PrefixIndex::none;
+            if (at != PrefixIndex::none) {
+                check.wrong(fmt::format("server {} lies in {} of map \"{}\", expected one outside: "
+                                        "its answers would leave as the map's",
+                                        servers[k].address.text(), prefixes[at].text(),
+                                        config.maps[places[at]].name),
+                            "services", i, "servers", k, "address");
+            }
+        }
+    }
+}
+
+// The gateway's own addresses stay where they are.
+void check_own_stay(const Config& config, Checker& check) {
+    const PrefixIndex moved(config.prefixes);
+    if (moved.find(config.tunnel) != PrefixIndex::none) {
+        check.wrong(fmt::format("the tunnel's address {} lies in a prefix that moves, expected "
+                                "another in the inventory",
+                                config.tunnel.text()),
+                    "gateway");
+    }
+    for (size_t i = 0; i < config.lines.size(); ++i) {
+        for (const Address& address : {config.lines[i].address.address, config.lines[i].peer}) {
+            if (moved.find(address) != PrefixIndex::none) {
+                check.wrong(fmt::format("the line's address {} lies in a prefix that moves, "
+                                        "expected another in the inventory",
+                                        address.text()),
+                            "lines", i, "carrier");
+            }
+        }
+    }
+}
+
+void check_pools_free(const Config& config, const std::vector<Taken>& taken, Checker& check) {
     std::vector<Prefix> prefixes;
     std::vector<std::pair<size_t, size_t>> places;
     for (size_t i = 0; i < config.pools.size(); ++i) {
@@ -203,21 +328,22 @@ void check_pools_free(const Config& config, Checker& check) {
             fmt::format("{} holds {}, expected addresses of nobody", prefixes[at].text(), what),
             "pools", places[at].first, "addresses", places[at].second);
     };
-    const auto not_in_pool = [&](const Address& address, const char* what) {
-        if (const uint32_t at = index.find(address); at != PrefixIndex::none) {
-            take(at, fmt::format("{}'s address {}", what, address.text()));
-        }
-    };
     for (const ServiceConfig& service : config.services) {
         for (const ServerConfig& server : service.servers) {
-            not_in_pool(server.address, "a server");
+            if (const uint32_t at = index.find(server.address); at != PrefixIndex::none) {
+                take(at, "a server's address " + server.address.text());
+            }
         }
     }
-    for (const LineConfig& line : config.lines) {
-        not_in_pool(line.address.address, "a line");
+    for (const Taken& each : taken) {
+        if (const uint32_t at = index.find(each.address); at != PrefixIndex::none) {
+            take(at, fmt::format("{} {}", each.what, each.address.text()));
+        }
     }
-    not_in_pool(config.tunnel, "the tunnel");
     for (size_t at = 0; at < prefixes.size(); ++at) {
+        if (is_special(prefixes[at])) {
+            take(at, "addresses that no host can have");
+        }
         for (const Prefix& moved : config.prefixes) {
             if (overlap(prefixes[at], moved)) {
                 take(at, "addresses that move, of " + moved.text());
@@ -550,7 +676,11 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     resolve_ports(config, *site, *gateway, check);
     resolve_lines(config, *site, check);
     resolve_peers(config, inventory, check);
-    check_pools_free(config, check);
+    const auto taken = gateways_addresses(config);
+    check_pools_free(config, taken, check);
+    check_server_addresses(config, taken, check);
+    check_mapped_servers(config, taken, check);
+    check_own_stay(config, check);
     check_server_tunnels(config, check);
 }
 

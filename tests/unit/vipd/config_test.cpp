@@ -383,6 +383,31 @@ TEST_CASE("one change of everything that is optional") {
          "vipd.json: /services/1/servers/0/address: 2001:db8::1 is not IPv4, expected IPv4, over"},
         {"a server twice in a tunnel", "/services/1/servers/1/address", R"("10.1.1.11")",
          "vipd.json: /services/1/servers/1/address: 10.1.1.11 is another server of this service"},
+        {"multicast servers", "/services/0/servers/0/address", R"("224.0.0.5")",
+         "vipd.json: /services/0/servers/0/address: 224.0.0.5 is no address that a server can"},
+        {"loopback servers", "/services/1/servers/0/address", R"("127.0.0.1")",
+         "vipd.json: /services/1/servers/0/address: 127.0.0.1 is no address that a server can"},
+        {"a server that is a gateway", "/services/1/servers/0/address", R"("10.99.0.1")",
+         "vipd.json: /services/1/servers/0/address: 10.99.0.1 is the tunnel's address, expected"},
+        {"a server that is another gateway", "/services/0/servers/0/address", R"("10.99.0.2")",
+         "vipd.json: /services/0/servers/0/address: 10.99.0.2 is the tunnel's address of new-gw"},
+        {"a server that is a carrier's router", "/services/0/servers/0/address", R"("100.64.11.1")",
+         "vipd.json: /services/0/servers/0/address: 100.64.11.1 is the router's address of line"},
+        {"a server in a map", "/services/0/servers/0/address", R"("10.1.5.70")",
+         "vipd.json: /services/0/servers/0/address: server 10.1.5.70 lies in 10.1.5.64/26 of map "
+         "\"phones\", expected one outside"},
+        {"loopback in a map", "/maps/0/server_prefix", R"("127.0.0.0/26")",
+         "vipd.json: /maps/0/server_prefix: 127.0.0.0/26 holds addresses that no server can have"},
+        {"the tunnel in a map", "/maps/0/server_prefix", R"("10.99.0.0/26")",
+         "vipd.json: /maps/0/server_prefix: 10.99.0.0/26 holds the tunnel's address 10.99.0.1"},
+        {"the line in a map", "/maps/0/server_prefix", R"("100.64.11.0/26")",
+         "vipd.json: /maps/0/server_prefix: 100.64.11.0/26 holds a line's address 100.64.11.2"},
+        {"multicast pools", "/pools/1/addresses", R"(["224.0.0.0/24"])",
+         "vipd.json: /pools/1/addresses/0: 224.0.0.0/24 holds addresses that no host can have"},
+        {"another gateway's address", "/pools/0/addresses/1", R"("10.99.0.2")",
+         "vipd.json: /pools/0/addresses/1: 10.99.0.2/32 holds the tunnel's address of new-gw"},
+        {"the carrier's router", "/pools/0/addresses/1", R"("100.64.11.1")",
+         "vipd.json: /pools/0/addresses/1: 100.64.11.1/32 holds the router's address of line"},
         {"pools too large together", "/pools", pools(17),
          "vipd.json: /pools: hold more than 65536 addresses together, expected at most that many"},
         {"as large as they may be", "/pools", pools(16), "vipd.json: /services/0/source_nat: no p"},
@@ -455,6 +480,18 @@ TEST_CASE("a server's tunnel begins at this gateway's IPv4 address") {
     const auto lines = mistakes_of(full(), lab_with("/sites/0/gateways/0/tunnel",
                                                     R"({"address": "fd00::1", "port": "link"})"));
     CHECK(std::find(lines.begin(), lines.end(), mistake) != lines.end());
+}
+
+TEST_CASE("a gateway's own addresses do not move") {
+    const auto told = [](const char* pointer, const char* value, const char* mistake) {
+        check_told(mistakes_of(good(), lab_with(pointer, value)), mistake);
+    };
+    told("/sites/0/gateways/0/tunnel", R"({"address": "198.51.100.9", "port": "link"})",
+         "vipd.json: /gateway: the tunnel's address 198.51.100.9 lies in a prefix that moves");
+    told("/sites/0/lines/0",
+         R"({"carrier": "red", "gateway": "old-gw", "port": "red", "address": "198.51.100.1/30",
+             "peer": "198.51.100.2", "peer_asn": 64501})",
+         "vipd.json: /lines/1/carrier: the line's address 198.51.100.1 lies in a prefix that");
 }
 
 TEST_CASE("two services on one VIP, protocol and port") {
