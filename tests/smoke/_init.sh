@@ -32,6 +32,12 @@ fails() {
     ! "$@"
 }
 
+# grep behind a pipe.  It reads to the end: `grep -q` leaves at the first match, and whoever goes on
+# writing dies of that and fails the test.
+found() {
+    grep -a "$@" | cat >/dev/null
+}
+
 failed_at() {
     local code=$? i
     echo "failed (exit $code): $BASH_COMMAND" >&2

@@ -55,7 +55,7 @@ code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got
 gets() { birdc -s carrier/bird.ctl show route all "$1" >carrier/route || true; grep -q "$2" carrier/route; }
 
 # Not before the session is up; then announced, drained, withdrawn, and each again.
-up() { cutover bird show "${gateway[@]}" --carrier red | grep -q Established; }
+up() { cutover bird show "${gateway[@]}" --carrier red | found Established; }
 wait_until 10 up
 asked withdrawn
 code 1 asked announced
@@ -65,7 +65,7 @@ wait_until 2 gets 203.0.113.0/24 'BGP.as_path: 64600$'
 asked announced
 tell red announced
 
-tell red drained --json | grep -q '"exported": "graceful_shutdown"'
+tell red drained --json | found '"exported": "graceful_shutdown"'
 wait_until 2 gets 203.0.113.0/24 'BGP.as_path: 64600 64600'
 grep -q 'BGP.community: (65535,0)' carrier/route
 asked drained
@@ -77,7 +77,7 @@ asked withdrawn
 
 # A session that is down: nothing is changed, and said where. Withdrawing is possible all the same.
 cp $announce before
-code 3 tell green announced 2>&1 | grep -q 'old-gw: the session green is not established but'
+code 3 tell green announced 2>&1 | found 'old-gw: the session green is not established but'
 cmp before $announce
 tell green withdrawn
 
@@ -90,14 +90,14 @@ asked withdrawn
 
 # BIRD refuses the configuration: the include file is put back, and the old one goes on.
 echo 'nonsense' >>old-gw/bird.conf
-code 3 tell red announced 2>&1 | grep -q 'BIRD refused: 8002'
+code 3 tell red announced 2>&1 | found 'BIRD refused: 8002'
 cmp before $announce
 sed -i '/nonsense/d; s/^    reject;/    if state_red = 0 then reject;/' old-gw/bird.conf
 
 # Somebody's unconfirmed change is waited for, as any configure would make it permanent.
 birdc -s old-gw/bird.ctl 'configure timeout 2' >/dev/null
-code 1 asked withdrawn 2>&1 | grep -q 'waits to be confirmed'
-code 3 tell red announced --timeout-s 0.5 2>&1 | grep -q 'another configuration waits to be confirmed'
+code 1 asked withdrawn 2>&1 | found 'waits to be confirmed'
+code 3 tell red announced --timeout-s 0.5 2>&1 | found 'another configuration waits to be confirmed'
 tell red announced
 wait_until 2 gets 198.51.100.0/24 'BGP.as_path: 64600$'
 
@@ -105,9 +105,9 @@ wait_until 2 gets 198.51.100.0/24 'BGP.as_path: 64600$'
 code 2 tell purple announced
 code 2 tell red gone
 echo 'define state_red = 7;' >$announce
-code 2 tell red drained 2>&1 | grep -q "announce.conf: line 1:"
+code 2 tell red drained 2>&1 | found "announce.conf: line 1:"
 cp before $announce
 kill "$(cat old-gw/bird.pid)"
 wait_until 5 test ! -e old-gw/bird.pid
-code 3 tell red withdrawn 2>&1 | grep -q 'old-gw/bird.ctl: cannot reach BIRD'
+code 3 tell red withdrawn 2>&1 | found 'old-gw/bird.ctl: cannot reach BIRD'
 code 3 asked withdrawn

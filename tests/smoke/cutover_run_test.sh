@@ -34,7 +34,7 @@ run() { cutover run "${book[@]}" "$@"; }
 code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got, expected $1: ${*:2}"; return 1; }; }
 
 # Nothing is touched by a look or a dry run, nor by wrong input.
-cutover show playbook.json --inventory inventory.json | grep -q '2 stages, 5 steps: 3 acts (2 with an undo), 1 gates, 1 holds'
+cutover show playbook.json --inventory inventory.json | found '2 stages, 5 steps: 3 acts (2 with an undo), 1 gates, 1 holds'
 run --dry-run >/dev/null
 code 2 run --journal j --set nope=1
 [ ! -e a ] && [ ! -e j ]
@@ -43,7 +43,7 @@ code 2 run --journal j --set nope=1
 run --journal done.j --yes --set place="$dir"
 [ -e a ] && [ -e b ] && [ "$(cat done.j.d/saved)" = saved ]
 code 2 run --journal done.j --yes
-cutover status --journal done.j --json | grep -q '"phase": "done"'
+cutover status --journal done.j --json | found '"phase": "done"'
 cutover undo --journal done.j
 [ ! -e a ] && [ ! -e b ]
 
@@ -56,7 +56,7 @@ grep -q 'failed prove/gate: did not pass within 2 s: /lost 3, max 0' out
 # An undo that fails stops there, and is tried again: rm does not remove a folder.
 mkdir -p there/b
 code 3 run --journal left.j --yes --set place=there | tee out
-[ -e there/a ] && grep -A 2 'left undone:' out | grep -q make/a
+[ -e there/a ] && grep -A 2 'left undone:' out | found make/a
 rmdir there/b
 code 1 cutover resume --journal left.j
 [ ! -e there/a ]
@@ -67,24 +67,24 @@ rm -f b.go b.started
 cutover run "${book[@]}" --journal kill.j --yes >out 2>&1 &
 runner=$!
 wait_until 5 test -e b.started
-code 3 cutover resume --journal kill.j 2>&1 | grep -q 'another cutover is running'
-cutover status --journal kill.j | grep -q 'under way, running'
+code 3 cutover resume --journal kill.j 2>&1 | found 'another cutover is running'
+cutover status --journal kill.j | found 'under way, running'
 kill -KILL "$runner"
 code 137 wait "$runner"
 [ -e a ] && [ ! -e b ]
-cutover status --journal kill.j | grep -q 'begun .*make/b'
+cutover status --journal kill.j | found 'begun .*make/b'
 touch b.go
 mv playbook.json moved.json # the journal is enough
 cutover resume --journal kill.j --yes
 mv moved.json playbook.json
-[ -e b ] && cutover status --journal kill.j | grep -q 'files: done'
+[ -e b ] && cutover status --journal kill.j | found 'files: done'
 rm a b
 
 # The same with a torn last line; one changed byte in the middle is refused.
 truncate -s -5 kill.j
 cutover resume --journal kill.j --yes
 sed 's/"begun"/"Begun"/' kill.j >damaged.j
-code 3 cutover resume --journal damaged.j 2>&1 | grep -q 'damaged.j: line 2: its sum is wrong'
+code 3 cutover resume --journal damaged.j 2>&1 | found 'damaged.j: line 2: its sum is wrong'
 
 # SIGTERM ends after the step that is under way; SIGHUP does nothing.
 rm -f b.go b.started
@@ -96,7 +96,7 @@ kill -TERM "$runner"
 touch b.go
 code 3 wait "$runner"
 grep -q 'stopped: a stop was asked for' out
-cutover status --journal term.j | grep -q 'done .*make/b'
+cutover status --journal term.j | found 'done .*make/b'
 cutover undo --journal term.j
 [ ! -e a ] && [ ! -e b ]
 
@@ -114,10 +114,10 @@ cutover undo --journal int.j
 
 # A hold asks the terminal; without one it stops, to be resumed.
 touch b.go
-code 3 run --journal hold.j </dev/null | grep -q 'nobody answered: Go on?'
+code 3 run --journal hold.j </dev/null | found 'nobody answered: Go on?'
 (echo maybe; echo yes) | script -qec "cutover resume --journal hold.j" screen >/dev/null
 grep -q 'Go on? \[yes/undo/stop\]' screen
-cutover status --journal hold.j | grep -q 'files: done'
+cutover status --journal hold.j | found 'files: done'
 
 # Events for programs.
-cutover undo --journal hold.j --json | tail -n 1 | grep -q '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
+cutover undo --journal hold.j --json | tail -n 1 | found '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'

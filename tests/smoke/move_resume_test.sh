@@ -11,7 +11,7 @@ fails grep -q "all .* steps are done" "$out/move.log"
 
 echo "the sessions are up, and stay so"
 wait_until 10 logins_are '.up == .wanted' true
-logins '.broken' | grep -qx 0
+logins '.broken' | found -x 0
 
 echo "resume goes on where it was"
 in_lab cutover resume --journal "$journal" --yes | tee "$out/resume.log"

@@ -45,7 +45,7 @@ ctl old flows --client 10.9.0.2 --vip 198.51.100.10:1883 --server 10.1.0.0/24 --
 [ "$(jq -r '.flows[] | "\(.protocol) \(.server) \(.state) \(.way_back) \(.service)"' "$dir/flows.json")" = \
     "tcp 10.1.0.2:1883 established line red meters" ]
 client=$(jq -r '.flows[0].client' "$dir/flows.json")
-ctl old why "tcp $client > 198.51.100.10:1883 ack 1" | grep -q 'flow .*entry: server 10.1.0.2:1883'
+ctl old why "tcp $client > 198.51.100.10:1883 ack 1" | found 'flow .*entry: server 10.1.0.2:1883'
 [ "$(ctl old flows --client 10.9.0.3 --count)" = 0 ]
 [ "$(ctl old flows --vip 198.51.100.10 --count)" = 1 ]
 kill -INT "$capture"

@@ -99,9 +99,9 @@ wait_until 10 client bulk 2001:db8:f::10 80 1
 
 # ---- bulk both ways: the server must learn of the 1,280 bytes on the client's path
 [ "$(client bulk 198.51.100.10 80 4000000)" = 10.9.0.2 ]
-ip -n server route get 10.9.0.2 | grep -q 'mtu 1280'
+ip -n server route get 10.9.0.2 | found 'mtu 1280'
 [ "$(client bulk 2001:db8:f::10 80 4000000)" = 2001:db8:c::2 ]
-ip -n server route get 2001:db8:c::2 | grep -q 'mtu 1280'
+ip -n server route get 2001:db8:c::2 | found 'mtu 1280'
 
 # ---- datagrams of 8 KB, in fragments both ways
 client ask 198.51.100.10 7 8192
@@ -111,10 +111,10 @@ client ask 2001:db8:f::10 7 8192
 on client traceroute -n -q 1 -w 2 -U -p 9 198.51.100.10 >"$dir/trace"
 grep -q '^ 3  100.64.1.2 ' "$dir/trace"
 grep -q '^ 4  198.51.100.10 ' "$dir/trace"
-on client traceroute -n -q 1 -w 2 -I 198.51.100.10 | grep -q '^ 3  198.51.100.10 '
+on client traceroute -n -q 1 -w 2 -I 198.51.100.10 | found '^ 3  198.51.100.10 '
 on client traceroute -6 -n -q 1 -w 2 -U -p 9 2001:db8:f::10 >"$dir/trace6"
 grep -q '2001:db8:f::10 ' "$dir/trace6"
-on client traceroute -6 -n -q 1 -w 2 -I 2001:db8:f::10 | grep -q '^ 3  2001:db8:f::10 '
+on client traceroute -6 -n -q 1 -w 2 -I 2001:db8:f::10 | found '^ 3  2001:db8:f::10 '
 
 # ---- source NAT: the server sees the pool's address
 [ "$(client bulk 198.51.100.20 443 1000000)" = 10.1.250.1 ]

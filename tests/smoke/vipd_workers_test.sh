@@ -44,21 +44,21 @@ for size in [100] * 20 + [8000] * 20:
         assert s.recv(65535) == data, size'
 
 echo "fragments to the VIP itself, and through the map"
-on client ping -q -c 10 -i 0.05 -w 5 -s 4000 198.51.100.10 | grep -q ' 10 received'
-on client ping -q -c 10 -i 0.05 -w 5 -s 4000 198.51.100.64 | grep -q ' 10 received'
+on client ping -q -c 10 -i 0.05 -w 5 -s 4000 198.51.100.10 | found ' 10 received'
+on client ping -q -c 10 -i 0.05 -w 5 -s 4000 198.51.100.64 | found ' 10 received'
 
 echo "flows of both workers are listed, and counted together"
 ctl old flows --json >"$dir/flows.json"
 [ "$(jq -r '[.flows[].worker] | unique | join(",")' "$dir/flows.json")" = "0,1" ]
 [ "$(ctl old flows --count)" = "$(jq '.flows | length' "$dir/flows.json")" ]
 client=$(jq -r '[.flows[] | select(.worker == 1 and .protocol == "udp")][0].client' "$dir/flows.json")
-ctl old why "udp $client > 198.51.100.10:7007" | grep -q 'flow .*entry: server'
+ctl old why "udp $client > 198.51.100.10:7007" | found 'flow .*entry: server'
 
 echo "figures are sums: in and out of the line, and what was dropped"
 [ "$(figure old '.lines[0].rx_vip_packets')" -gt 400 ]
 [ "$(ctl old stats --json | jq .drops.ring_full)" = 0 ]
 [ "$(ctl old stats --json | jq .drops.fragment_timeout)" = 0 ]
-ctl old metrics | grep -q '^rehome_vipd_drops_total{reason="ring_full"} 0$'
+ctl old metrics | found '^rehome_vipd_drops_total{reason="ring_full"} 0$'
 
 echo "20 reloads while packets of both workers are answered"
 on client ping -i 0.01 -c 300 -w 20 -q 198.51.100.10 >"$dir/ping" &
