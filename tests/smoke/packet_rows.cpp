@@ -48,7 +48,7 @@ json to_json(const PacketRow& row) {
 
 }  // namespace rehome::testing
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     using namespace rehome::testing;
     if (argc != 2) {
         std::cerr << "packet-rows FILE\n";
@@ -64,4 +64,7 @@ int main(int argc, char** argv) {
         all.push_back(to_json(row));
     }
     std::cout << json{{"core", rows->core}, {"rows", all}} << "\n";
+} catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 2;
 }
