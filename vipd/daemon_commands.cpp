@@ -1,6 +1,7 @@
 // What vipctl can ask of a running vipd; requests and results are described in vipctl(8).
 #include <fmt/core.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
@@ -182,7 +183,7 @@ Result<json> Daemon::share(const json& request) {
         if (percent < 0 || percent > 100 || (by != "address" && by != "address-port")) {
             return refuse("expected a share of 0 to 100 percent, by address or address-port");
         }
-        wanted.hundredths = static_cast<uint32_t>(percent * 100 + 0.5);
+        wanted.hundredths = static_cast<uint32_t>(std::lround(percent * 100));
         wanted.by = by == "address" ? ShareBy::address : ShareBy::address_port;
     }
     json result;
