@@ -144,6 +144,7 @@ public:
     void replace_routes(std::shared_ptr<const Fib> routes);
     void replace_neighbours(std::shared_ptr<const Neighbours> neighbours) {
         adjacencies_.update(std::move(neighbours));
+        find_lines_by_mac();
     }
 
     // Notes each decision from now on; null: no more.
@@ -314,6 +315,7 @@ private:
     Verdict from_peer_reply(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     Verdict from_peer_client(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     std::optional<WayBack> line_by_route(const Address& client);
+    void find_lines_by_mac();
     uint32_t line_of_hop(uint32_t adjacency) const;
     std::optional<size_t> home_peer(const FlowKey& key, Micros now) const;
     std::optional<size_t> other_site_peer(const Address& vip, Micros now) const;

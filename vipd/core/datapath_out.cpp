@@ -37,6 +37,7 @@ void Datapath::replace_routes(std::shared_ptr<const Fib> routes) {
             via_adjacencies_[i] = adjacencies_.find({*via.port, *via.gateway, via.vlan});
         }
     }
+    find_lines_by_mac();
 }
 
 uint32_t Datapath::look_up(const Address& to) {

@@ -154,6 +154,19 @@ uint32_t Datapath::line_of_hop(uint32_t adjacency) const {
     return way.line;
 }
 
+// Lets the adjacencies to lines' routers by their other family's addresses know their lines, so that
+// the fast path need not look for them.
+void Datapath::find_lines_by_mac() {
+    const auto& lines = tables_->lines();
+    for (uint32_t i = 0; i < adjacencies_.size(); ++i) {
+        Adjacency& way = adjacencies_[i];
+        if (way.line != no_line && lines[way.line].peer != way.hop.address) {
+            way.line = no_line;  // found by a MAC address that may be another one's now
+        }
+        way.line = line_of_hop(i);
+    }
+}
+
 // The rendezvous (highest random weight) of the flow over this site's live gateways; nothing when
 // it is this one.  A member that is lost leaves its flows to the next best: "current, then
 // previous" falls out of the same order.
