@@ -38,26 +38,21 @@ LIBS_lbsync = $(LIBS_common) -lcrypto
 LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
 LIBS_cutover = $(LIBS_common) -lcrypto
 
-# Folders: P/main.cpp is the program, P/core is pure, P/adapter touches the world; vipd/ctl is vipctl.
-SOURCES := $(wildcard common/*.cpp $(foreach p,vipd lbsync probe cutover,$(p)/*.cpp $(p)/*/*.cpp))
+# Folders: P/main.cpp is the program, P/adapter touches the world, P/command and P/daemon put things
+# together; P's other rooms are pure.
+SOURCES := $(shell find common $(PROGRAMS) -name '*.cpp' | LC_ALL=C sort)
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library = $(patsubst %,$(BUILD)/lib/%.a,$(1))
-parts_vipd = $(filter-out %/main.cpp vipd/ctl/%,$(filter vipd/%,$(SOURCES)))
-parts_vipctl = $(filter-out %/main.cpp,$(filter vipd/ctl/%,$(SOURCES))) vipd/core/why_text.cpp
-parts_common = $(filter common/%,$(SOURCES))
-parts_lbsync = $(filter-out %/main.cpp,$(filter lbsync/%,$(SOURCES)))
-parts_probe = $(filter-out %/main.cpp,$(filter probe/%,$(SOURCES)))
-parts_cutover = $(filter-out %/main.cpp,$(filter cutover/%,$(SOURCES)))
-main_of = $(if $(filter vipctl,$(1)),vipd/ctl/main.cpp,$(1)/main.cpp)
+parts = $(filter-out %/main.cpp,$(filter $(1)/%,$(SOURCES)))
 
-SCHEMAS := $(wildcard common/*.schema.json $(foreach p,vipd lbsync probe cutover,$(p)/*.schema.json $(p)/*/*.schema.json))
-MANUALS := $(wildcard $(foreach p,common vipd vipd/ctl lbsync probe cutover,$(p)/*.scd))
+SCHEMAS := $(wildcard common/formats/*.schema.json)
+MANUALS := $(wildcard $(foreach p,common $(PROGRAMS),$(p)/*.scd))
 LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cpp))
 UNIT_PROGRAMS := common vipd lbsync probe cutover
-UNITS := $(foreach p,$(UNIT_PROGRAMS),$(if $(wildcard tests/unit/$(p)/*.cpp),$(BUILD)/test/unit-$(p)))
+UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
 .PHONY: all deps demo test unit smoke bench bench-vipd bench-tables fuzz lint format install clean help
-all: $(foreach p,$(PROGRAMS),$(if $(wildcard $(call main_of,$(p))),$(BUILD)/bin/$(p))) $(LAB_TOOLS) manuals
+all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
 	@:
 
 help:
@@ -77,24 +72,24 @@ $(BUILD)/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMA
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CPPFLAGS_$(firstword $(subst /, ,$(patsubst tests/unit/%,%,$*)))) -c $< -o $@
 
 # Where most packets pass is worth the compiler's while.
-$(BUILD)/obj/vipd/core/datapath_fast.o $(BUILD)/obj/vipd/adapter/worker.o: CXXFLAGS += -O3
+$(BUILD)/obj/vipd/path/fast.o $(BUILD)/obj/vipd/adapter/worker.o: CXXFLAGS += -O3
 
 define archive
-$(BUILD)/lib/$(1).a: $$(call object,$$(parts_$(1)))
+$(BUILD)/lib/$(1).a: $$(call object,$$(call parts,$(1)))
 	$$(call say,AR,$$@)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && ar crs $$@ $$^
 endef
 $(foreach p,common $(PROGRAMS),$(eval $(call archive,$(p))))
 
 define program
-$(BUILD)/bin/$(1): $$(call object,$$(call main_of,$(1))) $$(call library,$(1) common)
+$(BUILD)/bin/$(1): $$(call object,$(1)/main.cpp) $$(call library,$(1) common)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 define unit_program
-$(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)
+$(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp tests/unit/$(1)/*/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
 endef
@@ -117,10 +112,10 @@ $(BUILD)/man/$(notdir $(1:.scd=)): $(1)
 	$$(call say,MAN,$$@)
 	$$(Q)mkdir -p $$(@D) && scdoc < $$< > $$@
 endef
-$(foreach m,$(filter-out vipd/vipctl.8.scd,$(MANUALS)),$(eval $(call manual,$(m))))
+$(foreach m,$(filter-out vipctl/vipctl.8.scd,$(MANUALS)),$(eval $(call manual,$(m))))
 
 # The drop reasons in vipctl(8) are the program's own: the line @DROPS@ becomes their list.
-$(BUILD)/man/vipctl.8: vipd/vipctl.8.scd $(BUILD)/bin/vipd
+$(BUILD)/man/vipctl.8: vipctl/vipctl.8.scd $(BUILD)/bin/vipd
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D) && $(BUILD)/bin/vipd drops | \
 		sed -E 's/^([a-z_]+) +(.)(.*)/*\1*\n\t\U\2\E\3.\n/' > $@.drops
@@ -166,11 +161,11 @@ bench-tables: $(BUILD)/bench/tables
 FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-parts_datapath_fuzz := $(filter-out vipd/core/config%,$(filter vipd/core/%,$(SOURCES))) \
+parts_datapath_fuzz := $(filter-out vipd/state/config%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
 	common/address.cpp common/error.cpp common/huge_memory.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
-parts_packet_fuzz := $(patsubst %,vipd/core/%.cpp,checksum fragment_v4 fragments icmp mss packet rewrite) \
+parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 fragments icmp mss packet rewrite) \
 	common/address.cpp common/error.cpp tests/unit/vipd/packets.cpp
-parts_inventory_fuzz := $(filter-out common/command.cpp,$(parts_common))
+parts_inventory_fuzz := $(filter-out common/command.cpp,$(call parts,common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
 $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))

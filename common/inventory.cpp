@@ -14,7 +14,7 @@ namespace rehome {
 namespace {
 
 constexpr std::string_view schema =
-#include "common/inventory.schema.inc"
+#include "common/formats/inventory.schema.inc"
     ;
 
 constexpr size_t longest_file = 16u << 20;

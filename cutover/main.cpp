@@ -2,9 +2,9 @@
 #include <utility>
 
 #include "common/command.h"
-#include "cutover/adapter/bird_command.h"
-#include "cutover/adapter/login_command.h"
-#include "cutover/adapter/run_command.h"
+#include "cutover/command/bird.h"
+#include "cutover/command/login.h"
+#include "cutover/command/run.h"
 
 namespace {
 
@@ -28,8 +28,8 @@ int main(int argc, char** argv) {
         "  cutover status --journal move.journal\n"
         "  cutover undo --journal move.journal\n\n"
         "See cutover(1) and rehome-playbook(5).";
-    add(program.commands, rehome::run_commands());
-    add(program.commands, rehome::bird_commands());
-    add(program.commands, rehome::login_commands());
+    add(program.commands, rehome::cutover::run_commands());
+    add(program.commands, rehome::cutover::bird_commands());
+    add(program.commands, rehome::cutover::login_commands());
     return rehome::run_program(program, argc, argv);
 }

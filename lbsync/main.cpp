@@ -13,8 +13,8 @@
 #include "lbsync/adapter/gather.h"
 #include "lbsync/adapter/put.h"
 #include "lbsync/adapter/undo.h"
-#include "lbsync/core/report.h"
-#include "lbsync/core/saved.h"
+#include "lbsync/plan/report.h"
+#include "lbsync/plan/saved.h"
 
 namespace rehome::lbsync {
 namespace {

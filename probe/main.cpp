@@ -3,7 +3,7 @@
 //   run      plan -> routes verified -> sockets -> privileges dropped -> samples -> figures
 //   compare  two results -> no worse, worse, cannot tell
 //   reflect  the far end of the UDP measurement
-#include "probe/commands.h"
+#include "probe/command/commands.h"
 
 int main(int argc, char** argv) {
     using namespace rehome::probe;

@@ -10,14 +10,14 @@
 #include <nlohmann/json.hpp>
 
 #include "common/command.h"
+#include "common/why_text.h"
 #include "vipd/adapter/config_file.h"
-#include "vipd/core/drop.h"
-#include "vipd/core/packet_text.h"
-#include "vipd/core/why_text.h"
-#include "vipd/daemon.h"
-#include "vipd/offline.h"
+#include "vipd/daemon/daemon.h"
+#include "vipd/daemon/offline.h"
+#include "vipd/packet/drop.h"
+#include "vipd/packet/packet_text.h"
 
-namespace rehome {
+namespace rehome::vipd {
 namespace {
 
 namespace po = boost::program_options;
@@ -126,10 +126,11 @@ Result<Exit> why(const po::variables_map& options) {
 }
 
 }  // namespace
-}  // namespace rehome
+}  // namespace rehome::vipd
 
 int main(int argc, char** argv) {
     using namespace rehome;
+    using namespace rehome::vipd;
     Program program;
     program.name = "vipd";
     program.summary = "serve the pinned VIPs of this gateway and relay between the sites";

@@ -11,7 +11,7 @@
 
 #include "common/json_file.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 namespace {
 
@@ -167,4 +167,4 @@ Result<JournalSeen> look_at_journal(const std::string& path) {
     return JournalSeen{std::move(**journal), asked && held.l_type != F_UNLCK};
 }
 
-}  // namespace rehome
+}  // namespace rehome::cutover

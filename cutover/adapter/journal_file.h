@@ -8,9 +8,9 @@
 #include <string>
 
 #include "common/fd.h"
-#include "cutover/core/journal.h"
+#include "cutover/run/journal.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 class JournalFile {
 public:
@@ -50,4 +50,4 @@ struct JournalSeen {
 // For a look, without the lock.
 Result<JournalSeen> look_at_journal(const std::string& path);
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -9,7 +9,7 @@
 
 #include "common/json_file.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 namespace {
 
@@ -71,4 +71,4 @@ std::optional<std::string> RealWorld::ask(const std::string& question,
     }
 }
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -5,9 +5,9 @@
 #include "cutover/adapter/journal_file.h"
 #include "cutover/adapter/stop_signals.h"
 #include "cutover/adapter/watch.h"
-#include "cutover/core/world.h"
+#include "cutover/run/world.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 class RealWorld : public World {
 public:
@@ -36,4 +36,4 @@ private:
     Watch& watch_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -14,7 +14,7 @@
 
 #include "common/clock.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 namespace {
 
@@ -88,4 +88,4 @@ bool StopSignals::wait_readable(int fd) const {
     return false;
 }
 
-}  // namespace rehome
+}  // namespace rehome::cutover

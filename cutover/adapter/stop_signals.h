@@ -4,9 +4,9 @@
 // One object a process; its handlers last as long as the process.
 #pragma once
 
-#include "cutover/core/step.h"
+#include "cutover/run/step.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 class StopSignals {
 public:
@@ -21,4 +21,4 @@ public:
     bool wait_readable(int fd) const;
 };
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -13,9 +13,9 @@
 #include <mutex>
 #include <thread>
 
-#include "cutover/core/event.h"
+#include "cutover/run/event.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 namespace {
 
@@ -171,4 +171,4 @@ std::unique_ptr<Watch> make_terminal_watch(const Plan& plan) {
     return std::make_unique<TerminalWatch>(plan);
 }
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -5,8 +5,8 @@
 
 #include "cutover/adapter/watch.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 std::unique_ptr<Watch> make_terminal_watch(const Plan& plan);
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -6,9 +6,9 @@
 #include <cerrno>
 
 #include "cutover/adapter/terminal_watch.h"
-#include "cutover/core/event.h"
+#include "cutover/run/event.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 namespace {
 
@@ -60,4 +60,4 @@ std::unique_ptr<Watch> make_watch(const Plan& plan, bool json) {
     return std::make_unique<PlainWatch>();
 }
 
-}  // namespace rehome
+}  // namespace rehome::cutover

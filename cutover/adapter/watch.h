@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "cutover/core/gate.h"
-#include "cutover/core/journal.h"
-#include "cutover/core/step.h"
+#include "cutover/run/gate.h"
+#include "cutover/run/journal.h"
+#include "cutover/run/step.h"
 
-namespace rehome {
+namespace rehome::cutover {
 
 class Watch {
 public:
@@ -27,4 +27,4 @@ std::unique_ptr<Watch> make_watch(const Plan& plan, bool json);
 // To standard output; errors are passed over.
 void put(std::string_view text);
 
-}  // namespace rehome
+}  // namespace rehome::cutover

@@ -9,9 +9,9 @@
 #include "common/clock.h"
 #include "common/json_file.h"
 #include "lbsync/adapter/remote.h"
-#include "lbsync/core/canonical.h"
-#include "lbsync/core/digest.h"
-#include "lbsync/core/vipd_config.h"
+#include "lbsync/plan/vipd_config.h"
+#include "lbsync/policy/canonical.h"
+#include "lbsync/policy/digest.h"
 
 namespace rehome::lbsync {
 

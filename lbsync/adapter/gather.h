@@ -5,7 +5,7 @@
 
 #include "common/error.h"
 #include "common/inventory.h"
-#include "lbsync/core/plan.h"
+#include "lbsync/plan/plan.h"
 
 namespace rehome::lbsync {
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/json_file.h"
-#include "lbsync/core/digest.h"
+#include "lbsync/policy/digest.h"
 
 namespace rehome::lbsync {
 

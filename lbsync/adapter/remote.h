@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 #include "common/host.h"
-#include "lbsync/core/nft_read.h"
+#include "lbsync/nft/read.h"
 
 namespace rehome::lbsync {
 

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "lbsync/adapter/remote.h"
-#include "lbsync/core/batch.h"
-#include "lbsync/core/digest.h"
+#include "lbsync/plan/batch.h"
+#include "lbsync/policy/digest.h"
 
 namespace rehome::lbsync {
 

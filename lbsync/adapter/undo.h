@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/error.h"
-#include "lbsync/core/saved.h"
+#include "lbsync/plan/saved.h"
 
 namespace rehome::lbsync {
 

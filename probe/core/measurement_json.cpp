@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char schema[] =
-#include "probe/core/result.schema.inc"
+#include "common/formats/probe.schema.inc"
     ;
 
 // Nanoseconds are as fine as the clock; more digits would only be noise of the division.

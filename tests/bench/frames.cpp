@@ -12,7 +12,7 @@
 //                least 3,000 in all, the flows repeated as often as that needs.  Both files then
 //                have one order, so that every flow is answered at once in the first pass, and
 //                SERVER_FILE is 5 % longer, so that the answers come later from pass to pass
-//   PART, PARTS  only the flows that RSS gives to queue PART of PARTS (vipd/core/rss.h): those of
+//   PART, PARTS  only the flows that RSS gives to queue PART of PARTS (vipd/packet/rss.h): those of
 //                one of vipd's workers
 //
 // CLIENT_FILE has what clients send to the VIPs, SERVER_FILE what the servers answer.  Flow i is of
@@ -29,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "vipd/core/rss.h"
+#include "vipd/packet/rss.h"
 
 namespace {
 
@@ -96,8 +96,8 @@ Flow flow_of(uint32_t i, bool v4, bool map) {
 uint32_t queue_of(const End& client, bool v4, uint32_t queues) {
     const std::array<uint8_t, 2> port{static_cast<uint8_t>(client.port >> 8),
                                       static_cast<uint8_t>(client.port)};
-    return rehome::rss_queue(rehome::rss_hash(std::span(client.address).first(v4 ? 4 : 16), port),
-                             queues);
+    return rehome::vipd::rss_queue(
+        rehome::vipd::rss_hash(std::span(client.address).first(v4 ? 4 : 16), port), queues);
 }
 
 class Writer {

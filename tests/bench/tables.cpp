@@ -17,12 +17,13 @@
 #include <vector>
 
 #include "common/inventory.h"
-#include "vipd/core/config.h"
-#include "vipd/core/hash.h"
-#include "vipd/core/maglev.h"
-#include "vipd/core/tables.h"
+#include "vipd/packet/hash.h"
+#include "vipd/state/config.h"
+#include "vipd/state/maglev.h"
+#include "vipd/state/tables.h"
 
 using namespace rehome;
+using namespace rehome::vipd;
 using nlohmann::json;
 
 namespace {

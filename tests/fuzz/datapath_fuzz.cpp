@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "tests/unit/vipd/lab.h"
-#include "vipd/core/bytes.h"
-#include "vipd/core/rewrite.h"
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/rewrite.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -260,7 +260,7 @@ private:
 
 }  // namespace
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     rehome::testing::Input in({data, size});

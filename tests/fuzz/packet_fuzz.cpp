@@ -10,14 +10,14 @@
 #include <memory>
 
 #include "tests/unit/vipd/packets.h"
-#include "vipd/core/bytes.h"
-#include "vipd/core/fragment_v4.h"
-#include "vipd/core/fragments.h"
-#include "vipd/core/icmp.h"
-#include "vipd/core/mss.h"
-#include "vipd/core/rewrite.h"
+#include "vipd/flow/fragments.h"
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/fragment_v4.h"
+#include "vipd/packet/icmp.h"
+#include "vipd/packet/mss.h"
+#include "vipd/packet/rewrite.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -179,7 +179,7 @@ private:
 
 }  // namespace
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::span<const uint8_t> rest(data, size);

@@ -3,7 +3,7 @@
 # A positional argument (--carrier of `vipctl line CARRIER`) may stand there in capitals.
 . "$(dirname "$0")/_init.sh"
 
-manual() { find vipd lbsync probe cutover -name "$1.[18].scd" -o -name "$1-*.1.scd"; }
+manual() { find vipd vipctl lbsync probe cutover -name "$1.[18].scd" -o -name "$1-*.1.scd"; }
 commands() { "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p'; }
 # The command's own options: what stands between "Options:" and the next empty line.
 options() { "$@" --help | sed -n '/^Options:/,/^$/s/^  \(--[a-z0-9-]*\).*/\1/p'; }
@@ -38,8 +38,8 @@ while read -r schema page; do
     done <"$dir/keys"
     [ -s "$dir/keys" ] || tell "$schema has no keys"
 done <<END
-vipd/core/config.schema.json vipd/vipd.json.5.scd
-common/inventory.schema.json common/rehome-inventory.5.scd
+common/formats/vipd.schema.json vipd/vipd.json.5.scd
+common/formats/inventory.schema.json common/rehome-inventory.5.scd
 END
 
 # Every drop reason stands in the manual that is installed, with its meaning.

@@ -13,7 +13,7 @@
 
 #include "tests/unit/vipd/packet_rows.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -46,10 +46,10 @@ json to_json(const PacketRow& row) {
 
 }  // namespace
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing
 
 int main(int argc, char** argv) try {
-    using namespace rehome::testing;
+    using namespace rehome::vipd::testing;
     if (argc != 2) {
         std::cerr << "packet-rows FILE\n";
         return 2;

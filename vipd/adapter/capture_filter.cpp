@@ -4,7 +4,7 @@
 
 #include <memory>
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -45,4 +45,4 @@ Result<std::function<bool(std::span<const uint8_t>)>> compile_filter(
     });
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

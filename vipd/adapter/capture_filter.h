@@ -9,10 +9,10 @@
 
 #include "common/error.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 // Whether the filter takes a frame; any thread may call it.  An empty expression gives null.
 Result<std::function<bool(std::span<const uint8_t> frame)>> compile_filter(
     const std::string& expression);
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace rehome {
+namespace rehome::vipd {
 
 Checked<Config> read_config(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -21,4 +21,4 @@ Checked<Config> read_config(const std::string& path) {
     });
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "common/error.h"
-#include "vipd/core/config.h"
+#include "vipd/state/config.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 Checked<Config> read_config(const std::string& path);
 
-}  // namespace rehome
+}  // namespace rehome::vipd

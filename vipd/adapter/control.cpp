@@ -20,7 +20,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 using nlohmann::json;
 
@@ -303,4 +303,4 @@ void Control::handle() {
     }
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

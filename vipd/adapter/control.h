@@ -18,7 +18,7 @@
 
 #include "common/error.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 class Control;
 
@@ -57,4 +57,4 @@ private:
     std::shared_ptr<State> state_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -16,7 +16,7 @@
 
 #include "vipd/adapter/dpdk_log.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -102,4 +102,4 @@ Result<Pool> make_pool(const char* name, uint32_t packets) {
     return pool;
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -9,11 +9,11 @@
 #include <memory>
 
 #include "common/error.h"
-#include "vipd/core/config.h"
+#include "vipd/state/config.h"
 
 struct rte_mempool;
 
-namespace rehome {
+namespace rehome::vipd {
 
 Result<> start_dpdk(const MemoryConfig& memory);
 void stop_dpdk();  // after the last port is closed and the last pool is freed
@@ -34,4 +34,4 @@ Result<Pool> make_pool(const char* name, uint32_t packets);
 // The largest MTU whose frames fit such a buffer, whatever driver filled it.
 inline constexpr uint16_t mtu_max = 1750;
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <mutex>
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -81,4 +81,4 @@ tl::unexpected<Error> Complaints::fail(const std::string& where, const std::stri
     return rehome::fail(Exit::world, where, words.empty() ? what : what + " (" + words + ")");
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 // Takes over DPDK's log; before rte_eal_init.
 void take_dpdk_log();
@@ -30,4 +30,4 @@ public:
     tl::unexpected<Error> fail(const std::string& where, const std::string& what) const;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -9,7 +9,7 @@
 
 #include "vipd/adapter/dpdk_log.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -94,4 +94,4 @@ bool Handover::may_sleep(uint32_t worker) {
     return true;
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

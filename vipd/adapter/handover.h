@@ -12,12 +12,12 @@
 
 #include "common/error.h"
 #include "common/fd.h"
-#include "vipd/core/fib.h"
+#include "vipd/route/fib.h"
 
 struct rte_mbuf;
 struct rte_ring;
 
-namespace rehome {
+namespace rehome::vipd {
 
 struct Mark {
     enum class For : uint8_t {
@@ -65,4 +65,4 @@ private:
     std::vector<rte_ring*> rings_;  // null: from a worker to itself
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

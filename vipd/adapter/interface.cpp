@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -105,4 +105,4 @@ Result<> bring_up(const std::string& name) {
     return call(SIOCSIFFLAGS, name, about, "bring it up");
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

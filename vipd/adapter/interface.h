@@ -7,9 +7,9 @@
 #include <string>
 
 #include "common/error.h"
-#include "vipd/core/mac.h"
+#include "vipd/packet/mac.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 Result<unsigned> interface_index(const std::string& name);
 
@@ -31,4 +31,4 @@ Result<bool> keep_vlan_tags(const std::string& name);
 // know.
 Result<> bring_up(const std::string& name);
 
-}  // namespace rehome
+}  // namespace rehome::vipd

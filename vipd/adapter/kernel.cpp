@@ -16,7 +16,7 @@
 #include "common/clock.h"
 #include "vipd/adapter/netlink.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -340,4 +340,4 @@ Result<> Kernel::release_route(const Prefix& prefix) {
     return {};
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -15,9 +15,9 @@
 
 #include "common/address.h"
 #include "common/error.h"
-#include "vipd/core/fib.h"
+#include "vipd/route/fib.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 // What a worker forwards by.  Each part is replaced by itself when it changes.
 struct Forwarding {
@@ -57,4 +57,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

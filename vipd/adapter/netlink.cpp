@@ -16,7 +16,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -364,4 +364,4 @@ std::optional<unsigned> parse_address(nlmsghdr* message) {
     return static_cast<const ifaddrmsg*>(nlmsg_data(message))->ifa_index;
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -10,9 +10,9 @@
 
 #include "common/address.h"
 #include "common/error.h"
-#include "vipd/core/mac.h"
+#include "vipd/packet/mac.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 struct NetlinkDeleter {
     void operator()(nl_sock* socket) const;
@@ -92,4 +92,4 @@ std::optional<LinkMessage> parse_link(nlmsghdr* message);
 // The interface that an address message is about; nothing for others.
 std::optional<unsigned> parse_address(nlmsghdr* message);
 
-}  // namespace rehome
+}  // namespace rehome::vipd

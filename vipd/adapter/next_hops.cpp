@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -73,4 +73,4 @@ std::vector<Hop> NextHops::take_wanted() {
     return std::exchange(wanted_, {});
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -9,12 +9,12 @@
 #include <map>
 #include <vector>
 
-#include "vipd/core/adjacency.h"
-#include "vipd/core/flow.h"
+#include "vipd/flow/flow.h"
+#include "vipd/route/adjacency.h"
 
 struct rte_mbuf;
 
-namespace rehome {
+namespace rehome::vipd {
 
 class NextHops {
 public:
@@ -53,4 +53,4 @@ private:
     Micros next_keep_ = 0;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

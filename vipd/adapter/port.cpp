@@ -19,7 +19,7 @@
 #include "vipd/adapter/dpdk_log.h"
 #include "vipd/adapter/interface.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -309,4 +309,4 @@ uint16_t Port::send(uint16_t queue, rte_mbuf** packets, uint16_t count_given) {
     return taken;
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -18,13 +18,13 @@
 
 #include "common/error.h"
 #include "common/fd.h"
-#include "vipd/core/config.h"
-#include "vipd/core/mac.h"
+#include "vipd/packet/mac.h"
+#include "vipd/state/config.h"
 
 struct rte_mbuf;
 struct rte_mempool;
 
-namespace rehome {
+namespace rehome::vipd {
 
 struct PortCounters {
     uint64_t received = 0;
@@ -93,4 +93,4 @@ private:
     std::vector<Count> rx_counts_, tx_counts_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 Result<> ResetLog::open(const std::string& path) {
     if (path.empty()) {
@@ -36,4 +36,4 @@ void ResetLog::add(const std::vector<ResetRecord>& records) {
     }
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

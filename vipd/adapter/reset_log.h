@@ -10,7 +10,7 @@
 #include "common/error.h"
 #include "vipd/adapter/worker.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 class ResetLog {
 public:
@@ -26,4 +26,4 @@ private:
     uint64_t lost_ = 0;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -14,7 +14,7 @@
 
 #include "vipd/adapter/interface.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -89,4 +89,4 @@ bool Twin::write(const rte_mbuf& packet) {
            packet.data_len;
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

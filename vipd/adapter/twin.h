@@ -13,12 +13,12 @@
 
 #include "common/error.h"
 #include "common/fd.h"
-#include "vipd/core/mac.h"
+#include "vipd/packet/mac.h"
 
 struct rte_mbuf;
 struct rte_mempool;
 
-namespace rehome {
+namespace rehome::vipd {
 
 class Twin {
 public:
@@ -46,4 +46,4 @@ private:
     unsigned interface_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

@@ -15,7 +15,7 @@
 #include "common/clock.h"
 #include "vipd/adapter/dpdk.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 namespace {
 
@@ -604,4 +604,4 @@ void Worker::sleep_until(Micros when, Micros now) {
     }
 }
 
-}  // namespace rehome
+}  // namespace rehome::vipd

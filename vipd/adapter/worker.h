@@ -26,11 +26,11 @@
 #include "vipd/adapter/next_hops.h"
 #include "vipd/adapter/port.h"
 #include "vipd/adapter/twin.h"
-#include "vipd/core/datapath.h"
-#include "vipd/core/observer.h"
-#include "vipd/core/owner.h"
+#include "vipd/path/datapath.h"
+#include "vipd/path/owner.h"
+#include "vipd/watch/observer.h"
 
-namespace rehome {
+namespace rehome::vipd {
 
 // A flow that was reset to make its client log in again, for the log.
 struct ResetRecord {
@@ -153,4 +153,4 @@ private:
     std::thread thread_;
 };
 
-}  // namespace rehome
+}  // namespace rehome::vipd

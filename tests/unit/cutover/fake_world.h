@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "cutover/core/world.h"
+#include "cutover/run/world.h"
 
-namespace rehome::test {
+namespace rehome::cutover::testing {
 
 struct Death {};
 
@@ -132,4 +132,4 @@ private:
     int64_t clock_us = 0;
 };
 
-}  // namespace rehome::test
+}  // namespace rehome::cutover::testing

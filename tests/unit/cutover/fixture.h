@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/inventory.h"
-#include "cutover/core/playbook.h"
+#include "cutover/run/playbook.h"
 
-namespace rehome::test {
+namespace rehome::cutover::testing {
 
 // Two carriers; the old site has one gateway, the new one two.
 inline const char* const inventory_text = R"json({
@@ -118,4 +118,4 @@ inline Step hold(const std::string& name) {
     return step;
 }
 
-}  // namespace rehome::test
+}  // namespace rehome::cutover::testing

@@ -9,9 +9,9 @@
 
 #include "common/inventory.h"
 #include "common/json_file.h"
-#include "lbsync/core/mapping.h"
-#include "lbsync/core/nft_read.h"
-#include "lbsync/core/pairs.h"
+#include "lbsync/nft/read.h"
+#include "lbsync/plan/mapping.h"
+#include "lbsync/plan/pairs.h"
 
 namespace rehome::lbsync {
 

@@ -1,10 +1,10 @@
 // The small parts: intervals, line differences, digests, vipd's services, saved states.
 #include <nlohmann/json.hpp>
 
-#include "lbsync/core/digest.h"
-#include "lbsync/core/line_diff.h"
-#include "lbsync/core/saved.h"
-#include "lbsync/core/vipd_config.h"
+#include "lbsync/plan/saved.h"
+#include "lbsync/plan/vipd_config.h"
+#include "lbsync/policy/digest.h"
+#include "lbsync/policy/line_diff.h"
 #include "tests/unit/lbsync/lbsync_data.h"
 
 namespace rehome::lbsync {

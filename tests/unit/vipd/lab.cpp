@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "vipd/core/bytes.h"
+#include "vipd/packet/bytes.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -339,4 +339,4 @@ Bytes tunnelled(const Bytes& ip_packet, const Gue& gue, const Address& from, con
     return make_frame(outer);
 }
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "tests/unit/vipd/packets.h"
-#include "vipd/core/datapath.h"
+#include "vipd/path/datapath.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 inline constexpr PortIndex red = 0, green = 1, blue = 2, servers_port = 3, link_port = 4;
 inline constexpr Micros ms = 1'000;
@@ -96,4 +96,4 @@ Say answer(const Packet& at_server, uint8_t flags);
 // The frame by which a gateway with that tunnel address would send a packet on.
 Bytes tunnelled(const Bytes& ip_packet, const Gue& gue, const Address& from, const Address& to);
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

@@ -8,7 +8,7 @@
 
 #include "common/json_file.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -162,4 +162,4 @@ Result<PacketRows> read_packet_rows(const std::string& path) {
     return std::move(reader.rows);
 }
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

@@ -14,8 +14,8 @@
 //     punt                goes to the kernel
 //     kept                is for vipd itself, or waits: nothing leaves
 //
-// PACKET is the language of vipd/core/packet_text.h.  A PLACE is a line, by its carrier's name, or
-// a port.  The rows of a file meet one gateway, one after another.
+// PACKET is the language of vipd/packet/packet_text.h.  A PLACE is a line, by its carrier's name,
+// or a port.  The rows of a file meet one gateway, one after another.
 #pragma once
 
 #include <optional>
@@ -23,10 +23,10 @@
 #include <vector>
 
 #include "common/error.h"
-#include "vipd/core/drop.h"
-#include "vipd/core/packet_text.h"
+#include "vipd/packet/drop.h"
+#include "vipd/packet/packet_text.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 struct PlacedPacket {
     std::string place;
@@ -56,4 +56,4 @@ struct PacketRows {
 // Exit::usage, with file and line, where it cannot be read.
 Result<PacketRows> read_packet_rows(const std::string& path);
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

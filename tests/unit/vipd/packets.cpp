@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "vipd/core/bytes.h"
+#include "vipd/packet/bytes.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 namespace {
 
@@ -313,4 +313,4 @@ Bytes Random::bytes(size_t count) {
     return out;
 }
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "common/address.h"
-#include "vipd/core/packet.h"
+#include "vipd/packet/packet.h"
 
-namespace rehome::testing {
+namespace rehome::vipd::testing {
 
 using Bytes = std::vector<uint8_t>;
 
@@ -109,4 +109,4 @@ private:
     std::mt19937_64 engine_;
 };
 
-}  // namespace rehome::testing
+}  // namespace rehome::vipd::testing

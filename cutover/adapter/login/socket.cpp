@@ -1,0 +1,140 @@
+// tcp(7), ip(7): non-blocking sockets, bound before they are connected.
+#include "cutover/adapter/login/socket.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace rehome::cutover {
+namespace {
+
+// sockaddr_storage with the length that its family takes.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof(sockaddr_storage);
+
+    SocketAddress() = default;
+    explicit SocketAddress(const Endpoint& endpoint);
+
+    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+    Endpoint endpoint() const;
+};
+
+SocketAddress::SocketAddress(const Endpoint& endpoint) {
+    if (endpoint.address.family == Family::v4) {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(endpoint.port);
+        std::memcpy(&v4.sin_addr, endpoint.address.bytes.data(), sizeof v4.sin_addr);
+        std::memcpy(&storage, &v4, sizeof v4);
+        length = sizeof v4;
+    } else {
+        sockaddr_in6 v6{};
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(endpoint.port);
+        std::memcpy(&v6.sin6_addr, endpoint.address.bytes.data(), sizeof v6.sin6_addr);
+        std::memcpy(&storage, &v6, sizeof v6);
+        length = sizeof v6;
+    }
+}
+
+Endpoint SocketAddress::endpoint() const {
+    Endpoint result;
+    if (storage.ss_family == AF_INET) {
+        sockaddr_in v4{};
+        std::memcpy(&v4, &storage, sizeof v4);
+        std::memcpy(result.address.bytes.data(), &v4.sin_addr, sizeof v4.sin_addr);
+        result.port = ntohs(v4.sin_port);
+    } else if (storage.ss_family == AF_INET6) {
+        sockaddr_in6 v6{};
+        std::memcpy(&v6, &storage, sizeof v6);
+        result.address.family = Family::v6;
+        std::memcpy(result.address.bytes.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
+        result.port = ntohs(v6.sin6_port);
+    }
+    return result;
+}
+
+template <typename T>
+bool set(const Fd& fd, int level, int option, const T& value) {
+    return setsockopt(fd.get(), level, option, &value, sizeof value) == 0;
+}
+
+// A socket bound to the path and the source; errno when it cannot be.
+tl::expected<Fd, int> bound_socket(const LoginPath& path, const Address& source) {
+    const int family = source.family == Family::v4 ? AF_INET : AF_INET6;
+    Fd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return tl::unexpected(errno);
+    // Without NODELAY a heartbeat could wait for the acknowledgement of what was sent before it.
+    const bool ready = set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
+                       set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+                       (path.mark == 0 || set(fd, SOL_SOCKET, SO_MARK, path.mark)) &&
+                       (path.interface.empty() ||
+                        setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, path.interface.c_str(),
+                                   static_cast<socklen_t>(path.interface.size())) == 0);
+    if (!ready) return tl::unexpected(errno);
+    SocketAddress from({source, 0});
+    if (bind(fd.get(), from.get(), from.length) != 0) return tl::unexpected(errno);
+    return fd;
+}
+
+}  // namespace
+
+tl::expected<Fd, int> open_connection(const LoginPath& path, const Address& source) {
+    auto fd = bound_socket(path, source);
+    if (!fd) return fd;
+    SocketAddress to(path.remote);
+    if (connect(fd->get(), to.get(), to.length) != 0 && errno != EINPROGRESS) {
+        return tl::unexpected(errno);
+    }
+    return fd;
+}
+
+int pending_error(int fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+Endpoint local_endpoint(int fd) {
+    SocketAddress address;
+    if (getsockname(fd, address.get(), &address.length) != 0) return {};
+    return address.endpoint();
+}
+
+LoginCause cause_of(int error) {
+    switch (error) {
+        case ECONNRESET:
+        case EPIPE:
+            return LoginCause::reset;
+        case ECONNREFUSED:
+            return LoginCause::refused;
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+            return LoginCause::timeout;
+        default:
+            return LoginCause::own;
+    }
+}
+
+Result<> check_source(const LoginPath& path, const Address& source) {
+    if (source.family != path.remote.address.family) {
+        return fail(Exit::usage, source.text(),
+                    "of another family than " + path.remote.text() + ", expected the same");
+    }
+    const auto fd = bound_socket(path, source);
+    if (fd) return {};
+    return fail(
+        Exit::world, source.text(),
+        "cannot be a session's source here: " + std::generic_category().message(fd.error()) +
+            ", expected an address of this host");
+}
+
+}  // namespace rehome::cutover

@@ -1,0 +1,111 @@
+#include "cutover/command/session.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "common/command.h"
+#include "common/json_file.h"
+#include "cutover/adapter/real_world.h"
+#include "cutover/run/standing.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string inventory_copy(const Opening& opening) {
+    return opening.run_dir + "/inventory.json";
+}
+
+// The steps read the inventory that the run began with, whatever has become of the original.
+Result<> prepare_run_dir(const Opening& opening) {
+    std::error_code error;
+    fs::create_directories(opening.run_dir, error);
+    if (error) {
+        return fail(Exit::world, opening.run_dir, "cannot be created: " + error.message());
+    }
+    return write_file_atomically(inventory_copy(opening), opening.inventory);
+}
+
+// The programs that a playbook names are found where this one stands first.
+void prefer_our_programs() {
+    std::error_code error;
+    const fs::path self = fs::read_symlink("/proc/self/exe", error);
+    if (error) {
+        return;
+    }
+    const char* path = std::getenv("PATH");
+    const std::string rest = path != nullptr ? path
+                                             : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+                                               "/usr/bin:/sbin:/bin";
+    setenv("PATH", (self.parent_path().string() + ":" + rest).c_str(), 1);
+}
+
+// Says that somebody went on; not when there is nothing to go on with.
+Result<> note_resumed(JournalFile& journal, Progress& progress, Watch& watch) {
+    if (journal.read().records.empty() || progress.finished) {
+        return {};
+    }
+    const Record record{Happened::resumed, now_us(), "", ""};
+    auto noted = journal.append(record);
+    if (noted) {
+        watch.record(record);
+    }
+    return noted;
+}
+
+void print_ending(const Plan& plan, const Progress& progress, const std::string& path, bool json,
+                  Exit code) {
+    put(json ? ending_json(plan, progress, code) + "\n" : ending_text(plan, progress, path));
+}
+
+}  // namespace
+
+Checked<Plan> plan_of(const Opening& opening) {
+    const auto inventory = parse_inventory(opening.inventory_path, opening.inventory);
+    if (!inventory) {
+        return tl::unexpected(inventory.error());
+    }
+    return read_plan({opening.playbook_path, opening.playbook, *inventory, opening.settings,
+                      inventory_copy(opening), opening.run_dir});
+}
+
+Result<Exit> run_session(JournalFile& journal, const std::string& path,
+                         const SessionOptions& options) {
+    const Opening& opening = journal.read().opening;
+    const auto plan = plan_of(opening);
+    if (!plan) {
+        return print_mistakes(plan.error());
+    }
+    auto progress = replay(*plan, journal.read().records);
+    if (!progress) {
+        return tl::unexpected(progress.error());
+    }
+    if (auto prepared = prepare_run_dir(opening); !prepared) {
+        return tl::unexpected(prepared.error());
+    }
+    prefer_our_programs();
+    const StopSignals signals;
+    auto watch = make_watch(*plan, options.json);
+    if (auto noted = note_resumed(journal, *progress, *watch); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    RealWorld world(journal, signals, *watch);
+    Runner runner(*plan, std::move(*progress), world, options.runner);
+    auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
+    watch.reset();  // the live line is gone before the last lines come
+    if (!code) {
+        return code;
+    }
+    // Backing out wholly is what `undo` is asked for.
+    const Exit ended = options.back_out && *code == Exit::no ? Exit::yes : *code;
+    print_ending(*plan, runner.progress(), path, options.json, ended);
+    return ended;
+}
+
+}  // namespace rehome::cutover

@@ -1,0 +1,25 @@
+// One run of the runner on a journal: everything that `run`, `resume` and `undo` have in common.
+#pragma once
+
+#include <string>
+
+#include "common/inventory.h"
+#include "cutover/adapter/journal_file.h"
+#include "cutover/run/runner.h"
+
+namespace rehome::cutover {
+
+// The plan that an opening describes; the inventory of its text is read anew.
+Checked<Plan> plan_of(const Opening& opening);
+
+struct SessionOptions {
+    RunnerOptions runner{};
+    bool json = false;
+    bool back_out = false;  // `undo`
+};
+
+// Runs what the journal has left, or backs it out, and prints how that ended.
+Result<Exit> run_session(JournalFile& journal, const std::string& path,
+                         const SessionOptions& options);
+
+}  // namespace rehome::cutover

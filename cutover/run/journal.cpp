@@ -1,0 +1,178 @@
+#include "cutover/run/journal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "cutover/run/sha256.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view schema = "rehome/journal/1";
+constexpr size_t sum_digits = 16;
+
+struct Name {
+    Happened what;
+    std::string_view name;
+};
+
+constexpr std::array<Name, 12> names{{
+    {Happened::opened, "opened"},
+    {Happened::begun, "begun"},
+    {Happened::done, "done"},
+    {Happened::failed, "failed"},
+    {Happened::turned_back, "turned_back"},
+    {Happened::undo_begun, "undo_begun"},
+    {Happened::undone, "undone"},
+    {Happened::undo_failed, "undo_failed"},
+    {Happened::undo_skipped, "undo_skipped"},
+    {Happened::stopped, "stopped"},
+    {Happened::resumed, "resumed"},
+    {Happened::finished, "finished"},
+}};
+
+std::optional<Happened> parse_happened(std::string_view text) {
+    const auto* found =
+        std::find_if(names.begin(), names.end(), [text](const Name& n) { return n.name == text; });
+    return found == names.end() ? std::nullopt : std::optional(found->what);
+}
+
+// Output of commands need not be UTF-8.
+std::string dump(const ordered_json& object) {
+    return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string sum_of(const std::string& previous, std::string_view body) {
+    return sha256(previous + std::string(body)).substr(0, sum_digits);
+}
+
+std::string sum_member(const std::string& sum) {
+    return fmt::format(R"(,"sum":"{}"}})", sum);
+}
+
+// {...} becomes {...,"sum":"..."} and the next line's previous sum.
+std::string seal(const ordered_json& object, std::string& sum) {
+    std::string body = dump(object);
+    sum = sum_of(sum, body);
+    body.pop_back();
+    return body + sum_member(sum) + "\n";
+}
+
+// The line's body when its sum is right, and the sum for the next line.
+std::optional<std::string> unseal(std::string_view line, std::string& sum) {
+    const size_t tail = sum_member(std::string(sum_digits, '0')).size();
+    if (line.size() <= tail) {
+        return std::nullopt;
+    }
+    const std::string body = std::string(line.substr(0, line.size() - tail)) + "}";
+    const std::string expected = sum_of(sum, body);
+    if (line.substr(line.size() - tail) != sum_member(expected)) {
+        return std::nullopt;
+    }
+    sum = expected;
+    return body;
+}
+
+ordered_json head(Happened what, UnixMicros at) {
+    return {{"at", iso8601(at)}, {"what", name(what)}};
+}
+
+ordered_json kept_file(const std::string& path, const std::string& text) {
+    return {{"path", path}, {"sha256", sha256(text)}, {"text", text}};
+}
+
+// The members' types are as the writer made them, as the sum is right; a missing one throws.
+Opening read_opening(const ordered_json& object) {
+    Opening opening;
+    opening.playbook_path = object.at("playbook").at("path");
+    opening.playbook = object.at("playbook").at("text");
+    opening.inventory_path = object.at("inventory").at("path");
+    opening.inventory = object.at("inventory").at("text");
+    opening.settings = object.at("settings").get<Settings>();
+    opening.run_dir = object.at("run_dir");
+    return opening;
+}
+
+// One line of the journal into it.
+Result<> take_line(const std::string& where, const std::string& body, bool first, Journal& into) {
+    const auto object = ordered_json::parse(body, nullptr, false);
+    if (object.is_discarded() || !object.is_object()) {
+        return fail(Exit::world, where, "is not a JSON object");
+    }
+    const auto at = parse_iso8601(object.value("at", ""));
+    const auto what = parse_happened(object.value("what", ""));
+    if (!at || !what || first != (*what == Happened::opened)) {
+        return fail(Exit::world, where, "is no line of a journal, or not in this place");
+    }
+    if (!first) {
+        into.records.push_back({*what, *at, object.value("step", ""), object.value("text", "")});
+        return {};
+    }
+    if (object.value("schema", "") != schema) {
+        return fail(Exit::world, where, fmt::format("has another schema, expected {}", schema));
+    }
+    try {
+        into.opening = read_opening(object);
+        into.opening.at = *at;
+    } catch (const ordered_json::exception& missing) {
+        return fail(Exit::world, where, missing.what());
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view name(Happened what) {
+    return names[static_cast<size_t>(what)].name;
+}
+
+std::string JournalWriter::line(const Opening& opening) {
+    ordered_json object = head(Happened::opened, opening.at);
+    object["schema"] = schema;
+    object["run_dir"] = opening.run_dir;
+    object["settings"] = opening.settings;
+    object["playbook"] = kept_file(opening.playbook_path, opening.playbook);
+    object["inventory"] = kept_file(opening.inventory_path, opening.inventory);
+    return seal(object, sum_);
+}
+
+std::string JournalWriter::line(const Record& record) {
+    ordered_json object = head(record.what, record.at);
+    object["step"] = record.step;
+    object["text"] = record.text;
+    return seal(object, sum_);
+}
+
+Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text) {
+    Journal journal;
+    bool first = true;
+    for (size_t number = 1;; ++number) {
+        const size_t end = text.find('\n', journal.whole_bytes);
+        if (end == std::string_view::npos) {
+            break;
+        }
+        const std::string where = fmt::format("{}: line {}", file, number);
+        const auto body =
+            unseal(text.substr(journal.whole_bytes, end - journal.whole_bytes), journal.last_sum);
+        if (!body) {
+            return fail(Exit::world, where, "its sum is wrong: the journal was changed or damaged");
+        }
+        if (auto taken = take_line(where, *body, first, journal); !taken) {
+            return tl::unexpected(taken.error());
+        }
+        journal.whole_bytes = end + 1;
+        first = false;
+    }
+    if (first) {
+        return std::optional<Journal>();
+    }
+    return std::optional(std::move(journal));
+}
+
+}  // namespace rehome::cutover

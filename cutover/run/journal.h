@@ -1,0 +1,80 @@
+// The journal ("rehome/journal/1"): what a run has done, as lines of JSON.  Pure; journal_file.h
+// keeps it on disk.
+//
+// Line 1 opens it and holds the playbook, the inventory and the settings, so that nothing else is
+// needed to go on.  Every line ends with a member "sum": the first 16 digits of the SHA-256 of the
+// previous line's sum and of this line without it, so that a line that was changed, lost or moved
+// is noticed.  The last line may be torn (it has no line feed): what it would have announced was
+// not begun, and it does not count.  Anything else that does not fit is an error.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "cutover/run/playbook.h"
+
+namespace rehome::cutover {
+
+enum class Happened {
+    opened,
+    begun,         // a step; written before it touches the world
+    done,          // a step
+    failed,        // a step
+    turned_back,   // from here on steps are undone
+    undo_begun,    // a step; written before
+    undone,        // a step
+    undo_failed,   // a step
+    undo_skipped,  // a step, by the operator
+    stopped,       // by a signal or for want of an answer; to be resumed
+    resumed,
+    finished,  // nothing left to do or to undo
+};
+
+std::string_view name(Happened what);
+
+struct Record {
+    Happened what = Happened::opened;
+    UnixMicros at = 0;
+    std::string step{};  // its id; empty: the run as a whole
+    std::string text{};  // how or why
+};
+
+// What the first line holds.
+struct Opening {
+    UnixMicros at = 0;
+    std::string playbook_path{};
+    std::string playbook{};  // the text
+    std::string inventory_path{};
+    std::string inventory{};  // the text
+    Settings settings{};
+    std::string run_dir{};
+};
+
+// Makes the lines; holds the sum of the last one.
+class JournalWriter {
+public:
+    JournalWriter() = default;
+    explicit JournalWriter(std::string last_sum) : sum_(std::move(last_sum)) {}
+
+    std::string line(const Opening& opening);  // with its line feed
+    std::string line(const Record& record);
+
+private:
+    std::string sum_;
+};
+
+struct Journal {
+    Opening opening;
+    std::vector<Record> records;  // without the opening
+    std::string last_sum;
+    size_t whole_bytes = 0;  // without a torn last line
+};
+
+// Nothing when the text is empty or its first line is torn: no run was begun.
+Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text);
+
+}  // namespace rehome::cutover

@@ -1,0 +1,161 @@
+#include "cutover/run/plan_view.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace rehome::cutover {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Totals {
+    size_t stages = 0;
+    size_t acts = 0;
+    size_t gates = 0;
+    size_t holds = 0;
+    size_t undoable = 0;
+};
+
+Totals count(const Plan& plan) {
+    Totals totals;
+    std::set<std::string> stages;
+    for (const Step& step : plan.steps) {
+        stages.insert(step.stage);
+        totals.acts += step.kind == Step::Kind::act;
+        totals.gates += step.kind == Step::Kind::gate;
+        totals.holds += step.kind == Step::Kind::hold;
+        totals.undoable += !step.undo.empty();
+    }
+    totals.stages = stages.size();
+    return totals;
+}
+
+const char* kind_name(const Step& step) {
+    switch (step.kind) {
+        case Step::Kind::act:
+            return "do";
+        case Step::Kind::gate:
+            return "gate";
+        case Step::Kind::hold:
+            return "hold";
+    }
+    return "";
+}
+
+std::string command_line(const char* label, const Step& step, const Argv& argv) {
+    return argv.empty() ? ""
+                        : fmt::format("         {:<6} {}\n", label, printable(step.host.on(argv)));
+}
+
+std::string figure_text(const Figure& figure) {
+    std::string text = figure.pointer;
+    text += figure.of.empty() ? "" : " of " + figure.of;
+    text += figure.since_start ? " since start" : "";
+    text += figure.min ? fmt::format(", min {}", *figure.min) : "";
+    text += figure.max ? fmt::format(", max {}", *figure.max) : "";
+    if (figure.equals) {
+        text += ", equals ";
+        text += std::visit([](const auto& value) { return ordered_json(value).dump(); },
+                           *figure.equals);
+    }
+    return text + (figure.at_once ? ", at once" : "");
+}
+
+std::string figure_lines(const std::vector<Figure>& figures) {
+    std::string text;
+    for (const Figure& figure : figures) {
+        text += fmt::format("                {}\n", figure_text(figure));
+    }
+    return text;
+}
+
+std::string step_text(const Step& step, size_t number) {
+    std::string text = fmt::format("  {:>4}  {}{}\n", number, step.name,
+                                   step.on.empty() ? "" : " (on " + step.on + ")");
+    switch (step.kind) {
+        case Step::Kind::act:
+            text += command_line("do", step, step.act);
+            text += step.save.empty() ? "" : fmt::format("         save   {}\n", step.save);
+            text += step.check ? command_line("check", step, step.check->command) +
+                                     figure_lines(step.check->figures)
+                               : "";
+            return text + command_line("undo", step, step.undo);
+        case Step::Kind::gate:
+            return text + command_line("gate", step, step.gate.sample.command) +
+                   figure_lines(step.gate.sample.figures) +
+                   fmt::format("                good for {} s, at least {} in a row, within {} s\n",
+                               step.gate.lasting.count(), step.gate.good, step.timeout.count());
+        case Step::Kind::hold:
+            return text + fmt::format("         hold   {}\n", step.question);
+    }
+    return text;
+}
+
+ordered_json step_json(const Step& step) {
+    ordered_json object{{"step", step.id},
+                        {"stage", step.stage},
+                        {"name", step.name},
+                        {"kind", kind_name(step)},
+                        {"on", step.on},
+                        {"host", step.host.text()},
+                        {"timeout_s", step.timeout.count()}};
+    const auto add = [&object, &step](const char* key, const Argv& argv) {
+        if (!argv.empty()) {
+            object[key] = step.host.on(argv);
+        }
+    };
+    add("do", step.act);
+    add("check", step.check ? step.check->command : Argv());
+    add("undo", step.undo);
+    add("gate", step.gate.sample.command);
+    if (!step.question.empty()) {
+        object["hold"] = step.question;
+    }
+    return object;
+}
+
+}  // namespace
+
+std::string plan_text(const Plan& plan) {
+    std::string text = plan.name + (plan.summary.empty() ? "" : ": " + plan.summary) + "\n";
+    for (const auto& [name, value] : plan.parameters) {
+        text += fmt::format("  {} = {}\n", name, value);
+    }
+    std::string stage;
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        const Step& step = plan.steps[i];
+        if (i == 0 || step.stage != stage) {
+            stage = step.stage;
+            text += fmt::format("\nstage {}\n", stage);
+        }
+        text += step_text(step, i + 1);
+    }
+    const Totals totals = count(plan);
+    return text + fmt::format(
+                      "\n{} stages, {} steps: {} acts ({} with an undo), {} gates, {} "
+                      "holds\n",
+                      totals.stages, plan.steps.size(), totals.acts, totals.undoable, totals.gates,
+                      totals.holds);
+}
+
+std::string plan_json(const Plan& plan) {
+    ordered_json object{{"schema", "rehome/cutover-plan/1"},
+                        {"playbook", plan.name},
+                        {"parameters", plan.parameters}};
+    object["steps"] = ordered_json::array();
+    for (const Step& step : plan.steps) {
+        object["steps"].push_back(step_json(step));
+    }
+    const Totals totals = count(plan);
+    object["totals"] = {{"stages", totals.stages},
+                        {"acts", totals.acts},
+                        {"undoable", totals.undoable},
+                        {"gates", totals.gates},
+                        {"holds", totals.holds}};
+    return object.dump(2) + "\n";
+}
+
+}  // namespace rehome::cutover

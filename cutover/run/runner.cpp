@@ -1,0 +1,279 @@
+#include "cutover/run/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rehome::cutover {
+
+namespace {
+
+using Verdict = Reading::Verdict;
+
+std::string took_text(int64_t from_us, int64_t to_us) {
+    return fmt::format("{:.1f} s", static_cast<double>(to_us - from_us) / 1e6);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) {
+        text += (text.empty() ? "" : "; ") + part;
+    }
+    return text;
+}
+
+int64_t microseconds(Seconds time) {
+    return std::llround(time.count() * 1e6);
+}
+
+Seconds seconds(int64_t us) {
+    return Seconds(static_cast<double>(us) / 1e6);
+}
+
+// Why a command did not do its work; empty when it did.
+std::string failure(const Result<Finished>& ended, Seconds limit) {
+    if (ended && ended->timed_out) {
+        return fmt::format("did not end within {} s", limit.count());
+    }
+    const Reading reading = read_sample({}, ended);
+    return reading.verdict == Verdict::good ? "" : reading.why;
+}
+
+}  // namespace
+
+Result<> Runner::note(Happened what, const std::string& step, const std::string& text) {
+    const Record record{what, world_.now(), step, text};
+    if (auto written = world_.append(record); !written) {
+        return written;
+    }
+    if (auto applied = apply(plan_, record, progress_); !applied) {
+        return applied;
+    }
+    world_.show(record);
+    return {};
+}
+
+Runner::Outcome Runner::note_and_go_on(Happened what, const Step& step, const std::string& text) {
+    if (auto noted = note(what, step.id, text); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return std::nullopt;
+}
+
+Runner::Outcome Runner::stop(const std::string& why, Exit code) {
+    if (auto noted = note(Happened::stopped, "", why); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return code;
+}
+
+Exit Runner::finished_as() const {
+    if (!progress_.backwards) {
+        return Exit::yes;
+    }
+    return passed_over(progress_).empty() ? Exit::no : Exit::world;
+}
+
+Runner::Outcome Runner::finish() {
+    const std::string text = progress_.backwards ? "backed out" : "done";
+    if (auto noted = note(Happened::finished, "", text); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return finished_as();
+}
+
+Result<Exit> Runner::go() {
+    while (!progress_.finished) {
+        const Outcome outcome = world_.stop_wanted() ? stop("a stop was asked for", Exit::world)
+                                                     : act_on(next(plan_, progress_));
+        if (!outcome) {
+            return tl::unexpected(outcome.error());
+        }
+        if (*outcome) {
+            return **outcome;
+        }
+    }
+    return finished_as();
+}
+
+Result<Exit> Runner::turn_back(const std::string& why) {
+    if (!progress_.backwards) {
+        if (auto noted = note(Happened::turned_back, "", why); !noted) {
+            return tl::unexpected(noted.error());
+        }
+    }
+    return go();
+}
+
+Runner::Outcome Runner::act_on(const Action& action) {
+    if (action.kind == Action::Kind::finish) {
+        return finish();
+    }
+    const Step& step = plan_.steps[action.step];
+    switch (action.kind) {
+        case Action::Kind::begin:
+            return begin(step);
+        case Action::Kind::settle:
+            return settle(step);
+        case Action::Kind::turn_back:
+            if (auto noted = note(Happened::turned_back, "", step.id + " failed"); !noted) {
+                return tl::unexpected(noted.error());
+            }
+            return std::nullopt;
+        default:
+            return undo(step);
+    }
+}
+
+Runner::Outcome Runner::begin(const Step& step) {
+    if (auto noted = note(Happened::begun, step.id, ""); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    switch (step.kind) {
+        case Step::Kind::act:
+            return act(step);
+        case Step::Kind::gate:
+            return gate(step);
+        case Step::Kind::hold:
+            return hold(step);
+    }
+    return std::nullopt;
+}
+
+Runner::Outcome Runner::act(const Step& step) {
+    const int64_t started = world_.monotonic();
+    const auto ended = world_.run(step, step.act, step.timeout);
+    if (const std::string why = failure(ended, step.timeout); !why.empty()) {
+        return note_and_go_on(Happened::failed, step, why);
+    }
+    if (!step.save.empty()) {
+        if (auto saved = world_.save(step.save, ended->out); !saved) {
+            return note_and_go_on(Happened::failed, step, saved.error().text());
+        }
+    }
+    return check(step, took_text(started, world_.monotonic()));
+}
+
+// What a command says of itself is not enough where the playbook knows how to look.
+Runner::Outcome Runner::check(const Step& step, const std::string& took) {
+    if (!step.check) {
+        return note_and_go_on(Happened::done, step, took);
+    }
+    const Reading reading =
+        read_sample(*step.check, world_.run(step, step.check->command, step.timeout));
+    if (reading.verdict == Verdict::good) {
+        return note_and_go_on(Happened::done, step, took);
+    }
+    return note_and_go_on(Happened::failed, step, "its check says: " + reading.why);
+}
+
+Runner::Outcome Runner::gate(const Step& step) {
+    GateWatch watch(step.gate, world_.now());
+    const int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
+    for (;;) {
+        const int64_t taken_at = world_.monotonic();
+        const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
+        const Reading reading = watch.take(answer, world_.now(), world_.monotonic());
+        world_.show(step, reading);
+        if (watch.passed()) {
+            return note_and_go_on(Happened::done, step, joined(reading.shown));
+        }
+        const std::string why = reading.why.empty() ? "was not good for long enough" : reading.why;
+        if (reading.verdict == Verdict::fatal || watch.used_up()) {
+            return note_and_go_on(Happened::failed, step, why);
+        }
+        const int64_t next_at =
+            std::max(taken_at + microseconds(step.gate.every), world_.monotonic());
+        if (next_at >= ends_at) {
+            return note_and_go_on(
+                Happened::failed, step,
+                fmt::format("did not pass within {} s: {}", step.timeout.count(), why));
+        }
+        world_.wait(seconds(next_at - world_.monotonic()));
+        if (world_.stop_wanted()) {
+            return stop("a stop was asked for", Exit::world);
+        }
+    }
+}
+
+Runner::Outcome Runner::hold(const Step& step) {
+    if (options_.yes) {
+        return note_and_go_on(Happened::done, step, "answered by --yes");
+    }
+    const auto answer = world_.ask(step.question, {"yes", "undo", "stop"});
+    if (answer == "yes") {
+        return note_and_go_on(Happened::done, step, "the operator said yes");
+    }
+    if (answer == "undo") {
+        return note_and_go_on(Happened::failed, step, "the operator chose to go back");
+    }
+    return stop(answer ? "the operator chose to stop" : "nobody answered: " + step.question,
+                Exit::world);
+}
+
+// The step was begun, and its end is not in the journal.
+Runner::Outcome Runner::settle(const Step& step) {
+    if (step.kind != Step::Kind::act) {
+        return begin(step);
+    }
+    if (!step.check) {
+        return step.repeatable ? begin(step) : ask_how_to_settle(step, "it has no check");
+    }
+    const Reading reading =
+        read_sample(*step.check, world_.run(step, step.check->command, step.timeout));
+    switch (reading.verdict) {
+        case Verdict::good:
+            return note_and_go_on(Happened::done, step, "found done by its check");
+        case Verdict::bad:
+        case Verdict::fatal:
+            return begin(step);
+        case Verdict::cannot_tell:
+            return ask_how_to_settle(step, reading.why);
+    }
+    return std::nullopt;
+}
+
+Runner::Outcome Runner::ask_how_to_settle(const Step& step, const std::string& why) {
+    std::optional<std::string> answer;
+    if (!options_.settle.empty()) {
+        answer = std::exchange(options_.settle, "");  // for one step alone
+    } else {
+        answer =
+            world_.ask(fmt::format("{} was begun; whether it is done cannot be told ({}). Is it "
+                                   "done, to do again, or to undo?",
+                                   step.id, why),
+                       {"done", "again", "undo", "stop"});
+    }
+    if (answer == "done") {
+        return note_and_go_on(Happened::done, step, "done, says the operator");
+    }
+    if (answer == "again") {
+        return begin(step);
+    }
+    if (answer == "undo") {
+        return note_and_go_on(Happened::failed, step, "the operator chose to go back");
+    }
+    return stop(fmt::format("{}: cannot tell whether it is done: {}", step.id, why), Exit::unknown);
+}
+
+Runner::Outcome Runner::undo(const Step& step) {
+    if (options_.skip.contains(step.id)) {
+        return note_and_go_on(Happened::undo_skipped, step, "passed over by the operator");
+    }
+    if (auto noted = note(Happened::undo_begun, step.id, ""); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    const int64_t started = world_.monotonic();
+    const auto ended = world_.run(step, step.undo, step.timeout);
+    const std::string why = failure(ended, step.timeout);
+    if (why.empty()) {
+        return note_and_go_on(Happened::undone, step, took_text(started, world_.monotonic()));
+    }
+    if (auto noted = note(Happened::undo_failed, step.id, why); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return Exit::world;
+}
+
+}  // namespace rehome::cutover

@@ -1,0 +1,68 @@
+// The runner: takes from the plan what comes next, writes it into the journal, does it, writes down
+// how it ended, and so on until nothing is left, something must wait for the operator, or a stop is
+// asked for.  A stop takes effect between two steps, or inside a gate or a hold.
+//
+// However the process ends, a runner that is made from the journal goes on: what was begun and not
+// ended is settled by its check, or done again when that does no harm, or the operator is asked.
+// A step that fails turns the run back.  An undo that fails stops there, as the undos that follow
+// may rely on it.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "cutover/run/progress.h"
+#include "cutover/run/world.h"
+
+namespace rehome::cutover {
+
+struct RunnerOptions {
+    bool yes = false;              // answers every hold
+    std::string settle{};          // "done" or "again": what to make of a step that cannot be told
+    std::set<std::string> skip{};  // ids of steps whose undo is passed over
+};
+
+class Runner {
+public:
+    Runner(const Plan& plan, Progress progress, World& world, RunnerOptions options)
+        : plan_(plan),
+          progress_(std::move(progress)),
+          world_(world),
+          options_(std::move(options)) {}
+
+    // yes: all done; no: backed out wholly; unknown: a step must be settled by the operator; world:
+    // stopped, or an undo failed or was passed over.  An error only when the journal cannot be
+    // written; nothing is done from then on.
+    Result<Exit> go();
+
+    // From here on backwards, then as go().
+    Result<Exit> turn_back(const std::string& why);
+
+    const Progress& progress() const { return progress_; }
+
+private:
+    // What one action leads to: the end of the run with this code, or (none) the next action.
+    using Outcome = Result<std::optional<Exit>>;
+
+    Result<> note(Happened what, const std::string& step, const std::string& text);
+    Outcome note_and_go_on(Happened what, const Step& step, const std::string& text);
+    Outcome act_on(const Action& action);
+    Outcome begin(const Step& step);
+    Outcome act(const Step& step);
+    Outcome check(const Step& step, const std::string& took);
+    Outcome gate(const Step& step);
+    Outcome hold(const Step& step);
+    Outcome settle(const Step& step);
+    Outcome ask_how_to_settle(const Step& step, const std::string& why);
+    Outcome undo(const Step& step);
+    Outcome finish();
+    Outcome stop(const std::string& why, Exit code);
+    Exit finished_as() const;
+
+    const Plan& plan_;
+    Progress progress_;
+    World& world_;
+    RunnerOptions options_;
+};
+
+}  // namespace rehome::cutover

@@ -1,0 +1,213 @@
+#include "cutover/run/scope.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace rehome::cutover {
+
+namespace {
+
+using Elements = std::vector<Variables>;
+
+void bind_gateway(Variables& into, const std::string& side, const Gateway& gateway) {
+    into[side + "gateway"] = gateway.name;
+    into[side + "vipd_socket"] = gateway.vipd_socket;
+    into[side + "vipd_config"] = gateway.vipd_config;
+    into[side + "bird_socket"] = gateway.bird_socket;
+}
+
+const Site& site_of(const Inventory& inventory, const std::string& side) {
+    return side == "old_" ? inventory.old_site() : inventory.new_site();
+}
+
+Variables line_variables(const Inventory& inventory, const std::string& side, const Line& line) {
+    Variables result{{"carrier", line.carrier}, {side + "port", line.port}};
+    if (const Gateway* gateway = inventory.gateway(line.gateway)) {
+        bind_gateway(result, side, *gateway);
+    }
+    return result;
+}
+
+Elements lines(const Inventory& inventory, const std::string& side, const Variables& in_force) {
+    const auto carrier = in_force.find("carrier");
+    Elements result;
+    for (const Line& line : site_of(inventory, side).lines) {
+        if (carrier == in_force.end() || carrier->second == line.carrier) {
+            result.push_back(line_variables(inventory, side, line));
+        }
+    }
+    return result;
+}
+
+Elements gateways_of(const Inventory& inventory, const std::string& side) {
+    Elements result;
+    for (const Gateway& gateway : site_of(inventory, side).gateways) {
+        bind_gateway(result.emplace_back(), side, gateway);
+    }
+    return result;
+}
+
+Elements all_gateways(const Inventory& inventory) {
+    Elements result;
+    for (const Site& site : inventory.sites) {
+        for (const Gateway& gateway : site.gateways) {
+            bind_gateway(result.emplace_back(), "", gateway);
+            result.back()["site"] = site.name;
+        }
+    }
+    return result;
+}
+
+Elements carriers(const Inventory& inventory) {
+    Elements result;
+    for (const Carrier& carrier : inventory.carriers) {
+        Variables element{{"carrier", carrier.name}};
+        for (const std::string side : {"old_", "new_"}) {
+            const Elements its = lines(inventory, side, element);
+            if (its.size() == 1) {
+                element.insert(its.front().begin(), its.front().end());
+            }
+        }
+        result.push_back(std::move(element));
+    }
+    return result;
+}
+
+Elements prefixes(const Inventory& inventory) {
+    Elements result;
+    for (const Prefix& prefix : inventory.prefixes) {
+        result.push_back({{"prefix", prefix.text()}});
+    }
+    return result;
+}
+
+Elements services(const Inventory& inventory) {
+    Elements result;
+    for (const Service& service : inventory.services) {
+        result.push_back({{"service", service.name},
+                          {"vip", service.vip.text()},
+                          {"port", fmt::format("{}", service.port)},
+                          {"protocol", std::string(name(service.protocol))}});
+    }
+    return result;
+}
+
+Elements servers(const Inventory& inventory) {
+    std::set<std::string> seen;
+    Elements result;
+    for (const Service& service : inventory.services) {
+        for (const Server& server : service.servers) {
+            if (seen.insert(server.name).second) {
+                result.push_back({{"server", server.name}});
+            }
+        }
+    }
+    return result;
+}
+
+Elements logins(const Inventory& inventory) {
+    Elements result;
+    for (const Login& login : inventory.logins) {
+        result.push_back({{"login", login.name}, {"service", login.service}});
+    }
+    return result;
+}
+
+// A set by its name.
+struct Set {
+    std::string_view name;
+    Elements (*make)(const Inventory&, const Variables& in_force);
+};
+
+constexpr std::array<Set, 10> sets{{
+    {"carriers", [](const Inventory& i, const Variables&) { return carriers(i); }},
+    {"gateways", [](const Inventory& i, const Variables&) { return all_gateways(i); }},
+    {"old_gateways", [](const Inventory& i, const Variables&) { return gateways_of(i, "old_"); }},
+    {"new_gateways", [](const Inventory& i, const Variables&) { return gateways_of(i, "new_"); }},
+    {"old_lines", [](const Inventory& i, const Variables& v) { return lines(i, "old_", v); }},
+    {"new_lines", [](const Inventory& i, const Variables& v) { return lines(i, "new_", v); }},
+    {"prefixes", [](const Inventory& i, const Variables&) { return prefixes(i); }},
+    {"services", [](const Inventory& i, const Variables&) { return services(i); }},
+    {"servers", [](const Inventory& i, const Variables&) { return servers(i); }},
+    {"logins", [](const Inventory& i, const Variables&) { return logins(i); }},
+}};
+
+// The hosts of all placements of a server at a site.
+void add_server_hosts(const Inventory& inventory, std::string_view name, std::string_view site,
+                      std::set<std::string>& hosts) {
+    for (const Service& service : inventory.services) {
+        for (const Server& server : service.servers) {
+            const Placement& placement = site == inventory.from ? server.from : server.to;
+            if (server.name == name && !placement.host.empty()) {
+                hosts.insert(placement.host);
+            }
+        }
+    }
+}
+
+std::set<std::string> hosts_named(const Inventory& inventory, std::string_view name) {
+    std::set<std::string> hosts;
+    if (const Gateway* gateway = inventory.gateway(name)) {
+        hosts.insert(gateway->host);
+    }
+    if (const Carrier* carrier = inventory.carrier(name)) {
+        hosts.insert(carrier->vantage.host);
+    }
+    const size_t at = name.find('@');
+    const std::string_view site = at == std::string_view::npos ? "" : name.substr(at + 1);
+    if (!site.empty() && (site == inventory.from || site == inventory.to)) {
+        add_server_hosts(inventory, name.substr(0, at), site, hosts);
+    }
+    return hosts;
+}
+
+}  // namespace
+
+Variables inventory_variables(const Inventory& inventory) {
+    Variables result{{"from", inventory.from}, {"to", inventory.to}};
+    for (const std::string side : {"old_", "new_"}) {
+        const Elements its = gateways_of(inventory, side);
+        if (its.size() == 1) {
+            result.insert(its.front().begin(), its.front().end());
+        }
+    }
+    if (inventory.logins.size() == 1) {
+        result["only_login"] = inventory.logins.front().name;
+        result["only_service"] = inventory.logins.front().service;
+    }
+    return result;
+}
+
+Result<std::vector<Variables>> elements(const Inventory& inventory, std::string_view set,
+                                        const Variables& in_force) {
+    const auto* found =
+        std::find_if(sets.begin(), sets.end(), [set](const Set& s) { return s.name == set; });
+    if (found != sets.end()) {
+        return found->make(inventory, in_force);
+    }
+    std::string names;
+    for (const Set& known : sets) {
+        names += (names.empty() ? "" : ", ") + std::string(known.name);
+    }
+    return fail(Exit::usage, "",
+                fmt::format("no set {} to walk, expected one of: {}", in_quotes(set), names));
+}
+
+Result<Host> place(const Inventory& inventory, std::string_view name) {
+    if (auto host = Host::parse(name)) {
+        return host;
+    }
+    const std::set<std::string> hosts = hosts_named(inventory, name);
+    if (hosts.size() == 1) {
+        return Host::parse(*hosts.begin());
+    }
+    return fail(Exit::usage, "",
+                fmt::format("{} names {}, expected a gateway, a carrier, SERVER@SITE, local, "
+                            "netns:NAME or ssh:USER@HOST",
+                            in_quotes(name), hosts.empty() ? "no host" : "several hosts"));
+}
+
+}  // namespace rehome::cutover

@@ -1,0 +1,76 @@
+// A plan as it is run: a playbook with every variable replaced and every for_each expanded.
+//
+// Steps stand in the order in which they are run; their ids ("STAGE/STEP") are unique and are what
+// the journal names.  Argument vectors are as the step's host runs them (without "ip netns exec").
+// Values only.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/host.h"
+
+namespace rehome::cutover {
+
+using Seconds = std::chrono::duration<double>;
+
+// One value in a command's JSON, and what it must be.  See figure.h for the pointer's form.
+struct Figure {
+    std::string pointer;
+    std::string of;            // a second pointer: the value is a share of that one; empty: itself
+    bool since_start = false;  // the value is its growth since the gate's first sample
+    bool at_once = false;      // a bad value fails the gate at once
+    std::optional<double> min;
+    std::optional<double> max;
+    std::optional<std::variant<double, bool, std::string>> equals;
+};
+
+// A command and what its answer must be: exit code 0 and good figures.
+struct Sample {
+    Argv command;
+    std::vector<Figure> figures;
+    std::string fresh;    // pointer to the sample's own time; empty: not asked for
+    Seconds max_age{10};  // of that time
+};
+
+// Good samples in a row, without a break, for some time.
+struct Gate {
+    Sample sample;
+    Seconds lasting{0};  // "for_s"
+    Seconds every{1};
+    unsigned good = 1;   // good samples in a row, at least
+    unsigned tries = 0;  // samples at most; 0: as many as the time limit allows
+};
+
+struct Step {
+    enum class Kind { act, gate, hold } kind = Kind::act;
+    std::string id;
+    std::string stage;
+    std::string name;
+    std::string on;  // the host's name in the inventory; empty: here
+    Host host;
+    Seconds timeout{60};  // of each command, and of a gate as a whole
+
+    // An act.
+    Argv act;                     // "do" in the file
+    std::optional<Sample> check;  // good: done; bad: not done; otherwise it cannot be told
+    Argv undo;                    // empty: nothing to undo
+    std::string save;             // a file here that receives what `act` prints; empty: none
+    bool repeatable = false;      // without a check: doing it twice does no harm
+
+    Gate gate;
+    std::string question;  // of a hold
+};
+
+struct Plan {
+    std::string name;
+    std::string summary;
+    std::map<std::string, std::string> parameters;  // as in force
+    std::vector<Step> steps;
+};
+
+}  // namespace rehome::cutover

@@ -1,0 +1,209 @@
+// Numbers may stand as text, since a variable can stand nowhere else.
+#include "cutover/run/step_reader.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cutover/run/number.h"
+#include "cutover/run/scope.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+using nlohmann::json;
+
+// An object of the playbook, where it stands, and where its mistakes go.
+struct Reader {
+    const json& object;
+    std::string at;
+    Mistakes& mistakes;
+
+    bool has(const char* key) const { return object.contains(key); }
+
+    std::string text(const char* key) const { return object.value(key, std::string()); }
+
+    Argv argv(const char* key) const { return object.value(key, Argv()); }
+
+    bool flag(const char* key) const { return object.value(key, false); }
+
+    std::optional<double> number(const char* key) const {
+        if (!has(key)) {
+            return std::nullopt;
+        }
+        const json& value = object.at(key);
+        const auto result = value.is_string() ? parse_number(value.get_ref<const std::string&>())
+                                              : std::optional<double>(value.get<double>());
+        if (!result) {
+            mistakes.add(at + "/" + key,
+                         in_quotes(value.get_ref<const std::string&>()) + " is not a number");
+        }
+        return result;
+    }
+
+    Seconds seconds(const char* key, Seconds otherwise) const {
+        const double value = number(key).value_or(otherwise.count());
+        if (value < 0 || value > 604'800) {
+            mistakes.add(at + "/" + key, "expected 0 to 604800 seconds");
+        }
+        return Seconds(value);
+    }
+
+    unsigned count(const char* key, unsigned otherwise) const {
+        const double value = number(key).value_or(otherwise);
+        if (has(key) && (value < 1 || value > 1e6 || value != std::floor(value))) {
+            mistakes.add(at + "/" + key, "expected a whole number, 1 to 1000000");
+            return otherwise;
+        }
+        return static_cast<unsigned>(value);
+    }
+
+    Reader inside(const char* key) const { return {object.at(key), at + "/" + key, mistakes}; }
+};
+
+// A text that reads as a number or a truth value is one, as a variable may have put it there.
+std::variant<double, bool, std::string> expected_value(const json& value) {
+    if (value.is_boolean()) {
+        return value.get<bool>();
+    }
+    if (value.is_number()) {
+        return value.get<double>();
+    }
+    const auto& text = value.get_ref<const std::string&>();
+    if (const auto number = parse_number(text)) {
+        return *number;
+    }
+    if (text == "true" || text == "false") {
+        return text == "true";
+    }
+    return text;
+}
+
+Figure read_figure(const Reader& reader) {
+    Figure figure;
+    figure.pointer = reader.text("pointer");
+    figure.of = reader.text("of");
+    figure.since_start = reader.flag("since_start");
+    figure.at_once = reader.flag("at_once");
+    figure.min = reader.number("min");
+    figure.max = reader.number("max");
+    if (reader.has("equals")) {
+        figure.equals = expected_value(reader.object.at("equals"));
+    }
+    if (!reader.has("min") && !reader.has("max") && !reader.has("equals")) {
+        reader.mistakes.add(reader.at, "asks for nothing, expected min, max or equals");
+    }
+    if (!figure.of.empty() && figure.since_start) {
+        reader.mistakes.add(reader.at, "of and since_start exclude each other");
+    }
+    return figure;
+}
+
+std::vector<Figure> read_figures(const Reader& reader) {
+    std::vector<Figure> figures;
+    if (reader.has("figures")) {
+        const Reader list = reader.inside("figures");
+        for (size_t i = 0; i < list.object.size(); ++i) {
+            figures.push_back(
+                read_figure({list.object[i], pointer_to(list.at, i), reader.mistakes}));
+        }
+    }
+    return figures;
+}
+
+// A check is a command alone, or a command and figures.
+Sample read_check(const Reader& step) {
+    Sample sample;
+    const Reader check = step.inside("check");
+    if (check.object.is_array()) {
+        sample.command = check.object.get<Argv>();
+        return sample;
+    }
+    if (!check.has("command")) {
+        check.mistakes.add(check.at, "has no command");
+    }
+    sample.command = check.argv("command");
+    sample.figures = read_figures(check);
+    return sample;
+}
+
+Gate read_gate(const Reader& reader) {
+    Gate gate;
+    gate.sample.command = reader.argv("command");
+    gate.sample.figures = read_figures(reader);
+    gate.sample.fresh = reader.text("fresh");
+    gate.sample.max_age = reader.seconds("max_age_s", gate.sample.max_age);
+    gate.lasting = reader.seconds("for_s", gate.lasting);
+    gate.every = reader.seconds("every_s", gate.every);
+    gate.good = reader.count("good", gate.good);
+    gate.tries = reader.count("tries", gate.tries);
+    // Without a pause a gate would keep a core busy.
+    if (gate.every < Seconds(0.01) && gate.tries != 1) {
+        reader.mistakes.add(reader.at + "/every_s", "expected at least 0.01");
+    }
+    return gate;
+}
+
+void read_act(const Reader& reader, Step& step) {
+    step.act = reader.argv("do");
+    step.undo = reader.argv("undo");
+    step.save = reader.text("save");
+    step.repeatable = reader.flag("repeatable");
+    if (reader.has("check")) {
+        step.check = read_check(reader);
+    }
+}
+
+// A gate and a hold change nothing, so that they have nothing to check, undo or save.
+void refuse_act_keys(const Reader& reader, const char* kind) {
+    for (const char* key : {"check", "undo", "save", "repeatable"}) {
+        if (reader.has(key)) {
+            reader.mistakes.add(reader.at + "/" + key,
+                                fmt::format("does not belong to a {}", kind));
+        }
+    }
+}
+
+void read_kind(const Reader& reader, Step& step) {
+    const int kinds = reader.has("do") + reader.has("gate") + reader.has("hold");
+    if (kinds != 1) {
+        reader.mistakes.add(reader.at, "expected exactly one of do, gate and hold");
+    } else if (reader.has("do")) {
+        read_act(reader, step);
+    } else if (reader.has("gate")) {
+        step.kind = Step::Kind::gate;
+        refuse_act_keys(reader, "gate");
+        step.gate = read_gate(reader.inside("gate"));
+    } else {
+        step.kind = Step::Kind::hold;
+        refuse_act_keys(reader, "hold");
+        step.question = reader.text("hold");
+    }
+}
+
+}  // namespace
+
+Step read_step(const json& object, const std::string& at, const std::string& stage,
+               const Inventory& inventory, Mistakes& mistakes) {
+    const Reader reader{object, at, mistakes};
+    Step step;
+    step.name = reader.text("name");
+    step.stage = stage;
+    step.id = stage + "/" + step.name;
+    step.on = reader.text("on");
+    step.timeout = reader.seconds("timeout_s", step.timeout);
+    if (reader.has("on")) {
+        auto host = place(inventory, step.on);
+        if (host) {
+            step.host = *host;
+        } else {
+            mistakes.add(at + "/on", host.error().what);
+        }
+    }
+    read_kind(reader, step);
+    return step;
+}
+
+}  // namespace rehome::cutover

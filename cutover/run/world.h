@@ -1,0 +1,46 @@
+// The world as the runner sees it: everything that it reads, changes, waits for or tells goes
+// through here, so that it is tested without any of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/child.h"
+#include "common/clock.h"
+#include "cutover/run/gate.h"
+#include "cutover/run/journal.h"
+#include "cutover/run/step.h"
+
+namespace rehome::cutover {
+
+class World {
+public:
+    virtual ~World() = default;
+
+    // Adds to the journal; it is on disk when this returns.
+    virtual Result<> append(const Record& record) = 0;
+
+    // Runs a command of the step, on the step's host.
+    virtual Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) = 0;
+
+    // Writes a file here, whole or not at all.
+    virtual Result<> save(const std::string& path, const std::string& content) = 0;
+
+    virtual UnixMicros now() = 0;
+    virtual int64_t monotonic() = 0;  // microseconds
+
+    // Ends early when a stop is asked for.
+    virtual void wait(Seconds time) = 0;
+    virtual bool stop_wanted() = 0;
+
+    // The operator's choice among the answers; nothing when there is nobody to ask.
+    virtual std::optional<std::string> ask(const std::string& question,
+                                           const std::vector<std::string>& answers) = 0;
+
+    // For who watches.  Neither can fail: a terminal that is gone does not stop a move.
+    virtual void show(const Record& record) = 0;
+    virtual void show(const Step& step, const Reading& reading) = 0;
+};
+
+}  // namespace rehome::cutover

@@ -1,0 +1,148 @@
+#include "lbsync/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include "lbsync/plan/batch.h"
+#include "lbsync/plan/translate.h"
+#include "lbsync/plan/vipd_config.h"
+#include "lbsync/policy/canonical.h"
+#include "lbsync/policy/digest.h"
+#include "lbsync/policy/hook_order.h"
+
+namespace rehome::lbsync {
+
+namespace {
+
+void append(std::vector<Doubt>& doubts, std::vector<Doubt> more) {
+    doubts.insert(doubts.end(), more.begin(), more.end());
+}
+
+void append(std::vector<Change>& changes, std::vector<Change> more) {
+    changes.insert(changes.end(), more.begin(), more.end());
+}
+
+class Planner {
+public:
+    Planner(const Mapping& mapping, const std::vector<Prefix>& prefixes)
+        : mapping_(mapping), in_scope_(in_prefixes(prefixes)) {}
+
+    void host(const HostState& state) {
+        append(plan_.doubts, state.from.doubts);
+        append(plan_.doubts, state.to.doubts);
+        append(plan_.doubts, unknown_order(state.from.ruleset, state.pair.from));
+        append(plan_.doubts, unknown_order(state.to.ruleset, state.pair.to));
+        from_ += state.pair.from + "\n" + canonical(state.from.ruleset);
+        to_ += state.pair.to + "\n" + canonical(state.to.ruleset);
+
+        HostPlan plan{state.pair.to, state.to.ruleset, {}, {}};
+        plan.wanted = translate(state.from.ruleset, mapping_, state.pair.interfaces,
+                                state.pair.from, errors_);
+        plan.batch = batch(plan.current, plan.wanted);
+        append(plan_.changes, differences(plan.current, plan.wanted, plan.host));
+        plan_.hosts.push_back(std::move(plan));
+    }
+
+    void gateway(const GatewayState& state) {
+        const Gateway& from = *state.pair.from;
+        const Gateway& to = *state.pair.to;
+        const std::string old_place = from.host + ": " + from.vipd_config;
+        const auto offered = offer(state.from_file, old_place);
+        const auto there = offer(state.to_file, to.host + ": " + to.vipd_config);
+        if (!offered || !there) {
+            return;
+        }
+        from_ += from.name + "\n" + canonical(offered->offer);
+        to_ += to.name + "\n" + canonical(there->offer);
+
+        const auto wanted = translate(offered->offer, mapping_, there->pools, old_place, errors_);
+        GatewayPlan plan{state.pair, state.to_file, state.to_file, canonical(wanted), false};
+        auto changes = differences(there->offer, wanted, to.host);
+        if (!changes.empty()) {
+            plan.wanted_file = with_offer(state.to_file, wanted, in_scope_);
+        }
+        append(plan_.changes, std::move(changes));
+        in_force(state, plan);
+        plan_.gateways.push_back(std::move(plan));
+    }
+
+    Checked<Plan> take() {
+        if (!errors_.empty()) {
+            return tl::unexpected(std::move(errors_));
+        }
+        plan_.from_digest = sha256(from_);
+        plan_.to_digest = sha256(to_);
+        return std::move(plan_);
+    }
+
+private:
+    std::optional<OfferReading> offer(std::string_view text, const std::string& where) {
+        auto read = read_offer(text, where, in_scope_);
+        if (!read) {
+            errors_.insert(errors_.end(), read.error().begin(), read.error().end());
+            return {};
+        }
+        append(plan_.doubts, read->doubts);
+        return std::move(*read);
+    }
+
+    // The file may be right and not loaded: that is a change too.
+    void in_force(const GatewayState& state, GatewayPlan& plan) {
+        if (!state.in_force) {
+            return;
+        }
+        const std::string where = state.pair.to->host + ": vipctl config";
+        const auto now = offer(*state.in_force, where);
+        if (!now) {
+            return;
+        }
+        to_ += where + "\n" + canonical(now->offer);
+        plan.reload = canonical(now->offer) != plan.wanted_offer;
+        if (plan.reload && plan.wanted_file == plan.current_file) {
+            plan_.changes.push_back({state.pair.to->host,
+                                     "configuration in force",
+                                     Change::Kind::change,
+                                     {"+ reload: what the file offers is not in force"}});
+        }
+    }
+
+    const Mapping& mapping_;
+    InScope in_scope_;
+    Plan plan_;
+    std::vector<Error> errors_;
+    std::string from_;  // what the digests are taken of
+    std::string to_;
+};
+
+}  // namespace
+
+Exit Plan::verdict() const {
+    if (!doubts.empty()) {
+        return Exit::unknown;
+    }
+    return changes.empty() ? Exit::yes : Exit::no;
+}
+
+Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
+                        const State& state) {
+    const auto mapping = Mapping::make(inventory, move, pairs);
+    if (!mapping) {
+        return tl::unexpected(mapping.error());
+    }
+    Planner planner(*mapping, inventory.prefixes);
+    for (const HostState& host : state.hosts) {
+        planner.host(host);
+    }
+    for (const GatewayState& gateway : state.gateways) {
+        planner.gateway(gateway);
+    }
+    auto plan = planner.take();
+    if (plan) {
+        plan->from = move.from->name;
+        plan->to = move.to->name;
+        plan->skipped = pairs.skipped;
+        plan->prefixes = inventory.prefixes;
+    }
+    return plan;
+}
+
+}  // namespace rehome::lbsync

@@ -1,0 +1,76 @@
+// What must change at the new site so that it has the old site's policies, and whether that is
+// known.
+//
+// Pure: from the states of both sites, as read, to the wanted states, the differences in words, and
+// the means to get there.  Bound to digests of both states, so that a plan made earlier is carried
+// out only on what it was made for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "lbsync/nft/read.h"
+#include "lbsync/plan/mapping.h"
+#include "lbsync/plan/pairs.h"
+#include "lbsync/policy/difference.h"
+
+namespace rehome::lbsync {
+
+// What was read of a pair of hosts.
+struct HostState {
+    HostPair pair;
+    Reading from;
+    Reading to;
+};
+
+// What was read of a pair of gateways.
+struct GatewayState {
+    GatewayPair pair;
+    std::string from_file;
+    std::string to_file;
+    std::optional<std::string> in_force;  // at the new one, by `vipctl config`; none: not asked
+};
+
+struct State {
+    std::vector<HostState> hosts;
+    std::vector<GatewayState> gateways;
+};
+
+struct HostPlan {
+    std::string host;
+    Ruleset current;
+    Ruleset wanted;
+    std::string batch;  // empty: nothing to do
+};
+
+struct GatewayPlan {
+    GatewayPair pair;
+    std::string current_file;
+    std::string wanted_file;   // equal to current_file when it needs no change
+    std::string wanted_offer;  // canonical
+    bool reload = false;       // what is in force differs from what is wanted
+};
+
+struct Plan {
+    std::string from;  // sites
+    std::string to;
+    std::vector<Prefix> prefixes;  // that move
+    std::vector<HostPlan> hosts;
+    std::vector<GatewayPlan> gateways;
+    std::vector<Change> changes;
+    std::vector<Doubt> doubts;
+    std::vector<std::string> skipped;
+    std::string from_digest;
+    std::string to_digest;
+
+    // yes: nothing to do; no: changes; unknown: there are doubts, so nothing is carried.
+    Exit verdict() const;
+};
+
+// Errors are objects without a counterpart and unreadable configurations; all of them.
+Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
+                        const State& state);
+
+}  // namespace rehome::lbsync

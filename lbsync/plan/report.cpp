@@ -1,0 +1,87 @@
+#include "lbsync/plan/report.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace rehome::lbsync {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string painted(const std::string& line, bool colour) {
+    constexpr std::string_view red = "\x1b[31m";
+    constexpr std::string_view green = "\x1b[32m";
+    constexpr std::string_view plain = "\x1b[0m";
+    if (!colour || line.empty() || (line[0] != '-' && line[0] != '+')) {
+        return line + "\n";
+    }
+    return fmt::format("{}{}{}\n", line[0] == '-' ? red : green, line, plain);
+}
+
+std::string_view verdict_name(Exit verdict) {
+    return verdict == Exit::yes ? "equal" : verdict == Exit::no ? "differs" : "not provable";
+}
+
+}  // namespace
+
+std::string summary(const Plan& plan) {
+    if (!plan.doubts.empty()) {
+        return fmt::format("not provable: {} {} of the policies of sites {} and {}",
+                           plan.doubts.size(), plan.doubts.size() == 1 ? "part" : "parts",
+                           plan.from, plan.to);
+    }
+    if (plan.changes.empty()) {
+        return fmt::format("equal: site {} has the policies of site {}", plan.to, plan.from);
+    }
+    return fmt::format("differs: {} {} at site {}", plan.changes.size(),
+                       plan.changes.size() == 1 ? "object" : "objects", plan.to);
+}
+
+std::string text_report(const Plan& plan, bool colour) {
+    std::string text;
+    std::string host;
+    for (const Change& change : plan.changes) {
+        if (change.host != host) {
+            text += change.host + "\n";
+            host = change.host;
+        }
+        text += fmt::format("  {} {}\n", name(change.kind), change.object);
+        for (const std::string& line : change.lines) {
+            text += painted(line.substr(0, 1) + "  " + line.substr(1), colour);
+        }
+    }
+    for (const Doubt& doubt : plan.doubts) {
+        text += fmt::format("not provable: {}: {}\n", doubt.where, doubt.what);
+    }
+    for (const std::string& skipped : plan.skipped) {
+        text += "skipped: " + skipped + "\n";
+    }
+    return text;
+}
+
+ordered_json json_report(const Plan& plan, std::string_view command, std::string_view at) {
+    ordered_json changes = ordered_json::array();
+    for (const Change& change : plan.changes) {
+        changes.push_back({{"host", change.host},
+                           {"object", change.object},
+                           {"change", name(change.kind)},
+                           {"lines", change.lines}});
+    }
+    ordered_json doubts = ordered_json::array();
+    for (const Doubt& doubt : plan.doubts) {
+        doubts.push_back({{"where", doubt.where}, {"what", doubt.what}});
+    }
+    return {{"schema", "rehome/lbsync-plan/1"},
+            {"at", at},
+            {"command", command},
+            {"from", plan.from},
+            {"to", plan.to},
+            {"verdict", verdict_name(plan.verdict())},
+            {"bound_to", {{"from", plan.from_digest}, {"to", plan.to_digest}}},
+            {"changes", std::move(changes)},
+            {"not_provable", std::move(doubts)},
+            {"skipped", plan.skipped}};
+}
+
+}  // namespace rehome::lbsync

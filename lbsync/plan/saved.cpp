@@ -1,0 +1,183 @@
+#include "lbsync/plan/saved.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "common/json_file.h"
+#include "lbsync/nft/print.h"
+#include "lbsync/policy/canonical.h"
+#include "lbsync/policy/digest.h"
+#include "lbsync/policy/members.h"
+
+namespace rehome::lbsync {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::string_view schema =
+#include "common/formats/lbsync-saved.schema.inc"
+    ;
+
+// Cut at lines where they are short, and never within a character of UTF-8.
+ordered_json pieces(std::string_view text) {
+    constexpr size_t longest = 4096;
+    ordered_json result = ordered_json::array();
+    while (!text.empty()) {
+        size_t length = std::min({text.find('\n'), text.size() - 1, longest - 1}) + 1;
+        while (length > 1 && length < text.size() &&
+               (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) {
+            --length;
+        }
+        result.push_back(text.substr(0, length));
+        text.remove_prefix(length);
+    }
+    return result;
+}
+
+std::string joined(const json& parts) {
+    std::string text;
+    for (const json& part : parts) {
+        text += part.get<std::string>();
+    }
+    return text;
+}
+
+void save_tables(const HostPlan& plan, Saved& saved) {
+    for (const Table& table : plan.current.tables) {
+        saved.tables.push_back({plan.host, table.family, table.name, print(table),
+                                digest_of(plan.current, table.family, table.name),
+                                digest_of(plan.wanted, table.family, table.name)});
+    }
+    for (const Table& table : plan.wanted.tables) {
+        if (find(plan.current.tables, table) == nullptr) {
+            saved.tables.push_back({plan.host, table.family, table.name, "", "",
+                                    digest_of(plan.wanted, table.family, table.name)});
+        }
+    }
+}
+
+// Whether the batch touches it: the same comparison, table by table.
+bool differs(const SavedTable& table, const std::vector<Change>& changes) {
+    const std::string title = "table " + table.family + " " + table.name;
+    return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
+        return change.host == table.host &&
+               (change.object == title || change.object.starts_with(title + " "));
+    });
+}
+
+}  // namespace
+
+std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name) {
+    Table like;
+    like.family = family;
+    like.name = name;
+    const Table* table = find(ruleset.tables, like);
+    return table == nullptr ? "" : sha256(canonical(Ruleset{{*table}}));
+}
+
+Saved to_save(const Plan& plan, bool reload) {
+    Saved saved;
+    for (const HostPlan& host : plan.hosts) {
+        save_tables(host, saved);
+    }
+    std::erase_if(saved.tables,
+                  [&](const SavedTable& table) { return !differs(table, plan.changes); });
+    for (const GatewayPlan& gateway : plan.gateways) {
+        if (gateway.wanted_file != gateway.current_file) {
+            saved.files.push_back({gateway.pair.to->host, gateway.pair.to->vipd_config,
+                                   reload ? gateway.pair.to->vipd_socket : "", gateway.current_file,
+                                   sha256(gateway.wanted_file)});
+        }
+    }
+    return saved;
+}
+
+Saved continued(const Saved& earlier, Saved saved, const Plan& plan) {
+    for (const SavedTable& old : earlier.tables) {
+        const bool stands =
+            std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
+                return host.host == old.host &&
+                       digest_of(host.current, old.family, old.name) == old.after_sha256;
+            });
+        const auto same =
+            std::find_if(saved.tables.begin(), saved.tables.end(), [&](const SavedTable& table) {
+                return table.host == old.host && table.family == old.family &&
+                       table.name == old.name;
+            });
+        if (stands && same == saved.tables.end()) {
+            saved.tables.push_back(old);
+        } else if (stands) {
+            same->before = old.before;
+            same->before_sha256 = old.before_sha256;
+        }
+    }
+    for (const SavedFile& old : earlier.files) {
+        const bool stands = std::any_of(plan.gateways.begin(), plan.gateways.end(),
+                                        [&](const GatewayPlan& gateway) {
+                                            return gateway.pair.to->host == old.host &&
+                                                   gateway.pair.to->vipd_config == old.path &&
+                                                   sha256(gateway.current_file) == old.after_sha256;
+                                        });
+        const auto same = std::find_if(
+            saved.files.begin(), saved.files.end(),
+            [&](const SavedFile& file) { return file.host == old.host && file.path == old.path; });
+        if (stands && same == saved.files.end()) {
+            saved.files.push_back(old);
+        } else if (stands) {
+            same->before = old.before;
+        }
+    }
+    return saved;
+}
+
+ordered_json to_json(const Saved& saved) {
+    ordered_json tables = ordered_json::array();
+    for (const SavedTable& table : saved.tables) {
+        tables.push_back({{"host", table.host},
+                          {"family", table.family},
+                          {"name", table.name},
+                          {"before", pieces(table.before)},
+                          {"before_sha256", table.before_sha256},
+                          {"after_sha256", table.after_sha256}});
+    }
+    ordered_json files = ordered_json::array();
+    for (const SavedFile& file : saved.files) {
+        files.push_back({{"host", file.host},
+                         {"path", file.path},
+                         {"socket", file.socket},
+                         {"before", pieces(file.before)},
+                         {"after_sha256", file.after_sha256}});
+    }
+    return {{"schema", "rehome/lbsync-state/1"},
+            {"at", saved.at},
+            {"tables", std::move(tables)},
+            {"files", std::move(files)}};
+}
+
+Checked<Saved> parse_saved(std::string_view file, std::string_view text) {
+    const auto document = parse_json(file, text, schema);
+    if (!document) {
+        return tl::unexpected(document.error());
+    }
+    Saved saved;
+    saved.at = (*document)["at"].get<std::string>();
+    for (const json& table : (*document)["tables"]) {
+        saved.tables.push_back(
+            {table["host"].get<std::string>(), table["family"].get<std::string>(),
+             table["name"].get<std::string>(), joined(table["before"]),
+             table["before_sha256"].get<std::string>(), table["after_sha256"].get<std::string>()});
+    }
+
+    for (const json& one : (*document)["files"]) {
+        saved.files.push_back({one["host"].get<std::string>(), one["path"].get<std::string>(),
+                               one["socket"].get<std::string>(), joined(one["before"]),
+                               one["after_sha256"].get<std::string>()});
+    }
+
+    return saved;
+}
+
+}  // namespace rehome::lbsync

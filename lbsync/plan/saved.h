@@ -1,0 +1,58 @@
+// What an apply replaces, written down before its first act so that it can be undone
+// ("rehome/lbsync-state/1").
+//
+// Schema: saved.schema.json beside this file.  Texts are stored in pieces, to be joined as they
+// are, because a JSON string in our files is bounded.  Digests tell, later, whether a table or file
+// is still what the apply made of it; a table's is taken of its canonical form.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/error.h"
+#include "lbsync/plan/plan.h"
+
+namespace rehome::lbsync {
+
+struct SavedTable {
+    std::string host;
+    std::string family;
+    std::string name;
+    std::string before;         // as `nft -f` takes it; empty: there was none
+    std::string before_sha256;  // empty: there was none
+    std::string after_sha256;   // empty: there is none any more
+    bool operator==(const SavedTable&) const = default;
+};
+
+struct SavedFile {
+    std::string host;
+    std::string path;
+    std::string socket;  // of the vipd that must reload it; empty: none
+    std::string before;
+    std::string after_sha256;
+    bool operator==(const SavedFile&) const = default;
+};
+
+struct Saved {
+    std::string at;
+    std::vector<SavedTable> tables;
+    std::vector<SavedFile> files;
+};
+
+// The digest of a table of this rule set; empty when there is none.
+std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name);
+
+// What the plan will change.  reload: whether vipd is told.
+Saved to_save(const Plan& plan, bool reload);
+
+// The state of an apply that goes on where an earlier one ended or broke off: what is still as the
+// earlier one left it keeps the older `before`, so that one undo takes both back.
+Saved continued(const Saved& earlier, Saved saved, const Plan& plan);
+
+nlohmann::ordered_json to_json(const Saved& saved);
+Checked<Saved> parse_saved(std::string_view file, std::string_view text);
+
+}  // namespace rehome::lbsync

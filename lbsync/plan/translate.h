@@ -1,0 +1,33 @@
+// The old site's policies as they must stand at the new site.
+//
+// Every address, prefix, range and interface in them goes through the mapping.  What has no
+// counterpart is an error (Exit::usage) with where it stands and the rule's own words; all of them
+// are told in one run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/error.h"
+#include "lbsync/plan/mapping.h"
+#include "lbsync/policy/model.h"
+
+namespace rehome::lbsync {
+
+// where: the old host, for the errors.
+Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfaces& interfaces,
+                  const std::string& where, std::vector<Error>& errors);
+
+// where: the old gateway's file.
+// pools: the names of the new gateway's, one of which a service's source NAT must have: a pool's
+// addresses are its site's own.
+Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<std::string>& pools,
+                const std::string& where, std::vector<Error>& errors);
+
+// An interval as nft prints it: address, prefix or range.
+Expr to_expr(const Interval& interval);
+
+// The addresses that an address, prefix or range stands for; none for other expressions.
+std::optional<Interval> to_interval(const Expr& expr);
+
+}  // namespace rehome::lbsync

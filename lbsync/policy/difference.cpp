@@ -1,0 +1,140 @@
+#include "lbsync/policy/difference.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lbsync/policy/line_diff.h"
+#include "lbsync/policy/members.h"
+
+namespace rehome::lbsync {
+
+namespace {
+
+using Kind = Change::Kind;
+using Lines = std::vector<std::string>;
+
+Lines all_lines(const Member& member) {
+    Lines lines = member.properties;
+    lines.insert(lines.end(), member.lines.begin(), member.lines.end());
+    return lines;
+}
+
+// Two lists of things with a name each, one list before and one after.
+template <typename Thing, typename Find, typename Tell>
+void compare(const std::vector<Thing>& current, const std::vector<Thing>& wanted, Find find_in,
+             Tell tell) {
+    for (const Thing& thing : current) {
+        if (find_in(wanted, thing) == nullptr) {
+            tell(Kind::remove, &thing, nullptr);
+        }
+    }
+    for (const Thing& thing : wanted) {
+        const Thing* before = find_in(current, thing);
+        tell(before == nullptr ? Kind::add : Kind::change, before, &thing);
+    }
+}
+
+class RulesetDifference {
+public:
+    explicit RulesetDifference(std::string host) : host_(std::move(host)) {}
+
+    void table(Kind kind, const Table* before, const Table* after) {
+        const std::string title = (after != nullptr ? after : before)->title();
+        const Lines none;
+        tell(kind, title, before != nullptr ? before->properties : none,
+             after != nullptr ? after->properties : none);
+        compare(
+            before != nullptr ? members(*before) : std::vector<Member>{},
+            after != nullptr ? members(*after) : std::vector<Member>{},
+            [](const auto& list, const Member& like) { return find(list, like); },
+            [&](Kind part, const Member* old_one, const Member* new_one) {
+                tell(part, title + " " + (new_one != nullptr ? new_one : old_one)->title(),
+                     old_one != nullptr ? all_lines(*old_one) : none,
+                     new_one != nullptr ? all_lines(*new_one) : none);
+            });
+    }
+
+    std::vector<Change> take() { return std::move(changes_); }
+
+private:
+    void tell(Kind kind, std::string object, const Lines& before, const Lines& after) {
+        Lines lines = line_diff(before, after);
+        if (kind != Kind::change || !lines.empty()) {
+            changes_.push_back({host_, std::move(object), kind, std::move(lines)});
+        }
+    }
+
+    std::string host_;
+    std::vector<Change> changes_;
+};
+
+Lines service_lines(const OfferedService& service) {
+    Lines lines{fmt::format("{} {} port {} forward {}{}{}{}", service.vip.text(), service.protocol,
+                            service.port, service.forward,
+                            service.encapsulation.empty() ? "" : " " + service.encapsulation,
+                            service.source_nat.empty() ? "" : " source_nat ", service.source_nat)};
+    for (const ServiceServer& server : service.servers) {
+        lines.push_back(fmt::format(
+            "server {} {} weight {}{}", server.name,
+            server.port == 0 ? server.address.text() : Endpoint{server.address, server.port}.text(),
+            server.weight, server.masked ? " masked" : ""));
+    }
+    std::sort(lines.begin() + 1, lines.end());
+    return lines;
+}
+
+Lines map_lines(const OfferedMap& map) {
+    return {map.vip.text() + " to " + map.server.text()};
+}
+
+// Two lists of one kind of things with unique names, each as lines.
+template <typename Thing>
+void compare_named(const std::vector<Thing>& current, const std::vector<Thing>& wanted,
+                   const std::string& host, const std::string& kind_of_thing,
+                   Lines (*lines_of)(const Thing&), std::vector<Change>& changes) {
+    compare(
+        current, wanted,
+        [](const auto& things, const Thing& like) -> const Thing* {
+            const auto found = std::find_if(things.begin(), things.end(),
+                                            [&](const Thing& it) { return it.name == like.name; });
+            return found == things.end() ? nullptr : &*found;
+        },
+        [&](Kind kind, const Thing* before, const Thing* after) {
+            Lines lines = line_diff(before != nullptr ? lines_of(*before) : Lines{},
+                                    after != nullptr ? lines_of(*after) : Lines{});
+            if (!lines.empty()) {
+                changes.push_back({host,
+                                   kind_of_thing + " " + (after != nullptr ? after : before)->name,
+                                   kind, std::move(lines)});
+            }
+        });
+}
+
+}  // namespace
+
+std::string_view name(Change::Kind kind) {
+    return kind == Kind::add ? "add" : kind == Kind::remove ? "remove" : "change";
+}
+
+std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
+                                const std::string& host) {
+    RulesetDifference difference(host);
+    compare(
+        current.tables, wanted.tables,
+        [](const auto& tables, const Table& like) { return find(tables, like); },
+        [&](Kind kind, const Table* before, const Table* after) {
+            difference.table(kind, before, after);
+        });
+    return difference.take();
+}
+
+std::vector<Change> differences(const Offer& current, const Offer& wanted,
+                                const std::string& host) {
+    std::vector<Change> changes;
+    compare_named(current.services, wanted.services, host, "service", service_lines, changes);
+    compare_named(current.maps, wanted.maps, host, "map", map_lines, changes);
+    return changes;
+}
+
+}  // namespace rehome::lbsync

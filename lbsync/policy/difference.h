@@ -1,0 +1,27 @@
+// What must change at the new site, object by object, in words that an operator reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lbsync/policy/model.h"
+
+namespace rehome::lbsync {
+
+struct Change {
+    enum class Kind { add, remove, change };
+
+    std::string host;    // where, or the gateway
+    std::string object;  // "table inet filter chain input", "service meters"
+    Kind kind = Kind::change;
+    std::vector<std::string> lines;  // "- ..." goes, "+ ..." comes, in the order of the new state
+};
+
+std::string_view name(Change::Kind kind);  // "add", "remove", "change"
+
+// From the current state to the wanted one.  Empty when they are equal.
+std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
+                                const std::string& host);
+std::vector<Change> differences(const Offer& current, const Offer& wanted, const std::string& host);
+
+}  // namespace rehome::lbsync

@@ -1,0 +1,408 @@
+// The runner: how runs end, and that dying anywhere changes nothing about it.
+#include "cutover/run/runner.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/cutover/fake_world.h"
+#include "tests/unit/cutover/fixture.h"
+
+namespace rehome::cutover::testing {
+
+namespace {
+
+Plan plan_of(std::vector<Step> steps) {
+    Plan plan;
+    plan.name = "test";
+    plan.steps = std::move(steps);
+    return plan;
+}
+
+// Goes on with what the world's journal holds.
+Result<Exit> go(const Plan& plan, FakeWorld& world, const RunnerOptions& options = {},
+                bool back = false) {
+    auto progress = replay(plan, world.reopen());
+    REQUIRE(progress);
+    Runner runner(plan, *progress, world, options);
+    return back ? runner.turn_back("asked") : runner.go();
+}
+
+std::vector<std::string> events(const FakeWorld& world) {
+    std::vector<std::string> result;
+    for (const Record& record : world.shown) {
+        result.push_back(std::string(name(record.what)) +
+                         (record.step.empty() ? "" : " " + record.step));
+    }
+    return result;
+}
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a run does every step in order and writes it down before and after") {
+    const Plan plan = plan_of({act("a"), gate("g"), hold("h"), act("b")});
+    FakeWorld world;
+    world.answer_to_asked = "yes";
+    CHECK(go(plan, world) == Exit::yes);
+    CHECK(world.effects == Texts{"a", "b"});
+    CHECK(world.ran == Texts{"set a", "see a", "sample g", "set b", "see b"});
+    CHECK(events(world) == Texts{"begun s/a", "done s/a", "begun s/g", "done s/g", "begun s/h",
+                                 "done s/h", "begun s/b", "done s/b", "finished"});
+}
+
+TEST_CASE("what fails turns the run back, the last step first") {
+    struct Case {
+        const char* what;
+        std::set<std::string> broken;
+        Exit exit;
+        Texts effects;
+        Texts undone;  // commands, in order
+    };
+    const Case cases[] = {
+        {"a do", {"set c"}, Exit::no, {}, {"clear c", "clear b", "clear a"}},
+        {"a check after a do", {"see b"}, Exit::no, {}, {"clear b", "clear a"}},
+        {"a gate", {"sample g"}, Exit::no, {}, {"clear b", "clear a"}},
+        {"an undo stops the backing out",
+         {"sample g", "clear b"},
+         Exit::world,
+         {"a", "b"},
+         {"clear b"}},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        const Plan plan = plan_of({act("a"), act("b"), gate("g"), act("c")});
+        FakeWorld world;
+        world.broken = one.broken;
+        CHECK(go(plan, world) == one.exit);
+        CHECK(world.effects == one.effects);
+        Texts undone;
+        std::copy_if(world.ran.begin(), world.ran.end(), std::back_inserter(undone),
+                     [](const std::string& command) { return command.starts_with("clear"); });
+        CHECK(undone == one.undone);
+    }
+}
+
+TEST_CASE("the reason of a failure stands in the journal") {
+    FakeWorld world;
+    world.broken = {"set a"};
+    CHECK(go(plan_of({act("a")}), world) == Exit::no);
+    CHECK(world.shown.at(1).text == "exit code 3: it is broken");
+}
+
+TEST_CASE("an undo that failed is tried again, or passed over and told") {
+    const Plan plan = plan_of({act("a"), act("b"), gate("g")});
+    FakeWorld world;
+    world.broken = {"sample g", "clear b"};
+    CHECK(go(plan, world) == Exit::world);
+    SUBCASE("it works the next time") {
+        world.broken.clear();
+        CHECK(go(plan, world) == Exit::no);
+        CHECK(world.effects.empty());
+    }
+    SUBCASE("it fails again") {
+        CHECK(go(plan, world) == Exit::world);
+        CHECK(world.effects == Texts{"a", "b"});
+    }
+    SUBCASE("the operator passes it over") {
+        RunnerOptions options;
+        options.skip = {"s/b"};
+        CHECK(go(plan, world, options) == Exit::world);
+        CHECK(world.effects == Texts{"b"});
+        CHECK(go(plan, world) == Exit::world);  // it remains left undone
+    }
+}
+
+TEST_CASE("a finished run can be backed out, and then nothing is left") {
+    const Plan plan = plan_of({act("a"), act("b")});
+    FakeWorld world;
+    CHECK(go(plan, world) == Exit::yes);
+    const size_t commands = world.ran.size();
+    CHECK(go(plan, world) == Exit::yes);  // nothing to go on with
+    CHECK(world.ran.size() == commands);
+    CHECK(go(plan, world, {}, true) == Exit::no);
+    CHECK(world.effects.empty());
+    CHECK(go(plan, world) == Exit::no);
+    CHECK(go(plan, world, {}, true) == Exit::no);
+}
+
+TEST_CASE("holds: who answers decides") {
+    struct Case {
+        std::optional<std::string> answer;
+        bool yes;
+        Exit exit;
+        Texts effects;
+    };
+    const Case cases[] = {
+        {"yes", false, Exit::yes, {"a", "b"}},       {"undo", false, Exit::no, {}},
+        {"stop", false, Exit::world, {"a"}},         {std::nullopt, false, Exit::world, {"a"}},
+        {std::nullopt, true, Exit::yes, {"a", "b"}},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.answer.value_or("nobody"));
+        const Plan plan = plan_of({act("a"), hold("h"), act("b")});
+        FakeWorld world;
+        world.answer_to_asked = one.answer;
+        RunnerOptions options;
+        options.yes = one.yes;
+        CHECK(go(plan, world, options) == one.exit);
+        CHECK(world.effects == one.effects);
+    }
+}
+
+TEST_CASE("a stopped hold is asked again") {
+    const Plan plan = plan_of({hold("h"), act("a")});
+    FakeWorld world;
+    CHECK(go(plan, world) == Exit::world);
+    world.answer_to_asked = "yes";
+    CHECK(go(plan, world) == Exit::yes);
+    CHECK(world.asked == Texts{"h?", "h?"});
+}
+
+TEST_CASE("a step that was begun and not ended is settled") {
+    struct Case {
+        const char* what;
+        bool check;
+        bool repeatable;
+        bool effect;  // the command had done its work when it all ended
+        std::optional<int> check_code;
+        std::string settle;
+        std::optional<std::string> answer;
+        Exit exit;
+        Texts ran;
+    };
+    const Case cases[] = {
+        {"done, says its check", true, false, true, {}, "", {}, Exit::yes, {"see a"}},
+        {"not done, says its check",
+         true,
+         false,
+         false,
+         {},
+         "",
+         {},
+         Exit::yes,
+         {"see a", "set a", "see a"}},
+        {"its check cannot tell", true, false, true, 4, "", {}, Exit::unknown, {"see a"}},
+        {"its check breaks", true, false, true, 127, "", {}, Exit::unknown, {"see a"}},
+        {"--settle done", true, false, true, 4, "done", {}, Exit::yes, {"see a"}},
+        {"--settle again",
+         true,
+         false,
+         true,
+         4,
+         "again",
+         {},
+         Exit::yes,
+         {"see a", "set a", "see a"}},
+        {"the operator says done", true, false, true, 4, "", "done", Exit::yes, {"see a"}},
+        {"the operator says undo",
+         true,
+         false,
+         true,
+         4,
+         "",
+         "undo",
+         Exit::no,
+         {"see a", "clear a"}},
+        {"no check", false, false, true, {}, "", {}, Exit::unknown, {}},
+        {"no check, repeatable", false, true, true, {}, "", {}, Exit::yes, {"set a"}},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        Plan plan = plan_of({act("a")});
+        plan.steps[0].repeatable = one.repeatable;
+        if (!one.check) {
+            plan.steps[0].check.reset();
+        }
+        FakeWorld world;
+        world.reopen();
+        REQUIRE(world.append({Happened::begun, 1, "s/a", ""}));
+        if (one.effect) {
+            world.effects = {"a"};
+        }
+        if (one.check_code) {
+            world.answers["see a"].push_back(Finished{*one.check_code, false, "", ""});
+        }
+        world.answer_to_asked = one.answer;
+        RunnerOptions options;
+        options.settle = one.settle;
+        CHECK(go(plan, world, options) == one.exit);
+        CHECK(world.ran == one.ran);
+    }
+}
+
+TEST_CASE("a gate waits for good samples, in a row and for long enough") {
+    using Answers = std::deque<Result<Finished>>;
+    const Finished good{0, false, "{}", ""};
+    const Finished bad{1, false, "", "worse"};
+    struct Case {
+        const char* what;
+        Answers answers;
+        unsigned good;
+        double for_s;
+        unsigned tries;
+        Exit exit;
+        size_t samples;
+    };
+    const Case cases[] = {
+        {"good at once", {}, 1, 0, 0, Exit::yes, 1},
+        {"good the third time", {bad, bad}, 1, 0, 0, Exit::yes, 3},
+        {"a bad one starts the count anew", {good, bad, good}, 2, 0, 0, Exit::yes, 4},
+        {"for two seconds", {bad}, 1, 2, 0, Exit::yes, 4},
+        {"never", Answers(20, bad), 1, 0, 0, Exit::no, 10},
+        {"good, not for long enough", {}, 1, 60, 0, Exit::no, 10},
+        {"one try", {bad}, 1, 0, 1, Exit::no, 1},
+        {"cannot tell is a failure", Answers(20, Finished{4, false, "", ""}), 1, 0, 0, Exit::no,
+         10},
+        {"late is a failure", Answers(20, Finished{143, true, "", ""}), 1, 0, 0, Exit::no, 10},
+        {"not there is a failure", Answers(20, fail(Exit::world, "", "no such file")), 1, 0, 0,
+         Exit::no, 10},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        Plan plan = plan_of({gate("g")});
+        plan.steps[0].gate.good = one.good;
+        plan.steps[0].gate.lasting = Seconds(one.for_s);
+        plan.steps[0].gate.tries = one.tries;
+        FakeWorld world;
+        world.answers["sample g"] = one.answers;
+        CHECK(go(plan, world) == one.exit);
+        CHECK(world.ran.size() == one.samples);
+    }
+}
+
+TEST_CASE("a stop takes effect between two steps and inside a gate, and resume goes on") {
+    for (int after = 0; after < 6; ++after) {
+        CAPTURE(after);
+        Plan plan = plan_of({act("a"), gate("g"), act("b")});
+        plan.steps[1].gate.good = 2;
+        FakeWorld world;
+        world.reopen();
+        world.stop_after = after;
+        auto progress = replay(plan, {});
+        CHECK(Runner(plan, *progress, world, {}).go() == Exit::world);
+        CHECK(world.shown.back().what == Happened::stopped);
+        CHECK(go(plan, world) == Exit::yes);
+        CHECK(world.effects == Texts{"a", "b"});
+    }
+}
+
+TEST_CASE("a journal that cannot be written ends it before the world is touched") {
+    FakeWorld world;
+    world.disk_full = true;
+    const auto ended = go(plan_of({act("a")}), world);
+    REQUIRE_FALSE(ended);
+    CHECK(ended.error().kind == Exit::world);
+    CHECK(world.ran.empty());
+}
+
+TEST_CASE("what an act prints is saved, and a failing act saves nothing") {
+    Plan plan = plan_of({act("a")});
+    plan.steps[0].save = "/run/d/a.json";
+    FakeWorld world;
+    SUBCASE("done") {
+        CHECK(go(plan, world) == Exit::yes);
+        CHECK(world.saved["/run/d/a.json"] == "{}");
+    }
+    SUBCASE("failed") {
+        world.broken = {"set a"};
+        CHECK(go(plan, world) == Exit::no);
+        CHECK(world.saved.empty());
+    }
+}
+
+namespace {
+
+struct Ending {
+    Exit exit = Exit::unknown;
+    Texts effects;
+
+    bool operator==(const Ending&) const = default;
+};
+
+// Runs until the world dies at that moment, then dies again at each `again` more (if not negative),
+// then goes on to the end.
+Ending die_and_go_on(const Plan& plan, const std::set<std::string>& broken, bool back_out,
+                     int die_at, int again, bool& died) {
+    FakeWorld world;
+    world.broken = broken;
+    world.answer_to_asked = "yes";
+    died = false;
+    for (const int moment : {die_at, again}) {
+        try {
+            const auto records = world.reopen();
+            const auto progress = replay(plan, records);
+            world.moments = 0;
+            world.die_at = moment;
+            (void)Runner(plan, *progress, world, {}).go();
+        } catch (const Death&) {
+            died = true;
+        }
+    }
+    auto exit = go(plan, world);
+    if (back_out) {
+        exit = go(plan, world, {}, true);
+    }
+    return {exit.value_or(Exit::unknown), world.effects};
+}
+
+}  // namespace
+
+TEST_CASE("wherever it dies, once or twice, resume ends as if it had not") {
+    Plan no_check = plan_of({act("a"), act("b"), gate("g"), act("c")});
+    no_check.steps[1].check.reset();
+    no_check.steps[1].repeatable = true;
+    struct Case {
+        const char* what;
+        Plan plan;
+        std::set<std::string> broken;
+        bool back_out;
+        Ending ending;
+    };
+    const Plan plan = plan_of({act("a"), act("b"), gate("g"), hold("h"), act("c")});
+    const Case cases[] = {
+        {"forwards", plan, {}, false, {Exit::yes, {"a", "b", "c"}}},
+        {"a gate fails", plan, {"sample g"}, false, {Exit::no, {}}},
+        {"a do fails", plan, {"set c"}, false, {Exit::no, {}}},
+        {"an undo fails", plan, {"set c", "clear b"}, false, {Exit::world, {"a", "b"}}},
+        {"backed out after the end", plan, {}, true, {Exit::no, {}}},
+        {"a repeatable step", no_check, {}, false, {Exit::yes, {"a", "b", "c"}}},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        bool died = true;
+        int moment = 0;
+        for (; died; ++moment) {
+            CAPTURE(moment);
+            for (const int again : {-1, 0, 1, 2, 3, 4, 5, 6, 7}) {
+                bool died_twice = false;
+                CHECK(die_and_go_on(one.plan, one.broken, one.back_out, moment, again,
+                                    died_twice) == one.ending);
+            }
+            (void)die_and_go_on(one.plan, one.broken, one.back_out, moment, -1, died);
+        }
+        CHECK(moment > 15);  // it did die in many places
+    }
+}
+
+TEST_CASE("a step whose work was done when it died is not done twice") {
+    const Plan plan = plan_of({act("a"), act("b")});
+    for (int moment = 0; moment < 40; ++moment) {
+        CAPTURE(moment);
+        FakeWorld world;
+        world.reopen();
+        world.die_at = moment;
+        auto progress = replay(plan, {});
+        try {
+            (void)Runner(plan, *progress, world, {}).go();
+        } catch (const Death&) {
+        }
+        const Texts made = world.effects;
+        world.ran.clear();
+        CHECK(go(plan, world) == Exit::yes);
+        for (const std::string& effect : made) {
+            CHECK(std::count(world.ran.begin(), world.ran.end(), "set " + effect) == 0);
+        }
+    }
+}
+
+}  // namespace rehome::cutover::testing

@@ -1,0 +1,89 @@
+// Keepalives on the wire: what is taken, and a longer list of what is refused.
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+
+#include "tests/unit/vipd/packets.h"
+#include "vipd/packet/bytes.h"
+#include "vipd/state/keepalive.h"
+
+using namespace rehome;
+using namespace rehome::vipd;
+using namespace rehome::vipd::testing;
+
+namespace {
+
+Keepalive lab() {
+    Keepalive k;
+    k.line_version = 7, k.seen_version = 6, k.flows_here = 3000, k.sequence = 0xffffffff;
+    k.lines = {{11, true}, {22, false}, {33, true}};
+    k.prefixes = {*Prefix::parse("198.51.100.0/24"), *Prefix::parse("2001:db8::/32"),
+                  *Prefix::parse("0.0.0.0/0")};
+    return k;
+}
+
+}  // namespace
+
+TEST_CASE("keepalives come back as they went") {
+    Keepalive only_lines = lab();
+    only_lines.prefixes.clear();
+    Keepalive many_lines;
+    for (uint32_t i = 0; i < 255; ++i) {
+        many_lines.lines.push_back({i, i % 2 == 0});
+    }
+    for (const auto& k : {Keepalive{}, lab(), only_lines, many_lines}) {
+        CHECK(decode_keepalive(encode(k)) == k);
+        CHECK(encode(k).size() <= keepalive_max_bytes);
+    }
+}
+
+TEST_CASE("as many prefixes as fit are told") {
+    Keepalive k = lab();
+    k.prefixes.assign(1000, *Prefix::parse("2001:db8::/32"));
+    const auto bytes = encode(k);
+    CHECK(bytes.size() <= keepalive_max_bytes);
+    const auto back = decode_keepalive(bytes);
+    REQUIRE(back);
+    CHECK(back->lines == k.lines);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15) / 18);
+}
+
+TEST_CASE("keepalives that are refused") {
+    struct Row {
+        std::string what;
+        std::function<void(Bytes&)> spoil;
+    };
+    const Row rows[] = {
+        {"nothing", [](Bytes& b) { b.clear(); }},
+        {"another magic", [](Bytes& b) { b[0] ^= 1; }},
+        {"version 0", [](Bytes& b) { b[4] = 0; }},
+        {"version 2", [](Bytes& b) { b[4] = 2; }},
+        {"more lines than bytes", [](Bytes& b) { b[5] = 255; }},
+        {"one line too many", [](Bytes& b) { ++b[5]; }},
+        {"one line too few", [](Bytes& b) { --b[5]; }},
+        {"one prefix too many", [](Bytes& b) { ++b[7]; }},
+        {"65,283 prefixes", [](Bytes& b) { b[6] = 0xff; }},
+        {"family 0", [](Bytes& b) { b[24 + 15] = 0; }},
+        {"family 5", [](Bytes& b) { b[24 + 15] = 5; }},
+        {"an IPv4 prefix of 33 bits", [](Bytes& b) { b[24 + 15 + 1] = 33; }},
+        {"an IPv6 prefix of 129 bits", [](Bytes& b) { b[24 + 15 + 6 + 1] = 129; }},
+        {"an IPv4 prefix said to be IPv6", [](Bytes& b) { b[24 + 15] = 6; }},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        Bytes bytes = encode(lab());
+        REQUIRE(decode_keepalive(bytes));
+        row.spoil(bytes);
+        CHECK_FALSE(decode_keepalive(bytes));
+    }
+}
+
+TEST_CASE("whatever is cut off a keepalive, it is refused") {
+    const Bytes whole = encode(lab());
+    for (size_t length = 0; length < whole.size(); ++length) {
+        const Bytes cut(whole.begin(), whole.begin() + static_cast<long>(length));
+        INFO("cut to ", length);
+        CHECK_FALSE(decode_keepalive(cut));
+    }
+}

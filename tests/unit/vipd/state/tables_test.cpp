@@ -1,0 +1,367 @@
+// The tables that a reload replaces: what is found in them, and what a reload leaves alone.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/unit/vipd/lab.h"
+
+namespace rehome::vipd::testing {
+
+namespace {
+
+Endpoint client(uint32_t n) {
+    return {Address::v4(0x64500001 + n / 50), static_cast<uint16_t>(40000 + n % 50)};
+}
+
+// Where a segment of that client ends up: the server, or the outcome.
+std::string served_by(Lab& lab, const Endpoint& from, uint8_t flags, const char* vip) {
+    const auto outcome = lab.enter(0, red, Say{from, end(vip), 6, flags});
+    return outcome.end == "servers" ? outcome.packet().destination.text() : outcome.text();
+}
+
+const char* const meters = "198.51.100.10:1883";
+const char* const terminals = "203.0.113.5:14000";
+
+void remove_server(LabGateway& gateway, const std::string& name) {
+    auto& servers = gateway.config.services[0].servers;
+    std::erase_if(servers, [&](const ServerConfig& server) { return server.name == name; });
+    gateway.reload();
+}
+
+}  // namespace
+
+TEST_CASE("services are found by protocol, address and port") {
+    const auto tables = Tables::build(lab_config("old", {"old", "new"}));
+    struct Row {
+        uint8_t protocol;
+        const char* vip;
+        const char* name;  // null: none
+    };
+    const Row rows[] = {
+        {6, "198.51.100.10:1883", "meters"},   {17, "198.51.100.10:862", "reflect"},
+        {6, "203.0.113.5:14000", "terminals"}, {17, "198.51.100.10:1883", nullptr},
+        {6, "198.51.100.10:862", nullptr},     {6, "198.51.100.10:1884", nullptr},
+        {6, "198.51.100.11:1883", nullptr},    {1, "198.51.100.10:0", nullptr},
+        {6, "[2001:db8::1]:1883", nullptr},
+    };
+    for (const Row& row : rows) {
+        INFO(int{row.protocol}, " ", std::string(row.vip));
+        const auto* service = tables->service(row.protocol, end(row.vip));
+        REQUIRE((service != nullptr) == (row.name != nullptr));
+        if (service != nullptr) {
+            CHECK(service->config.name == row.name);
+            CHECK(tables->service_by_number(service->number) == service);
+        }
+    }
+    CHECK(tables->is_moved(ip("203.0.113.255")));
+    CHECK_FALSE(tables->is_moved(ip("203.0.114.0")));
+    CHECK(tables->is_vip(ip("203.0.113.5")));
+    CHECK_FALSE(tables->is_vip(ip("203.0.113.6")));
+}
+
+TEST_CASE("a service keeps its number while VIP, protocol and port stay; none is used again") {
+    Config config = lab_config("old", {"old", "new"});
+    const auto first = Tables::build(config);
+    const auto number = first->service(6, end(meters))->number;
+    std::reverse(config.services.begin(), config.services.end());
+    config.services[2].servers.pop_back();
+    const auto second = Tables::build(config, first.get());
+    CHECK(second->service(6, end(meters))->number == number);
+    CHECK(second->service_numbers() == 3);
+    config.services.pop_back();
+    const auto third = Tables::build(config, second.get());
+    CHECK(third->service_by_number(number) == nullptr);
+    config.services.push_back(lab_config("old", {"old"}).services[0]);
+    const auto fourth = Tables::build(config, third.get());
+    CHECK(fourth->service(6, end(meters))->number == 3);
+    CHECK(fourth->service_by_number(3) == fourth->service(6, end(meters)));
+    CHECK(fourth->service_by_number(number) == nullptr);
+    CHECK(fourth->service_by_number(4) == nullptr);
+}
+
+TEST_CASE("a service shares its Maglev table while its servers stay") {
+    Config config = lab_config("old", {"old", "new"});
+    const auto before = Tables::build(config);
+    config.services[1].servers[0].masked = true;
+    config.services[2].servers[0].port = 9;
+    const auto after = Tables::build(config, before.get());
+    for (size_t i = 0; i < 3; ++i) {
+        CHECK((after->services()[i].maglev == before->services()[i].maglev) == (i != 1));
+    }
+}
+
+TEST_CASE("a masked server gets no new flows and is there") {
+    Config config = lab_config("old", {"old", "new"});
+    config.services[0].servers[0].masked = true;
+    const auto before = Tables::build(lab_config("old", {"old", "new"}));
+    const auto after = Tables::build(config);
+    const ServiceTable& service = *after->service(6, end(meters));
+    for (uint32_t n = 0; n < 1000; ++n) {
+        const auto [server, index] = choose_server(service, client(n));
+        CHECK(&server == &service.config.servers[index]);
+        CHECK_FALSE(server.masked);
+        const auto old = choose_server(*before->service(6, end(meters)), client(n));
+        CHECK((index == old.index || old.index == 0));
+    }
+    CHECK(service.has_server(end("10.1.1.11:1883")));
+    CHECK(service.server(end("10.1.1.11:1883"))->masked);
+    CHECK_FALSE(service.has_server(end("10.1.1.11:1884")));
+    CHECK_FALSE(service.has_server(end("10.1.1.13:1883")));
+    for (auto& server : config.services[0].servers) {
+        server.masked = true;
+    }
+    CHECK_FALSE(Tables::build(config)->service(6, end(meters))->has_live_server());
+}
+
+TEST_CASE("many services of both families, each found under its own number") {
+    Config config = lab_config("old", {"old"});
+    const auto some = config.services[0].servers;
+    config.services.clear();
+    config.prefixes = {*Prefix::parse("10.0.0.0/8"), *Prefix::parse("2001:db8::/32")};
+    for (uint32_t i = 0; i < 600; ++i) {
+        ServiceConfig service;
+        service.vip = i % 2 == 0 ? Address::v4(0x0a000000 + i / 8)
+                                 : ip("2001:db8::" + std::to_string(1 + i / 8));
+        service.port = static_cast<uint16_t>(1000 + i % 8);
+        service.protocol = i % 3 == 0 ? Protocol::udp : Protocol::tcp;
+        service.servers = some;
+        config.services.push_back(service);
+    }
+    const auto tables = Tables::build(config);
+    for (uint32_t i = 0; i < 600; ++i) {
+        const auto& service = config.services[i];
+        const auto protocol = static_cast<uint8_t>(service.protocol);
+        const Endpoint vip{service.vip, service.port};
+        const ServiceTable* found = tables->service(protocol, vip);
+        REQUIRE(found != nullptr);
+        CHECK(found->number == i);
+        CHECK(found->config == service);
+        CHECK(tables->service(protocol == 6 ? 17 : 6, vip) == nullptr);
+        CHECK(tables->is_vip(service.vip));
+        if (service.vip.family == Family::v4) {
+            CHECK(tables->service_v4(protocol, service.vip.v4_host_order(), service.port) == found);
+            CHECK(tables->is_vip_v4(service.vip.v4_host_order()));
+        }
+    }
+    CHECK_FALSE(tables->is_vip(ip("2001:db8::")));
+    CHECK_FALSE(tables->is_vip_v4(0x0a000100));
+    CHECK(tables->is_moved_v4(0x0affffff));
+    CHECK(tables->is_moved(ip("2001:db8:ffff::1")));
+    CHECK_FALSE(tables->is_moved(ip("2001:db9::1")));
+}
+
+TEST_CASE("an address lies in the longest prefix that contains it") {
+    const char* const texts[] = {"0.0.0.0/0",         "10.0.0.0/8",        "10.1.0.0/16",
+                                 "10.1.1.1/32",       "10.0.0.0/8",        "2001:db8::/32",
+                                 "2001:db8:0:1::/64", "2001:db8:0:1::/65", "2001:db8::7/128"};
+    std::vector<Prefix> prefixes;
+    for (const char* text : texts) {
+        prefixes.push_back(*Prefix::parse(text));
+    }
+    const PrefixIndex index(prefixes);
+    struct Row {
+        const char* address;
+        uint32_t found;
+    };
+    const Row rows[] = {{"192.0.2.1", 0},
+                        {"10.2.0.0", 1},
+                        {"10.1.255.255", 2},
+                        {"10.1.1.1", 3},
+                        {"2001:db8:1::", 5},
+                        {"2001:db8:0:1:8000::", 6},
+                        {"2001:db8:0:1:7fff::", 7},
+                        {"2001:db8::7", 8},
+                        {"2001:db9::", PrefixIndex::none}};
+    for (const Row& row : rows) {
+        INFO(std::string(row.address));
+        CHECK(index.find(ip(row.address)) == row.found);
+    }
+    CHECK(PrefixIndex().find(ip("10.0.0.1")) == PrefixIndex::none);
+    CHECK(PrefixIndex().find(ip("::")) == PrefixIndex::none);
+}
+
+TEST_CASE("maps rewrite an address to its counterpart and back") {
+    Config config = lab_config("old", {"old"});
+    config.services.clear();
+    struct Row {
+        const char* vips;
+        const char* servers;
+        const char* vip;
+        const char* server;
+    };
+    const Row rows[] = {
+        {"203.0.113.0/25", "10.5.6.128/25", "203.0.113.127", "10.5.6.255"},
+        {"203.0.113.128/31", "10.7.0.0/31", "203.0.113.129", "10.7.0.1"},
+        {"203.0.113.200/32", "10.7.0.9/32", "203.0.113.200", "10.7.0.9"},
+        {"2001:db8:1::/48", "fd00:9:8::/48", "2001:db8:1:2:3:4:5:6", "fd00:9:8:2:3:4:5:6"},
+        {"2001:db8:2::80/121", "fd00::/121", "2001:db8:2::ff", "fd00::7f"},
+    };
+    config.prefixes.push_back(*Prefix::parse("2001:db8::/32"));
+    for (const Row& row : rows) {
+        config.maps.push_back({row.vips, *Prefix::parse(row.vips), *Prefix::parse(row.servers)});
+    }
+    const auto tables = Tables::build(config);
+    for (uint32_t i = 0; i < std::size(rows); ++i) {
+        const Row& row = rows[i];
+        INFO(std::string(row.vips));
+        const MapRule* rule = tables->map_of_vip(ip(row.vip));
+        REQUIRE(rule != nullptr);
+        CHECK(rule->number == i);
+        CHECK(rule == tables->map_of_server(ip(row.server)));
+        CHECK(rule->to_server(ip(row.vip)).text() == row.server);
+        CHECK(rule->to_vip(ip(row.server)).text() == row.vip);
+        if (ip(row.vip).family == Family::v4) {
+            const uint32_t vip = ip(row.vip).v4_host_order();
+            const uint32_t server = ip(row.server).v4_host_order();
+            CHECK(tables->map_of_vip_v4(vip) == rule);
+            CHECK(tables->map_of_server_v4(server) == rule);
+            CHECK(rule->to_server_v4(vip) == server);
+            CHECK(rule->to_vip_v4(server) == vip);
+        }
+    }
+    for (const char* other : {"203.0.113.130", "203.0.113.201", "2001:db8:2::7f", "10.5.6.127"}) {
+        CHECK(tables->map_of_vip(ip(other)) == nullptr);
+        CHECK(tables->map_of_server(ip(other)) == nullptr);
+    }
+    // A map needs no server that lives; the other prefix has neither map nor service.
+    CHECK(tables->can_serve(*Prefix::parse("203.0.113.0/24")));
+    CHECK_FALSE(tables->can_serve(*Prefix::parse("198.51.100.0/24")));
+    CHECK_FALSE(tables->can_serve(*Prefix::parse("203.0.113.0/25")));
+    std::swap(config.maps[0], config.maps[1]);
+    config.maps[2].vip = *Prefix::parse("203.0.113.201/32");
+    const auto after = Tables::build(config, tables.get());
+    CHECK(after->map_of_vip(ip("203.0.113.127"))->number == 0);
+    CHECK(after->map_of_vip(ip("203.0.113.129"))->number == 1);
+    CHECK(after->map_of_vip(ip("203.0.113.201"))->number == 5);
+    CHECK(after->map_numbers() == 6);
+}
+
+TEST_CASE("the addresses of pools") {
+    Config config = lab_config("old", {"old"});
+    config.pools = {{"one", {*Prefix::parse("192.0.2.8/30"), *Prefix::parse("192.0.2.1/32")}},
+                    {"six", {*Prefix::parse("fd00::ff00/127"), *Prefix::parse("fd00::/116")}}};
+    const auto tables = Tables::build(config);
+    REQUIRE(tables->pools().size() == 2);
+    CHECK(tables->pools()[0].addresses.size() == 5);
+    CHECK(tables->pools()[1].addresses.size() == 4098);
+    CHECK(tables->pools()[1].family == Family::v6);
+    CHECK(tables->pools()[1].addresses[4097].text() == "fd00::fff");
+    for (uint32_t pool = 0; pool < 2; ++pool) {
+        const auto& addresses = tables->pools()[pool].addresses;
+        for (uint32_t i = 0; i < addresses.size(); ++i) {
+            REQUIRE(tables->pool_address(addresses[i]) == PoolAddress{pool, i});
+        }
+    }
+    CHECK(tables->pool_address_v4(0xc000020b) == PoolAddress{0, 3});
+    CHECK_FALSE(tables->pool_address_v4(0xc000020c));
+    CHECK_FALSE(tables->pool_address(ip("fd00::1000")));
+}
+
+TEST_CASE("the role of each VLAN of a port") {
+    Config config = lab_config("old", {"old"});
+    const auto add_line = [&](const char* carrier, size_t port, uint16_t vlan) {
+        LineConfig line;
+        line.carrier = carrier;
+        line.port = port;
+        line.vlan = vlan;
+        config.lines.push_back(line);
+    };
+    add_line("violet", red, 0);  // shares the line of red
+    add_line("amber", servers_port, 100);
+    add_line("ochre", servers_port, 100);
+    config.ports[link_port].server_vlans = {{7, 8}};
+    config.ports.push_back({"trunk", {}, {{9}}});
+    const auto trunk = static_cast<PortIndex>(config.ports.size() - 1);
+    const auto tables = Tables::build(config);
+    struct Row {
+        PortIndex port;
+        uint16_t vlan;
+        PortRole role;
+        std::vector<uint16_t> lines;
+    };
+    const Row rows[] = {{red, 0, PortRole::line, {0, 3}},
+                        {red, 5, PortRole::other, {}},
+                        {1, 0, PortRole::line, {1}},
+                        {servers_port, 0, PortRole::servers, {}},
+                        {servers_port, 100, PortRole::line, {4, 5}},
+                        {servers_port, 101, PortRole::other, {}},
+                        {link_port, 0, PortRole::link, {}},
+                        {link_port, 7, PortRole::servers, {}},
+                        {trunk, 9, PortRole::servers, {}},
+                        {trunk, 0, PortRole::other, {}},
+                        {63, 0, PortRole::other, {}}};
+    for (const Row& row : rows) {
+        INFO("port ", row.port, " VLAN ", row.vlan);
+        CHECK(tables->role(row.port, row.vlan) == row.role);
+        const auto lines = tables->lines_at(row.port, row.vlan);
+        CHECK(std::vector<uint16_t>(lines.begin(), lines.end()) == row.lines);
+    }
+}
+
+TEST_CASE("both sites choose the counterpart of the same server") {
+    Config reordered = lab_config("new", {"old", "new"});
+    std::reverse(reordered.services[0].servers.begin(), reordered.services[0].servers.end());
+    const auto old_tables = Tables::build(lab_config("old", {"old", "new"}));
+    const auto new_tables = Tables::build(reordered);
+    for (uint32_t n = 0; n < 1000; ++n) {
+        CHECK(choose_server(*old_tables->service(6, end(meters)), client(n)).server.name ==
+              choose_server(*new_tables->service(6, end(meters)), client(n)).server.name);
+    }
+}
+
+TEST_CASE("a reload that removes a server") {
+    Lab lab;
+    std::vector<std::string> before;
+    for (uint32_t n = 0; n < 100; ++n) {
+        before.push_back(served_by(lab, client(n), flag::S, meters));
+        const auto reply =
+            lab.enter(0, servers_port,
+                      Say{{ip(before.back()), 1883}, client(n), 6, flag::S | flag::A, 1999, 1001});
+        REQUIRE(reply.end == "red");
+        served_by(lab, client(n), flag::A, meters);
+    }
+    remove_server(lab.gateways[0], "s1");
+    for (uint32_t n = 0; n < 100; ++n) {
+        INFO("client ", n);
+        // What is established stays; what is new goes to who is left, and so does what logs in
+        // again on an entry whose server is gone.
+        CHECK(served_by(lab, client(n), flag::A, meters) == before[n]);
+        CHECK(served_by(lab, client(n), flag::S, meters) == "10.1.1.12");
+        CHECK(served_by(lab, client(1000 + n), flag::S, meters) == "10.1.1.12");
+    }
+}
+
+TEST_CASE("a reload that removes a service") {
+    Lab lab;
+    served_by(lab, client(0), flag::S, meters);
+    lab.gateways[0].config.services.erase(lab.gateways[0].config.services.begin());
+    lab.gateways[0].reload();
+    CHECK(served_by(lab, client(0), flag::A, meters) == "old drop no_service");
+    CHECK(lab.wrong.empty());
+}
+
+TEST_CASE("two VIPs in front of one server and port") {
+    Lab lab;
+    auto& config = lab.gateways[0].config;
+    for (auto& server : config.services[1].servers) {
+        server.port = 1883;
+    }
+    lab.gateways[0].reload();
+    uint32_t taken = 0;
+    for (uint32_t n = 0; n < 100; ++n) {
+        const auto first = served_by(lab, client(n), flag::S, meters);
+        const auto second = served_by(lab, client(n), flag::S, terminals);
+        CHECK((second == "old drop server_taken" || second != first));
+        taken += second == "old drop server_taken";
+        // The client closes the first connection, and its port is free for the other VIP.
+        served_by(lab, client(n), flag::R, meters);
+        CHECK(served_by(lab, client(n), flag::S, terminals).starts_with("10.1.1."));
+        const auto reply =
+            lab.enter(0, servers_port, Say{{ip(first), 1883}, client(n), 6, flag::S | flag::A});
+        CHECK((reply.end == "red" || second != "old drop server_taken"));
+    }
+    CHECK(taken > 0);
+    CHECK(lab.wrong.empty());
+}
+
+}  // namespace rehome::vipd::testing

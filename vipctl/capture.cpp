@@ -1,0 +1,162 @@
+// vipctl capture: asks for the file's bytes several times a second and writes them as they come.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base64.h"
+#include "common/clock.h"
+#include "vipctl/commands.h"
+
+namespace rehome::vipctl {
+
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+
+constexpr int pause_ms = 50;
+
+struct CloseFile {
+    void operator()(FILE* file) const {
+        if (file != stdout) {
+            std::fclose(file);
+        }
+    }
+};
+using File = std::unique_ptr<FILE, CloseFile>;
+
+Result<> append(FILE* file, const std::string& path, const json& answer, const char* key) {
+    const auto bytes = from_base64(answer.value(key, ""));
+    if (!bytes) {
+        return fail(Exit::world, path, "expected vipd's bytes, got something else");
+    }
+    if (std::fwrite(bytes->data(), 1, bytes->size(), file) != bytes->size() ||
+        std::fflush(file) != 0) {
+        return fail(Exit::world, path, "cannot be written");
+    }
+    return {};
+}
+
+json start_request(const Given& given) {
+    json request{{"command", "capture"}, {"action", "start"}};
+    for (const char* key : {"filter", "drop", "port", "direction"}) {
+        if (given.contains(key)) {
+            request[key] = given[key].as<std::string>();
+        }
+    }
+    for (const char* key : {"count", "snap"}) {
+        if (given.contains(key)) {
+            request[key] = given[key].as<uint32_t>();
+        }
+    }
+    return request;
+}
+
+void show_progress(const json& answer, bool last) {
+    if (last || isatty(STDERR_FILENO) != 0) {
+        fmt::print(stderr, "{}{} packets{}{}", isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "",
+                   answer.value("packets", uint64_t{0}),
+                   answer.value("missed", uint64_t{0}) == 0
+                       ? ""
+                       : fmt::format(", {} missed", answer.value("missed", uint64_t{0})),
+                   last ? "\n" : "");
+    }
+}
+
+// Until it is full, the time is over, or a signal comes; the last answer.
+Result<json> follow(const Given& given, FILE* file, const std::string& path, json answer) {
+    const json id = answer["id"];
+    const int64_t end = given.contains("seconds")
+                            ? monotonic_us() + int64_t{given["seconds"].as<uint32_t>()} * 1'000'000
+                            : INT64_MAX;
+    while (!stopping() && monotonic_us() < end && !answer.value("full", false)) {
+        show_progress(answer, false);
+        if (!answer.value("more", false)) {
+            sleep_or_stop(pause_ms);
+        }
+        auto next = ask(given, {{"command", "capture"}, {"action", "read"}, {"id", id}});
+        if (!next) {
+            return next;
+        }
+        answer = std::move(*next);
+        if (auto done = append(file, path, answer, "file"); !done) {
+            ask(given, {{"command", "capture"}, {"action", "stop"}, {"id", id}});
+            return tl::unexpected(done.error());
+        }
+    }
+    return ask(given, {{"command", "capture"}, {"action", "stop"}, {"id", id}});
+}
+
+Result<Exit> capture(const Given& given) {
+    if (!given.contains("out")) {
+        return fail(Exit::usage, "vipctl capture", "expected --out FILE, or --out - for a pipe");
+    }
+    const auto path = given["out"].as<std::string>();
+    const bool piped = path == "-";
+    if (piped && isatty(STDOUT_FILENO) != 0) {
+        return fail(Exit::usage, "vipctl capture", "--out - is a terminal, expected a pipe");
+    }
+    catch_stop();
+    const auto started = ask(given, start_request(given));
+    if (!started) {
+        return tl::unexpected(started.error());
+    }
+    const json stop{{"command", "capture"}, {"action", "stop"}, {"id", (*started)["id"]}};
+    const File file(piped ? stdout : std::fopen(path.c_str(), "wb"));
+    if (!file) {
+        ask(given, stop);
+        return fail(Exit::world, path, "cannot be written");
+    }
+    if (auto done = append(file.get(), path, *started, "file"); !done) {
+        ask(given, stop);
+        return tl::unexpected(done.error());
+    }
+    const auto last = follow(given, file.get(), path, *started);
+    if (!last) {
+        return tl::unexpected(last.error());
+    }
+    for (const char* key : {"file", "end"}) {
+        if (auto done = append(file.get(), path, *last, key); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    if (given.contains("json") && !piped) {
+        const json result{{"out", path},
+                          {"packets", last->value("packets", json())},
+                          {"missed", last->value("missed", json())}};
+        fmt::print("{}\n", result.dump(2));
+    } else {
+        show_progress(*last, true);
+    }
+    return Exit::yes;
+}
+
+}  // namespace
+
+Command capture_command() {
+    return {
+        "capture", "write packets to a pcapng file, each with what became of it",
+        "  vipctl capture --out red.pcapng --port red --seconds 10\n"
+        "  vipctl capture --out drops.pcapng --drop all --count 100\n"
+        "  vipctl capture --out - --filter \"host 198.51.100.7 and port 443\" | tcpdump -r -\n\n"
+        "Packets are kept as they came in; the comment says by which port they left, or why\n"
+        "they were dropped. Traffic never waits: what finds no room is counted as missed.\n"
+        "Ends with Ctrl-C, --seconds or --count; the file is valid at any time.",
+        [](po::options_description& options, po::positional_options_description&) {
+            options.add_options()("out", po::value<std::string>(), "the file; - is a pipe")(
+                "count", po::value<uint32_t>(), "end after so many packets")(
+                "seconds", po::value<uint32_t>(), "end after that time")(
+                "filter", po::value<std::string>(), "only these, in pcap-filter(7)'s language")(
+                "drop", po::value<std::string>(), "only dropped ones: a reason, or all")(
+                "port", po::value<std::string>(), "only by this port")(
+                "direction", po::value<std::string>(), "in (unless given), out or both")(
+                "snap", po::value<uint32_t>(), "keep so many bytes of each");
+        },
+        capture};
+}
+
+}  // namespace rehome::vipctl

@@ -1,0 +1,33 @@
+// What the commands of vipctl share, and those that have a file of their own.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/command.h"
+
+namespace rehome::vipctl {
+
+using Given = boost::program_options::variables_map;
+
+// Asks the vipd whose socket is given.
+Result<nlohmann::json> ask(const Given& given, const nlohmann::json& request);
+
+// The answer as JSON where that is asked for, else as show puts it.
+Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
+                   const std::function<std::string(const nlohmann::json&)>& show);
+
+// From now on SIGINT and SIGTERM end the command cleanly: stopping() is true then, and
+// sleep_or_stop returns at once.
+void catch_stop();
+bool stopping();
+void sleep_or_stop(int milliseconds);
+
+Command why_command();
+Command capture_command();
+Command flows_command();
+Command top_command();
+Command metrics_command();
+
+}  // namespace rehome::vipctl

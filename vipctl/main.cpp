@@ -1,0 +1,210 @@
+// vipctl: asks and tells a running vipd.  See vipctl(8).
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "common/command.h"
+#include "vipctl/client.h"
+#include "vipctl/commands.h"
+#include "vipctl/show.h"
+
+namespace rehome::vipctl {
+
+using nlohmann::json;
+
+Result<json> ask(const Given& given, const json& request) {
+    return ask_vipd(given["socket"].as<std::string>(), request);
+}
+
+Result<Exit> print(const Given& given, const Result<json>& answer,
+                   const std::function<std::string(const json&)>& show) {
+    if (!answer) {
+        return tl::unexpected(answer.error());
+    }
+    const std::string text = given.contains("json") ? answer->dump(2) + "\n" : show(*answer);
+    std::fputs(text.c_str(), stdout);
+    return Exit::yes;
+}
+
+namespace {
+
+namespace po = boost::program_options;
+using Options = po::options_description;
+using Positional = po::positional_options_description;
+using Show = std::string (*)(const json& answer);
+
+constexpr auto progress_every = std::chrono::milliseconds(200);
+constexpr int64_t standstill_us = 30'000'000;  // of a re-login that --wait follows
+
+void common_options(Options& options) {
+    options.add_options()("socket", po::value<std::string>()->default_value("/run/vipd/vipd.sock"),
+                          "vipd's control socket")("json", "print the answer as JSON");
+}
+
+// A command that has no arguments.
+Command plain(const std::string& name, const std::string& summary, Show show,
+              const std::string& teaching = "") {
+    return {name, summary, teaching, {}, [name, show](const Given& given) {
+                return print(given, ask(given, {{"command", name}}), show);
+            }};
+}
+
+// ---- share --------------------------------------------------------------------------------------
+
+Result<Exit> share(const Given& given) {
+    json request{{"command", "share"}};
+    if (given.contains("percent")) {
+        request["percent"] = given["percent"].as<double>();
+        request["by"] = given["by"].as<std::string>();
+    } else if (!given["by"].defaulted()) {
+        return fail(Exit::usage, "vipctl share", "--by is given alone, expected a PERCENT with it");
+    }
+    return print(given, ask(given, request), show_share);
+}
+
+Command share_command() {
+    return {"share", "show or set the share of clients that the other site gets",
+            "  vipctl share                          what is set\n"
+            "  vipctl share 1                        1 % of the clients, by address\n"
+            "  vipctl share 2.5 --by address-port    finer: clients behind one NAT are spread\n\n"
+            "Only new flows are placed by the share; a larger share contains the smaller.",
+            [](Options& options, Positional& positional) {
+                options.add_options()("percent", po::value<double>(), "0 to 100, in steps of 0.01")(
+                    "by", po::value<std::string>()->default_value("address"),
+                    "address or address-port");
+                positional.add("percent", 1);
+            },
+            share};
+}
+
+// ---- line ---------------------------------------------------------------------------------------
+
+Result<Exit> line(const Given& given) {
+    const std::string state = given.contains("state") ? given["state"].as<std::string>() : "";
+    if (state != "enable" && state != "disable") {
+        return fail(Exit::usage, "vipctl line", "expected: vipctl line CARRIER enable|disable");
+    }
+    const json request{
+        {"command", "line"}, {"carrier", given["carrier"].as<std::string>()}, {"state", state}};
+    return print(given, ask(given, request), show_line);
+}
+
+Command line_command() {
+    return {"line", "enable or disable a carrier's line",
+            "  vipctl line red enable\n  vipctl line red disable\n\n"
+            "A disabled line carries no packet with a VIP as source.  disable returns once the\n"
+            "ways back have moved into the tunnel, that is, once the peers have confirmed.",
+            [](Options& options, Positional& positional) {
+                options.add_options()("carrier", po::value<std::string>(), "the line's carrier")(
+                    "state", po::value<std::string>(), "enable or disable");
+                positional.add("carrier", 1).add("state", 1);
+            },
+            line};
+}
+
+// ---- relogin ------------------------------------------------------------------------------------
+
+// Follows a re-login until it ends.  That takes as long as there are flows to reset, so what bounds
+// it is progress: one that stands still is an error.
+Result<json> follow_relogin(const Given& given) {
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    json before;
+    int64_t moved_us = monotonic_us();
+    for (;;) {
+        auto status = ask(given, {{"command", "status"}});
+        if (!status) {
+            return status;
+        }
+        const json now = status->value("relogin", json::object());
+        if (terminal) {
+            fmt::print(stderr, "\r\033[K{}", show_relogin(now).substr(0, 78));
+        }
+        if (!now.value("running", false)) {
+            fmt::print(stderr, "{}", terminal ? "\r\033[K" : "");
+            return now;
+        }
+        if (now != before) {
+            moved_us = monotonic_us();
+        } else if (monotonic_us() - moved_us > standstill_us) {
+            return fail(Exit::world, "re-login",
+                        "no flow was reset in 30 s, expected progress; it is still running");
+        }
+        before = now;
+        std::this_thread::sleep_for(progress_every);
+    }
+}
+
+Result<Exit> relogin(const Given& given) {
+    json request{{"command", "relogin"}};
+    if (given.contains("stop") == given.contains("rate")) {
+        return fail(Exit::usage, "vipctl relogin", "expected either --rate N or --stop");
+    }
+    if (given.contains("stop")) {
+        request["stop"] = true;
+    } else {
+        request["rate"] = given["rate"].as<double>();
+    }
+    if (given.contains("service")) {
+        request["service"] = given["service"].as<std::string>();
+    }
+    auto answer = ask(given, request);
+    if (answer && given.contains("wait")) {
+        answer = follow_relogin(given);
+    }
+    return print(given, answer, [](const json& result) { return show_relogin(result) + "\n"; });
+}
+
+Command relogin_command() {
+    return {"relogin", "reset the flows served here, so many a second",
+            "  vipctl relogin --rate 100 --wait\n"
+            "  vipctl relogin --rate 20 --service meters\n"
+            "  vipctl relogin --stop\n\n"
+            "Established TCP flows that end at this site's servers get a reset at both ends, with\n"
+            "the numbers that these accept; their clients connect again and are placed anew.\n"
+            "Without --wait it goes on by itself: see `vipctl status`.",
+            [](Options& options, Positional&) {
+                options.add_options()("rate", po::value<double>(), "flows per second")(
+                    "service", po::value<std::string>(), "only this service's flows")(
+                    "wait", "until all are reset, with progress")("stop", "stop what is running");
+            },
+            relogin};
+}
+
+}  // namespace
+}  // namespace rehome::vipctl
+
+int main(int argc, char** argv) {
+    using namespace rehome;
+    using namespace rehome::vipctl;
+    Program program;
+    program.name = "vipctl";
+    program.summary = "ask and tell a running vipd";
+    program.teaching =
+        "  vipctl status                         the gateway at a glance\n"
+        "  vipctl --socket PATH stats --json     another vipd, for a program\n\n"
+        "Exit: 0 done, 1 vipd says no, 2 wrong usage, 3 vipd cannot be reached.";
+    program.options = common_options;
+    program.commands = {
+        plain("status", "lines, peers, share, flows, re-login", show_status),
+        plain("stats", "what was sent, punted and dropped, and why", show_stats),
+        plain("config", "the configuration in force", show_config),
+        plain("reload", "read the configuration again; no packet is lost", show_reload,
+              "A file with mistakes, or with changes that need a restart, is refused as a whole."),
+        share_command(),
+        line_command(),
+        relogin_command(),
+        why_command(),
+        capture_command(),
+        flows_command(),
+        top_command(),
+        metrics_command(),
+    };
+    return run_program(program, argc, argv);
+}

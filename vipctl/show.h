@@ -1,0 +1,19 @@
+// vipd's answers as an operator reads them at 3 a.m.: one thing a line, what is wrong in capitals.
+// A value that is missing, or of another type, is shown as "-".
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace rehome::vipctl {
+
+std::string show_status(const nlohmann::json& status);
+std::string show_stats(const nlohmann::json& stats);  // reasons that dropped nothing are left out
+std::string show_config(const nlohmann::json& config);
+std::string show_reload(const nlohmann::json& reload);
+std::string show_share(const nlohmann::json& share);
+std::string show_line(const nlohmann::json& line);
+std::string show_relogin(const nlohmann::json& relogin);  // without the end of the line
+
+}  // namespace rehome::vipctl

@@ -1,0 +1,93 @@
+// vipctl top: what was counted since the question before, refreshed on a terminal.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "vipctl/commands.h"
+
+namespace rehome::vipctl {
+
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+
+std::string text(const json& object, const char* key) {
+    const json value = object.value(key, json());
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string show(const json& answer) {
+    const double seconds = std::max(answer.value("seconds", 0.0), 1e-3);
+    const auto rate = [&](const json& entry, const char* key) {
+        return static_cast<double>(entry.value(key, uint64_t{0})) / seconds;
+    };
+    const double all = std::max(rate(answer, "packets"), 1.0);
+    std::string out =
+        fmt::format("{}  {:.1f} s, {:.0f} packets/s to and from VIPs, sampled 1 in {}\n\n",
+                    text(answer, "at"), seconds, rate(answer, "packets"), text(answer, "one_in"));
+    out += fmt::format("{:>12} {:>12} {:>7}  {}\n", "packets/s", "Mbit/s", "share",
+                       text(answer, "by"));
+    for (const json& entry : answer.value("entries", json::array())) {
+        const std::string name = entry.value("name", "");
+        out += fmt::format("{:>12.0f} {:>12.2f} {:>6.1f}%  {}{}\n", rate(entry, "packets"),
+                           rate(entry, "bytes") * 8 / 1e6, rate(entry, "packets") / all * 100,
+                           text(entry, "key"), name.empty() ? "" : " (" + name + ")");
+    }
+    return out;
+}
+
+Result<Exit> top(const Given& given) {
+    const auto seconds = given["seconds"].as<uint32_t>();
+    if (seconds < 1 || seconds > 60) {
+        return fail(Exit::usage, "vipctl top", "--seconds is wrong, expected 1 to 60");
+    }
+    json request{{"command", "top"},
+                 {"by", given["by"].as<std::string>()},
+                 {"limit", given["limit"].as<uint32_t>()},
+                 {"fresh", true}};
+    const bool refresh = isatty(STDOUT_FILENO) != 0 && !given.contains("json");
+    catch_stop();
+    auto answer = ask(given, request);  // begins to count
+    for (bool first = true; answer && !stopping() && (first || refresh); first = false) {
+        sleep_or_stop(static_cast<int>(seconds) * 1000);
+        request["stop"] = stopping() || !refresh;
+        answer = ask(given, request);
+        if (answer && refresh && !stopping()) {
+            fmt::print("\033[H\033[2J{}", show(*answer));
+            std::fflush(stdout);
+        }
+    }
+    if (!answer) {
+        return tl::unexpected(answer.error());
+    }
+    if (refresh) {
+        ask(given, {{"command", "top"}, {"stop", true}});
+        return Exit::yes;
+    }
+    return print(given, answer, show);
+}
+
+}  // namespace
+
+Command top_command() {
+    return {
+        "top", "the busiest clients, VIPs or servers",
+        "  vipctl top --by vip\n  vipctl top --by client --seconds 10 --json\n\n"
+        "Refreshed every --seconds on a terminal until Ctrl-C, once otherwise. Counted are the\n"
+        "packets to VIPs and the replies, one in 64 of them, while somebody looks: figures are\n"
+        "estimates, and small ones say little.",
+        [](po::options_description& options, po::positional_options_description&) {
+            options.add_options()("by", po::value<std::string>()->default_value("client"),
+                                  "client, vip or server")(
+                "seconds", po::value<uint32_t>()->default_value(2), "how long to count, 1 to 60")(
+                "limit", po::value<uint32_t>()->default_value(20), "how many to tell");
+        },
+        top};
+}
+
+}  // namespace rehome::vipctl

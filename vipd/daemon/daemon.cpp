@@ -1,0 +1,344 @@
+#include "vipd/daemon/daemon.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <random>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/packet/gue.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr uint16_t line_mtu = 1500;
+// Packets in a MiB: three quarters of the memory.  One takes 2.4 KB of huge pages; of ordinary
+// pages it takes one, as DPDK lets no packet lie in two.
+uint32_t packets_per_mib(const MemoryConfig& memory) {
+    return memory.hugepages ? 320 : 192;
+}
+
+// The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
+uint16_t mtu_of(const Config& config, size_t port) {
+    return static_cast<uint16_t>(port == config.link ? line_mtu + tunnel_bytes(config.tunnel.family)
+                                                     : line_mtu);
+}
+
+// Whether some VLAN of the port has a role.
+bool has_vlans(const Config& config, size_t port) {
+    const auto tagged = [](uint16_t vlan) { return vlan != 0; };
+    const auto& of_servers = config.ports[port].server_vlans;
+    return (port == config.link && tagged(config.link_vlan)) ||
+           std::any_of(config.lines.begin(), config.lines.end(),
+                       [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
+           (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
+}
+
+uint64_t random_key() {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+}
+
+std::vector<LineState> line_states(const Config& config) {
+    std::vector<LineState> states;
+    for (const auto& line : config.lines) {
+        states.push_back(line.enabled ? LineState::enabled : LineState::disabled);
+    }
+    return states;
+}
+
+}  // namespace
+
+Daemon::Daemon(std::string config_path, Config config)
+    : config_path_(std::move(config_path)),
+      config_(std::move(config)),
+      tables_(Tables::build(config_)),
+      rates_(config_.lines.size()),
+      started_(monotonic_us()) {}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config config) {
+    auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(config_path), std::move(config)));
+    Daemon& g = *daemon;
+    const auto steps = {
+        +[](Daemon& o) { return o.reset_log_.open(o.config_.reset_log); },
+        +[](Daemon& o) { return o.open_ports(); },
+        +[](Daemon& o) { return o.start_workers(); },
+        +[](Daemon& o) { return o.hold_prefixes(); },
+    };
+    for (const auto& step : steps) {
+        if (auto done = step(g); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    auto control = Control::listen(
+        g.config_.control,
+        [&g](const auto& request, const Reply& reply) { g.command(request, reply); });
+    if (!control) {
+        return tl::unexpected(control.error());
+    }
+    g.control_ = std::move(*control);
+    return daemon;
+}
+
+Daemon::~Daemon() {
+    control_.reset();
+    kernel_.reset();  // takes the held routes away first: BIRD withdraws while packets still flow
+    for (auto& worker : workers_) {
+        worker->stop();
+    }
+    workers_.clear();
+    shared_ = {};
+    pool_.reset();
+    stop_dpdk();
+}
+
+Result<> Daemon::open_ports() {
+    if (auto started = start_dpdk(config_.memory); !started) {
+        return started;
+    }
+    auto pool = make_pool("packets", config_.memory.mib * packets_per_mib(config_.memory));
+    if (!pool) {
+        return tl::unexpected(pool.error());
+    }
+    pool_ = std::move(*pool);
+    shared_.pool = pool_.get();
+    shared_.workers = config_.workers;
+    if (config_.workers > 1) {
+        auto handover = Handover::make(config_.workers);
+        if (!handover) {
+            return tl::unexpected(handover.error());
+        }
+        shared_.handover = std::move(*handover);
+    }
+    for (size_t i = 0; i < config_.ports.size(); ++i) {
+        auto port = Port::open(config_.ports[i], *pool_,
+                               {mtu_of(config_, i), has_vlans(config_, i)}, config_.workers);
+        if (!port) {
+            return tl::unexpected(port.error());
+        }
+        auto twin = Twin::open(config_.ports[i].name, (*port)->mac(), mtu_of(config_, i));
+        if (!twin) {
+            return tl::unexpected(twin.error());
+        }
+        shared_.ports.push_back(std::move(*port));
+        shared_.twins.push_back(std::move(*twin));
+    }
+    return {};
+}
+
+Result<> Daemon::start_workers() {
+    std::vector<unsigned> interfaces;
+    for (const auto& twin : shared_.twins) {
+        interfaces.push_back(twin->interface());
+    }
+    auto kernel = Kernel::start(interfaces);
+    if (!kernel) {
+        return tl::unexpected(kernel.error());
+    }
+    kernel_ = std::move(*kernel);
+    const uint32_t workers = config_.workers;
+    const auto each = [&](uint32_t all) { return std::max(1U, all / workers); };
+    Datapath::Settings settings;
+    settings.workers = workers;
+    settings.flows = {each(config_.flows.capacity), each(config_.flows.half_open)};
+    settings.hash_key = random_key();
+    settings.fragments.held_bytes = each(config_.fragments.memory_kib * 1024);
+    settings.fragments.wait = Micros{config_.fragments.wait_ms} * 1000;
+    for (const auto& port : shared_.ports) {
+        settings.ports.push_back({port->mac(), port->mtu()});
+    }
+    const Micros now = monotonic_us();  // the same for all: the lines' versions begin with it
+    for (settings.worker = 0; settings.worker < workers; ++settings.worker) {
+        auto datapath = std::make_unique<Datapath>(tables_, line_states(config_), settings, now);
+        // Before the first packet, so that a restart loses none for want of routes.
+        datapath->replace_routes(kernel_->forwarding().routes);
+        datapath->replace_neighbours(kernel_->forwarding().neighbours);
+        std::unique_ptr<Ownership> ownership;
+        if (workers > 1) {
+            datapath->set_flows_served([this] {
+                uint32_t served = 0;
+                for (const auto& worker : workers_) {
+                    served += worker->flows_served();
+                }
+                return served;
+            });
+            ownership = std::make_unique<Ownership>(settings.worker, workers, shared_.ports.size(),
+                                                    settings.fragments, settings.hash_key);
+            ownership->set_tables(tables_);
+        }
+        workers_.push_back(std::make_unique<Worker>(settings.worker, shared_, std::move(datapath),
+                                                    std::move(ownership)));
+    }
+    return on_workers([](Worker& worker) { return worker.start(); });
+}
+
+Result<> Daemon::on_workers(const std::function<Result<>(Worker&)>& act) {
+    for (auto& worker : workers_) {
+        if (auto done = act(*worker); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<> Daemon::ask_all(const std::function<void(Datapath&)>& act) {
+    return on_workers([&](Worker& worker) { return worker.ask(act); });
+}
+
+Result<Counters> Daemon::counters() {
+    Counters sum;
+    const auto asked = ask_all([&](Datapath& d) { sum += d.counters(); });
+    return asked ? Result<Counters>(sum) : tl::unexpected(asked.error());
+}
+
+Result<TableUse> Daemon::table_use() {
+    TableUse use;
+    const auto asked = ask_all([&](Datapath& d) { use.add(d); });
+    return asked ? Result<TableUse>(use) : tl::unexpected(asked.error());
+}
+
+Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
+    if (workers_.size() == 1) {
+        return *workers_[0];
+    }
+    Fragments::Limits none;
+    none.known = none.waiting = 1;
+    none.held_bytes = 0;
+    Ownership ownership(0, shared_.workers, shared_.ports.size(), none, 0);
+    ownership.set_tables(tables_);
+    const Frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0};
+    return *workers_[ownership.next(frame, port, monotonic_us()).worker];
+}
+
+// While a prefix can be served it has a kernel route, which BIRD exports.
+Result<> Daemon::hold_prefixes() {
+    for (const auto& prefix : tables_->prefixes()) {
+        auto done = tables_->can_serve(prefix) ? kernel_->hold_route(prefix)
+                                               : kernel_->release_route(prefix);
+        if (!done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<> Daemon::follow_kernel(Result<bool> changed) {
+    if (!changed) {
+        return tl::unexpected(changed.error());
+    }
+    if (!*changed) {
+        return {};
+    }
+    const auto forwarding = kernel_->forwarding();
+    return on_workers([&](Worker& worker) { return worker.set_forwarding(forwarding); });
+}
+
+void Daemon::take_outboxes() {
+    for (auto& worker : workers_) {
+        const Outbox outbox = worker->take_outbox();
+        for (const Hop& hop : outbox.wanted) {
+            kernel_->request(hop);
+        }
+        reset_log_.add(outbox.resets);
+    }
+}
+
+Result<> Daemon::run(int stop_fd) {
+    Micros next_tick = 0;
+    while (true) {
+        const int wait_ms = draining_.empty() ? 250 : 10;
+        std::vector<pollfd> fds{
+            {stop_fd, POLLIN, 0}, {kernel_->fd(), POLLIN, 0}, {control_->fd(), POLLIN, 0}};
+        for (const auto& worker : workers_) {
+            fds.push_back({worker->outbox_fd(), POLLIN, 0});
+        }
+        ::poll(fds.data(), fds.size(), wait_ms);
+        if (fds[0].revents != 0) {
+            return {};
+        }
+        if (fds[1].revents != 0) {
+            if (auto done = follow_kernel(kernel_->handle()); !done) {
+                return done;
+            }
+        }
+        if (fds[2].revents != 0) {
+            control_->handle();
+        }
+        if (std::any_of(fds.begin() + 3, fds.end(),
+                        [](const pollfd& f) { return f.revents != 0; })) {
+            take_outboxes();
+        }
+        const Micros now = monotonic_us();
+        settle_draining(now);
+        if (now >= next_tick) {
+            next_tick = now + 250'000;
+            if (auto done = follow_kernel(kernel_->tick()); !done) {
+                return done;
+            }
+            every_second(now);
+            stop_looking(now);
+        }
+    }
+}
+
+void Daemon::every_second(Micros now) {
+    if (now - rated_ < 1'000'000) {
+        return;
+    }
+    // By their MAC addresses lines of one VLAN are told apart, before anything is sent there.
+    for (const TableLine& line : tables_->lines()) {
+        kernel_->request({line.port, line.peer, line.vlan});
+    }
+    const auto sum = counters();
+    if (!sum) {
+        return;
+    }
+    const auto& lines = sum->lines;
+    const double seconds = static_cast<double>(now - rated_) / 1e6;
+    for (size_t i = 0; i < lines.size(); ++i) {
+        Rate& rate = rates_[i];
+        rate.rx_pps = static_cast<double>(lines[i].rx_vip_packets - rate.rx_packets) / seconds;
+        rate.tx_pps = static_cast<double>(lines[i].tx_vip_packets - rate.tx_packets) / seconds;
+        rate.rx_packets = lines[i].rx_vip_packets;
+        rate.tx_packets = lines[i].tx_vip_packets;
+    }
+    rated_ = now;
+    if (const auto use = table_use(); use && use->full > told_full_) {
+        fmt::print(stderr,
+                   "vipd: the flow table is full: {} packets of flows without a lasting place\n",
+                   use->full - told_full_);
+        told_full_ = use->full;
+    }
+}
+
+// Answers who waits for a line to be disabled.  A peer that does not confirm in time is an error,
+// and the line stays in use: better than replies that nobody can carry.
+void Daemon::settle_draining(Micros now) {
+    std::erase_if(draining_, [&](const Draining& draining) {
+        bool disabled = true;  // at every worker
+        const auto asked = ask_all([&](Datapath& d) {
+            disabled = disabled && d.relay().line(draining.line) == LineState::disabled;
+        });
+        if (!disabled && now >= draining.deadline) {
+            (void)ask_all(
+                [&](Datapath& d) { d.relay().set_line(draining.line, LineState::enabled); });
+        }
+        if (asked && disabled) {
+            config_.lines[draining.line].enabled = false;
+            draining.reply.done(nlohmann::json{{"carrier", config_.lines[draining.line].carrier},
+                                               {"enabled", false}});
+            return true;
+        }
+        if (now >= draining.deadline) {
+            draining.reply.refuse("a peer has not confirmed within 2 s; the line stays enabled");
+            return true;
+        }
+        return false;
+    });
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,120 @@
+// A running vipd: its ports and workers, the kernel that it follows, the control socket that it
+// answers.
+//
+// The control thread (whoever calls run) follows netlink, answers vipctl and logs resets; the
+// workers move packets.  They meet in Worker::ask and the workers' outboxes alone.  What is told of
+// traffic is the sum of all workers; what is ordered holds for each.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/error.h"
+#include "vipd/adapter/control.h"
+#include "vipd/adapter/dpdk.h"
+#include "vipd/adapter/kernel.h"
+#include "vipd/adapter/reset_log.h"
+#include "vipd/adapter/worker.h"
+#include "vipd/state/config.h"
+#include "vipd/watch/observer.h"
+#include "vipd/watch/sums.h"
+
+namespace rehome::vipd {
+
+// A capture that somebody reads (daemon_capture.cpp).
+struct Capturing {
+    uint64_t id = 0;
+    std::vector<std::shared_ptr<CaptureRing>> rings;  // one a worker
+    int64_t to_wall_clock = 0;                        // what to add to the worker's clock
+    Micros until = 0;                                 // when nobody reads it any more
+    std::vector<uint8_t> file;                        // not yet handed out
+    uint64_t count = 0;                               // packets at most; 0: no limit
+    uint64_t written = 0;                             // packets
+
+    uint64_t missed() const;
+};
+
+class Daemon {
+public:
+    // config_path is read again by a reload.
+    static Result<std::unique_ptr<Daemon>> start(std::string config_path, Config config);
+    ~Daemon();  // in the reverse order of start
+
+    // Until stop_fd is readable.
+    Result<> run(int stop_fd);
+
+private:
+    // A line that is being disabled: answered when the peers act on it.
+    struct Draining {
+        size_t line;
+        Micros deadline;
+        Reply reply;
+    };
+    struct Rate {
+        uint64_t rx_packets = 0, tx_packets = 0;
+        double rx_pps = 0, tx_pps = 0;
+    };
+
+    Daemon(std::string config_path, Config config);
+
+    Result<> open_ports();
+    Result<> start_workers();
+    Result<> hold_prefixes();
+    // One worker after the other, act in each one's thread; the first error.
+    Result<> ask_all(const std::function<void(Datapath&)>& act);
+    Result<> on_workers(const std::function<Result<>(Worker&)>& act);
+    Result<Counters> counters();
+    Result<TableUse> table_use();
+    // The worker that owns such a packet.
+    Worker& owner_of(std::span<uint8_t> frame, PortIndex port);
+    Result<> follow_kernel(Result<bool> changed);
+    void take_outboxes();
+    void every_second(Micros now);
+    void settle_draining(Micros now);
+
+    void command(const nlohmann::json& request, const Reply& reply);
+    Result<nlohmann::json> status();
+    Result<nlohmann::json> stats();
+    Result<nlohmann::json> share(const nlohmann::json& request);
+    Result<nlohmann::json> relogin(const nlohmann::json& request);
+    Result<nlohmann::json> reload();
+    void line(const nlohmann::json& request, const Reply& reply);
+
+    // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
+    Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
+    Result<nlohmann::json> why(const nlohmann::json& request);
+    Result<nlohmann::json> metrics();
+    Result<nlohmann::json> flows(const nlohmann::json& request);
+    Result<nlohmann::json> top(const nlohmann::json& request);
+    Result<nlohmann::json> capture(const nlohmann::json& request);
+    Result<nlohmann::json> start_capture(const nlohmann::json& request);
+    nlohmann::json read_capture(size_t most);
+    Result<nlohmann::json> stop_capture();
+    Result<> observe(bool capturing);
+    void stop_looking(Micros now);
+
+    std::string config_path_;
+    Config config_;
+    std::shared_ptr<const Tables> tables_;
+    Pool pool_;
+    Shared shared_;
+    std::unique_ptr<Kernel> kernel_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<Control> control_;
+    ResetLog reset_log_;
+    std::vector<Draining> draining_;
+    std::vector<Rate> rates_;  // one a line
+    std::optional<Capturing> capture_;
+    uint64_t captures_ = 0;
+    std::vector<std::shared_ptr<Top>> tops_;  // one a worker; empty: nobody asks
+    Micros top_since_ = 0, top_until_ = 0;
+    Micros started_ = 0;
+    Micros rated_ = 0;
+    uint64_t told_full_ = 0;  // TableUse::full, as the log has it
+};
+
+}  // namespace rehome::vipd

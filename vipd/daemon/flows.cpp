@@ -1,0 +1,143 @@
+// The live flows, a piece of the table at a time: a worker is never kept from its packets for long.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/daemon/daemon.h"
+#include "vipd/flow/flow_filter.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t places_at_once = 2048;  // of the table, between two bursts: some 150 us
+constexpr unsigned asks = 128;             // for one answer
+constexpr uint64_t rows_most = 1000;
+// Where a listing goes on: the worker, and the place in its table.
+constexpr unsigned place_bits = 48;
+
+// What a worker copies out; made to text by the control thread.
+struct Row {
+    FlowKey key;
+    Endpoint server;
+    std::string_view state;
+    Flow::Forward forward;
+    bool served;
+    uint32_t service;
+    uint16_t peer;
+    uint16_t nat_port;
+    WayBack way;
+    Micros idle, lifetime;
+    size_t worker;
+};
+
+Result<FlowFilter> filter_of(const json& request) {
+    FlowFilter filter;
+    for (const auto& [key, end] :
+         {std::pair{"client", &filter.client}, {"vip", &filter.vip}, {"server", &filter.server}}) {
+        if (request.contains(key)) {
+            auto parsed = FlowFilter::parse_end(request.value(key, ""));
+            if (!parsed) {
+                return tl::unexpected(parsed.error());
+            }
+            *end = *parsed;
+        }
+    }
+    if (request.contains("state")) {
+        if (auto done = filter.set_state(request.value("state", "")); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    return filter;
+}
+
+std::string protocol_text(uint8_t protocol) {
+    const auto name_of = name(static_cast<Protocol>(protocol));
+    return name_of == "unknown" ? std::to_string(protocol) : std::string(name_of);
+}
+
+}  // namespace
+
+Result<json> Daemon::flows(const json& request) {
+    const auto filter = filter_of(request);
+    if (!filter) {
+        return tl::unexpected(filter.error());
+    }
+    const auto from = request.value("place", uint64_t{0});
+    uint64_t place = from & ((uint64_t{1} << place_bits) - 1);
+    size_t worker = from >> place_bits;
+    const bool only_count = request.value("count", false);
+    const uint64_t limit = std::min(request.value("limit", rows_most), rows_most);
+    std::vector<Row> rows;
+    rows.reserve(limit);
+    uint64_t matched = 0;
+    bool end = worker >= workers_.size();
+    Micros longest = 0;
+    for (unsigned i = 0; i < asks && !end && (only_count || rows.size() < limit); ++i) {
+        bool over = false;  // this worker's table
+        const auto asked = workers_[worker]->ask([&](Datapath& d) {
+            const Micros now = monotonic_us();
+            const uint64_t until = place + places_at_once;
+            Flow* flow = nullptr;
+            while ((only_count || rows.size() < limit) &&
+                   (flow = d.flows().next(place, until)) != nullptr) {
+                if (!filter->matches(*flow)) {
+                    continue;
+                }
+                ++matched;
+                if (!only_count) {
+                    rows.push_back({flow->key(), flow->server(), state_name(*flow), flow->forward,
+                                    flow->served, flow->service, flow->peer, flow->nat_port,
+                                    d.flows().way(*flow), d.flows().idle(*flow, now),
+                                    d.flows().lifetime(*flow), worker});
+                }
+            }
+            over = flow == nullptr && place < until && (only_count || rows.size() < limit);
+            longest = std::max(longest, monotonic_us() - now);
+        });
+        if (!asked) {
+            return tl::unexpected(asked.error());
+        }
+        if (over) {
+            place = 0;
+            end = ++worker == workers_.size();
+        }
+    }
+    json list = json::array();
+    for (const Row& row : rows) {
+        const ServiceTable* service = tables_->service_by_number(row.service);
+        const bool tunnel = row.way.via == WayBack::Via::tunnel;
+        json flow{{"protocol", protocol_text(row.key.protocol)},
+                  {"client", row.key.client.text()},
+                  {"vip", row.key.vip.text()},
+                  {"state", row.state},
+                  {"service", service == nullptr ? json() : json(service->config.name)},
+                  {"way_back", tunnel ? "peer " + config_.peers[row.way.index].gateway
+                                      : "line " + config_.lines[row.way.index].carrier},
+                  {"idle_ms", row.idle / 1000},
+                  {"expires_ms", std::max<Micros>(0, row.lifetime - row.idle) / 1000},
+                  {"worker", row.worker}};
+        if (row.served) {
+            flow["server"] = row.server.port == 0 ? row.server.address.text() : row.server.text();
+            flow["forward"] = row.forward == Flow::Forward::ipip  ? "ipip"
+                              : row.forward == Flow::Forward::gue ? "gue"
+                                                                  : "nat";
+        } else {
+            flow["peer"] = config_.peers[row.peer].gateway;
+        }
+        if (row.nat_port != 0) {
+            flow["source_port"] = row.nat_port;
+        }
+        list.push_back(std::move(flow));
+    }
+    return json{{"flows", list},
+                {"matched", matched},
+                {"place", uint64_t{worker} << place_bits | place},
+                {"end", end},
+                {"longest_us", longest}};
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,75 @@
+#include "vipd/daemon/offline.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/json_file.h"
+#include "vipd/packet/gue.h"
+#include "vipd/route/route_file.h"
+#include "vipd/watch/why.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr Micros step = 1'000;  // between two packets
+
+Checked<RouteFile> read_routes(const Config& config, const std::string& path) {
+    if (path.empty()) {
+        return RouteFile{};
+    }
+    const auto text = read_file(path, 1u << 30);
+    if (!text) {
+        return tl::unexpected(std::vector<Error>{text.error()});
+    }
+    std::vector<std::string> ports;
+    for (const auto& port : config.ports) {
+        ports.push_back(port.name);
+    }
+    return parse_route_file(path, *text, ports);
+}
+
+Datapath::Settings settings_of(const Config& config) {
+    Datapath::Settings settings;
+    settings.flows = {1024, 1024};
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        const uint32_t tunnel = i == config.link ? tunnel_bytes(config.tunnel.family) : 0;
+        settings.ports.push_back(
+            {{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)}, static_cast<uint16_t>(1500 + tunnel)});
+    }
+    return settings;
+}
+
+}  // namespace
+
+Checked<std::vector<json>> why_offline(const Config& config, const OfflineQuestion& question) {
+    const auto routes = read_routes(config, question.routes);
+    if (!routes) {
+        return tl::unexpected(routes.error());
+    }
+    std::vector<LineState> lines;
+    for (const auto& line : config.lines) {
+        lines.push_back(line.enabled ? LineState::enabled : LineState::disabled);
+    }
+    Micros now = 1'000'000'000;
+    Datapath path(Tables::build(config), lines, settings_of(config), now);
+    path.replace_routes(std::make_shared<const Fib>(routes->routes.build()));
+    path.replace_neighbours(std::make_shared<const Neighbours>(routes->neighbours));
+    std::vector<json> answers;
+    for (const auto& text : question.packets) {
+        const auto packet = parse_packet_text(text);
+        if (!packet) {
+            return tl::unexpected(std::vector<Error>{packet.error()});
+        }
+        const auto port = port_for(config, question.port, *packet);
+        if (!port) {
+            return tl::unexpected(std::vector<Error>{port.error()});
+        }
+        answers.push_back(why_offline(path, config, *packet, *port, now));
+        now += step;
+    }
+    return answers;
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,88 @@
+// Every reason for which vipd drops a packet: the one table from which counters, `vipctl stats` and
+// the man page take their names.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace rehome::vipd {
+
+enum class Drop : uint8_t {
+    truncated,
+    bad_header,
+    bad_fragment,
+    bad_extension,
+    bad_source,
+    fragment_timeout,
+    fragments_full,
+    ttl_expired,
+    no_service,
+    no_server,
+    server_taken,
+    no_source_port,
+    not_for_vip,
+    forged_source,
+    unknown_peer,
+    bad_tunnel,
+    hop_limit,
+    peer_down,
+    flow_table_full,
+    line_disabled,
+    no_way_back,
+    no_route,
+    no_neighbour,
+    too_big,
+    closed_flow,
+    port_full,
+    ring_full,
+    count_,
+};
+
+struct DropName {
+    Drop drop;
+    std::string_view name;
+    std::string_view meaning;
+};
+
+inline constexpr size_t drop_count = static_cast<size_t>(Drop::count_);
+
+inline constexpr std::array<DropName, drop_count> drop_names{{
+    {Drop::truncated, "truncated", "shorter than its headers claim"},
+    {Drop::bad_header, "bad_header", "a version, length or checksum field that cannot be"},
+    {Drop::bad_fragment, "bad_fragment", "a fragment that cannot be, or contradicts its datagram"},
+    {Drop::bad_extension, "bad_extension", "IPv6 extension headers that cannot be followed"},
+    {Drop::bad_source, "bad_source", "from an address that nobody can send from"},
+    {Drop::fragment_timeout, "fragment_timeout", "a fragment whose first one did not come in time"},
+    {Drop::fragments_full, "fragments_full",
+     "a fragment before its first one, and no room to wait"},
+    {Drop::ttl_expired, "ttl_expired", "TTL or hop limit used up"},
+    {Drop::no_service, "no_service", "to a moved prefix, but no service on address and port"},
+    {Drop::no_server, "no_server", "the service has no live server"},
+    {Drop::server_taken, "server_taken",
+     "this client's address and port reach that server through another VIP already"},
+    {Drop::no_source_port, "no_source_port",
+     "every port of the service's source NAT pool is taken"},
+    {Drop::not_for_vip, "not_for_vip", "came through the tunnel, but is for no moved prefix"},
+    {Drop::forged_source, "forged_source", "came by a line, from a VIP or from its own server"},
+    {Drop::unknown_peer, "unknown_peer", "tunnelled by somebody who is no configured peer"},
+    {Drop::bad_tunnel, "bad_tunnel", "a tunnel header that cannot be"},
+    {Drop::hop_limit, "hop_limit", "relayed too often"},
+    {Drop::peer_down, "peer_down", "relayed flow whose peer does not answer"},
+    {Drop::flow_table_full, "flow_table_full", "new flow, and the flow table is full"},
+    {Drop::line_disabled, "line_disabled", "reply for a line that may not carry it"},
+    {Drop::no_way_back, "no_way_back", "reply whose client can be reached by no line"},
+    {Drop::no_route, "no_route", "the kernel has no route to the server or peer"},
+    {Drop::no_neighbour, "no_neighbour", "the next hop did not answer in time"},
+    {Drop::too_big, "too_big", "does not fit the port it has to leave by"},
+    {Drop::closed_flow, "closed_flow", "belongs to a flow that was reset"},
+    {Drop::port_full, "port_full", "the port took no more packets"},
+    {Drop::ring_full, "ring_full", "the worker whose packet it is took no more packets"},
+}};
+
+constexpr std::string_view name(Drop drop) {
+    return drop_names[static_cast<size_t>(drop)].name;
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,143 @@
+#include "vipd/packet/gue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/checksum.h"
+#include "vipd/packet/hash.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr uint8_t private_version = 1;
+constexpr uint8_t control_bit = 0x20;
+constexpr uint8_t outer_ttl = 64;
+constexpr uint32_t longest_packet = 65535;  // that an IPv4 header can tell
+
+// The outer IP header (without options), for a payload of so many bytes.
+uint32_t write_ip(uint8_t* at, const TunnelEnds& ends, uint32_t payload_bytes) {
+    if (ends.local.family == Family::v4) {
+        std::memset(at, 0, 20);
+        at[0] = 0x45;
+        store16(at + 2, static_cast<uint16_t>(20 + payload_bytes));
+        store16(at + 6, 0x4000);  // do not fragment: the link carries 1,500 bytes and the tunnel
+        at[8] = outer_ttl;
+        at[9] = static_cast<uint8_t>(Protocol::udp);
+        std::copy_n(ends.local.bytes.begin(), 4, at + 12);
+        std::copy_n(ends.peer.bytes.begin(), 4, at + 16);
+        store16(at + 10, fold_checksum(sum_words({at, 20})));
+        return 20;
+    }
+    std::memset(at, 0, 40);
+    at[0] = 0x60;
+    store16(at + 4, static_cast<uint16_t>(payload_bytes));
+    at[6] = static_cast<uint8_t>(Protocol::udp);
+    at[7] = outer_ttl;
+    std::copy_n(ends.local.bytes.begin(), 16, at + 8);
+    std::copy_n(ends.peer.bytes.begin(), 16, at + 24);
+    return 40;
+}
+
+// No UDP checksum: the inner packet has its own (RFC 6935 and 6936 allow it for tunnels).
+void write_udp(uint8_t* at, uint16_t source_port, uint32_t bytes) {
+    store16(at, source_port);
+    store16(at + 2, gue_port);
+    store16(at + 4, static_cast<uint16_t>(bytes));
+    store16(at + 6, 0);
+}
+
+void write_gue(uint8_t* at, const Gue& gue, Family inner) {
+    at[0] = (gue_bytes - 4) / 4;
+    at[1] = inner == Family::v4 ? 4 : 41;
+    store16(at + 2, 0);
+    at[4] = private_version;
+    at[5] = static_cast<uint8_t>(gue.kind);
+    at[6] = gue.hops;
+    at[7] = gue.crossed ? 1 : 0;
+    store32(at + 8, gue.carrier);
+}
+
+}  // namespace
+
+uint16_t tunnel_source_port(const Endpoint& from, const Endpoint& to) {
+    std::array<uint8_t, 36> bytes{};
+    std::copy_n(from.address.bytes.begin(), 16, bytes.begin());
+    std::copy_n(to.address.bytes.begin(), 16, bytes.begin() + 16);
+    store16(&bytes[32], from.port);
+    store16(&bytes[34], to.port);
+    return static_cast<uint16_t>(0xc000 | (hash_bytes(bytes, HashKey::tunnel_port) & 0x3fff));
+}
+
+uint32_t carrier_id(std::string_view carrier) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(carrier.data());
+    const auto hash = hash_bytes({bytes, carrier.size()}, HashKey::carrier);
+    return std::max(static_cast<uint32_t>(hash), 1U);
+}
+
+tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
+    if (payload.size() < 4) {
+        return tl::unexpected(Drop::truncated);
+    }
+    Gue gue;
+    gue.header_bytes = 4 + (payload[0] & 0x1fU) * 4;
+    if (payload[0] >> 6 != 0 || load16(&payload[2]) != 0) {
+        return tl::unexpected(Drop::bad_tunnel);
+    }
+    if (payload.size() < gue.header_bytes) {
+        return tl::unexpected(Drop::truncated);
+    }
+    if ((payload[0] & control_bit) != 0) {
+        gue.kind = Gue::Kind::keepalive;
+        return gue;
+    }
+    const bool ours = gue.header_bytes == gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
+                      payload[4] == private_version && payload[5] <= 1 && payload[7] <= 1;
+    if (!ours) {
+        return tl::unexpected(Drop::bad_tunnel);
+    }
+    gue.kind = static_cast<Gue::Kind>(payload[5]);
+    gue.hops = payload[6];
+    gue.crossed = payload[7] != 0;
+    gue.carrier = load32(&payload[8]);
+    return gue;
+}
+
+tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
+                                     const TunnelEnds& ends) {
+    const uint32_t added = tunnel_bytes(ends.local.family);
+    const uint32_t inner_bytes = inner.end - inner.ip;
+    const bool fits = frame.headroom + inner.ip >= added + ethernet_bytes &&
+                      inner_bytes + added <= longest_packet;
+    if (!fits) {
+        return tl::unexpected(Drop::too_big);
+    }
+    frame.resize(inner.end);  // Ethernet's padding does not travel
+    frame.pop_front(inner.ip - ethernet_bytes);
+    frame.push_front(added);
+    store16(frame.data + 12, ends.local.family == Family::v4 ? ethertype_v4 : ethertype_v6);
+    uint8_t* ip = frame.data + ethernet_bytes;
+    uint8_t* udp = ip + write_ip(ip, ends, 8 + gue_bytes + inner_bytes);
+    write_udp(udp, ends.source_port, 8 + gue_bytes + inner_bytes);
+    write_gue(udp + 8, gue, inner.family);
+    return {};
+}
+
+uint32_t make_control_packet(std::span<uint8_t> out, std::span<const uint8_t> keepalive,
+                             const TunnelEnds& ends) {
+    const auto payload_bytes = static_cast<uint32_t>(8 + 4 + keepalive.size());
+    const uint32_t ip_bytes = ends.local.family == Family::v4 ? 20 : 40;
+    if (out.size() < ip_bytes + payload_bytes) {
+        return 0;
+    }
+    uint8_t* udp = out.data() + write_ip(out.data(), ends, payload_bytes);
+    write_udp(udp, ends.source_port, payload_bytes);
+    uint8_t* gue = udp + 8;
+    std::memset(gue, 0, 4);
+    gue[0] = control_bit;
+    std::copy(keepalive.begin(), keepalive.end(), gue + 4);
+    return ip_bytes + payload_bytes;
+}
+
+}  // namespace rehome::vipd

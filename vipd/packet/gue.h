@@ -1,0 +1,72 @@
+// What gateways say to each other: GUE (draft-ietf-intarea-gue-09, variant 0) over UDP port 6080.
+//
+//      0                   1                   2                   3
+//      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//     +---+-+---------+---------------+-------------------------------+
+//     | 0 |C| Hlen=2  | Proto/ctype   |            Flags = 0          |
+//     +---+-+---------+---------------+---------------+---------------+
+//     |  Version = 1  |     Kind      |     Hops      |   Crossed     |  private data
+//     +---------------+---------------+---------------+---------------+
+//     |                       Carrier                                 |  private data
+//     +---------------------------------------------------------------+
+//
+// Kind: 0 from a client, 1 from a server (a reply).  Hops: how many more gateways may pass it on.
+// Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the
+// client came in and the reply has to leave (carrier_id of its name); 0 is unknown.
+//
+// With C set the packet is a keepalive (keepalive.h) and the private data is absent.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "vipd/packet/packet.h"
+
+namespace rehome::vipd {
+
+inline constexpr uint16_t gue_port = 6080;
+inline constexpr uint32_t gue_bytes = 12;
+inline constexpr uint8_t gue_hops = 4;
+
+// What the tunnel adds to an inner packet: the outer IP header, UDP and GUE.
+inline constexpr uint32_t tunnel_bytes(Family outer) {
+    return (outer == Family::v4 ? 20U : 40U) + 8 + gue_bytes;
+}
+
+struct Gue {
+    enum class Kind : uint8_t { client = 0, reply = 1, keepalive = 255 };
+    Kind kind = Kind::client;
+    uint8_t hops = gue_hops;
+    bool crossed = false;
+    uint32_t carrier = 0;
+    uint32_t header_bytes = gue_bytes;  // decoded: where what it carries begins
+};
+
+// The outer source port: from the inner flow, so that the link may spread flows over paths (RFC
+// 7510, the dynamic ports).
+uint16_t tunnel_source_port(const Endpoint& from, const Endpoint& to);
+
+uint32_t carrier_id(std::string_view carrier);  // never 0
+
+// Reads the header at the start of a UDP payload.
+tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload);
+
+struct TunnelEnds {
+    Address local, peer;
+    uint16_t source_port = 0;
+};
+
+// Puts the outer headers before the packet, the outer IP header at offset ethernet_bytes of the
+// frame, whose headroom must hold them; of the new Ethernet header only the EtherType is written.
+// Drop::too_big, with nothing changed, without the room or beyond what an IP header can tell.
+tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
+                                     const TunnelEnds& ends);
+
+// A whole IP packet that carries a keepalive's bytes; returns its length, 0 when out is too small.
+uint32_t make_control_packet(std::span<uint8_t> out, std::span<const uint8_t> keepalive,
+                             const TunnelEnds& ends);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,34 @@
+// The tunnel from a gateway to a server that replies to the client directly: the client's packet as
+// it is, behind an IPv4 header (IP in IP: RFC 2003, and 2473 for IPv6 inside), or behind IPv4, UDP
+// and GUE (draft-ietf-intarea-gue-09, variant 0 without options, to port 6080).
+//
+// The outer header has DF set and no identification (RFC 6864 4.1): what is too long is cut, or
+// refused, before it goes in.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "vipd/packet/packet.h"
+
+namespace rehome::vipd {
+
+struct ServerTunnel {
+    Address local, server;  // IPv4
+    bool gue = false;
+    uint16_t source_port = 0;  // GUE
+};
+
+inline constexpr uint32_t server_tunnel_bytes(bool gue) {
+    return gue ? 20 + 8 + 4 : 20;
+}
+
+// Puts the headers before the packet, which becomes the outer one: it begins at ethernet_bytes of
+// the frame.  False, with nothing changed: no headroom, or longer than an IP header can tell.
+bool enter(Frame& frame, Packet& packet, const ServerTunnel& tunnel);
+
+// The same for an IP packet by itself; the length of what is in out, 0 when it does not fit.
+uint32_t write_in_tunnel(std::span<uint8_t> out, std::span<const uint8_t> inner,
+                         const ServerTunnel& tunnel);
+
+}  // namespace rehome::vipd

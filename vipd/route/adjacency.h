@@ -1,0 +1,68 @@
+// Adjacencies: the ways out that a worker uses, each with the link-layer header that leads there.
+//
+// An adjacency is made when a packet first wants its next hop, and keeps its number.  While the
+// kernel has not resolved the neighbour it is not usable, and whoever sends holds the packet
+// (next_hops.h).  `used` tells which neighbours the kernel should keep resolved.  One worker's own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "vipd/packet/packet.h"
+#include "vipd/route/fib.h"
+
+namespace rehome::vipd {
+
+// A port as the datapath needs it.
+struct PortLink {
+    Mac mac{};
+    uint16_t mtu = 1500;  // of an IP packet
+};
+
+struct alignas(64) Adjacency {
+    std::array<uint8_t, 16> macs{};  // destination, source, and the tag where there is a VLAN
+    Hop hop;
+    uint32_t line = UINT32_MAX;  // index of the line whose peer it is; none: UINT32_MAX
+    uint16_t mtu = 0;
+    bool usable = false;
+    bool used = false;  // since take_used
+};
+
+class Adjacencies {
+public:
+    static constexpr uint32_t none = UINT32_MAX;
+
+    explicit Adjacencies(std::vector<PortLink> ports) : ports_(std::move(ports)) {}
+
+    // The number of a next hop's adjacency, which is made if it must be; none: too many of them
+    // (1,048,576), or the hop's port is none of ours.
+    uint32_t find(const Hop& hop);
+
+    Adjacency& operator[](uint32_t number) { return all_[number]; }
+    const Adjacency& operator[](uint32_t number) const { return all_[number]; }
+    void prefetch(uint32_t number) const { __builtin_prefetch(all_.data() + number); }
+    uint32_t size() const { return static_cast<uint32_t>(all_.size()); }
+
+    const std::vector<PortLink>& ports() const { return ports_; }
+    const std::shared_ptr<const Neighbours>& neighbours() const { return neighbours_; }
+
+    // From now on these neighbours hold, for every adjacency.
+    void update(std::shared_ptr<const Neighbours> neighbours);
+
+private:
+    void resolve(Adjacency& adjacency) const;
+
+    std::vector<PortLink> ports_;
+    std::shared_ptr<const Neighbours> neighbours_ = std::make_shared<const Neighbours>();
+    std::map<Hop, uint32_t> numbers_;
+    std::vector<Adjacency> all_;
+};
+
+// Puts the adjacency's header before the IP packet at offset ip of the frame.
+void write_link_header(Frame& frame, uint32_t ip, const Adjacency& adjacency);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,96 @@
+#include "vipd/route/prefix_index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <set>
+
+#include "vipd/packet/bytes.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+// The first `length` bits of 64.
+uint64_t ones(unsigned length) {
+    return length == 0 ? 0 : UINT64_MAX << (64 - std::min(length, 64U));
+}
+
+constexpr size_t few = 4;
+
+}  // namespace
+
+PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
+    : v4_(prefixes.size()), v6_(prefixes.size()) {
+    std::set<unsigned, std::greater<>> lengths_v4;
+    std::set<unsigned, std::greater<>> lengths_v6;
+    for (uint32_t i = 0; i < prefixes.size(); ++i) {
+        const auto& [address, length] = prefixes[i];
+        if (address.family == Family::v4) {
+            lengths_v4.insert(length);
+            const auto mask = static_cast<uint32_t>(ones(length) >> 32);
+            v4_.put(uint64_t{address.v4_host_order()} << 32 | mask, i);
+            some_v4_.push_back({address.v4_host_order(), mask, i});
+        } else {
+            lengths_v6.insert(length);
+            FewV6 some{{}, {}, i};
+            for (unsigned bit = 0; bit < length; ++bit) {
+                auto* mask = reinterpret_cast<uint8_t*>(some.mask.data());
+                mask[bit / 8] = static_cast<uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+            }
+            std::memcpy(some.network.data(), address.bytes.data(), 16);
+            some_v6_.push_back(some);
+            v6_.put({load64(&address.bytes[0]), load64(&address.bytes[8]), length}, i);
+        }
+    }
+    few_v4_ = some_v4_.size() <= few;
+    if (few_v4_) {
+        std::stable_sort(some_v4_.begin(), some_v4_.end(),
+                         [](const Few& a, const Few& b) { return a.mask > b.mask; });
+    } else {
+        some_v4_ = {};
+    }
+    few_v6_ = some_v6_.size() <= few;
+    if (few_v6_) {
+        const auto longer = [&](const FewV6& a, const FewV6& b) {
+            return prefixes[a.index].length > prefixes[b.index].length;
+        };
+        std::stable_sort(some_v6_.begin(), some_v6_.end(), longer);
+    } else {
+        some_v6_ = {};
+    }
+    for (const unsigned length : lengths_v4) {
+        masks_v4_.push_back(static_cast<uint32_t>(ones(length) >> 32));
+    }
+    for (const unsigned length : lengths_v6) {
+        masks_v6_.push_back({ones(length), length > 64 ? ones(length - 64) : 0, length});
+    }
+}
+
+uint32_t PrefixIndex::find(const Address& address) const {
+    if (address.family == Family::v4) {
+        return find_v4(address.v4_host_order());
+    }
+    if (few_v6_) {
+        std::array<uint64_t, 2> words;
+        std::memcpy(words.data(), address.bytes.data(), 16);
+        for (const FewV6& some : some_v6_) {
+            if ((words[0] & some.mask[0]) == some.network[0] &&
+                (words[1] & some.mask[1]) == some.network[1]) {
+                return some.index;
+            }
+        }
+        return none;
+    }
+    const uint64_t high = load64(&address.bytes[0]);
+    const uint64_t low = load64(&address.bytes[8]);
+    for (const Mask& mask : masks_v6_) {
+        const uint32_t found = v6_.find({high & mask.high, low & mask.low, mask.length});
+        if (found != none) {
+            return found;
+        }
+    }
+    return none;
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,71 @@
+// Which of a set of prefixes an address lies in: one lookup for each prefix length in use, which
+// are few, the longest first.  A handful of prefixes, as is usual, is compared one by one,
+// which is cheaper.  Immutable once built.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/address.h"
+#include "vipd/route/fixed_map.h"
+
+namespace rehome::vipd {
+
+class PrefixIndex {
+public:
+    static constexpr uint32_t none = UINT32_MAX;
+
+    PrefixIndex() = default;
+    explicit PrefixIndex(std::span<const Prefix> prefixes);
+
+    // The index of the longest prefix that contains it (of equal ones the first), or `none`.
+    uint32_t find(const Address& address) const;
+    [[gnu::always_inline]] uint32_t find_v4(uint32_t host_order) const {
+        if (few_v4_) {
+            for (const Few& few : some_v4_) {
+                if ((host_order & few.mask) == few.network) {
+                    return few.index;
+                }
+            }
+            return none;
+        }
+        for (const uint32_t mask : masks_v4_) {
+            const uint32_t found = v4_.find(uint64_t{host_order & mask} << 32 | mask);
+            if (found != none) {
+                return found;
+            }
+        }
+        return none;
+    }
+
+private:
+    struct Mask {
+        uint64_t high;
+        uint64_t low;
+        uint32_t length;
+    };
+
+    struct Few {
+        uint32_t network;
+        uint32_t mask;
+        uint32_t index;
+    };
+
+    struct FewV6 {
+        std::array<uint64_t, 2> network;  // an address's bytes as two words
+        std::array<uint64_t, 2> mask;
+        uint32_t index;
+    };
+
+    bool few_v4_ = true, few_v6_ = true;
+    std::vector<Few> some_v4_;  // longest first, where there are few
+    std::vector<FewV6> some_v6_;
+    std::vector<uint32_t> masks_v4_;
+    std::vector<Mask> masks_v6_;
+    FixedMap<uint64_t> v4_;
+    FixedMap<WideKey> v6_;
+};
+
+}  // namespace rehome::vipd

@@ -1,0 +1,443 @@
+// From the document to the types.  Reading goes on over mistakes, and lists keep their order and
+// length, so that all mistakes are found in one run; what needs several values is in config_check.
+#include "vipd/state/config.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+
+#include "common/json_view.h"
+#include "vipd/state/config_check.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+// The parts between separators, empty ones too.
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    size_t from = 0;
+    for (size_t at = 0; (at = text.find(separator, from)) != std::string::npos; from = at + 1) {
+        parts.push_back(text.substr(from, at - from));
+    }
+    parts.push_back(text.substr(from));
+    return parts;
+}
+
+constexpr std::string_view schema =
+#include "common/formats/vipd.schema.inc"
+    ;
+
+template <typename T>
+std::vector<T> read_list(const JsonView& list, T (*read)(const JsonView&)) {
+    std::vector<T> values;
+    for (const JsonView& item : list.items()) {
+        values.push_back(read(item));
+    }
+    return values;
+}
+
+Prefix read_prefix(const JsonView& view) {
+    return view.parsed(Prefix::parse);
+}
+
+uint16_t read_vlan(const JsonView& view) {
+    return static_cast<uint16_t>(view.number());
+}
+
+PortConfig read_port(const JsonView& view) {
+    PortConfig port{view["name"].text(), view["device"].parsed(Device::parse), {}};
+    if (const JsonView vlans = view["server_vlans"]; vlans.exists()) {
+        port.server_vlans = read_list(vlans, read_vlan);
+    }
+    return port;
+}
+
+LineConfig read_line(const JsonView& view) {
+    LineConfig line;
+    line.carrier = view["carrier"].text();
+    line.enabled = view["enabled"].flag();
+    return line;
+}
+
+FlowsConfig read_flows(const JsonView& view) {
+    FlowsConfig flows;
+    const JsonView times = view["lifetimes_s"];
+    Lifetimes& to = flows.lifetimes;
+    flows.capacity = view["capacity"].number(flows.capacity);
+    flows.half_open = view["half_open"].number(flows.half_open);
+    to.tcp_half_open = times["tcp_half_open"].number(to.tcp_half_open);
+    to.tcp_established = times["tcp_established"].number(to.tcp_established);
+    to.tcp_closing = times["tcp_closing"].number(to.tcp_closing);
+    to.tcp_reset = times["tcp_reset"].number(to.tcp_reset);
+    to.udp = times["udp"].number(to.udp);
+    to.provisional = times["provisional"].number(to.provisional);
+    return flows;
+}
+
+MapConfig read_map(const JsonView& view) {
+    return {view["name"].text(), read_prefix(view["vip_prefix"]),
+            read_prefix(view["server_prefix"])};
+}
+
+PoolConfig read_pool(const JsonView& view) {
+    return {view["name"].text(), read_list(view["addresses"], read_prefix)};
+}
+
+// A key that one way of forwarding needs and the other has no use for.
+void expect_key(const JsonView& key, bool needed, std::string_view why) {
+    if (key.exists() != needed && !key.is_wrong()) {
+        key.wrong(fmt::format("is {}, expected {} {}", needed ? "missing" : "given",
+                              needed ? "it" : "none", why));
+    }
+}
+
+// forward: nothing if it could not be read.
+ServerConfig read_server(const JsonView& view, std::optional<Forward> forward) {
+    const JsonView port = view["port"];
+    if (forward == Forward::nat) {
+        expect_key(port, true, "with \"nat\"");
+    } else if (forward == Forward::tunnel) {
+        expect_key(port, false, "with \"tunnel\", which keeps the VIP's port");
+    }
+    return {view["name"].text(), view["address"].parsed(Address::parse),
+            static_cast<uint16_t>(port.number()), view["weight"].number(1), view["masked"].flag()};
+}
+
+std::optional<uint32_t> read_pool_name(const JsonView& view, const std::vector<PoolConfig>& pools) {
+    if (!view.exists() || view.is_wrong()) {
+        return std::nullopt;
+    }
+    const std::string wanted = view.text();
+    for (size_t i = 0; i < pools.size(); ++i) {
+        if (pools[i].name == wanted) {
+            return static_cast<uint32_t>(i);
+        }
+    }
+    view.wrong(fmt::format("no pool \"{}\", expected the name of one in /pools", wanted));
+    return std::nullopt;
+}
+
+ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& pools) {
+    ServiceConfig service;
+    service.name = view["name"].text();
+    service.vip = view["vip"].parsed(Address::parse);
+    service.protocol = view["protocol"].parsed(parse_protocol, Protocol::tcp);
+    service.port = static_cast<uint16_t>(view["port"].number());
+    const JsonView encapsulation = view["encapsulation"];
+    service.encapsulation =
+        encapsulation.text() == "gue" ? Encapsulation::gue : Encapsulation::ipip;
+    const JsonView source_nat = view["source_nat"];
+    service.pool = read_pool_name(source_nat, pools);
+    const JsonView forward = view["forward"];
+    std::optional<Forward> known;
+    if (!forward.is_wrong()) {
+        const bool tunnel = forward.text() == "tunnel";
+        service.forward = tunnel ? Forward::tunnel : Forward::nat;
+        known = service.forward;
+        expect_key(encapsulation, tunnel,
+                   tunnel ? "with \"tunnel\", one of \"ipip\", \"gue\"" : "with \"nat\"");
+        if (tunnel) {
+            expect_key(source_nat, false, "with \"tunnel\", whose packets stay as they are");
+        }
+    }
+    for (const JsonView& server : view["servers"].items()) {
+        service.servers.push_back(read_server(server, known));
+    }
+    return service;
+}
+
+Config read_config_document(const JsonView& view) {
+    Config config;
+    config.inventory = view["inventory"].text();
+    config.gateway = view["gateway"].text();
+    config.control = view["control"].text();
+    config.reset_log = view["reset_log"].text();
+    config.workers = view["workers"].number(config.workers);
+    config.memory = {view["memory"]["mib"].number(config.memory.mib),
+                     view["memory"]["hugepages"].flag(config.memory.hugepages)};
+    config.flows = read_flows(view["flows"]);
+    config.fragments = {view["fragments"]["memory_kib"].number(config.fragments.memory_kib),
+                        view["fragments"]["wait_ms"].number(config.fragments.wait_ms)};
+    config.ports = read_list(view["ports"], read_port);
+    config.lines = read_list(view["lines"], read_line);
+    config.maps = read_list(view["maps"], read_map);
+    config.pools = read_list(view["pools"], read_pool);
+    for (const JsonView& service : view["services"].items()) {
+        config.services.push_back(read_service(service, config.pools));
+    }
+    return config;
+}
+
+json server_json(const ServerConfig& server, Forward forward) {
+    json object = {
+        {"name", server.name}, {"address", server.address.text()}, {"weight", server.weight}};
+    if (forward == Forward::nat) {
+        object["port"] = server.port;
+    }
+    if (server.masked) {
+        object["masked"] = true;
+    }
+    return object;
+}
+
+json service_json(const ServiceConfig& service, const std::vector<PoolConfig>& pools) {
+    json object = {{"name", service.name},
+                   {"vip", service.vip.text()},
+                   {"protocol", name(service.protocol)},
+                   {"port", service.port},
+                   {"forward", name(service.forward)},
+                   {"servers", json::array()}};
+    if (service.forward == Forward::tunnel) {
+        object["encapsulation"] = name(service.encapsulation);
+    }
+    if (service.pool) {
+        object["source_nat"] = pools[*service.pool].name;
+    }
+    for (const ServerConfig& server : service.servers) {
+        object["servers"].push_back(server_json(server, service.forward));
+    }
+    return object;
+}
+
+json flows_json(const FlowsConfig& flows) {
+    const Lifetimes& times = flows.lifetimes;
+    return {{"capacity", flows.capacity},
+            {"half_open", flows.half_open},
+            {"lifetimes_s",
+             {{"tcp_half_open", times.tcp_half_open},
+              {"tcp_established", times.tcp_established},
+              {"tcp_closing", times.tcp_closing},
+              {"tcp_reset", times.tcp_reset},
+              {"udp", times.udp},
+              {"provisional", times.provisional}}}};
+}
+
+json port_json(const PortConfig& port) {
+    json object = {{"name", port.name}, {"device", port.device.text()}};
+    if (port.server_vlans) {
+        object["server_vlans"] = *port.server_vlans;
+    }
+    return object;
+}
+
+json pool_json(const PoolConfig& pool) {
+    json addresses = json::array();
+    for (const Prefix& prefix : pool.addresses) {
+        addresses.push_back(prefix.text());
+    }
+    return {{"name", pool.name}, {"addresses", addresses}};
+}
+
+}  // namespace
+
+Result<Device> Device::parse(std::string_view text) {
+    const auto wrong = [&] {
+        return fail(Exit::usage, "",
+                    fmt::format("device \"{}\", expected af_xdp:INTERFACE, af_packet:INTERFACE, "
+                                "pcap:RX_FILE[,TX_FILE], replay:FILE[+FILE...] or null:",
+                                text));
+    };
+    const size_t colon = text.find(':');
+    if (colon == std::string_view::npos) {
+        return wrong();
+    }
+    const std::string_view driver = text.substr(0, colon);
+    const std::string rest(text.substr(colon + 1));
+    const size_t comma = rest.find(',');
+    Device device;
+    if (driver == "pcap") {
+        device.driver = Driver::pcap;
+        device.rx_file = rest.substr(0, comma);
+        device.tx_file = comma == std::string::npos ? "" : rest.substr(comma + 1);
+        const bool whole = !device.rx_file.empty() && !rest.ends_with(',') &&
+                           device.tx_file.find(',') == std::string::npos;
+        return whole ? Result<Device>(device) : wrong();
+    }
+    if (driver == "replay") {
+        device.driver = Driver::replay;
+        device.replayed = split(rest, '+');
+        const bool whole =
+            comma == std::string::npos &&
+            std::find(device.replayed.begin(), device.replayed.end(), "") == device.replayed.end();
+        return whole ? Result<Device>(device) : wrong();
+    }
+    if (driver == "null") {
+        device.driver = Driver::null;
+        return rest.empty() ? Result<Device>(device) : wrong();
+    }
+    // 15 characters are the kernel's limit; a comma would become an option of DPDK's driver.
+    if ((driver != "af_xdp" && driver != "af_packet") || rest.empty() || rest.size() > 15 ||
+        rest.find_first_of(",/ \t\n=") != std::string::npos) {
+        return wrong();
+    }
+    device.driver = driver == "af_xdp" ? Driver::af_xdp : Driver::af_packet;
+    device.interface = rest;
+    return device;
+}
+
+std::string Device::text() const {
+    switch (driver) {
+        case Driver::af_xdp:
+            return "af_xdp:" + interface;
+        case Driver::af_packet:
+            return "af_packet:" + interface;
+        case Driver::replay:
+            return fmt::format("replay:{}", fmt::join(replayed, "+"));
+        case Driver::null:
+            return "null:";
+        case Driver::pcap:
+            break;
+    }
+    return "pcap:" + rx_file + (tx_file.empty() ? "" : ",") + tx_file;
+}
+
+std::string_view name(PortRole role) {
+    switch (role) {
+        case PortRole::line:
+            return "line";
+        case PortRole::link:
+            return "link";
+        case PortRole::servers:
+            return "servers";
+        case PortRole::other:
+            break;
+    }
+    return "other";
+}
+
+std::string_view name(Forward forward) {
+    return forward == Forward::tunnel ? "tunnel" : "nat";
+}
+
+std::string_view name(Encapsulation encapsulation) {
+    return encapsulation == Encapsulation::gue ? "gue" : "ipip";
+}
+
+uint64_t PoolConfig::size() const {
+    uint64_t all = 0;
+    for (const Prefix& prefix : addresses) {
+        const unsigned bits = prefix.address.bits() - prefix.length;
+        const uint64_t here = bits < 32 ? uint64_t{1} << bits : UINT64_MAX;
+        all = here > UINT64_MAX - all ? UINT64_MAX : all + here;
+    }
+    return all;
+}
+
+LineConfig* Config::line(std::string_view carrier) {
+    const auto found = std::find_if(lines.begin(), lines.end(), [&](const LineConfig& line) {
+        return line.carrier == carrier;
+    });
+    return found == lines.end() ? nullptr : &*found;
+}
+
+const LineConfig* Config::line(std::string_view carrier) const {
+    return const_cast<Config*>(this)->line(carrier);
+}
+
+Checked<Config> parse_config(std::string_view file, std::string_view text,
+                             const InventoryReader& inventory) {
+    Mistakes mistakes{std::string(file)};
+    const std::optional<json> document = parse_json(mistakes, text, schema);
+    if (!document) {
+        return tl::unexpected(mistakes.take());
+    }
+    Config config = read_config_document(JsonView(*document, mistakes));
+    check_config(config, mistakes);
+    std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
+    if (!config.inventory.empty()) {
+        const Checked<Inventory> read = inventory(config.inventory);
+        if (read) {
+            resolve_config(config, *read, mistakes);
+        } else {
+            theirs = read.error();
+        }
+    }
+    if (mistakes.none() && theirs.empty()) {
+        return config;
+    }
+    std::vector<Error> all = mistakes.take();
+    all.insert(all.end(), theirs.begin(), theirs.end());
+    return tl::unexpected(std::move(all));
+}
+
+std::vector<Error> needs_restart(const Config& from, const Config& to) {
+    std::vector<Error> errors;
+    const auto same = [&](bool is_same, const char* pointer, const char* what) {
+        if (!is_same) {
+            errors.push_back(
+                {Exit::no, pointer,
+                 fmt::format("{} cannot change while vipd runs, expected a restart", what)});
+        }
+    };
+    const auto place = [](const LineConfig& line) {
+        return std::tuple(line.carrier, line.port, line.vlan, line.address, line.peer);
+    };
+    const bool same_lines =
+        std::equal(from.lines.begin(), from.lines.end(), to.lines.begin(), to.lines.end(),
+                   [&](const LineConfig& a, const LineConfig& b) { return place(a) == place(b); });
+    same(from.gateway == to.gateway, "/gateway", "the gateway");
+    same(from.control == to.control, "/control", "the control socket");
+    same(from.reset_log == to.reset_log, "/reset_log", "the log of resets");
+    same(from.memory == to.memory, "/memory", "the memory");
+    same(from.workers == to.workers, "/workers", "the workers");
+    same(from.flows.capacity == to.flows.capacity, "/flows/capacity", "the table of flows");
+    same(from.flows.half_open == to.flows.half_open, "/flows/half_open",
+         "the table of half-open flows");
+    same(from.fragments == to.fragments, "/fragments", "the memory for fragments");
+    same(from.ports == to.ports, "/ports", "a port");
+    same(same_lines, "/lines", "a line, apart from \"enabled\",");
+    same(std::tie(from.tunnel, from.link, from.link_vlan) ==
+             std::tie(to.tunnel, to.link, to.link_vlan),
+         "/inventory", "this gateway's tunnel");
+    same(from.peers == to.peers, "/inventory", "the other gateways");
+    same(from.pools.size() <= to.pools.size() &&
+             std::equal(from.pools.begin(), from.pools.end(), to.pools.begin()),
+         "/pools", "a pool, apart from others behind it,");
+    return errors;
+}
+
+json to_json(const Config& config) {
+    json document = {
+        {"schema", "rehome/vipd/1"},
+        {"inventory", config.inventory},
+        {"gateway", config.gateway},
+        {"control", config.control},
+        {"workers", config.workers},
+        {"memory", {{"mib", config.memory.mib}, {"hugepages", config.memory.hugepages}}},
+        {"flows", flows_json(config.flows)},
+        {"fragments",
+         {{"memory_kib", config.fragments.memory_kib}, {"wait_ms", config.fragments.wait_ms}}},
+        {"ports", json::array()},
+        {"lines", json::array()},
+        {"maps", json::array()},
+        {"pools", json::array()},
+        {"services", json::array()}};
+    if (!config.reset_log.empty()) {
+        document["reset_log"] = config.reset_log;
+    }
+    for (const PortConfig& port : config.ports) {
+        document["ports"].push_back(port_json(port));
+    }
+    for (const LineConfig& line : config.lines) {
+        document["lines"].push_back({{"carrier", line.carrier}, {"enabled", line.enabled}});
+    }
+    for (const MapConfig& map : config.maps) {
+        document["maps"].push_back({{"name", map.name},
+                                    {"vip_prefix", map.vip.text()},
+                                    {"server_prefix", map.server.text()}});
+    }
+    for (const PoolConfig& pool : config.pools) {
+        document["pools"].push_back(pool_json(pool));
+    }
+    for (const ServiceConfig& service : config.services) {
+        document["services"].push_back(service_json(service, config.pools));
+    }
+    return document;
+}
+
+}  // namespace rehome::vipd

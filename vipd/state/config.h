@@ -1,0 +1,203 @@
+// vipd's configuration ("rehome/vipd/1") as vipd needs it: every reference to the inventory
+// resolved.
+//
+// Schema: config.schema.json beside this file.  The gateway's name picks, from the inventory, its
+// site, its tunnel address, its lines and its peers (every other gateway); the file itself says by
+// which device each port is reached, which lines are enabled and which services are served how.
+// parse_config makes the cross-checks that a schema cannot, and tells all the mistakes at once.
+//
+// Where another thing refers to a port it does so by index into Config::ports, which is also the
+// number of the port in the datapath.  A VLAN is an IEEE 802.1Q VLAN ID, 0 for untagged traffic;
+// each (port, VLAN) has one role.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "common/inventory.h"
+#include "vipd/state/lifetimes.h"
+
+namespace rehome::vipd {
+
+// How packets get in and out: "af_xdp:IF", "af_packet:IF", "pcap:RX[,TX]", and to measure
+// "replay:FILE[+FILE...]" (for ever, from memory; what is sent is dropped) and "null:" (receives
+// nothing, drops what is sent).
+struct Device {
+    enum class Driver : uint8_t { af_xdp, af_packet, pcap, replay, null } driver = Driver::af_xdp;
+    std::string interface;  // af_xdp, af_packet: the kernel interface that DPDK takes over
+    std::string rx_file;    // pcap: replayed once as what was received
+    std::string tx_file;    // pcap: what is sent; empty: what is sent is dropped
+    std::vector<std::string> replayed;  // replay: one file a queue, all its packets in the pool
+
+    static Result<Device> parse(std::string_view text);
+    std::string text() const;
+
+    bool operator==(const Device&) const = default;
+};
+
+// What is at the other end of a port's VLAN: a carrier, the inter-site link, this site's servers,
+// or nothing that vipd forwards for, whose packets are the kernel's.
+enum class PortRole : uint8_t { line, link, servers, other };
+std::string_view name(PortRole role);
+
+struct PortConfig {
+    std::string name;  // also the name of the TAP twin's interface
+    Device device;
+    // The VLANs with servers, where the file lists them; untagged traffic unless it does, if that
+    // is neither a line's nor the link's.
+    std::optional<std::vector<uint16_t>> server_vlans;
+
+    bool operator==(const PortConfig&) const = default;
+};
+
+// One of this gateway's lines, as the inventory has it.  Lines may share a port and VLAN; they
+// differ by their peers then.
+struct LineConfig {
+    std::string carrier;
+    size_t port = 0;  // index into Config::ports
+    InterfaceAddress address;
+    Address peer;
+    bool enabled = false;  // a line that is not enabled never carries a VIP as source
+    uint16_t vlan = 0;     // of the port
+
+    bool operator==(const LineConfig&) const = default;
+};
+
+// Another gateway, at the far end of the tunnel.
+struct PeerConfig {
+    std::string gateway;
+    std::string site;
+    Address tunnel;
+
+    bool operator==(const PeerConfig&) const = default;
+};
+
+struct ServerConfig {
+    std::string name;
+    Address address;
+    uint16_t port = 0;  // 0 with Forward::tunnel: the inner packet keeps the VIP's
+    uint32_t weight = 1;
+    bool masked = false;  // gets no new flows, and keeps its place in the Maglev table
+
+    Endpoint endpoint() const { return {address, port}; }
+    bool operator==(const ServerConfig&) const = default;
+};
+
+// nat: the destination is rewritten, and replies come back through the gateway.  tunnel: the packet
+// is encapsulated as it is, and the server replies to the client directly.
+enum class Forward : uint8_t { nat, tunnel };
+std::string_view name(Forward forward);
+
+enum class Encapsulation : uint8_t { ipip, gue };  // RFC 2003 and 2473; draft-ietf-intarea-gue
+std::string_view name(Encapsulation encapsulation);
+
+struct ServiceConfig {
+    std::string name;
+    Address vip;
+    Protocol protocol = Protocol::tcp;
+    uint16_t port = 0;
+    Forward forward = Forward::nat;
+    Encapsulation encapsulation = Encapsulation::ipip;  // means something with tunnel alone
+    std::optional<uint32_t> pool;                       // source NAT: index into Config::pools
+    std::vector<ServerConfig> servers;  // at least one; nat: of the VIP's family, tunnel: IPv4
+
+    bool operator==(const ServiceConfig&) const = default;
+};
+
+// Stateless 1:1 rewriting: the VIP and its server have the same bits behind their prefixes.
+struct MapConfig {
+    std::string name;
+    Prefix vip;     // inside a prefix that moves
+    Prefix server;  // of the same family and length
+
+    bool operator==(const MapConfig&) const = default;
+};
+
+// Addresses for source NAT, all of one family.
+struct PoolConfig {
+    static constexpr uint64_t most_addresses = 4096;
+    static constexpr uint64_t most_together = 65'536;  // of all pools: flows number them in 16 bits
+
+    std::string name;
+    std::vector<Prefix> addresses;
+
+    uint64_t size() const;  // how many addresses; UINT64_MAX stands for that many or more
+    bool operator==(const PoolConfig&) const = default;
+};
+
+struct FlowsConfig {
+    uint32_t capacity = 1'048'576;  // established flows, of all workers together
+    uint32_t half_open = 262'144;   // half-open and provisional ones, of all workers together
+    Lifetimes lifetimes;
+
+    bool operator==(const FlowsConfig&) const = default;
+};
+
+// The fragments that wait for the one with the ports.
+struct FragmentsConfig {
+    uint32_t memory_kib = 4096;
+    uint32_t wait_ms = 2000;
+
+    bool operator==(const FragmentsConfig&) const = default;
+};
+
+struct MemoryConfig {
+    uint32_t mib = 256;
+    bool hugepages = false;
+
+    bool operator==(const MemoryConfig&) const = default;
+};
+
+struct Config {
+    std::string inventory;  // path, as the file gives it
+    std::string gateway;    // this gateway
+    std::string site;       // the site that it stands at
+    Address tunnel;         // this gateway's end of every tunnel
+    size_t link = 0;        // the port that the tunnel uses: index into ports
+    uint16_t link_vlan = 0;
+    std::string control;    // path of the control socket
+    std::string reset_log;  // path; empty: paced resets are not logged
+    uint32_t workers = 1;
+    MemoryConfig memory;
+    FlowsConfig flows;
+    FragmentsConfig fragments;
+    std::vector<Prefix> prefixes;  // that move, and that this gateway may serve
+    std::vector<PortConfig> ports;
+    std::vector<LineConfig> lines;  // of this gateway, in the file's order
+    std::vector<PeerConfig> peers;
+    std::vector<MapConfig> maps;
+    std::vector<PoolConfig> pools;
+    std::vector<ServiceConfig> services;
+
+    bool operator==(const Config&) const = default;
+
+    // Null when there is none of that name.
+    LineConfig* line(std::string_view carrier);
+    const LineConfig* line(std::string_view carrier) const;
+};
+
+// Gives the inventory at a path; parse_config calls it once, with the path that the file names.
+using InventoryReader = std::function<Checked<Inventory>(const std::string& path)>;
+
+// file: the name that stands in the errors.
+Checked<Config> parse_config(std::string_view file, std::string_view text,
+                             const InventoryReader& inventory);
+
+// What a running vipd cannot change without a restart: gateway, ports, lines, memory, workers, the
+// size of the flow tables, fragments, control socket, tunnel, a pool that is there already (others
+// may be added behind it).  Empty when `to` can replace `from` by a reload, else one error for each
+// thing that differs.
+std::vector<Error> needs_restart(const Config& from, const Config& to);
+
+// The configuration in force as a file that parse_config takes.
+nlohmann::json to_json(const Config& config);
+
+}  // namespace rehome::vipd

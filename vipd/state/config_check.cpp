@@ -1,0 +1,687 @@
+#include "vipd/state/config_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "vipd/route/prefix_index.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+// A value that the reader could not make sense of is a mistake already; more must not follow from
+// it.
+class Checker {
+public:
+    explicit Checker(Mistakes& mistakes) : mistakes_(mistakes) {}
+
+    template <typename... Parts>
+    void wrong(const std::string& what, const Parts&... parts) {
+        std::string pointer;
+        ((pointer = pointer_to(pointer, parts)), ...);
+        wrong_at(pointer, what);
+    }
+
+    template <typename... Parts>
+    bool readable(const Parts&... parts) const {
+        if (mistakes_.none()) {
+            return true;
+        }
+        std::string pointer;
+        ((pointer = pointer_to(pointer, parts)), ...);
+        return !mistakes_.has(pointer);
+    }
+
+    void wrong_at(const std::string& pointer, const std::string& what) {
+        if (!mistakes_.has(pointer)) {
+            mistakes_.add(pointer, what);
+        }
+    }
+
+private:
+    Mistakes& mistakes_;
+};
+
+std::string_view family_name(Family family) {
+    return family == Family::v4 ? "IPv4" : "IPv6";
+}
+
+void check_ports(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    for (const PortConfig& port : config.ports) {
+        names.insert(port.name);
+    }
+    std::set<std::string> seen;
+    std::set<std::string> interfaces;
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        const auto& [name, device, server_vlans] = config.ports[i];
+        if (!seen.insert(name).second) {
+            check.wrong(fmt::format("port name \"{}\" is used twice, expected another", name),
+                        "ports", i, "name");
+        }
+        if (device.interface.empty()) {
+            continue;
+        }
+        if (!interfaces.insert(device.interface).second) {
+            check.wrong(fmt::format("interface {} is the device of another port already, expected "
+                                    "one of its own",
+                                    device.interface),
+                        "ports", i, "device");
+        }
+        if (names.contains(device.interface)) {
+            check.wrong(fmt::format("interface {} has the name of a port, which is that of its TAP "
+                                    "twin, expected another interface",
+                                    device.interface),
+                        "ports", i, "device");
+        }
+    }
+}
+
+bool overlap(const Prefix& a, const Prefix& b) {
+    return a.contains(b) || b.contains(a);
+}
+
+// A prefix of the file and where it stands.
+struct Placed {
+    Prefix prefix;
+    std::string pointer;
+    std::string owner;
+};
+
+// Sorted by address, then length, what overlaps a prefix follows it directly: two prefixes either
+// lie one in the other or have nothing in common.
+void check_apart(std::vector<Placed> prefixes, std::string_view expected, Checker& check) {
+    std::stable_sort(prefixes.begin(), prefixes.end(),
+                     [](const Placed& a, const Placed& b) { return a.prefix < b.prefix; });
+    const Placed* outer = nullptr;
+    for (const Placed& each : prefixes) {
+        if (outer != nullptr && outer->prefix.contains(each.prefix)) {
+            check.wrong_at(each.pointer,
+                           fmt::format("{} overlaps {} of {}, expected {}", each.prefix.text(),
+                                       outer->prefix.text(), outer->owner, expected));
+        } else {
+            outer = &each;
+        }
+    }
+}
+
+void check_maps(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    std::vector<Placed> vips;
+    std::vector<Placed> servers;
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        const MapConfig& map = config.maps[i];
+        const std::string at = pointer_to("/maps", i);
+        if (!names.insert(map.name).second) {
+            check.wrong(fmt::format("map name \"{}\" is used twice, expected another", map.name),
+                        "maps", i, "name");
+        }
+        const bool vip = check.readable("maps", i, "vip_prefix");
+        const bool server = check.readable("maps", i, "server_prefix");
+        if (vip) {
+            vips.push_back({map.vip, at + "/vip_prefix", "map \"" + map.name + "\""});
+        }
+        if (server) {
+            servers.push_back({map.server, at + "/server_prefix", "map \"" + map.name + "\""});
+        }
+        if (vip && server &&
+            (map.vip.length != map.server.length ||
+             map.vip.address.family != map.server.address.family)) {
+            check.wrong(fmt::format("{} does not match {}, expected a prefix of {} with length {}",
+                                    map.server.text(), map.vip.text(),
+                                    family_name(map.vip.address.family), map.vip.length),
+                        "maps", i, "server_prefix");
+        }
+    }
+    check_apart(std::move(vips), "VIPs of one map each", check);
+    check_apart(std::move(servers), "servers of one map each", check);
+}
+
+void check_pools(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    std::vector<Placed> all;
+    for (size_t i = 0; i < config.pools.size(); ++i) {
+        const PoolConfig& pool = config.pools[i];
+        if (!names.insert(pool.name).second) {
+            check.wrong(fmt::format("pool name \"{}\" is used twice, expected another", pool.name),
+                        "pools", i, "name");
+        }
+        bool readable = true;
+        for (size_t k = 0; k < pool.addresses.size(); ++k) {
+            const Prefix& prefix = pool.addresses[k];
+            if (!check.readable("pools", i, "addresses", k)) {
+                readable = false;
+                continue;
+            }
+            const std::string at = pointer_to(pointer_to("/pools", i) + "/addresses", k);
+            all.push_back({prefix, at, "pool \"" + pool.name + "\""});
+            const Family family = pool.addresses[0].address.family;
+            if (readable && prefix.address.family != family) {
+                check.wrong(fmt::format("{} is not {}, expected the family of the pool's first",
+                                        prefix.text(), family_name(family)),
+                            "pools", i, "addresses", k);
+            }
+        }
+        if (readable && pool.size() > PoolConfig::most_addresses) {
+            check.wrong(fmt::format("holds more than {0} addresses, expected at most {0}",
+                                    PoolConfig::most_addresses),
+                        "pools", i, "addresses");
+        }
+    }
+    uint64_t together = 0;
+    for (const PoolConfig& pool : config.pools) {
+        together += std::min(pool.size(), PoolConfig::most_together + 1);
+    }
+    if (together > PoolConfig::most_together) {
+        check.wrong(fmt::format("hold more than {} addresses together, expected at most that many",
+                                PoolConfig::most_together),
+                    "pools");
+    }
+    check_apart(std::move(all), "addresses of one pool each", check);
+}
+
+// Whose address lies in a pool, where it would be mistaken for a client's way back.
+// What no host beyond a link has (RFC 6890): this-network, loopback, link-local, multicast,
+// reserved, and IPv4 in the clothes of IPv6.
+bool is_special(const Prefix& prefix) {
+    static const std::vector<Prefix> special = [] {
+        std::vector<Prefix> all;
+        for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
+                                 "::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"}) {
+            all.push_back(*Prefix::parse(text));
+        }
+        return all;
+    }();
+    return std::any_of(special.begin(), special.end(),
+                       [&](const Prefix& each) { return overlap(each, prefix); });
+}
+
+Prefix only(const Address& address) {
+    return {address, address.family == Family::v4 ? 32U : 128U};
+}
+
+struct Taken {
+    Address address;
+    std::string what;
+};
+
+// The addresses of gateways and routers, which nobody else may have.
+std::vector<Taken> gateways_addresses(const Config& config) {
+    std::vector<Taken> taken{{config.tunnel, "the tunnel's address"}};
+    for (const PeerConfig& peer : config.peers) {
+        taken.push_back({peer.tunnel, "the tunnel's address of " + peer.gateway});
+    }
+    for (const LineConfig& line : config.lines) {
+        taken.push_back({line.address.address, "a line's address"});
+        taken.push_back({line.peer, "the router's address of line " + line.carrier});
+    }
+    return taken;
+}
+
+void check_server_addresses(const Config& config, const std::vector<Taken>& taken, Checker& check) {
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const auto& servers = config.services[i].servers;
+        for (size_t k = 0; k < servers.size(); ++k) {
+            if (!check.readable("services", i, "servers", k, "address")) {
+                continue;
+            }
+            const Address& address = servers[k].address;
+            const auto wrong = [&](const std::string& what) {
+                check.wrong(fmt::format("{} is {}, expected a server's", address.text(), what),
+                            "services", i, "servers", k, "address");
+            };
+            if (is_special(only(address))) {
+                wrong("no address that a server can have");
+            }
+            for (const Taken& each : taken) {
+                if (each.address == address) {
+                    wrong(each.what);
+                }
+            }
+        }
+    }
+}
+
+// A server of a service in a map's prefix would answer as the map's VIP.
+void check_mapped_servers(const Config& config, const std::vector<Taken>& taken, Checker& check) {
+    std::vector<Prefix> prefixes;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        if (check.readable("maps", i, "server_prefix")) {
+            prefixes.push_back(config.maps[i].server);
+            places.push_back(i);
+        }
+    }
+    const PrefixIndex maps(prefixes);
+    const auto wrong = [&](uint32_t at, const std::string& what) {
+        check.wrong(fmt::format("{} holds {}, expected servers of this map alone",
+                                prefixes[at].text(), what),
+                    "maps", places[at], "server_prefix");
+    };
+    for (uint32_t at = 0; at < prefixes.size(); ++at) {
+        if (is_special(prefixes[at])) {
+            wrong(at, "addresses that no server can have");
+        }
+    }
+    for (const Taken& each : taken) {
+        if (const uint32_t at = maps.find(each.address); at != PrefixIndex::none) {
+            wrong(at, fmt::format("{} {}", each.what, each.address.text()));
+        }
+    }
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const auto& servers = config.services[i].servers;
+        for (size_t k = 0; k < servers.size(); ++k) {
+            const uint32_t at = check.readable("services", i, "servers", k, "address")
+                                    ? maps.find(servers[k].address)
+                                    : PrefixIndex::none;
+            if (at != PrefixIndex::none) {
+                check.wrong(fmt::format("server {} lies in {} of map \"{}\", expected one outside: "
+                                        "its answers would leave as the map's",
+                                        servers[k].address.text(), prefixes[at].text(),
+                                        config.maps[places[at]].name),
+                            "services", i, "servers", k, "address");
+            }
+        }
+    }
+}
+
+// The gateway's own addresses stay where they are.
+void check_own_stay(const Config& config, Checker& check) {
+    const PrefixIndex moved(config.prefixes);
+    if (moved.find(config.tunnel) != PrefixIndex::none) {
+        check.wrong(fmt::format("the tunnel's address {} lies in a prefix that moves, expected "
+                                "another in the inventory",
+                                config.tunnel.text()),
+                    "gateway");
+    }
+    for (size_t i = 0; i < config.lines.size(); ++i) {
+        for (const Address& address : {config.lines[i].address.address, config.lines[i].peer}) {
+            if (moved.find(address) != PrefixIndex::none) {
+                check.wrong(fmt::format("the line's address {} lies in a prefix that moves, "
+                                        "expected another in the inventory",
+                                        address.text()),
+                            "lines", i, "carrier");
+            }
+        }
+    }
+}
+
+void check_pools_free(const Config& config, const std::vector<Taken>& taken, Checker& check) {
+    std::vector<Prefix> prefixes;
+    std::vector<std::pair<size_t, size_t>> places;
+    for (size_t i = 0; i < config.pools.size(); ++i) {
+        for (size_t k = 0; k < config.pools[i].addresses.size(); ++k) {
+            if (check.readable("pools", i, "addresses", k)) {
+                prefixes.push_back(config.pools[i].addresses[k]);
+                places.emplace_back(i, k);
+            }
+        }
+    }
+    const PrefixIndex index(prefixes);
+    const auto take = [&](size_t at, const std::string& what) {
+        check.wrong(
+            fmt::format("{} holds {}, expected addresses of nobody", prefixes[at].text(), what),
+            "pools", places[at].first, "addresses", places[at].second);
+    };
+    for (const ServiceConfig& service : config.services) {
+        for (const ServerConfig& server : service.servers) {
+            if (const uint32_t at = index.find(server.address); at != PrefixIndex::none) {
+                take(at, "a server's address " + server.address.text());
+            }
+        }
+    }
+    for (const Taken& each : taken) {
+        if (const uint32_t at = index.find(each.address); at != PrefixIndex::none) {
+            take(at, fmt::format("{} {}", each.what, each.address.text()));
+        }
+    }
+    for (size_t at = 0; at < prefixes.size(); ++at) {
+        if (is_special(prefixes[at])) {
+            take(at, "addresses that no host can have");
+        }
+        for (const Prefix& moved : config.prefixes) {
+            if (overlap(prefixes[at], moved)) {
+                take(at, "addresses that move, of " + moved.text());
+            }
+        }
+        for (const MapConfig& map : config.maps) {
+            if (overlap(prefixes[at], map.server)) {
+                take(at, fmt::format("servers of map \"{}\"", map.name));
+            }
+        }
+    }
+}
+
+void check_servers(const ServiceConfig& service, size_t at, Checker& check) {
+    std::set<std::string> names;
+    std::set<Endpoint> endpoints;
+    for (size_t i = 0; i < service.servers.size(); ++i) {
+        const ServerConfig& server = service.servers[i];
+        if (!names.insert(server.name).second) {
+            check.wrong(fmt::format("server name \"{}\" is used twice in this service, expected "
+                                    "another",
+                                    server.name),
+                        "services", at, "servers", i, "name");
+        }
+        if (!check.readable("services", at, "servers", i, "address")) {
+            continue;
+        }
+        if (service.forward == Forward::tunnel) {
+            if (server.address.family != Family::v4) {
+                check.wrong(fmt::format("{} is not IPv4, expected IPv4, over which the tunnel goes",
+                                        server.address.text()),
+                            "services", at, "servers", i, "address");
+            }
+        } else if (check.readable("services", at, "vip") &&
+                   server.address.family != service.vip.family) {
+            check.wrong(fmt::format("{} is not {}, expected the family of the VIP {}",
+                                    server.address.text(), family_name(service.vip.family),
+                                    service.vip.text()),
+                        "services", at, "servers", i, "address");
+        }
+        const Endpoint endpoint = server.endpoint();
+        if (!endpoints.insert(endpoint).second) {
+            check.wrong(fmt::format("{} is another server of this service already, expected each "
+                                    "once",
+                                    service.forward == Forward::tunnel ? server.address.text()
+                                                                       : endpoint.text()),
+                        "services", at, "servers", i, "address");
+        }
+    }
+}
+
+void check_source_nat(const Config& config, const ServiceConfig& service, size_t at,
+                      Checker& check) {
+    if (!service.pool || !check.readable("services", at, "vip") ||
+        !check.readable("pools", *service.pool)) {
+        return;
+    }
+    const PoolConfig& pool = config.pools[*service.pool];
+    if (!pool.addresses.empty() && check.readable("pools", *service.pool, "addresses", 0) &&
+        pool.addresses[0].address.family != service.vip.family) {
+        check.wrong(fmt::format("pool \"{}\" is not {}, expected the family of the VIP {}",
+                                pool.name, family_name(service.vip.family), service.vip.text()),
+                    "services", at, "source_nat");
+    }
+}
+
+void check_services(const Config& config, Checker& check) {
+    std::set<std::string> names;
+    std::map<std::pair<Protocol, Endpoint>, std::string> taken;
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const ServiceConfig& service = config.services[i];
+        if (!names.insert(service.name).second) {
+            check.wrong(
+                fmt::format("service name \"{}\" is used twice, expected another", service.name),
+                "services", i, "name");
+        }
+        if (check.readable("services", i, "vip")) {
+            const Endpoint vip{service.vip, service.port};
+            const auto [other, is_new] = taken.try_emplace({service.protocol, vip}, service.name);
+            if (!is_new) {
+                check.wrong(fmt::format("{} {} belongs to service \"{}\" already, expected one "
+                                        "service for each",
+                                        name(service.protocol), vip.text(), other->second),
+                            "services", i, "vip");
+            }
+        }
+        check_source_nat(config, service, i, check);
+        check_servers(service, i, check);
+    }
+}
+
+std::optional<size_t> port_named(const Config& config, std::string_view name) {
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        if (config.ports[i].name == name) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+// The inventory's lines of this gateway, each of which the file must mention once.
+void resolve_lines(Config& config, const Site& site, Checker& check) {
+    std::set<std::string> mentioned;
+    for (size_t i = 0; i < config.lines.size(); ++i) {
+        LineConfig& line = config.lines[i];
+        const auto known =
+            std::find_if(site.lines.begin(), site.lines.end(), [&](const Line& each) {
+                return each.gateway == config.gateway && each.carrier == line.carrier;
+            });
+        if (!mentioned.insert(line.carrier).second) {
+            check.wrong(fmt::format("the line to {} is listed twice, expected once", line.carrier),
+                        "lines", i, "carrier");
+        } else if (known == site.lines.end()) {
+            check.wrong(fmt::format("gateway {} has no line to \"{}\" in the inventory, expected "
+                                    "one that it has",
+                                    config.gateway, line.carrier),
+                        "lines", i, "carrier");
+        } else {
+            line.address = known->address;
+            line.peer = known->peer;
+            line.vlan = known->vlan;
+            line.port = port_named(config, known->port).value_or(0);
+        }
+    }
+    for (const Line& line : site.lines) {
+        if (line.gateway == config.gateway && !mentioned.contains(line.carrier)) {
+            check.wrong(fmt::format("the line to {} is missing, expected it with \"enabled\" true "
+                                    "or false",
+                                    line.carrier),
+                        "lines");
+        }
+    }
+}
+
+// Who has each VLAN of each port.
+class PortRoles {
+public:
+    PortRoles(const Config& config, Checker& check) : config_(config), check_(check) {}
+
+    void give(const std::string& port, uint16_t vlan, PortRole role, const std::string& what) {
+        const auto index = port_named(config_, port);
+        if (index) {
+            take(*index, vlan, role, what, "name");
+        } else {
+            check_.wrong(
+                fmt::format("port \"{}\" is missing, which the inventory names for {}", port, what),
+                "ports");
+        }
+    }
+
+    void give_servers() {
+        for (size_t i = 0; i < config_.ports.size(); ++i) {
+            if (const auto& vlans = config_.ports[i].server_vlans) {
+                for (const uint16_t vlan : *vlans) {
+                    take(i, vlan, PortRole::servers, "the servers'", "server_vlans");
+                }
+            }
+        }
+    }
+
+private:
+    // Several lines may share a VLAN: the inventory has told their peers apart.
+    void take(size_t port, uint16_t vlan, PortRole role, const std::string& what, const char* key) {
+        const auto [other, fresh] = taken_.try_emplace({port, vlan}, role);
+        if (fresh || (role == PortRole::line && other->second == PortRole::line)) {
+            return;
+        }
+        const std::string where = vlan == 0 ? "" : fmt::format(", VLAN {},", vlan);
+        check_.wrong(fmt::format("port \"{}\"{} is {} and {} already, expected a port or VLAN of "
+                                 "its own for each",
+                                 config_.ports[port].name, where, what, owner(other->second)),
+                     "ports", port, key);
+    }
+
+    static std::string_view owner(PortRole role) {
+        return role == PortRole::line   ? "a line"
+               : role == PortRole::link ? "the tunnel's"
+                                        : "the servers'";
+    }
+
+    const Config& config_;
+    Checker& check_;
+    std::map<std::pair<size_t, uint16_t>, PortRole> taken_;
+};
+
+void resolve_ports(Config& config, const Site& site, const Gateway& gateway, Checker& check) {
+    PortRoles roles(config, check);
+    roles.give(gateway.tunnel.port, gateway.tunnel.vlan, PortRole::link, "the tunnel");
+    config.link = port_named(config, gateway.tunnel.port).value_or(0);
+    config.link_vlan = gateway.tunnel.vlan;
+    for (const Line& line : site.lines) {
+        if (line.gateway == config.gateway) {
+            roles.give(line.port, line.vlan, PortRole::line, "the line to " + line.carrier);
+        }
+    }
+    roles.give_servers();
+}
+
+void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
+    for (const Site& site : inventory.sites) {
+        for (const Gateway& gateway : site.gateways) {
+            if (gateway.name == config.gateway) {
+                continue;
+            }
+            config.peers.push_back({gateway.name, site.name, gateway.tunnel.address});
+            if (gateway.tunnel.address.family != config.tunnel.family) {
+                check.wrong(fmt::format("gateway {} has its tunnel at {}, expected {} as at {}",
+                                        gateway.name, gateway.tunnel.address.text(),
+                                        family_name(config.tunnel.family), config.gateway),
+                            "inventory");
+            }
+        }
+    }
+}
+
+// What goes to a server in a tunnel comes from the gateway's end of the tunnel between gateways.
+void check_server_tunnels(const Config& config, Checker& check) {
+    if (config.tunnel.family == Family::v4) {
+        return;
+    }
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        if (config.services[i].forward == Forward::tunnel) {
+            check.wrong(fmt::format("servers are tunnelled to over IPv4, and this gateway's tunnel "
+                                    "address is {}, expected an IPv4 address in the inventory",
+                                    config.tunnel.text()),
+                        "services", i, "forward");
+        }
+    }
+}
+
+void check_map_addresses(const Config& config, const PrefixIndex& moved, Checker& check) {
+    for (size_t i = 0; i < config.maps.size(); ++i) {
+        const auto& [name, vip, server] = config.maps[i];
+        const uint32_t outer = moved.find(vip.address);
+        if (check.readable("maps", i, "vip_prefix") &&
+            (outer == PrefixIndex::none || !config.prefixes[outer].contains(vip))) {
+            check.wrong(fmt::format("{} lies in no prefix that moves, expected a part of a prefix "
+                                    "of the inventory",
+                                    vip.text()),
+                        "maps", i, "vip_prefix");
+        }
+        if (!check.readable("maps", i, "server_prefix")) {
+            continue;
+        }
+        for (const Prefix& prefix : config.prefixes) {
+            if (overlap(prefix, server)) {
+                check.wrong(fmt::format("{} overlaps {}, which moves, expected addresses of this "
+                                        "site",
+                                        server.text(), prefix.text()),
+                            "maps", i, "server_prefix");
+            }
+        }
+    }
+}
+
+void check_addresses(const Config& config, Checker& check) {
+    const PrefixIndex moved(config.prefixes);
+    std::vector<Prefix> mapped;
+    for (const MapConfig& map : config.maps) {
+        mapped.push_back(map.vip);
+    }
+    const PrefixIndex maps(mapped);
+    check_map_addresses(config, moved, check);
+    for (size_t i = 0; i < config.services.size(); ++i) {
+        const ServiceConfig& service = config.services[i];
+        if (check.readable("services", i, "vip")) {
+            const uint32_t map = maps.find(service.vip);
+            if (moved.find(service.vip) == PrefixIndex::none) {
+                check.wrong(fmt::format("VIP {} lies in no prefix that moves, expected one in a "
+                                        "prefix of the inventory",
+                                        service.vip.text()),
+                            "services", i, "vip");
+            } else if (map != PrefixIndex::none && check.readable("maps", map, "vip_prefix")) {
+                check.wrong(fmt::format("VIP {} lies in {} of map \"{}\", expected one outside: a "
+                                        "fragment or ICMP packet has no port that would tell them "
+                                        "apart",
+                                        service.vip.text(), config.maps[map].vip.text(),
+                                        config.maps[map].name),
+                            "services", i, "vip");
+            }
+        }
+        for (size_t k = 0; k < service.servers.size(); ++k) {
+            const Address& address = service.servers[k].address;
+            if (check.readable("services", i, "servers", k, "address") &&
+                moved.find(address) != PrefixIndex::none) {
+                check.wrong(
+                    fmt::format("server {} lies in a prefix that moves, expected an address "
+                                "of this site",
+                                address.text()),
+                    "services", i, "servers", k, "address");
+            }
+        }
+    }
+}
+
+std::string gateway_names(const Inventory& inventory) {
+    std::string names;
+    for (const Site& site : inventory.sites) {
+        for (const Gateway& gateway : site.gateways) {
+            names += (names.empty() ? "" : ", ") + gateway.name;
+        }
+    }
+    return names;
+}
+
+}  // namespace
+
+void check_config(const Config& config, Mistakes& mistakes) {
+    Checker check(mistakes);
+    check_ports(config, check);
+    check_maps(config, check);
+    check_pools(config, check);
+    check_services(config, check);
+}
+
+void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistakes) {
+    Checker check(mistakes);
+    config.prefixes = inventory.prefixes;
+    check_addresses(config, check);
+    const Gateway* gateway = inventory.gateway(config.gateway);
+    const Site* site = inventory.site_of_gateway(config.gateway);
+    if (!gateway || !site) {
+        check.wrong(fmt::format("no gateway \"{}\" in the inventory, expected one of {}",
+                                config.gateway, gateway_names(inventory)),
+                    "gateway");
+        return;
+    }
+    config.site = site->name;
+    config.tunnel = gateway->tunnel.address;
+    resolve_ports(config, *site, *gateway, check);
+    resolve_lines(config, *site, check);
+    resolve_peers(config, inventory, check);
+    const auto taken = gateways_addresses(config);
+    check_pools_free(config, taken, check);
+    check_server_addresses(config, taken, check);
+    check_mapped_servers(config, taken, check);
+    check_own_stay(config, check);
+    check_server_tunnels(config, check);
+}
+
+}  // namespace rehome::vipd

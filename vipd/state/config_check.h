@@ -1,0 +1,16 @@
+// The checks of vipd's configuration that a schema cannot make, in two parts.  For config.cpp.
+#pragma once
+
+#include "common/inventory.h"
+#include "common/json_file.h"
+#include "vipd/state/config.h"
+
+namespace rehome::vipd {
+
+// What the file says about itself: names, devices, VIPs and servers are told apart, families alike.
+void check_config(const Config& config, Mistakes& mistakes);
+
+// Takes over what the inventory says of this gateway, and checks the file against it.
+void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistakes);
+
+}  // namespace rehome::vipd

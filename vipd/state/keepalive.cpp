@@ -1,0 +1,93 @@
+#include "vipd/state/keepalive.h"
+
+#include <algorithm>
+
+#include "vipd/packet/bytes.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr uint32_t magic = 0x72686b61;
+constexpr uint8_t keepalive_version = 1;
+constexpr size_t fixed_bytes = 24;
+constexpr size_t line_bytes = 5;
+
+void append(std::vector<uint8_t>& out, const Prefix& prefix) {
+    out.push_back(static_cast<uint8_t>(prefix.address.family));
+    out.push_back(static_cast<uint8_t>(prefix.length));
+    const auto bytes = prefix.address.data();
+    out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+// Takes one prefix from the front of rest.
+std::optional<Prefix> take_prefix(std::span<const uint8_t>& rest) {
+    if (rest.size() < 2 || (rest[0] != 4 && rest[0] != 6)) {
+        return std::nullopt;
+    }
+    Prefix prefix;
+    prefix.address.family = static_cast<Family>(rest[0]);
+    prefix.length = rest[1];
+    const size_t bytes = prefix.address.bits() / 8;
+    if (rest.size() < 2 + bytes || prefix.length > prefix.address.bits()) {
+        return std::nullopt;
+    }
+    std::copy_n(rest.begin() + 2, bytes, prefix.address.bytes.begin());
+    rest = rest.subspan(2 + bytes);
+    return prefix;
+}
+
+}  // namespace
+
+std::vector<uint8_t> encode(const Keepalive& keepalive) {
+    std::vector<uint8_t> out(fixed_bytes);
+    const auto lines = std::min<size_t>(keepalive.lines.size(), 255);
+    for (size_t i = 0; i < lines; ++i) {
+        const auto at = out.size();
+        out.resize(at + line_bytes);
+        store32(&out[at], keepalive.lines[i].carrier);
+        out[at + 4] = keepalive.lines[i].usable ? 1 : 0;
+    }
+    uint16_t prefixes = 0;
+    for (const auto& prefix : keepalive.prefixes) {
+        if (out.size() + 18 <= keepalive_max_bytes) {
+            append(out, prefix);
+            ++prefixes;
+        }
+    }
+    store32(&out[0], magic);
+    out[4] = keepalive_version;
+    out[5] = static_cast<uint8_t>(lines);
+    store16(&out[6], prefixes);
+    store32(&out[8], keepalive.line_version);
+    store32(&out[12], keepalive.seen_version);
+    store32(&out[16], keepalive.flows_here);
+    store32(&out[20], keepalive.sequence);
+    return out;
+}
+
+std::optional<Keepalive> decode_keepalive(std::span<const uint8_t> bytes) {
+    if (bytes.size() < fixed_bytes || load32(&bytes[0]) != magic || bytes[4] != keepalive_version ||
+        bytes.size() < fixed_bytes + bytes[5] * line_bytes) {
+        return std::nullopt;
+    }
+    Keepalive keepalive;
+    keepalive.line_version = load32(&bytes[8]);
+    keepalive.seen_version = load32(&bytes[12]);
+    keepalive.flows_here = load32(&bytes[16]);
+    keepalive.sequence = load32(&bytes[20]);
+    auto rest = bytes.subspan(fixed_bytes);
+    for (unsigned i = 0; i < bytes[5]; ++i, rest = rest.subspan(line_bytes)) {
+        keepalive.lines.push_back({load32(&rest[0]), rest[4] != 0});
+    }
+    for (unsigned i = 0; i < load16(&bytes[6]); ++i) {
+        const auto prefix = take_prefix(rest);
+        if (!prefix) {
+            return std::nullopt;
+        }
+        keepalive.prefixes.push_back(*prefix);
+    }
+    return keepalive;
+}
+
+}  // namespace rehome::vipd

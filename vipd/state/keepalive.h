@@ -1,0 +1,54 @@
+// Keepalives between gateways: who is alive, what it can serve, by which lines it may answer.
+//
+// Sent every 100 ms to each peer inside GUE with the C bit; three missed are "down".  Layout, big
+// endian:
+//     0  magic "rhka"        4  version = 1     5  lines L     6  prefixes P (16 bits)
+//     8  own line version (32)                 12  the peer's line version last seen (32)
+//    16  flows that end here (32)              20  sequence (32)
+//    24  L x { carrier id (32), usable (8) }    then P x { family (8), length (8), address (4 or
+//    16) }
+//
+// The line version rises with each change of a line's state; a gateway that sees its own number
+// come back knows that the peer acts on it (a line is withdrawn only then).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "common/address.h"
+#include "vipd/flow/flow.h"
+
+namespace rehome::vipd {
+
+inline constexpr Micros keepalive_every = 100'000;
+inline constexpr Micros keepalive_missed = 3 * keepalive_every + keepalive_every / 2;
+
+struct Keepalive {
+    struct Line {
+        uint32_t carrier = 0;
+        bool usable = false;  // may carry packets with a VIP as source
+
+        bool operator==(const Line&) const = default;
+    };
+
+    uint32_t line_version = 0;
+    uint32_t seen_version = 0;
+    uint32_t flows_here = 0;
+    uint32_t sequence = 0;
+    std::vector<Line> lines;
+    std::vector<Prefix> prefixes;
+
+    bool operator==(const Keepalive&) const = default;
+};
+
+inline constexpr size_t keepalive_max_bytes = 1400;
+
+// As many prefixes as fit; lines always fit (255 at most).
+std::vector<uint8_t> encode(const Keepalive& keepalive);
+
+// Nothing when it is no whole keepalive of this version.
+std::optional<Keepalive> decode_keepalive(std::span<const uint8_t> bytes);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,335 @@
+#include "vipd/state/tables.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <numeric>
+
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/gue.h"
+#include "vipd/packet/hash.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+uint64_t hash_name(const std::string& name) {
+    return hash_bytes({reinterpret_cast<const uint8_t*>(name.data()), name.size()}, HashKey::home);
+}
+
+uint64_t place_key(PortIndex port, uint16_t vlan) {
+    return uint64_t{port} << 16 | vlan;
+}
+
+uint64_t key_v4(const ServiceConfig& service) {
+    return uint64_t{service.vip.v4_host_order()} << 32 | uint32_t{service.port} << 16 |
+           static_cast<uint32_t>(service.protocol);
+}
+
+WideKey key_v6(uint8_t protocol, const Endpoint& vip) {
+    return {load64(&vip.address.bytes[0]), load64(&vip.address.bytes[8]),
+            uint32_t{vip.port} << 16 | protocol};
+}
+
+// Whether both have the same Maglev table.
+bool same_slots(const ServiceConfig& a, const ServiceConfig& b) {
+    return std::equal(a.servers.begin(), a.servers.end(), b.servers.begin(), b.servers.end(),
+                      [](const ServerConfig& x, const ServerConfig& y) {
+                          return x.name == y.name && x.weight == y.weight && x.masked == y.masked;
+                      });
+}
+
+std::shared_ptr<const MaglevTable> make_slots(const ServiceConfig& config) {
+    std::vector<MaglevServer> servers;
+    servers.reserve(config.servers.size());
+    for (const auto& server : config.servers) {
+        servers.push_back({server.name, server.weight, !server.masked});
+    }
+    return std::make_shared<const MaglevTable>(make_maglev(servers, maglev_size(servers)));
+}
+
+std::vector<uint16_t> sorted_by_endpoint(const std::vector<ServerConfig>& servers) {
+    std::vector<uint16_t> order(servers.size());
+    std::iota(order.begin(), order.end(), uint16_t{0});
+    std::sort(order.begin(), order.end(), [&](uint16_t a, uint16_t b) {
+        return servers[a].endpoint() < servers[b].endpoint();
+    });
+    return order;
+}
+
+Prefix host_prefix(const Address& address) {
+    return {address, address.bits()};
+}
+
+// The first length bits of an address as two words of its bytes.
+std::array<uint64_t, 2> mask_of(unsigned length) {
+    std::array<uint8_t, 16> bytes{};
+    for (unsigned i = 0; i < length; ++i) {
+        bytes[i / 8] = static_cast<uint8_t>(bytes[i / 8] | 0x80U >> i % 8);
+    }
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), bytes.data(), sizeof words);
+    return words;
+}
+
+// The address with its first bits replaced by those of the prefix: whole words, since bytes written
+// one by one would have to be waited for when they are read as words again.
+Address with_prefix(const Prefix& prefix, const std::array<uint64_t, 2>& mask,
+                    const Address& address) {
+    std::array<uint64_t, 2> words, first;
+    std::memcpy(words.data(), address.bytes.data(), sizeof words);
+    std::memcpy(first.data(), prefix.address.bytes.data(), sizeof first);
+    words = {first[0] | (words[0] & ~mask[0]), first[1] | (words[1] & ~mask[1])};
+    Address made{address.family, {}};
+    std::memcpy(made.bytes.data(), words.data(), sizeof words);
+    return made;
+}
+
+// Appends every address of the prefix, which are few.
+void append_addresses(const Prefix& prefix, std::vector<Address>& to) {
+    const uint32_t count = 1U << (prefix.address.bits() - prefix.length);
+    for (uint32_t i = 0; i < count; ++i) {
+        Address address = prefix.address;
+        uint8_t* const low = &address.bytes[address.bits() / 8 - 4];
+        store32(low, load32(low) | i);
+        to.push_back(address);
+    }
+}
+
+}  // namespace
+
+const ServerConfig* ServiceTable::server(const Endpoint& endpoint) const {
+    const auto found = std::lower_bound(by_endpoint.begin(), by_endpoint.end(), endpoint,
+                                        [&](uint16_t index, const Endpoint& wanted) {
+                                            return config.servers[index].endpoint() < wanted;
+                                        });
+    const bool there = found != by_endpoint.end() && config.servers[*found].endpoint() == endpoint;
+    return there ? &config.servers[*found] : nullptr;
+}
+
+Address MapRule::to_server(const Address& vip_address) const {
+    return with_prefix(server, mask, vip_address);
+}
+
+Address MapRule::to_vip(const Address& server_address) const {
+    return with_prefix(vip, mask, server_address);
+}
+
+std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* before) {
+    auto tables = std::make_shared<Tables>();
+    tables->prefixes_ = config.prefixes;
+    tables->moved_ = PrefixIndex(config.prefixes);
+    for (const auto& line : config.lines) {
+        tables->lines_.push_back({line.carrier, carrier_id(line.carrier),
+                                  static_cast<uint16_t>(line.port), line.vlan, line.peer,
+                                  line.address.address});
+    }
+    for (const auto& peer : config.peers) {
+        tables->peers_.push_back({peer.gateway, peer.site, peer.tunnel, hash_name(peer.gateway),
+                                  peer.site == config.site});
+    }
+    tables->add_services(config, before);
+    tables->add_maps(config, before);
+    tables->add_pools(config);
+    tables->add_places(config);
+    tables->add_served();
+    tables->lifetimes_ = config.flows.lifetimes;
+    tables->tunnel_ = config.tunnel;
+    tables->gateway_ = config.gateway;
+    tables->own_name_hash_ = hash_name(config.gateway);
+    return tables;
+}
+
+void Tables::add_services(const Config& config, const Tables* before) {
+    uint32_t next = before == nullptr ? 0 : before->service_numbers();
+    std::vector<Prefix> vips;
+    services_.reserve(config.services.size());
+    services_v4_ = FixedMap<uint64_t>(config.services.size());
+    services_v6_ = FixedMap<WideKey>(config.services.size());
+    for (const auto& service : config.services) {
+        const auto index = static_cast<uint32_t>(services_.size());
+        const auto protocol = static_cast<uint8_t>(service.protocol);
+        const Endpoint vip{service.vip, service.port};
+        const ServiceTable* old = before == nullptr ? nullptr : before->service(protocol, vip);
+        const bool same = old != nullptr && same_slots(old->config, service);
+        auto maglev = same ? old->maglev : make_slots(service);
+        services_.push_back({old == nullptr ? next++ : old->number, *maglev, service,
+                             std::move(maglev), sorted_by_endpoint(service.servers)});
+        if (vip.address.family == Family::v4) {
+            services_v4_.put(key_v4(service), index);
+        } else {
+            services_v6_.put(key_v6(protocol, vip), index);
+        }
+        vips.push_back(host_prefix(service.vip));
+    }
+    vips_ = PrefixIndex(vips);
+    by_number_.assign(next, FixedMap<uint64_t>::none);
+    for (uint32_t i = 0; i < services_.size(); ++i) {
+        by_number_[services_[i].number] = i;
+    }
+}
+
+void Tables::add_maps(const Config& config, const Tables* before) {
+    next_map_ = before == nullptr ? 0 : before->next_map_;
+    std::vector<Prefix> vips;
+    std::vector<Prefix> servers;
+    for (const auto& [name, vip, server] : config.maps) {
+        const MapRule* old = before == nullptr ? nullptr : before->map_of_vip(vip.address);
+        MapRule rule{old != nullptr && old->vip == vip ? old->number : next_map_++,
+                     name,
+                     vip,
+                     server,
+                     0,
+                     0,
+                     0,
+                     mask_of(vip.length)};
+        if (vip.address.family == Family::v4) {
+            rule.vip_v4 = vip.address.v4_host_order();
+            rule.server_v4 = server.address.v4_host_order();
+            rule.host_mask_v4 = static_cast<uint32_t>(uint64_t{UINT32_MAX} >> vip.length);
+        }
+        maps_.push_back(std::move(rule));
+        vips.push_back(vip);
+        servers.push_back(server);
+    }
+    map_vips_ = PrefixIndex(vips);
+    map_servers_ = PrefixIndex(servers);
+}
+
+void Tables::add_pools(const Config& config) {
+    std::vector<Prefix> hosts;
+    for (uint32_t i = 0; i < config.pools.size(); ++i) {
+        PoolTable pool;
+        pool.name = config.pools[i].name;
+        for (const Prefix& prefix : config.pools[i].addresses) {
+            pool.family = prefix.address.family;
+            append_addresses(prefix, pool.addresses);
+        }
+        for (uint32_t k = 0; k < pool.addresses.size(); ++k) {
+            hosts.push_back(host_prefix(pool.addresses[k]));
+            pool_addresses_.push_back({i, k});
+        }
+        pools_.push_back(std::move(pool));
+    }
+    pool_index_ = PrefixIndex(hosts);
+}
+
+void Tables::add_places(const Config& config) {
+    std::map<std::pair<PortIndex, uint16_t>, std::vector<uint16_t>> lines;
+    for (size_t i = 0; i < lines_.size(); ++i) {
+        lines[{lines_[i].port, lines_[i].vlan}].push_back(static_cast<uint16_t>(i));
+    }
+    std::map<std::pair<PortIndex, uint16_t>, Place> places;
+    for (const auto& [where, indexes] : lines) {
+        places[where] = {PortRole::line, static_cast<uint16_t>(line_order_.size()),
+                         static_cast<uint16_t>(indexes.size())};
+        line_order_.insert(line_order_.end(), indexes.begin(), indexes.end());
+    }
+    // What the checks of the configuration keep apart stays with the first.
+    const auto add = [&](size_t port, uint16_t vlan, PortRole role) {
+        places.try_emplace({static_cast<PortIndex>(port), vlan}, Place{role, 0, 0});
+    };
+    if (config.link < config.ports.size()) {
+        add(config.link, config.link_vlan, PortRole::link);
+    }
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        for (const uint16_t vlan :
+             config.ports[i].server_vlans.value_or(std::vector<uint16_t>{0})) {
+            add(i, vlan, PortRole::servers);
+        }
+    }
+    place_index_ = FixedMap<uint64_t>(places.size());
+    for (const auto& [where, found] : places) {
+        place_index_.put(place_key(where.first, where.second),
+                         static_cast<uint32_t>(places_.size()));
+        places_.push_back(found);
+    }
+}
+
+void Tables::add_served() {
+    served_.assign(prefixes_.size(), false);
+    const auto serve = [&](const Address& address) {
+        if (const uint32_t prefix = moved_.find(address); prefix != PrefixIndex::none) {
+            served_[prefix] = true;
+        }
+    };
+    for (const ServiceTable& service : services_) {
+        if (service.has_live_server()) {
+            serve(service.config.vip);
+        }
+    }
+    for (const MapRule& map : maps_) {
+        serve(map.vip.address);
+    }
+}
+
+const ServiceTable* Tables::service(uint8_t protocol, const Endpoint& vip) const {
+    if (vip.address.family == Family::v4) {
+        return service_v4(protocol, vip.address.v4_host_order(), vip.port);
+    }
+    return service_at(services_v6_.find(key_v6(protocol, vip)));
+}
+
+bool Tables::is_moved(const Address& address) const {
+    return moved_.find(address) != PrefixIndex::none;
+}
+
+bool Tables::is_vip(const Address& address) const {
+    return vips_.find(address) != PrefixIndex::none;
+}
+
+bool Tables::can_serve(const Prefix& prefix) const {
+    const uint32_t found = moved_.find(prefix.address);
+    return found != PrefixIndex::none && prefixes_[found] == prefix && served_[found];
+}
+
+std::optional<PoolAddress> Tables::pool_address(const Address& address) const {
+    const uint32_t found = pool_index_.find(address);
+    return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
+}
+
+std::optional<PoolAddress> Tables::pool_address_v4(uint32_t host_order) const {
+    const uint32_t found = pool_index_.find_v4(host_order);
+    return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
+}
+
+const Tables::Place* Tables::place(PortIndex port, uint16_t vlan) const {
+    const uint32_t found = place_index_.find(place_key(port, vlan));
+    return found == FixedMap<uint64_t>::none ? nullptr : &places_[found];
+}
+
+PortRole Tables::role(PortIndex port, uint16_t vlan) const {
+    const Place* found = place(port, vlan);
+    return found == nullptr ? PortRole::other : found->role;
+}
+
+std::span<const uint16_t> Tables::lines_at(PortIndex port, uint16_t vlan) const {
+    const Place* found = place(port, vlan);
+    if (found == nullptr) {
+        return {};
+    }
+    return std::span(line_order_).subspan(found->first_line, found->line_count);
+}
+
+namespace {
+
+uint32_t chosen(const ServiceTable& service, uint64_t high, uint64_t low, uint16_t port) {
+    const uint64_t upper = hash_client(high, low, port, HashKey::maglev) >> 32;
+    return service.slots[upper * service.slots.size() >> 32];
+}
+
+}  // namespace
+
+ServerChoice choose_server(const ServiceTable& service, const Endpoint& client) {
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), client.address.bytes.data(), sizeof words);
+    const uint32_t index = chosen(service, words[0], words[1], client.port);
+    return {service.config.servers[index], index};
+}
+
+const ServerConfig& choose_server(const ServiceTable& service, uint64_t high, uint64_t low,
+                                  uint16_t port) {
+    return service.config.servers[chosen(service, high, low, port)];
+}
+
+}  // namespace rehome::vipd

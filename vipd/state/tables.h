@@ -1,0 +1,213 @@
+// What all workers read and a reload replaces as a whole: services with their Maglev tables, maps,
+// pools, prefixes, lines and peers, made from the configuration.  Immutable once built; lookups
+// allocate nothing and take the same time however much there is.
+//
+// Lines, peers and ports keep their numbers over a reload (a change of those needs a restart), and
+// so do pools.  Services and maps have numbers that are small, stay as long as VIP, protocol and
+// port (a map: its VIPs) stay, and are never given to another while the process lives: entries of
+// flows hold them, and workers count by them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vipd/route/fib.h"
+#include "vipd/route/fixed_map.h"
+#include "vipd/route/prefix_index.h"
+#include "vipd/state/config.h"
+#include "vipd/state/maglev.h"
+
+namespace rehome::vipd {
+
+struct ServiceTable {
+    uint32_t number = 0;
+    std::span<const uint16_t> slots;  // to indexes of config.servers; empty: no live server
+    ServiceConfig config;
+    std::shared_ptr<const MaglevTable> maglev;  // not null; holds the slots
+    std::vector<uint16_t> by_endpoint;          // indexes into config.servers, sorted by endpoint
+
+    bool has_live_server() const { return !slots.empty(); }
+    // Null when there is none; a masked server is there.  Port 0 with Forward::tunnel.
+    const ServerConfig* server(const Endpoint& endpoint) const;
+    bool has_server(const Endpoint& endpoint) const { return server(endpoint) != nullptr; }
+};
+
+// A prefix of VIPs and the prefix of their servers.
+struct MapRule {
+    uint32_t number = 0;
+    std::string name;
+    Prefix vip;
+    Prefix server;
+    uint32_t vip_v4 = 0;  // the networks, in host order, and the bits that are kept; IPv4 only
+    uint32_t server_v4 = 0;
+    uint32_t host_mask_v4 = 0;
+
+    std::array<uint64_t, 2> mask{};  // of the prefixes, as two words of an address's bytes
+
+    // The counterpart; the address lies in the other prefix.
+    Address to_server(const Address& vip_address) const;
+    Address to_vip(const Address& server_address) const;
+    uint32_t to_server_v4(uint32_t address) const { return server_v4 | (address & host_mask_v4); }
+    uint32_t to_vip_v4(uint32_t address) const { return vip_v4 | (address & host_mask_v4); }
+};
+
+struct PoolTable {
+    std::string name;
+    Family family = Family::v4;
+    std::vector<Address> addresses;  // at most PoolConfig::most_addresses
+};
+
+struct PoolAddress {
+    uint32_t pool = 0;   // index into Tables::pools
+    uint32_t index = 0;  // into its addresses
+
+    bool operator==(const PoolAddress&) const = default;
+};
+
+struct TableLine {
+    std::string carrier;
+    uint32_t carrier_id = 0;
+    uint16_t port = 0;
+    uint16_t vlan = 0;  // 0: untagged
+    Address peer;
+    Address own;  // this gateway's on the line
+};
+
+struct TablePeer {
+    std::string gateway;
+    std::string site;
+    Address tunnel;
+    uint64_t name_hash = 0;  // for the rendezvous that picks a flow's home
+    bool same_site = false;
+};
+
+class Tables {
+public:
+    // before: the tables that these will replace, from which services take their numbers, and
+    // their Maglev tables where the servers are the same.  Without, numbers count from 0.
+    static std::shared_ptr<const Tables> build(const Config& config,
+                                               const Tables* before = nullptr);
+
+    // Null when there is none.
+    const ServiceTable* service(uint8_t protocol, const Endpoint& vip) const;
+    const ServiceTable* service_v4(uint8_t protocol, uint32_t vip_host_order, uint16_t port) const {
+        return service_at(services_v4_.find(uint64_t{vip_host_order} << 32 | uint32_t{port} << 16 |
+                                            uint32_t{protocol}));
+    }
+    const ServiceTable* service_by_number(uint32_t number) const {
+        return number < by_number_.size() ? service_at(by_number_[number]) : nullptr;
+    }
+    // Numbers of services, and of maps, are below these.
+    uint32_t service_numbers() const { return static_cast<uint32_t>(by_number_.size()); }
+    uint32_t map_numbers() const { return next_map_; }
+
+    bool is_moved(const Address& address) const;  // lies in a moved prefix
+    bool is_moved_v4(uint32_t host_order) const {
+        return moved_.find_v4(host_order) != PrefixIndex::none;
+    }
+    bool is_vip(const Address& address) const;  // some service has it; a map's are not meant
+    bool is_vip_v4(uint32_t host_order) const {
+        return vips_.find_v4(host_order) != PrefixIndex::none;
+    }
+    // Some service in it has a live server, or a map lies in it; one of the prefixes that move.
+    bool can_serve(const Prefix& prefix) const;
+
+    // The map whose VIPs, or whose servers, the address is one of; null: none.
+    const MapRule* map_of_vip(const Address& address) const {
+        return map_at(map_vips_.find(address));
+    }
+    [[gnu::always_inline]] const MapRule* map_of_vip_v4(uint32_t host_order) const {
+        return map_at(map_vips_.find_v4(host_order));
+    }
+    const MapRule* map_of_server(const Address& address) const {
+        return map_at(map_servers_.find(address));
+    }
+    [[gnu::always_inline]] const MapRule* map_of_server_v4(uint32_t host_order) const {
+        return map_at(map_servers_.find_v4(host_order));
+    }
+
+    // Nothing: of no pool.
+    std::optional<PoolAddress> pool_address(const Address& address) const;
+    std::optional<PoolAddress> pool_address_v4(uint32_t host_order) const;
+
+    // vlan: 0 for untagged traffic.
+    PortRole role(PortIndex port, uint16_t vlan) const;
+    // Indexes into lines(): several where lines share a VLAN, told apart by who sends there.
+    std::span<const uint16_t> lines_at(PortIndex port, uint16_t vlan) const;
+
+    const std::vector<ServiceTable>& services() const { return services_; }
+    const std::vector<MapRule>& maps() const { return maps_; }
+    const std::vector<PoolTable>& pools() const { return pools_; }
+    const std::vector<Prefix>& prefixes() const { return prefixes_; }
+    const std::vector<TableLine>& lines() const { return lines_; }
+    const std::vector<TablePeer>& peers() const { return peers_; }
+    const Lifetimes& lifetimes() const { return lifetimes_; }
+    const Address& tunnel() const { return tunnel_; }
+    const std::string& gateway() const { return gateway_; }
+    uint64_t own_name_hash() const { return own_name_hash_; }
+
+private:
+    // A VLAN of a port that has a role.
+    struct Place {
+        PortRole role = PortRole::other;
+        uint16_t first_line = 0;  // in line_order_
+        uint16_t line_count = 0;
+    };
+
+    void add_services(const Config& config, const Tables* before);
+    void add_maps(const Config& config, const Tables* before);
+    void add_pools(const Config& config);
+    void add_places(const Config& config);
+    void add_served();
+
+    const ServiceTable* service_at(uint32_t index) const {
+        return index == FixedMap<uint64_t>::none ? nullptr : &services_[index];
+    }
+    const MapRule* map_at(uint32_t index) const {
+        return index == PrefixIndex::none ? nullptr : &maps_[index];
+    }
+    const Place* place(PortIndex port, uint16_t vlan) const;
+
+    std::vector<ServiceTable> services_;
+    FixedMap<uint64_t> services_v4_;
+    FixedMap<WideKey> services_v6_;
+    std::vector<uint32_t> by_number_;  // to indexes of services_
+    PrefixIndex moved_;
+    PrefixIndex vips_;
+    std::vector<MapRule> maps_;
+    PrefixIndex map_vips_;
+    PrefixIndex map_servers_;
+    uint32_t next_map_ = 0;
+    std::vector<PoolTable> pools_;
+    PrefixIndex pool_index_;
+    std::vector<PoolAddress> pool_addresses_;
+    FixedMap<uint64_t> place_index_;
+    std::vector<Place> places_;
+    std::vector<uint16_t> line_order_;
+    std::vector<bool> served_;  // of each prefix
+    std::vector<Prefix> prefixes_;
+    std::vector<TableLine> lines_;
+    std::vector<TablePeer> peers_;
+    Lifetimes lifetimes_;
+    Address tunnel_;
+    std::string gateway_;
+    uint64_t own_name_hash_ = 0;
+};
+
+struct ServerChoice {
+    const ServerConfig& server;
+    uint32_t index = 0;  // into service.config.servers
+};
+
+// The server that a new flow gets: the slot of its client's address and port.  The service has a
+// live server.
+ServerChoice choose_server(const ServiceTable& service, const Endpoint& client);
+// The same for an address as the two words that its bytes are (IPv4: four, then zeros).
+const ServerConfig& choose_server(const ServiceTable& service, uint64_t high, uint64_t low,
+                                  uint16_t port);
+
+}  // namespace rehome::vipd
