@@ -31,12 +31,12 @@ LDFLAGS := $(SANITIZERS)
 
 # What a folder needs beyond the common libraries.
 CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
-LIBS_common = -lboost_program_options -lfmt
+LIBS_common = -lboost_program_options -lfmt -lcrypto
 LIBS_vipd = $(call pkg_libs,libdpdk libnl-route-3.0) -lpcap $(LIBS_common)
 LIBS_vipctl = $(LIBS_common)
-LIBS_lbsync = $(LIBS_common) -lcrypto
+LIBS_lbsync = $(LIBS_common)
 LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
-LIBS_cutover = $(LIBS_common) -lcrypto
+LIBS_cutover = $(LIBS_common)
 
 # Folders: P/main.cpp is the program, P/adapter touches the world, P/command and P/daemon put things
 # together; P's other rooms are pure.
@@ -165,7 +165,7 @@ parts_datapath_fuzz := $(filter-out vipd/state/config%,$(filter $(patsubst %,vip
 	common/address.cpp common/error.cpp common/huge_memory.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 fragments icmp mss packet rewrite) \
 	common/address.cpp common/error.cpp tests/unit/vipd/packets.cpp
-parts_inventory_fuzz := $(filter-out common/command.cpp,$(call parts,common))
+parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp,$(call parts,common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
 $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))

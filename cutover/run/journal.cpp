@@ -6,7 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "cutover/run/sha256.h"
+#include "common/sha256.h"
 
 namespace rehome::cutover {
 

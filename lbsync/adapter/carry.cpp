@@ -8,10 +8,10 @@
 
 #include "common/clock.h"
 #include "common/json_file.h"
+#include "common/sha256.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/plan/vipd_config.h"
 #include "lbsync/policy/canonical.h"
-#include "lbsync/policy/digest.h"
 
 namespace rehome::lbsync {
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/json_file.h"
-#include "lbsync/policy/digest.h"
+#include "common/sha256.h"
 
 namespace rehome::lbsync {
 

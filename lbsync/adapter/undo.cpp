@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "common/sha256.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/plan/batch.h"
-#include "lbsync/policy/digest.h"
 
 namespace rehome::lbsync {
 

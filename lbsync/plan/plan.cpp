@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "common/sha256.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/translate.h"
 #include "lbsync/plan/vipd_config.h"
 #include "lbsync/policy/canonical.h"
-#include "lbsync/policy/digest.h"
 #include "lbsync/policy/hook_order.h"
 
 namespace rehome::lbsync {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/json_file.h"
+#include "common/sha256.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/policy/canonical.h"
-#include "lbsync/policy/digest.h"
 #include "lbsync/policy/members.h"
 
 namespace rehome::lbsync {

@@ -1,12 +1,12 @@
 // By libcrypto.
-#include "cutover/run/sha256.h"
+#include "common/sha256.h"
 
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
 #include <array>
 
-namespace rehome::cutover {
+namespace rehome {
 
 std::string sha256(std::string_view bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -18,4 +18,4 @@ std::string sha256(std::string_view bytes) {
     return text;
 }
 
-}  // namespace rehome::cutover
+}  // namespace rehome
