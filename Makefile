@@ -17,8 +17,8 @@ PROGRAMS := vipd vipctl lbsync probe cutover
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-# Without -j, use every core.
-MAKEFLAGS := --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(MAKEFLAGS)
+# Without -j, use every core; a make within make shares its parent's.
+MAKEFLAGS += --no-print-directory $(if $(filter 0,$(MAKELEVEL)),-j$(shell nproc))
 
 CXX := $(shell command -v ccache) g++
 pkg_cflags = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
