@@ -71,6 +71,10 @@ $(BUILD)/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMA
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CPPFLAGS_$(firstword $(subst /, ,$(patsubst tests/unit/%,%,$*)))) -c $< -o $@
 
+# valijson's templates: half the time to compile, and a file of 2 MB is validated in .5 s, not in .3
+# (-O0 would take 2 s).
+$(BUILD)/obj/common/json_schema.o: CXXFLAGS += -Og
+
 # Where most packets pass is worth the compiler's while.
 $(BUILD)/obj/vipd/path/fast.o $(BUILD)/obj/vipd/adapter/worker.o: CXXFLAGS += -O3
 
