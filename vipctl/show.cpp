@@ -84,6 +84,9 @@ std::string show_status(const json& status) {
     out += fmt::format("flows    {} here, {} relayed, {} provisional, {} closing\n",
                        text(flows, "here"), text(flows, "relayed"), text(flows, "provisional"),
                        text(flows, "closing"));
+    const json served = part(status, "served");
+    out += fmt::format("served   {} TCP and {} UDP flows by this site's servers\n",
+                       text(served, "tcp"), text(served, "udp"));
     out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
     return out + lines_table(list(status, "lines"));
 }

@@ -58,7 +58,7 @@ deliver_to() {
 }
 
 ctl() { vipctl "${@:2}" --socket "$dir/$1.sock"; }
-figure() { ctl "$1" status --json | jq "$2"; }
+figure() { ctl "$1" status --json | jq -c "$2"; }
 figure_is() { [ "$(figure "$1" "$2")" = "$3" ]; }
 
 vipd_world() {

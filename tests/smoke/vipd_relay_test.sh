@@ -31,6 +31,8 @@ echo "relay: new clients are served by the new site, the held one stays"
 ctl old share 100
 [ "$(say)" = new-s ]
 held old-s
+figure_is old '.relogin.remaining' 0 # which says nothing of who is served: no re-login runs
+figure_is old '.served' '{"tcp":1,"udp":0}'
 
 echo "the carrier delivers to the new site, whose line may not answer yet"
 deliver_to new
@@ -46,7 +48,9 @@ held old-s
 [ "$(figure old '.lines[0].tx_vip_packets')" = "$before" ]
 
 echo "paced re-login: the held connection is reset, and logged"
+figure_is old '.served.tcp' 1
 ctl old relogin --rate 100 --wait
+figure_is old '.served.tcp' 0
 echo ask >&7
 wait_until 3 grep -q reset "$dir/held"
 grep -q '"vip":"198.51.100.10:1883"' "$dir/old.resets"

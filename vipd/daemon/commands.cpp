@@ -118,6 +118,7 @@ Result<json> Daemon::status() {
                   {"relayed", flows.relayed},
                   {"provisional", flows.provisional},
                   {"closing", flows.closing}}},
+                {"served", {{"tcp", flows.served_tcp}, {"udp", flows.served_udp}}},
                 {"relogin", relogin}};
 }
 

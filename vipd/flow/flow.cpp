@@ -160,7 +160,11 @@ void FlowTable::count(const Flow& flow, int by) {
             : flow.kind == Flow::Kind::relayed ? counts_.relayed
                                                : counts_.provisional);
     }
-    if (!flow.tcp() || flow.stage != Flow::Stage::established || !flow.served) {
+    if (!flow.served || (flow.tcp() && flow.stage != Flow::Stage::established)) {
+        return;
+    }
+    add(flow.tcp() ? counts_.served_tcp : counts_.served_udp);
+    if (!flow.tcp()) {
         return;
     }
     if (flow.service >= established_.size()) {
@@ -241,6 +245,7 @@ F* FlowTable::open(uint64_t hash, uint8_t protocol, const Stored& client, uint16
         flow->server_port = server_port;
         flow->served = true;
         ++served_;
+        counts_.served_udp += flow->tcp() ? 0 : 1;
     }
     return flow;
 }

@@ -128,6 +128,8 @@ static_assert(sizeof(FlowV4) == 48 && sizeof(FlowV6) == 84);
 
 struct FlowCounts {
     uint64_t here = 0, relayed = 0, provisional = 0, closing = 0;  // each flow in one of them
+    // Of those with a server of this site: TCP's that are established; UDP's until they are idle.
+    uint64_t served_tcp = 0, served_udp = 0;
 };
 
 class FlowTable {

@@ -60,6 +60,8 @@ inline FlowCounts& operator+=(FlowCounts& sum, const FlowCounts& of) {
     sum.relayed += of.relayed;
     sum.provisional += of.provisional;
     sum.closing += of.closing;
+    sum.served_tcp += of.served_tcp;
+    sum.served_udp += of.served_udp;
     return sum;
 }
 

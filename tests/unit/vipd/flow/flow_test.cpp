@@ -279,6 +279,43 @@ TEST_CASE("what a re-login has left to do, without looking for it") {
     CHECK(table.established_before(77) == 0);
 }
 
+TEST_CASE("whom this site's servers serve") {
+    FlowTable table({8, 8}, 1);
+    const auto served = [&table] {
+        return std::pair(table.counts().served_tcp, table.counts().served_udp);
+    };
+    using Served = std::pair<uint64_t, uint64_t>;
+    Flow* tcp = table.insert({6, end("192.0.2.1:1"), end("198.51.100.10:1")}, 0);
+    table.serve(*tcp, server(1));
+    CHECK(served() == Served(0, 0));  // nobody has answered
+    table.change(*tcp, tcp->kind, Flow::Stage::established);
+    CHECK(served() == Served(1, 0));
+    table.unserve(*tcp);  // relayed
+    CHECK(served() == Served(0, 0));
+    table.serve(*tcp, server(1));
+    CHECK(served() == Served(1, 0));
+    table.change(*tcp, tcp->kind, Flow::Stage::closing);
+    CHECK(served() == Served(0, 0));
+    Flow* udp = table.insert({17, end("192.0.2.1:1"), end("198.51.100.10:1")}, 0);
+    CHECK(served() == Served(0, 0));  // not placed yet
+    table.serve(*udp, server(2));
+    CHECK(served() == Served(0, 1));
+    FlowTable other({8, 8}, 1);
+    other.copy(table, *udp);
+    CHECK(other.counts().served_udp == 1);
+    table.erase(*udp);
+    CHECK(served() == Served(0, 0));
+
+    const auto opened = [&table](uint8_t protocol) {
+        return table.open<FlowV4>(table.hash_v4(protocol, 1, 1), protocol, 1U, 1, 2U, 1, 3U, 1, 0);
+    };
+    FlowV4* at_once = opened(17);
+    CHECK(served() == Served(0, 1));
+    table.erase(*at_once);
+    table.erase(*opened(6));
+    CHECK(served() == Served(0, 0));
+}
+
 TEST_CASE("two VIPs in front of one server: the second flow of one client port is refused") {
     FlowTable table({8, 8}, 1);
     Flow* meters = table.insert({6, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
