@@ -9,6 +9,7 @@
 
 #include "common/base64.h"
 #include "common/clock.h"
+#include "common/stop_signal.h"
 #include "vipctl/commands.h"
 
 namespace rehome::vipctl {
@@ -18,7 +19,7 @@ namespace {
 namespace po = boost::program_options;
 using nlohmann::json;
 
-constexpr int pause_ms = 50;
+constexpr std::chrono::milliseconds pause{50};
 
 struct CloseFile {
     void operator()(FILE* file) const {
@@ -68,15 +69,16 @@ void show_progress(const json& answer, bool last) {
 }
 
 // Until it is full, the time is over, or a signal comes; the last answer.
-Result<json> follow(const Given& given, FILE* file, const std::string& path, json answer) {
+Result<json> follow(const Given& given, FILE* file, const std::string& path, json answer,
+                    const StopSignal& stop) {
     const json id = answer["id"];
     const int64_t end = given.contains("seconds")
                             ? monotonic_us() + int64_t{given["seconds"].as<uint32_t>()} * 1'000'000
                             : INT64_MAX;
-    while (!stopping() && monotonic_us() < end && !answer.value("full", false)) {
+    while (!stop.wanted() && monotonic_us() < end && !answer.value("full", false)) {
         show_progress(answer, false);
         if (!answer.value("more", false)) {
-            sleep_or_stop(pause_ms);
+            stop.wait(pause);
         }
         auto next = ask(given, {{"command", "capture"}, {"action", "read"}, {"id", id}});
         if (!next) {
@@ -100,22 +102,25 @@ Result<Exit> capture(const Given& given) {
     if (piped && isatty(STDOUT_FILENO) != 0) {
         return fail(Exit::usage, "vipctl capture", "--out - is a terminal, expected a pipe");
     }
-    catch_stop();
+    const auto stop = StopSignal::watch();
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
     const auto started = ask(given, start_request(given));
     if (!started) {
         return tl::unexpected(started.error());
     }
-    const json stop{{"command", "capture"}, {"action", "stop"}, {"id", (*started)["id"]}};
+    const json end{{"command", "capture"}, {"action", "stop"}, {"id", (*started)["id"]}};
     const File file(piped ? stdout : std::fopen(path.c_str(), "wb"));
     if (!file) {
-        ask(given, stop);
+        ask(given, end);
         return fail(Exit::world, path, "cannot be written");
     }
     if (auto done = append(file.get(), path, *started, "file"); !done) {
-        ask(given, stop);
+        ask(given, end);
         return tl::unexpected(done.error());
     }
-    const auto last = follow(given, file.get(), path, *started);
+    const auto last = follow(given, file.get(), path, *started, *stop);
     if (!last) {
         return tl::unexpected(last.error());
     }

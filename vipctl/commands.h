@@ -18,12 +18,6 @@ Result<nlohmann::json> ask(const Given& given, const nlohmann::json& request);
 Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
                    const std::function<std::string(const nlohmann::json&)>& show);
 
-// From now on SIGINT and SIGTERM end the command cleanly: stopping() is true then, and
-// sleep_or_stop returns at once.
-void catch_stop();
-bool stopping();
-void sleep_or_stop(int milliseconds);
-
 Command why_command();
 Command capture_command();
 Command flows_command();

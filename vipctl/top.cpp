@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/stop_signal.h"
 #include "vipctl/commands.h"
 
 namespace rehome::vipctl {
@@ -51,13 +52,16 @@ Result<Exit> top(const Given& given) {
                  {"limit", given["limit"].as<uint32_t>()},
                  {"fresh", true}};
     const bool refresh = isatty(STDOUT_FILENO) != 0 && !given.contains("json");
-    catch_stop();
+    const auto stop = StopSignal::watch();
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
     auto answer = ask(given, request);  // begins to count
-    for (bool first = true; answer && !stopping() && (first || refresh); first = false) {
-        sleep_or_stop(static_cast<int>(seconds) * 1000);
-        request["stop"] = stopping() || !refresh;
+    for (bool first = true; answer && !stop->wanted() && (first || refresh); first = false) {
+        stop->wait(std::chrono::seconds(seconds));
+        request["stop"] = stop->wanted() || !refresh;
         answer = ask(given, request);
-        if (answer && refresh && !stopping()) {
+        if (answer && refresh && !stop->wanted()) {
             fmt::print("\033[H\033[2J{}", show(*answer));
             std::fflush(stdout);
         }

@@ -1,15 +1,12 @@
 // vipd: the forwarder on a gateway host.
-#include <csignal>
 #include <cstdio>
-
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 
 #include "common/command.h"
+#include "common/stop_signal.h"
 #include "common/why_text.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/daemon/daemon.h"
@@ -28,33 +25,25 @@ void config_option(po::options_description& options, po::positional_options_desc
                           "vipd's configuration, vipd.json(5)");
 }
 
-// SIGTERM and SIGINT as a readable file descriptor; blocked before any thread is started.
-int stop_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 Result<Exit> run_gateway(const po::variables_map& options) {
     const auto path = options["config"].as<std::string>();
     auto config = read_config(path);
     if (!config) {
         return print_mistakes(config.error());
     }
-    const int stop_fd = stop_signals();
+    const auto stop = StopSignal::watch();
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
     auto daemon = Daemon::start(path, std::move(*config));
     if (!daemon) {
         return tl::unexpected(daemon.error());
     }
     fmt::print("vipd: ready\n");
     std::fflush(stdout);
-    if (auto done = (*daemon)->run(stop_fd); !done) {
+    if (auto done = (*daemon)->run(stop->fd()); !done) {
         return tl::unexpected(done.error());
     }
-    ::close(stop_fd);
     fmt::print("vipd: stopped\n");
     return Exit::yes;
 }

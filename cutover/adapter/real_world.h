@@ -2,8 +2,8 @@
 // the operator's terminal.
 #pragma once
 
+#include "common/stop_signal.h"
 #include "cutover/adapter/journal_file.h"
-#include "cutover/adapter/stop_signals.h"
 #include "cutover/adapter/watch.h"
 #include "cutover/run/world.h"
 
@@ -11,7 +11,7 @@ namespace rehome::cutover {
 
 class RealWorld : public World {
 public:
-    RealWorld(JournalFile& journal, const StopSignals& signals, Watch& watch)
+    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch)
         : journal_(journal), signals_(signals), watch_(watch) {}
 
     Result<> append(const Record& record) override { return journal_.append(record); }
@@ -32,7 +32,7 @@ private:
     std::optional<std::string> read_answer();
 
     JournalFile& journal_;
-    const StopSignals& signals_;
+    const StopSignal& signals_;
     Watch& watch_;
 };
 

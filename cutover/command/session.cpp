@@ -18,6 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The journal stands a second Ctrl-C, as it stands SIGKILL.  The terminal may vanish.
+constexpr StopSignal::Manner stop_manner{
+    .asked = "\ncutover: stopping as soon as that is safe (a second Ctrl-C leaves at once)\n",
+    .left = "\ncutover: left at once; `cutover resume` settles what was begun\n",
+    .outlives_terminal = true};
+
 std::string inventory_copy(const Opening& opening) {
     return opening.run_dir + "/inventory.json";
 }
@@ -90,12 +96,15 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
         return tl::unexpected(prepared.error());
     }
     prefer_our_programs();
-    const StopSignals signals;
+    const auto stop = StopSignal::watch(stop_manner);
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
     auto watch = make_watch(*plan, options.json);
     if (auto noted = note_resumed(journal, *progress, *watch); !noted) {
         return tl::unexpected(noted.error());
     }
-    RealWorld world(journal, signals, *watch);
+    RealWorld world(journal, *stop, *watch);
     Runner runner(*plan, std::move(*progress), world, options.runner);
     auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
     watch.reset();  // the live line is gone before the last lines come

@@ -1,5 +1,6 @@
 // See reflect_loop.h.
 #include "probe/adapter/reflect_loop.h"
+#include "common/stop_signal.h"
 
 #include <fmt/format.h>
 #include <linux/net_tstamp.h>
@@ -10,7 +11,6 @@
 #include "probe/adapter/inbox.h"
 #include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/socket_address.h"
-#include "probe/adapter/stop_signal.h"
 #include "probe/adapter/system_clock.h"
 #include "probe/adapter/system_error.h"
 
@@ -133,11 +133,11 @@ Result<std::vector<Fd>> open_reflector(const std::optional<Address>& listen, uin
 }
 
 Result<> reflect(const std::vector<Fd>& sockets, Reflector& reflector) {
-    const Result<Fd> stop = watch_stop_signals();
+    const auto stop = StopSignal::watch();
     if (!stop) {
         return tl::unexpected(stop.error());
     }
-    std::vector<pollfd> polls{{.fd = stop->get(), .events = POLLIN, .revents = 0}};
+    std::vector<pollfd> polls{{.fd = stop->fd(), .events = POLLIN, .revents = 0}};
     for (const Fd& fd : sockets) {
         polls.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0});
     }

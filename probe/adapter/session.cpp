@@ -11,7 +11,6 @@
 
 #include "probe/adapter/kernel_route.h"
 #include "probe/adapter/receive_buffer.h"
-#include "probe/adapter/stop_signal.h"
 #include "probe/adapter/system_error.h"
 #include "probe/core/stamp.h"
 #include "probe/core/summary.h"
@@ -198,8 +197,9 @@ bool Session::finished(Nanos now) const {
     });
 }
 
-bool Session::sleep_until(Nanos when, int stop_fd) {
-    std::vector<pollfd> polls{{.fd = stop_fd, .events = POLLIN, .revents = 0}};
+bool Session::sleep_until(Nanos when, const StopSignal& stop) {
+    // Once it has come it would end every sleep; poll passes over negative descriptors.
+    std::vector<pollfd> polls{{.fd = stopping_ ? -1 : stop.fd(), .events = POLLIN, .revents = 0}};
     for (const Stream& stream : streams_) {
         polls.push_back({.fd = stream.socket.fd(), .events = POLLIN, .revents = 0});
     }
@@ -207,12 +207,7 @@ bool Session::sleep_until(Nanos when, int stop_fd) {
     const Nanos time = std::clamp<Nanos>(when - monotonic_now(), 0, one_second);
     const timespec timeout{.tv_sec = time / one_second, .tv_nsec = time % one_second};
     ppoll(polls.data(), polls.size(), &timeout, nullptr);
-    if (polls.front().revents == 0) {
-        return false;
-    }
-    signalfd_siginfo signal;
-    (void)!::read(stop_fd, &signal, sizeof signal);
-    return true;
+    return polls.front().revents != 0;
 }
 
 std::string Session::progress_line() const {
@@ -225,7 +220,7 @@ std::string Session::progress_line() const {
     return line;
 }
 
-Result<Measurement> Session::run_loop(const Progress& progress, int stop_fd) {
+Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal& stop) {
     const ClockWatch watch;
     const ClockQuality clock = clock_quality();
     Measurement measurement;
@@ -243,7 +238,7 @@ Result<Measurement> Session::run_loop(const Progress& progress, int stop_fd) {
             next_progress = now + one_second;
             progress(progress_line());
         }
-        if (sleep_until(next_event(now), stop_fd)) {
+        if (sleep_until(next_event(now), stop)) {
             stopping_ = measurement.interrupted = true;
         }
         now = monotonic_now();
@@ -282,12 +277,12 @@ Figures Session::figures_of(Stream& stream) {
 }
 
 Result<Measurement> Session::measure(const Progress& progress) {
-    const Result<Fd> stop = watch_stop_signals();
+    const auto stop = StopSignal::watch();
     if (!stop) {
         return tl::unexpected(stop.error());
     }
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the default, 50 us, would be the error of the pacing
-    return run_loop(progress, stop->get());
+    return run_loop(progress, *stop);
 }
 
 }  // namespace rehome::probe

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/stop_signal.h"
 #include "probe/adapter/inbox.h"
 #include "probe/adapter/probe_socket.h"
 #include "probe/adapter/system_clock.h"
@@ -54,8 +55,8 @@ private:
     bool all_sent(const Stream& stream) const;
     Nanos next_event(Nanos now) const;
     bool finished(Nanos now) const;
-    bool sleep_until(Nanos when, int stop_fd);  // true: asked to stop
-    Result<Measurement> run_loop(const Progress& progress, int stop_fd);
+    bool sleep_until(Nanos when, const StopSignal& stop);  // true: asked to stop
+    Result<Measurement> run_loop(const Progress& progress, const StopSignal& stop);
     Figures figures_of(Stream& stream);
     std::string progress_line() const;
 

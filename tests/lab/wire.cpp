@@ -39,15 +39,6 @@ Result<Fd> listen_on(const std::string& path) {
     return fd;
 }
 
-Fd end_signals() {
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigprocmask(SIG_BLOCK, &ends, nullptr);
-    return Fd(signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 Strings settings_of(const po::variables_map& options) {
     return options.count("setting") ? options["setting"].as<Strings>() : Strings{};
 }
@@ -66,9 +57,11 @@ Result<Exit> run(const po::variables_map& options) {
     RecordFile records(options["record"].as<std::string>(), options["record-mib"].as<size_t>()
                                                                 << 20);
     if (auto opened = records.open(); !opened) return tl::unexpected(opened.error());
+    auto stop = StopSignal::watch();
+    if (!stop) return tl::unexpected(stop.error());
     // Its delays should not grow with the load of the host; without the right they do.
     setpriority(PRIO_PROCESS, 0, -10);
-    Relay relay({std::move(*up), std::move(*down)}, std::move(*control), end_signals(),
+    Relay relay({std::move(*up), std::move(*down)}, std::move(*control), std::move(*stop),
                 std::move(records), options["seed"].as<uint64_t>(), impairments);
     if (auto ran = relay.run(); !ran) return tl::unexpected(ran.error());
     return Exit::yes;

@@ -13,16 +13,15 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <csignal>
 #include <ctime>
 #include <memory>
 #include <queue>
 #include <sstream>
 
+#include "common/stop_signal.h"
 #include "tests/lab/wire_record.h"
 
 namespace rehome::lab {
@@ -86,11 +85,11 @@ inline Result<Fd> open_interface(const std::string& name) {
 class Relay {
 public:
     // ends: the clients' side, the carrier's side.
-    Relay(std::array<Fd, 2> ends, Fd control, Fd signals, RecordFile records, uint64_t seed,
+    Relay(std::array<Fd, 2> ends, Fd control, StopSignal stop, RecordFile records, uint64_t seed,
           const Impairments& impairments)
         : ends_(std::move(ends)),
           control_(std::move(control)),
-          signals_(std::move(signals)),
+          stop_(std::move(stop)),
           records_(std::move(records)),
           impairments_(impairments),
           impairers_{Impairer(seed), Impairer(~seed)} {}
@@ -100,7 +99,7 @@ public:
         for (;;) {
             std::array<pollfd, 5> polled{{{ends_[0].get(), POLLIN, 0},
                                           {ends_[1].get(), POLLIN, 0},
-                                          {signals_.get(), POLLIN, 0},
+                                          {stop_.fd(), POLLIN, 0},
                                           {control_.get(), POLLIN, 0},
                                           {client_.get(), POLLIN, 0}}};
             const timespec wait = until_next();
@@ -286,7 +285,7 @@ private:
     std::array<Fd, 2> ends_;
     Fd control_;
     Fd client_;
-    Fd signals_;
+    StopSignal stop_;
     RecordFile records_;
     Impairments impairments_;
     std::array<Impairer, 2> impairers_;

@@ -1,12 +1,9 @@
-// Level-triggered epoll(7), signalfd(2) for the end.  An event carries the session's index and the
-// number of its connection, as one turn may bring news of a connection that was closed in the same
-// turn.
+// Level-triggered epoll(7).  An event carries the session's index and the number of its connection,
+// as one turn may bring news of a connection that was closed in the same turn.
 #include "cutover/adapter/login/agent.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -27,7 +24,7 @@ constexpr int64_t record_us = 1'000'000;
 constexpr int64_t tick_us = 5'000;     // alarms are served together, not one a wake-up
 constexpr size_t read_limit = 16'384;  // per connection and turn
 constexpr size_t events_per_turn = 512;
-constexpr uint64_t signal_key = ~uint64_t{0};
+constexpr uint64_t stop_key = ~uint64_t{0};
 constexpr rlim_t other_files = 64;
 
 tl::unexpected<Error> system_error(const char* what) {
@@ -101,18 +98,14 @@ Result<> LoginAgent::run(const std::function<void()>& started) {
 Result<> LoginAgent::prepare() {
     auto pid = folder_.write_pid();
     if (!pid) return pid;
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &ends, nullptr) != 0) return system_error("sigprocmask");
+    auto stop = StopSignal::watch();
+    if (!stop) return tl::unexpected(stop.error());
+    stop_.emplace(std::move(*stop));
     epoll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
-    signals_ = Fd(signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.u64 = signal_key;
-    if (!epoll_ || !signals_ ||
-        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, signals_.get(), &event) != 0) {
+    event.data.u64 = stop_key;
+    if (!epoll_ || epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stop_->fd(), &event) != 0) {
         return system_error("epoll");
     }
     const LoginPlan& plan = task_.plan;
@@ -150,7 +143,7 @@ Result<bool> LoginAgent::turn() {
     if (count < 0 && errno != EINTR) return system_error("epoll_wait");
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<size_t>(i)];
-        if (event.data.u64 == signal_key) return false;
+        if (event.data.u64 == stop_key) return false;
         on_event(event.data.u64, event.events);
     }
     const auto recorder = static_cast<uint32_t>(sessions_.size());

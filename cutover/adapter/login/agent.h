@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "common/stop_signal.h"
 #include "cutover/adapter/login/folder.h"
 #include "cutover/adapter/login/socket.h"
 #include "cutover/login/plan.h"
@@ -74,7 +75,7 @@ private:
     LoginTimers timers_;  // the sessions', and one for the record
     LoginTally tally_;
     Fd epoll_;
-    Fd signals_;
+    std::optional<StopSignal> stop_;
     std::vector<char> buffer_;
     std::string gaps_;  // lines not written yet
     int64_t next_record_ = 0;
