@@ -91,7 +91,7 @@ Result<Opening> read_opening(const Values& values) {
 // ---- commands -----------------------------------------------------------------------------------
 
 Result<Exit> print_plan(const Opening& opening, bool json) {
-    const auto plan = plan_of(opening);
+    const auto plan = plan_of(opening, false);
     if (!plan) {
         return print_mistakes(plan.error());
     }
@@ -116,7 +116,7 @@ Result<Exit> start(const Values& values) {
         return print_plan(*opening, values.count("json") != 0);
     }
     // Every mistake comes before the journal is there.
-    if (const auto plan = plan_of(*opening); !plan) {
+    if (const auto plan = plan_of(*opening, false); !plan) {
         return print_mistakes(plan.error());
     }
     const std::string path = absolute(text(values, "journal"));
@@ -156,7 +156,7 @@ Result<Exit> status(const Values& values) {
     if (!seen) {
         return tl::unexpected(seen.error());
     }
-    const auto plan = plan_of(seen->journal.opening);
+    const auto plan = plan_of(seen->journal.opening, true);
     if (!plan) {
         return print_mistakes(plan.error());
     }

@@ -72,19 +72,19 @@ void print_ending(const Plan& plan, const Progress& progress, const std::string&
 
 }  // namespace
 
-Checked<Plan> plan_of(const Opening& opening) {
+Checked<Plan> plan_of(const Opening& opening, bool begun) {
     const auto inventory = parse_inventory(opening.inventory_path, opening.inventory);
     if (!inventory) {
         return tl::unexpected(inventory.error());
     }
     return read_plan({opening.playbook_path, opening.playbook, *inventory, opening.settings,
-                      inventory_copy(opening), opening.run_dir});
+                      inventory_copy(opening), opening.run_dir, begun});
 }
 
 Result<Exit> run_session(JournalFile& journal, const std::string& path,
                          const SessionOptions& options) {
     const Opening& opening = journal.read().opening;
-    const auto plan = plan_of(opening);
+    const auto plan = plan_of(opening, true);
     if (!plan) {
         return print_mistakes(plan.error());
     }

@@ -9,8 +9,9 @@
 
 namespace rehome::cutover {
 
-// The plan that an opening describes; the inventory of its text is read anew.
-Checked<Plan> plan_of(const Opening& opening);
+// The plan that an opening describes; the inventory of its text is read anew.  begun: as in
+// PlaybookInput.
+Checked<Plan> plan_of(const Opening& opening, bool begun);
 
 struct SessionOptions {
     RunnerOptions runner{};

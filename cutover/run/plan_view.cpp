@@ -124,6 +124,16 @@ std::string plan_text(const Plan& plan) {
     for (const auto& [name, value] : plan.parameters) {
         text += fmt::format("  {} = {}\n", name, value);
     }
+    for (const LeftCarrier& carrier : plan.left) {
+        text += fmt::format("  left: carrier {}, no step touches its lines (old site: {})\n",
+                            carrier.name,
+                            carrier.old_gateways.empty()
+                                ? "none"
+                                : fmt::format("{}", fmt::join(carrier.old_gateways, ", ")));
+    }
+    for (const std::string& absent : plan.absent) {
+        text += fmt::format("  absent: {}\n", absent);
+    }
     std::string stage;
     for (size_t i = 0; i < plan.steps.size(); ++i) {
         const Step& step = plan.steps[i];
@@ -145,6 +155,12 @@ std::string plan_json(const Plan& plan) {
     ordered_json object{{"schema", "rehome/cutover-plan/1"},
                         {"playbook", plan.name},
                         {"parameters", plan.parameters}};
+    object["left"] = ordered_json::array();
+    for (const LeftCarrier& carrier : plan.left) {
+        object["left"].push_back(
+            {{"carrier", carrier.name}, {"old_gateways", carrier.old_gateways}});
+    }
+    object["absent"] = plan.absent;
     object["steps"] = ordered_json::array();
     for (const Step& step : plan.steps) {
         object["steps"].push_back(step_json(step));

@@ -35,16 +35,22 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 // {"share": ["1", "10"]} or {"share": "1,10"}.
-std::vector<Variables> listed(const json& for_each) {
+Walk listed(const json& for_each) {
     const auto& [name, list] = *for_each.items().begin();
     const auto values =
         list.is_string() ? split(list.get<std::string>()) : list.get<std::vector<std::string>>();
-    std::vector<Variables> result;
-    result.reserve(values.size());
+    Walk walk;
     for (const std::string& value : values) {
-        result.push_back({{name, value}});
+        walk.elements.push_back({{name, value}});
     }
-    return result;
+    if (values.empty()) {
+        walk.missing.push_back({"the list is empty", ""});
+    }
+    return walk;
+}
+
+std::string joined(const Names& names) {
+    return fmt::format("{}", fmt::join(names, ", "));
 }
 
 class Expansion {
@@ -59,6 +65,8 @@ public:
         variables["inventory"] = input_.inventory_path;
         variables["run_dir"] = input_.run_dir;
         parameters(book.value("parameters", json::object()), variables);
+        leave();
+        variables["left"] = left_.empty() ? "none" : joined(left_);
         // What lacks its parameter would only be told as wrong once more.
         if (!mistakes_.none()) {
             return;
@@ -80,7 +88,7 @@ private:
         for (const auto& [name, parameter] : declared.items()) {
             const std::string at = pointer_to("/parameters", name);
             const auto given = input_.settings.find(name);
-            if (known.contains(name)) {
+            if (known.contains(name) || name == "left") {
                 mistakes_.add(at, "is the name of a built-in variable");
             } else if (given != input_.settings.end()) {
                 plan_.parameters[name] = given->second;
@@ -102,17 +110,49 @@ private:
         variables.insert(plan_.parameters.begin(), plan_.parameters.end());
     }
 
-    // What is in force in each repetition of a stage or step; once, as it is, without for_each.
+    // The parameter `leave` names the carriers that no step touches.
+    void leave() {
+        const auto given = plan_.parameters.find("leave");
+        const auto names = split(given == plan_.parameters.end() ? "" : given->second);
+        const auto& carriers = input_.inventory.carriers;
+        const auto wrong = [this](std::string what) {
+            mistakes_.add("/parameters/leave", std::move(what));
+        };
+        for (const std::string& name : names) {
+            if (input_.inventory.carrier(name) == nullptr) {
+                Names all;
+                for (const Carrier& carrier : carriers) {
+                    all.insert(carrier.name);
+                }
+                wrong(fmt::format("{} is no carrier, expected some of {}", in_quotes(name),
+                                  joined(all)));
+            } else if (!left_.insert(name).second) {
+                wrong(fmt::format("{} is named twice", in_quotes(name)));
+            }
+        }
+        if (left_.size() == carriers.size()) {
+            wrong("leaves every carrier, expected one that moves");
+        }
+        for (const std::string& name : left_) {
+            plan_.left.push_back({name, old_gateways_of(input_.inventory, name)});
+        }
+    }
+
+    // What is in force in each repetition of a stage, step or figure; once, as it is, without
+    // for_each.
     std::vector<Variables> scopes(const json& part, const std::string& at,
                                   const Variables& in_force) {
         if (!part.contains("for_each")) {
+            if (part.contains("may_be_empty")) {
+                mistakes_.add(at + "/may_be_empty", "belongs to a for_each, and there is none");
+            }
             return {in_force};
         }
         const std::string here = at + "/for_each";
         const json walked = substitute(part.at("for_each"), in_force, here, mistakes_);
-        Result<std::vector<Variables>> found;
+        Result<Walk> found;
         if (walked.is_string()) {
-            found = elements(input_.inventory, walked.get<std::string>(), in_force);
+            found = walk(input_.inventory, left_, walked.get<std::string>(), in_force);
         } else {
             found = listed(walked);
         }
@@ -120,10 +160,24 @@ private:
             mistakes_.add(here, found.error().what);
             return {};
         }
-        for (Variables& element : *found) {
+        for (const Walk::Missing& missing : found->missing) {
+            miss(missing, here, part.value("may_be_empty", false));
+        }
+        for (Variables& element : found->elements) {
             element.insert(in_force.begin(), in_force.end());  // keeps what the element binds
         }
-        return *found;
+        return std::move(found->elements);
+    }
+
+    void miss(const Walk::Missing& missing, const std::string& at, bool may_be) {
+        if (may_be || input_.begun) {
+            plan_.absent.push_back(at + ": " + missing.what);
+            return;
+        }
+        const bool can_leave = !missing.carrier.empty() && plan_.parameters.contains("leave");
+        mistakes_.add(at, fmt::format("{}, expected {}", missing.what,
+                                      can_leave ? "one, or --set leave=" + missing.carrier
+                                                : "at least one, or may_be_empty"));
     }
 
     void stage(const json& book, const std::string& at, const Variables& variables) {
@@ -145,8 +199,18 @@ private:
         }
         json own = book;
         own.erase("for_each");
+        std::vector<Placed> figures;
+        for (const char* holder : {"gate", "check"}) {
+            if (own.contains(holder) && own[holder].is_object() &&
+                own[holder].contains("figures")) {
+                figures =
+                    expanded(own[holder]["figures"], at + "/" + holder + "/figures", variables);
+                own[holder].erase("figures");
+            }
+        }
         const json replaced = substitute(own, variables, at, mistakes_);
-        plan_.steps.push_back(read_step(replaced, at, stage_name, input_.inventory, mistakes_));
+        plan_.steps.push_back(
+            read_step({at, replaced}, figures, stage_name, input_.inventory, mistakes_));
         const std::string& id = plan_.steps.back().id;
         if (!ids_.insert(id).second) {
             mistakes_.add(at + "/name",
@@ -156,9 +220,24 @@ private:
         }
     }
 
+    std::vector<Placed> expanded(const json& figures, const std::string& at,
+                                 const Variables& variables) {
+        std::vector<Placed> result;
+        for (size_t i = 0; i < figures.size(); ++i) {
+            const std::string here = pointer_to(at, i);
+            json own = figures[i];
+            own.erase("for_each");
+            for (const Variables& scope : scopes(figures[i], here, variables)) {
+                result.push_back({here, substitute(own, scope, here, mistakes_)});
+            }
+        }
+        return result;
+    }
+
     const PlaybookInput& input_;
     Plan& plan_;
     Mistakes& mistakes_;
+    Names left_;
     std::set<std::string> ids_;
 };
 

@@ -1,9 +1,12 @@
 // Playbooks ("rehome/playbook/1"): from a file, an inventory and the operator's settings to a Plan.
 //
-// Schema: playbook.schema.json beside this file; rehome-playbook(5) explains it.  for_each is
-// expanded from the outside in (stage, then step), then variables are replaced, then the step is
+// Schema: common/formats/playbook.schema.json; rehome-playbook(5) explains it.  for_each is
+// expanded from the outside in (stage, step, figure), then variables are replaced, then the step is
 // read, so that a number or a name may come from a variable.  All mistakes are told in one run,
 // each once however often its step is repeated.  Pure.
+//
+// Nothing vanishes in silence: a for_each that walks nothing, or that lacks a line of a carrier, is
+// a mistake unless it says may_be_empty.  A carrier is left as it is by the parameter `leave`.
 #pragma once
 
 #include <map>
@@ -25,6 +28,9 @@ struct PlaybookInput {
     const Settings& settings;
     std::string inventory_path;  // ${inventory}
     std::string run_dir;         // ${run_dir}
+    // A run of it is under way: nothing that an earlier cutover let it begin with keeps it from
+    // being resumed or undone.
+    bool begun = false;
 };
 
 Checked<Plan> read_plan(const PlaybookInput& input);

@@ -31,13 +31,42 @@ Variables line_variables(const Inventory& inventory, const std::string& side, co
     return result;
 }
 
-Elements lines(const Inventory& inventory, const std::string& side, const Variables& in_force) {
-    const auto carrier = in_force.find("carrier");
-    Elements result;
-    for (const Line& line : site_of(inventory, side).lines) {
-        if (carrier == in_force.end() || carrier->second == line.carrier) {
-            result.push_back(line_variables(inventory, side, line));
+bool has_line(const Site& site, std::string_view carrier) {
+    return std::any_of(site.lines.begin(), site.lines.end(),
+                       [carrier](const Line& line) { return line.carrier == carrier; });
+}
+
+std::string no_line(const Site& site, const std::string& carrier) {
+    std::string gateways;
+    for (const Gateway& gateway : site.gateways) {
+        gateways += (gateways.empty() ? "" : ", ") + gateway.name;
+    }
+    return fmt::format("carrier {} has no line at site {} ({})", in_quotes(carrier),
+                       in_quotes(site.name), gateways);
+}
+
+// The lines of the carrier that is bound, else of all; each of them ought to have one.
+Walk lines(const Inventory& inventory, const Names& left, const std::string& side,
+           const Variables& in_force) {
+    const Site& site = site_of(inventory, side);
+    const auto bound = in_force.find("carrier");
+    const auto is_bound = [&](const std::string& carrier) {
+        return bound == in_force.end() || bound->second == carrier;
+    };
+    Walk result;
+    for (const Line& line : site.lines) {
+        if (is_bound(line.carrier) && !left.contains(line.carrier)) {
+            result.elements.push_back(line_variables(inventory, side, line));
         }
+    }
+    for (const Carrier& carrier : inventory.carriers) {
+        if (is_bound(carrier.name) && !left.contains(carrier.name) &&
+            !has_line(site, carrier.name)) {
+            result.missing.push_back({no_line(site, carrier.name), carrier.name});
+        }
+    }
+    if (bound != in_force.end() && left.contains(bound->second)) {
+        result.missing.push_back({"carrier " + in_quotes(bound->second) + " is left", ""});
     }
     return result;
 }
@@ -61,17 +90,24 @@ Elements all_gateways(const Inventory& inventory) {
     return result;
 }
 
-Elements carriers(const Inventory& inventory) {
+// A carrier, and its line's variables at each site where it has one alone.
+Variables carrier_variables(const Inventory& inventory, const std::string& carrier) {
+    Variables result{{"carrier", carrier}};
+    for (const std::string side : {"old_", "new_"}) {
+        const Elements its = lines(inventory, {}, side, result).elements;
+        if (its.size() == 1) {
+            result.insert(its.front().begin(), its.front().end());
+        }
+    }
+    return result;
+}
+
+Elements carriers(const Inventory& inventory, const Names& left) {
     Elements result;
     for (const Carrier& carrier : inventory.carriers) {
-        Variables element{{"carrier", carrier.name}};
-        for (const std::string side : {"old_", "new_"}) {
-            const Elements its = lines(inventory, side, element);
-            if (its.size() == 1) {
-                element.insert(its.front().begin(), its.front().end());
-            }
+        if (!left.contains(carrier.name)) {
+            result.push_back(carrier_variables(inventory, carrier.name));
         }
-        result.push_back(std::move(element));
     }
     return result;
 }
@@ -119,20 +155,48 @@ Elements logins(const Inventory& inventory) {
 // A set by its name.
 struct Set {
     std::string_view name;
-    Elements (*make)(const Inventory&, const Variables& in_force);
+    Walk (*make)(const Inventory&, const Names& left, const Variables& in_force);
 };
 
+using I = const Inventory&;
+using N = const Names&;
+using V = const Variables&;
+
 constexpr std::array<Set, 10> sets{{
-    {"carriers", [](const Inventory& i, const Variables&) { return carriers(i); }},
-    {"gateways", [](const Inventory& i, const Variables&) { return all_gateways(i); }},
-    {"old_gateways", [](const Inventory& i, const Variables&) { return gateways_of(i, "old_"); }},
-    {"new_gateways", [](const Inventory& i, const Variables&) { return gateways_of(i, "new_"); }},
-    {"old_lines", [](const Inventory& i, const Variables& v) { return lines(i, "old_", v); }},
-    {"new_lines", [](const Inventory& i, const Variables& v) { return lines(i, "new_", v); }},
-    {"prefixes", [](const Inventory& i, const Variables&) { return prefixes(i); }},
-    {"services", [](const Inventory& i, const Variables&) { return services(i); }},
-    {"servers", [](const Inventory& i, const Variables&) { return servers(i); }},
-    {"logins", [](const Inventory& i, const Variables&) { return logins(i); }},
+    {"carriers",
+     [](I i, N left, V) {
+         return Walk{carriers(i, left), {}};
+     }},
+    {"gateways",
+     [](I i, N, V) {
+         return Walk{all_gateways(i), {}};
+     }},
+    {"old_gateways",
+     [](I i, N, V) {
+         return Walk{gateways_of(i, "old_"), {}};
+     }},
+    {"new_gateways",
+     [](I i, N, V) {
+         return Walk{gateways_of(i, "new_"), {}};
+     }},
+    {"old_lines", [](I i, N left, V v) { return lines(i, left, "old_", v); }},
+    {"new_lines", [](I i, N left, V v) { return lines(i, left, "new_", v); }},
+    {"prefixes",
+     [](I i, N, V) {
+         return Walk{prefixes(i), {}};
+     }},
+    {"services",
+     [](I i, N, V) {
+         return Walk{services(i), {}};
+     }},
+    {"servers",
+     [](I i, N, V) {
+         return Walk{servers(i), {}};
+     }},
+    {"logins",
+     [](I i, N, V) {
+         return Walk{logins(i), {}};
+     }},
 }};
 
 // The hosts of all placements of a server at a site.
@@ -181,12 +245,16 @@ Variables inventory_variables(const Inventory& inventory) {
     return result;
 }
 
-Result<std::vector<Variables>> elements(const Inventory& inventory, std::string_view set,
-                                        const Variables& in_force) {
+Result<Walk> walk(const Inventory& inventory, const Names& left, std::string_view set,
+                  const Variables& in_force) {
     const auto* found =
         std::find_if(sets.begin(), sets.end(), [set](const Set& s) { return s.name == set; });
     if (found != sets.end()) {
-        return found->make(inventory, in_force);
+        Walk result = found->make(inventory, left, in_force);
+        if (result.elements.empty() && result.missing.empty()) {
+            result.missing.push_back({fmt::format("there are no {} to walk", set), ""});
+        }
+        return result;
     }
     std::string names;
     for (const Set& known : sets) {
@@ -194,6 +262,16 @@ Result<std::vector<Variables>> elements(const Inventory& inventory, std::string_
     }
     return fail(Exit::usage, "",
                 fmt::format("no set {} to walk, expected one of: {}", in_quotes(set), names));
+}
+
+std::vector<std::string> old_gateways_of(const Inventory& inventory, std::string_view carrier) {
+    std::vector<std::string> result;
+    for (const Line& line : inventory.old_site().lines) {
+        if (line.carrier == carrier) {
+            result.push_back(line.gateway);
+        }
+    }
+    return result;
 }
 
 Result<Host> place(const Inventory& inventory, std::string_view name) {

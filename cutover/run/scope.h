@@ -14,8 +14,10 @@
 //   services                    service, vip, port, protocol
 //   servers                     server (each name once)
 //   logins                      login, service
+// Carriers that are left as they are stand in none of the sets, nor do their lines.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +30,25 @@ namespace rehome::cutover {
 
 Variables inventory_variables(const Inventory& inventory);
 
-// The elements of a set, as what each adds to the variables in force.
-Result<std::vector<Variables>> elements(const Inventory& inventory, std::string_view set,
-                                        const Variables& in_force);
+using Names = std::set<std::string, std::less<>>;
+
+// What for_each walks: what each element adds to the variables in force, and what ought to be among
+// them and is not.
+struct Walk {
+    struct Missing {
+        std::string what;     // "carrier "blue" has no line at site "new" (new-gw)"
+        std::string carrier;  // which is to be left for it not to be missed; empty: none
+    };
+    std::vector<Variables> elements;
+    std::vector<Missing> missing;
+};
+
+// A set by its name.  left: the carriers that are left as they are.
+Result<Walk> walk(const Inventory& inventory, const Names& left, std::string_view set,
+                  const Variables& in_force);
+
+// The gateways of the old site that have lines of this carrier.
+std::vector<std::string> old_gateways_of(const Inventory& inventory, std::string_view carrier);
 
 // The host that `on` names: a gateway, a carrier (its vantage), SERVER@SITE, or a host's own name
 // (local, netns:NAME, ssh:USER@HOST).

@@ -66,10 +66,19 @@ struct Step {
     std::string question;  // of a hold
 };
 
+// A carrier that no step touches.
+struct LeftCarrier {
+    std::string name;
+    std::vector<std::string> old_gateways;  // those with its lines, which stay
+};
+
 struct Plan {
     std::string name;
     std::string summary;
     std::map<std::string, std::string> parameters;  // as in force
+    std::vector<LeftCarrier> left;
+    std::vector<std::string>
+        absent;  // what a for_each that may be empty lacks, and where it stands
     std::vector<Step> steps;
 };
 

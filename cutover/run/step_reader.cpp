@@ -101,22 +101,18 @@ Figure read_figure(const Reader& reader) {
     return figure;
 }
 
-std::vector<Figure> read_figures(const Reader& reader) {
+std::vector<Figure> read_figures(const std::vector<Placed>& placed, Mistakes& mistakes) {
     std::vector<Figure> figures;
-    if (reader.has("figures")) {
-        const Reader list = reader.inside("figures");
-        for (size_t i = 0; i < list.object.size(); ++i) {
-            figures.push_back(
-                read_figure({list.object[i], pointer_to(list.at, i), reader.mistakes}));
-        }
+    figures.reserve(placed.size());
+    for (const Placed& figure : placed) {
+        figures.push_back(read_figure({figure.object, figure.at, mistakes}));
     }
     return figures;
 }
 
 // A check is a command alone, or a command and figures.
-Sample read_check(const Reader& step) {
+Sample read_check(const Reader& check) {
     Sample sample;
-    const Reader check = step.inside("check");
     if (check.object.is_array()) {
         sample.command = check.object.get<Argv>();
         return sample;
@@ -125,14 +121,12 @@ Sample read_check(const Reader& step) {
         check.mistakes.add(check.at, "has no command");
     }
     sample.command = check.argv("command");
-    sample.figures = read_figures(check);
     return sample;
 }
 
 Gate read_gate(const Reader& reader) {
     Gate gate;
     gate.sample.command = reader.argv("command");
-    gate.sample.figures = read_figures(reader);
     gate.sample.fresh = reader.text("fresh");
     gate.sample.max_age = reader.seconds("max_age_s", gate.sample.max_age);
     gate.lasting = reader.seconds("for_s", gate.lasting);
@@ -152,7 +146,7 @@ void read_act(const Reader& reader, Step& step) {
     step.save = reader.text("save");
     step.repeatable = reader.flag("repeatable");
     if (reader.has("check")) {
-        step.check = read_check(reader);
+        step.check = read_check(reader.inside("check"));
     }
 }
 
@@ -185,9 +179,9 @@ void read_kind(const Reader& reader, Step& step) {
 
 }  // namespace
 
-Step read_step(const json& object, const std::string& at, const std::string& stage,
+Step read_step(const Placed& placed, const std::vector<Placed>& figures, const std::string& stage,
                const Inventory& inventory, Mistakes& mistakes) {
-    const Reader reader{object, at, mistakes};
+    const Reader reader{placed.object, placed.at, mistakes};
     Step step;
     step.name = reader.text("name");
     step.stage = stage;
@@ -199,10 +193,11 @@ Step read_step(const json& object, const std::string& at, const std::string& sta
         if (host) {
             step.host = *host;
         } else {
-            mistakes.add(at + "/on", host.error().what);
+            mistakes.add(placed.at + "/on", host.error().what);
         }
     }
     read_kind(reader, step);
+    (step.check ? step.check->figures : step.gate.sample.figures) = read_figures(figures, mistakes);
     return step;
 }
 

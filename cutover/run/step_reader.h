@@ -1,9 +1,9 @@
 // One step of a playbook, its variables already replaced, from JSON into a Step.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
-
-#include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "common/inventory.h"
 #include "common/json_file.h"
@@ -11,9 +11,15 @@
 
 namespace rehome::cutover {
 
-// Reads the step at the pointer `at`; the schema has already been kept.  What is wrong is added to
-// the mistakes, and the step is then not to be used.
-Step read_step(const nlohmann::json& json, const std::string& at, const std::string& stage,
+// A part of a playbook, and the pointer to where it stands.
+struct Placed {
+    std::string at;
+    nlohmann::json object;
+};
+
+// Reads the step with the figures of its gate or check; the schema has already been kept.  What is
+// wrong is added to the mistakes, and the step is then not to be used.
+Step read_step(const Placed& step, const std::vector<Placed>& figures, const std::string& stage,
                const Inventory& inventory, Mistakes& mistakes);
 
 }  // namespace rehome::cutover

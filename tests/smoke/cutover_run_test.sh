@@ -121,3 +121,34 @@ cutover status --journal hold.j | found 'files: done'
 
 # Events for programs.
 cutover undo --journal hold.j --json | tail -n 1 | found '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
+
+# A carrier that has no line at the new site is refused by name, before there is a journal.
+jq 'del(.sites[1].lines[] | select(.carrier == "blue"))' inventory.json >without.json
+cat >lines.json <<'END'
+{"schema": "rehome/playbook/1", "name": "lines",
+ "parameters": {"leave": {"about": "carriers that stay", "default": ""}},
+ "stages": [
+   {"name": "${carrier}", "for_each": "carriers", "steps": [
+     {"name": "new", "for_each": "new_lines", "do": ["touch", "${carrier}.new"], "check": ["test", "-e", "${carrier}.new"],
+      "undo": ["rm", "${carrier}.new"]},
+     {"name": "old", "for_each": "old_lines", "do": ["rm", "${carrier}.old"], "undo": ["touch", "${carrier}.old"]}]},
+   {"name": "end", "steps": [{"name": "hold", "hold": "left: ${left}"}]}]}
+END
+touch red.old green.old blue.old
+lines=(lines.json --inventory without.json)
+for command in show "run --dry-run" "run --journal lines.j"; do
+    # shellcheck disable=SC2086  # words
+    code 2 cutover $command "${lines[@]}" 2>mistakes
+    grep -q '/for_each: carrier "blue" has no line at site "new" (new-gw), expected one, or --set leave=blue' mistakes
+done
+[ ! -e lines.j ] && [ ! -e red.new ]
+
+# It is left by saying so: in the run, after a stop, and when all is backed out.
+cutover show "${lines[@]}" --set leave=blue | found 'left: carrier blue, no step touches its lines (old site: old-gw)'
+code 3 cutover run "${lines[@]}" --set leave=blue --journal lines.j | found 'nobody answered: left: blue'
+[ -e red.new ] && [ -e green.new ] && [ ! -e blue.new ]
+[ ! -e red.old ] && [ ! -e green.old ] && [ -e blue.old ]
+rm blue.old # it would come back if it were undone
+cutover resume --journal lines.j --yes
+cutover undo --journal lines.j
+[ -e red.old ] && [ -e green.old ] && [ ! -e blue.old ] && [ ! -e red.new ] && [ ! -e green.new ]

@@ -67,8 +67,9 @@ TEST_CASE("for_each and variables") {
         {"a list in a text",
          R"({"name": "${n}", "for_each": {"n": "1,10"}, "do": ["x", "${n}"]})",
          {"1: x 1", "10: x 10"}},
-        {"nothing to walk, beside something",
-         R"({"name": "${login}", "for_each": "logins", "do": ["x"]}, {"name": "y", "do": ["y"]})",
+        {"nothing to walk, which may be, beside something",
+         R"({"name": "${login}", "for_each": "logins", "may_be_empty": true, "do": ["x"]},
+            {"name": "y", "do": ["y"]})",
          {"y: y"}},
         {"a plain ${",
          R"({"name": "x", "do": ["$${from}", "$5", "a$", "${from}${to}"]})",
@@ -179,7 +180,8 @@ TEST_CASE("what is refused") {
         {"a pointer that is none",
          R"({"name": "x", "gate": {"command": ["x"], "figures": [{"pointer": "a", "min": 1}]}})",
          "/stages/0/steps/0/gate/figures/0/pointer: "},
-        {"nothing left", R"({"name": "${login}", "for_each": "logins", "do": ["x"]})",
+        {"nothing left",
+         R"({"name": "${login}", "for_each": "logins", "may_be_empty": true, "do": ["x"]})",
          "/stages: nothing to do is left"},
     };
     for (const Case& one : cases) {
@@ -199,6 +201,183 @@ TEST_CASE("all mistakes are told in one run, each once") {
            {"name": "y", "hold": "${never}"})"));
     REQUIRE_FALSE(plan);
     CHECK_MESSAGE(plan.error().size() == 3, all_text(plan.error()));
+}
+
+// ---- what is missing, and what is left ----------------------------------------------------------
+
+namespace {
+
+// The inventory without this carrier's lines at this site.
+Inventory without_lines(size_t site, const std::string& carrier) {
+    Inventory result = inventory();
+    std::erase_if(result.sites[site].lines,
+                  [&carrier](const Line& line) { return line.carrier == carrier; });
+    return result;
+}
+
+// Moves each carrier: a stage a carrier, a step a line of it at each site; then a look at all
+// lines.
+const char* const move_text = R"json({"schema": "rehome/playbook/1", "name": "t",
+  "parameters": {"leave": {"about": "carriers that stay", "default": ""}},
+  "stages": [
+    {"name": "${carrier}", "for_each": "carriers", "steps": [
+      {"name": "new ${new_gateway}", "for_each": "new_lines", "do": ["x"]},
+      {"name": "old ${old_gateway}", "for_each": "old_lines", "do": ["x"]}]},
+    {"name": "last", "steps": [
+      {"name": "still at the old site: ${left}", "hold": "?"},
+      {"name": "${carrier} at ${old_gateway}", "for_each": "old_lines", "do": ["x"]}]}]})json";
+
+Checked<Plan> plan_for(const Inventory& inventory, const std::string& text,
+                       const Settings& settings = {}, bool begun = false) {
+    return read_plan({"book.json", text, inventory, settings, "/i", "/d", begun});
+}
+
+Texts ids(const Checked<Plan>& plan) {
+    REQUIRE_MESSAGE(plan.has_value(), (plan ? "" : all_text(plan.error())));
+    Texts result;
+    for (const Step& step : plan->steps) {
+        result.push_back(step.id);
+    }
+    return result;
+}
+
+std::string mistakes_of(const Checked<Plan>& plan) {
+    return plan ? "none" : all_text(plan.error());
+}
+
+}  // namespace
+
+TEST_CASE("a carrier's line that is not there is a mistake, with the carrier and the site") {
+    CHECK(mistakes_of(plan_for(without_lines(1, "red"), move_text)) ==
+          "book.json: /stages/0/steps/0/for_each: carrier \"red\" has no line at site \"new\" "
+          "(new-a, new-b), expected one, or --set leave=red\n");
+    CHECK(mistakes_of(plan_for(without_lines(0, "green"), move_text)) ==
+          "book.json: /stages/0/steps/1/for_each: carrier \"green\" has no line at site \"old\" "
+          "(old-gw), expected one, or --set leave=green\n"
+          "book.json: /stages/1/steps/1/for_each: carrier \"green\" has no line at site \"old\" "
+          "(old-gw), expected one, or --set leave=green\n");
+}
+
+TEST_CASE("a carrier that is left: no step touches its lines, and the plan says so") {
+    const Texts red_alone = {"red/new new-a", "red/old old-gw", "last/still at the old site: green",
+                             "last/red at old-gw"};
+    for (const Inventory& one : {inventory(), without_lines(1, "green")}) {
+        const auto plan = plan_for(one, move_text, {{"leave", "green"}});
+        CHECK(ids(plan) == red_alone);
+        CHECK(plan_text(*plan).find(
+                  "  left: carrier green, no step touches its lines (old site: old-gw)\n") !=
+              std::string::npos);
+        CHECK(plan_json(*plan).find(R"("carrier": "green")") != std::string::npos);
+    }
+    const auto all = plan_for(inventory(), move_text);
+    CHECK(ids(all).size() == 8);
+    CHECK(ids(all).at(5) == "last/still at the old site: none");
+    CHECK(plan_text(*all).find("left: ") == std::string::npos);
+}
+
+TEST_CASE("what may not be left") {
+    struct Case {
+        const char* leave;
+        const char* mistake;
+    };
+    const Case cases[] = {
+        {"mauve", "\"mauve\" is no carrier, expected some of green, red\n"},
+        {"Red", "\"Red\" is no carrier, expected some of green, red\n"},
+        {"red, green", "\" green\" is no carrier, expected some of green, red\n"},
+        {"red,,green", "\"\" is no carrier, expected some of green, red\n"},
+        {",", "\"\" is no carrier, expected some of green, red\n"},
+        {"red,red", "\"red\" is named twice\n"},
+        {"red,green", "leaves every carrier, expected one that moves\n"},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.leave);
+        const std::string told =
+            mistakes_of(plan_for(inventory(), move_text, {{"leave", one.leave}}));
+        CHECK(told.starts_with(std::string("book.json: /parameters/leave: ") + one.mistake));
+    }
+    CHECK(mistakes_of(plan_for(inventory(), book_of(R"({"name": "x", "do": ["x"]})"),
+                               {{"leave", "red"}})) ==
+          "book.json: /parameters: --set names \"leave\", which the playbook does not declare\n");
+}
+
+TEST_CASE("a for_each over nothing is a mistake, unless it may be empty") {
+    struct Case {
+        const char* step;
+        const char* mistake;  // nothing: none
+    };
+    const Case cases[] = {
+        {R"("for_each": "logins")",
+         "/for_each: there are no logins to walk, expected at least one, "
+         "or may_be_empty"},
+        {R"("for_each": {"login": []})",
+         "/for_each: the list is empty, expected at least one, or may_be_empty"},
+        {R"("for_each": {"login": ""})",
+         "/for_each: the list is empty, expected at least one, or may_be_empty"},
+        {R"("for_each": "logins", "may_be_empty": false)", "/for_each: there are no logins"},
+        {R"("may_be_empty": true)", "/may_be_empty: belongs to a for_each, and there is none"},
+        {R"("for_each": "logins", "may_be_empty": true)", nullptr},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.step);
+        const std::string step = fmt::format(
+            R"({{"name": "y", "do": ["y"]}}, {{"name": "x", "do": ["x"], {}}})", one.step);
+        const auto plan = plan_of_text(book_of(step));
+        const std::string wanted = one.mistake == nullptr
+                                       ? "none"
+                                       : std::string("book.json: /stages/0/steps/1") + one.mistake;
+        CHECK_MESSAGE(mistakes_of(plan).starts_with(wanted), mistakes_of(plan));
+        if (plan) {
+            CHECK(plan->absent == Texts{"/stages/0/steps/1/for_each: there are no logins to walk"});
+            CHECK(plan_text(*plan).find("  absent: /stages/0/steps/1/") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("a list names a carrier that is left: its lines are not walked in silence") {
+    const std::string text = R"json({"schema": "rehome/playbook/1", "name": "t",
+      "parameters": {"leave": {"about": "", "default": ""}},
+      "stages": [{"name": "${carrier}", "for_each": {"carrier": "red,green"}, "steps": [
+        {"name": "${old_gateway}", "for_each": "old_lines", "do": ["x"]}]}]})json";
+    CHECK(ids(plan_for(inventory(), text)).size() == 2);
+    CHECK(
+        mistakes_of(plan_for(inventory(), text, {{"leave", "red"}})) ==
+        "book.json: /stages/0/steps/0/for_each: carrier \"red\" is left, expected at least one, or "
+        "may_be_empty\n");
+}
+
+// An earlier cutover let it begin; its steps stand in the journal, and it must be undone.
+TEST_CASE("a run that is under way is not refused for what a start is refused for") {
+    const auto plan = plan_for(without_lines(1, "red"), move_text, {}, true);
+    CHECK(ids(plan).front() == "red/old old-gw");
+}
+
+TEST_CASE("figures for each") {
+    const auto plan = plan_of_text(book_of(
+        R"({"name": "g", "gate": {"command": ["x"], "figures": [
+             {"for_each": "carriers", "pointer": "/${carrier}", "min": 1},
+             {"pointer": "/all", "min": 2}]}},
+           {"name": "d", "do": ["x"], "check": {"command": ["x"], "figures": [
+             {"for_each": "new_gateways", "pointer": "/${new_gateway}", "equals": true}]}})"));
+    REQUIRE_MESSAGE(plan.has_value(), mistakes_of(plan));
+    const auto pointers = [](const std::vector<Figure>& figures) {
+        Texts result;
+        for (const Figure& figure : figures) {
+            result.push_back(figure.pointer);
+        }
+        return result;
+    };
+    CHECK(pointers(plan->steps[0].gate.sample.figures) == Texts{"/red", "/green", "/all"});
+    CHECK(pointers(plan->steps[1].check->figures) == Texts{"/new-a", "/new-b"});
+
+    CHECK(mistakes_of(plan_of_text(book_of(
+              R"({"name": "g", "gate": {"command": ["x"], "figures": [
+                 {"pointer": "/a", "min": 1},
+                 {"for_each": "carriers", "pointer": "/${carrier}"},
+                 {"for_each": "logins", "pointer": "/${login}", "min": 1}]}})"))) ==
+          "book.json: /stages/0/steps/0/gate/figures/2/for_each: there are no logins to walk, "
+          "expected at least one, or may_be_empty\n"
+          "book.json: /stages/0/steps/0/gate/figures/1: asks for nothing, expected min, max or "
+          "equals\n");
 }
 
 TEST_CASE("the plan as text") {
