@@ -118,12 +118,15 @@ $(BUILD)/man/$(notdir $(1:.scd=)): $(1)
 endef
 $(foreach m,$(filter-out vipctl/vipctl.8.scd,$(MANUALS)),$(eval $(call manual,$(m))))
 
-# The drop reasons in vipctl(8) are the program's own: the line @DROPS@ becomes their list.
+# The lists in vipctl(8) are the program's own: the lines @DROPS@ and @COUNTERS@ become them.
 $(BUILD)/man/vipctl.8: vipctl/vipctl.8.scd $(BUILD)/bin/vipd
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D) && $(BUILD)/bin/vipd drops | \
 		sed -E 's/^([a-z_]+) +(.)(.*)/*\1*\n\t\U\2\E\3.\n/' > $@.drops
-	$(Q)sed -e '/^@DROPS@$$/{r $@.drops' -e 'd}' $< | scdoc > $@ && rm $@.drops
+	$(Q)$(BUILD)/bin/vipd counters | grep -v ^drops/ | \
+		sed -E 's/^([^ ]+) +([^ ]+) +(.)(.*)/*\1*, _\2_\n\t\U\3\E\4.\n/' > $@.counters
+	$(Q)sed -e '/^@DROPS@$$/{r $@.drops' -e 'd}' -e '/^@COUNTERS@$$/{r $@.counters' -e 'd}' $< | \
+		scdoc > $@ && rm $@.drops $@.counters
 
 unit: $(UNITS)
 	$(Q)tests/run $(BUILD) unit

@@ -56,14 +56,35 @@ std::string lines_table(const json& lines) {
     return out;
 }
 
-std::string ports_table(const json& ports) {
-    std::string out =
-        fmt::format("\n{:<15} {:>14} {:>14} {:>14}\n", "port", "received", "sent", "refused");
-    for (const json& port : ports) {
-        out += fmt::format("{:<15} {:>14} {:>14} {:>14}\n", text(port, "port"),
-                           text(port, "received"), text(port, "sent"), text(port, "refused"));
+// Counters of one group, one a line; those that are 0 only where that says something.
+std::string counters_rows(const std::string& group, const json& counters, bool zeros) {
+    std::string out;
+    for (const auto& [name, count] : counters.items()) {
+        if (zeros || count != 0) {
+            out += fmt::format("{:<15} {:<28} {:>14}\n", group, name, count.dump());
+        }
     }
     return out;
+}
+
+// Counters of each item of a list: the item's name, which is the one text in it, and a column each.
+std::string counters_table(const json& items) {
+    std::string head, rows;
+    for (const json& item : items) {
+        std::string key, keys, name, counts;
+        for (const auto& [field, value] : item.items()) {
+            if (value.is_string()) {
+                key = fmt::format("{:<22}", field);
+                name = fmt::format("{:<22}", value.get<std::string>());
+            } else {
+                keys += fmt::format(" {:>14}", field);
+                counts += fmt::format(" {:>14}", value.dump());
+            }
+        }
+        head = "\n" + key + keys + "\n";
+        rows += name + counts + "\n";
+    }
+    return head + rows;
 }
 
 }  // namespace
@@ -91,30 +112,19 @@ std::string show_status(const json& status) {
     return out + lines_table(list(status, "lines"));
 }
 
+// Whatever it counts: groups first, then lists.  See `vipd counters`.
 std::string show_stats(const json& stats) {
-    const json sent = part(stats, "sent");  // items() only refers to it
-    const json drops = part(stats, "drops");
-    std::string out;
-    for (const auto& [name, count] : sent.items()) {
-        out += fmt::format("sent     {:<28} {:>14}\n", name, count.dump());
-    }
-    out += fmt::format("punted   {:<28} {:>14}\n", "to the kernel", text(stats, "punted"));
-    for (const auto& [name, count] : drops.items()) {
-        if (count != 0) {
-            out += fmt::format("dropped  {:<28} {:>14}\n", name, count.dump());
+    std::string groups, lists;
+    for (const auto& [key, value] : stats.items()) {
+        if (value.is_object()) {
+            groups += counters_rows(key, value, key != "drops");
+        } else if (value.is_array()) {
+            lists += counters_table(value);
+        } else if (value.is_number()) {
+            groups += fmt::format("{:<15} {:<28} {:>14}\n", key, "", value.dump());
         }
     }
-    const json table = part(stats, "flow_table");
-    for (const auto& [name, count] : table.items()) {
-        out += fmt::format("flows    {:<28} {:>14}\n", name, count.dump());
-    }
-    for (const json& pool : list(stats, "pools")) {
-        out += fmt::format("pool     {:<28} {:>14}\n", text(pool, "pool"),
-                           fmt::format("{} of {} ports", text(pool, "used"), text(pool, "ports")));
-        out +=
-            fmt::format("         {:<28} {:>14}\n", "found it exhausted", text(pool, "exhausted"));
-    }
-    return out + ports_table(list(stats, "ports"));
+    return groups + lists;
 }
 
 std::string show_config(const json& config) {

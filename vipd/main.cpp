@@ -13,6 +13,7 @@
 #include "vipd/daemon/offline.h"
 #include "vipd/packet/drop.h"
 #include "vipd/packet/packet_text.h"
+#include "vipd/watch/figures.h"
 
 namespace rehome::vipd {
 namespace {
@@ -60,7 +61,7 @@ Result<Exit> check_config(const po::variables_map& options) {
     return Exit::yes;
 }
 
-void drops_options(po::options_description& options, po::positional_options_description&) {
+void json_option(po::options_description& options, po::positional_options_description&) {
     options.add_options()("json", "print the result as JSON");
 }
 
@@ -70,6 +71,21 @@ Result<Exit> list_drops(const po::variables_map& options) {
         list.push_back({{"reason", entry.name}, {"meaning", entry.meaning}});
         if (!options.contains("json")) {
             fmt::print("{:<20} {}\n", entry.name, entry.meaning);
+        }
+    }
+    if (options.contains("json")) {
+        fmt::print("{}\n", list.dump(2));
+    }
+    return Exit::yes;
+}
+
+Result<Exit> list_counters(const po::variables_map& options) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& counter : counter_infos()) {
+        list.push_back(
+            {{"name", counter.name}, {"metric", counter.metric}, {"meaning", counter.meaning}});
+        if (!options.contains("json")) {
+            fmt::print("{:<29} {:<69} {}\n", counter.name, counter.metric, counter.meaning);
         }
     }
     if (options.contains("json")) {
@@ -147,7 +163,12 @@ int main(int argc, char** argv) {
          why_options, why},
         {"drops", "list the reasons for which packets are dropped",
          "  vipd drops\n\nThe names are those of vipctl stats, of the metrics and of captures.",
-         drops_options, list_drops},
+         json_option, list_drops},
+        {"counters", "list what vipd counts",
+         "  vipd counters\n\nEach by its place in vipctl stats --json and by its metric. What "
+         "stands in\n"
+         "a list is there for each item: lines[]/rx_vip_packets.",
+         json_option, list_counters},
     };
     return run_program(program, argc, argv);
 }

@@ -42,10 +42,14 @@ common/formats/vipd.schema.json vipd/vipd.json.5.scd
 common/formats/inventory.schema.json common/rehome-inventory.5.scd
 END
 
-# Every drop reason stands in the manual that is installed, with its meaning.
+# Every drop reason and every counter stands in the manual that is installed, with its meaning.
 sed -E 's/\\f[BIR]|\\&//g; s/\\//g' "$BUILD/man/vipctl.8" >"$dir/vipctl.txt"
 while read -r reason meaning; do
     grep -qwF -- "$reason" "$dir/vipctl.txt" || tell "vipctl(8) lacks the drop reason $reason"
     grep -qiF -- "$meaning" "$dir/vipctl.txt" || tell "vipctl(8) does not say what $reason means"
 done < <(vipd drops)
+while read -r name metric meaning; do
+    [ "${name%%/*}" = drops ] || grep -qF -- "$name, $metric" "$dir/vipctl.txt" || tell "vipctl(8) lacks the counter $name"
+    grep -qiF -- "$meaning" "$dir/vipctl.txt" || tell "vipctl(8) does not say what $name means"
+done < <(vipd counters)
 [ "$missing" = 0 ]

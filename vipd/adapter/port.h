@@ -20,17 +20,12 @@
 #include "common/fd.h"
 #include "vipd/packet/mac.h"
 #include "vipd/state/config.h"
+#include "vipd/watch/counters.h"
 
 struct rte_mbuf;
 struct rte_mempool;
 
 namespace rehome::vipd {
-
-struct PortCounters {
-    uint64_t received = 0;
-    uint64_t sent = 0;
-    uint64_t refused = 0;  // given to send, but the device had no room: freed and lost
-};
 
 class Port {
 public:

@@ -66,16 +66,10 @@ void Daemon::command(const json& request, const Reply& reply) {
 
 Result<json> Daemon::status() {
     const Micros now = monotonic_us();
-    Counters counters;
-    FlowCounts flows;
-    std::vector<bool> enabled(config_.lines.size(), true);  // at every worker
+    Sums sums;
     json peers, share, relogin = json::object();
     const auto asked = ask_all([&](Datapath& d) {
-        counters += d.counters();
-        flows += d.flows().counts();
-        for (size_t i = 0; i < enabled.size(); ++i) {
-            enabled[i] = enabled[i] && d.relay().line(i) == LineState::enabled;
-        }
+        sums.add(d);
         peers = json::array();
         for (size_t i = 0; i < config_.peers.size(); ++i) {
             const Micros heard = d.relay().peer_heard(i);
@@ -94,9 +88,9 @@ Result<json> Daemon::status() {
     for (size_t i = 0; i < config_.lines.size(); ++i) {
         lines.push_back({{"carrier", config_.lines[i].carrier},
                          {"port", config_.ports[config_.lines[i].port].name},
-                         {"enabled", bool{enabled[i]}},
-                         {"rx_vip_packets", counters.lines[i].rx_vip_packets},
-                         {"tx_vip_packets", counters.lines[i].tx_vip_packets},
+                         {"enabled", sums.enabled(i)},
+                         {"rx_vip_packets", sums.lines[i].rx_vip_packets},
+                         {"tx_vip_packets", sums.lines[i].tx_vip_packets},
                          {"rx_vip_pps", rounded(rates_[i].rx_pps)},
                          {"tx_vip_pps", rounded(rates_[i].tx_pps)}});
     }
@@ -114,64 +108,22 @@ Result<json> Daemon::status() {
                 {"peers", peers},
                 {"share", share},
                 {"flows",
-                 {{"here", flows.here},
-                  {"relayed", flows.relayed},
-                  {"provisional", flows.provisional},
-                  {"closing", flows.closing}}},
-                {"served", {{"tcp", flows.served_tcp}, {"udp", flows.served_udp}}},
+                 {{"here", sums.flows.here},
+                  {"relayed", sums.flows.relayed},
+                  {"provisional", sums.flows.provisional},
+                  {"closing", sums.flows.closing}}},
+                {"served", {{"tcp", sums.flows.served_tcp}, {"udp", sums.flows.served_udp}}},
                 {"relogin", relogin}};
 }
 
 Result<json> Daemon::stats() {
-    const auto sum = counters();
-    if (!sum) {
-        return tl::unexpected(sum.error());
+    const auto told = figures();
+    if (!told) {
+        return tl::unexpected(told.error());
     }
-    const Counters& counters = *sum;
-    const auto use = table_use();
-    if (!use) {
-        return tl::unexpected(use.error());
-    }
-    json pools = json::array();
-    for (size_t i = 0; i < use->pools.size(); ++i) {
-        pools.push_back({{"pool", config_.pools[i].name},
-                         {"used", use->pools[i].used},
-                         {"ports", use->pools[i].capacity},
-                         {"exhausted", use->pools[i].exhausted}});
-    }
-    json drops = json::object();
-    for (const auto& entry : drop_names) {
-        drops[std::string(entry.name)] = counters.drops[static_cast<size_t>(entry.drop)];
-    }
-    json ports = json::array();
-    uint64_t refused = 0;
-    for (const auto& port : shared_.ports) {
-        const auto c = port->counters();
-        refused += c.refused;
-        ports.push_back({{"port", port->name()},
-                         {"received", c.received},
-                         {"sent", c.sent},
-                         {"refused", c.refused}});
-    }
-    drops["port_full"] = drops["port_full"].get<uint64_t>() + refused;
-    return json{{"schema", "rehome/vipd-stats/1"},
-                {"at", iso8601(now_us())},
-                {"sent",
-                 {{"to_servers", counters.to_servers},
-                  {"to_clients", counters.to_clients},
-                  {"to_peers", counters.to_peers},
-                  {"resets", counters.resets},
-                  {"icmp_errors", counters.icmp}}},
-                {"flow_table",
-                 {{"established", use->established},
-                  {"capacity", config_.flows.capacity},
-                  {"half_open_replaced", use->replaced},
-                  {"full", use->full}}},
-                {"pools", pools},
-                {"punted", counters.punted},
-                {"reset_log_lost", reset_log_.lost()},
-                {"ports", ports},
-                {"drops", drops}};
+    json stats = stats_json(*told);
+    stats["at"] = iso8601(now_us());
+    return stats;
 }
 
 Result<json> Daemon::share(const json& request) {

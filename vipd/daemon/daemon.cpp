@@ -189,16 +189,23 @@ Result<> Daemon::ask_all(const std::function<void(Datapath&)>& act) {
     return on_workers([&](Worker& worker) { return worker.ask(act); });
 }
 
-Result<Counters> Daemon::counters() {
-    Counters sum;
-    const auto asked = ask_all([&](Datapath& d) { sum += d.counters(); });
-    return asked ? Result<Counters>(sum) : tl::unexpected(asked.error());
+Result<Sums> Daemon::sums() {
+    Sums sums;
+    const auto asked = ask_all([&](Datapath& d) { sums.add(d); });
+    return asked ? Result<Sums>(sums) : tl::unexpected(asked.error());
 }
 
-Result<TableUse> Daemon::table_use() {
-    TableUse use;
-    const auto asked = ask_all([&](Datapath& d) { use.add(d); });
-    return asked ? Result<TableUse>(use) : tl::unexpected(asked.error());
+Result<Figures> Daemon::figures() {
+    const auto of_workers = sums();
+    if (!of_workers) {
+        return tl::unexpected(of_workers.error());
+    }
+    Figures figures = figures_of(*of_workers, config_, *tables_);
+    figures.of<ResetLogCounts>() = {reset_log_.lost()};
+    for (const auto& port : shared_.ports) {
+        add_port(figures, port->name(), port->counters());
+    }
+    return figures;
 }
 
 Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
@@ -293,11 +300,11 @@ void Daemon::every_second(Micros now) {
     for (const TableLine& line : tables_->lines()) {
         kernel_->request({line.port, line.peer, line.vlan});
     }
-    const auto sum = counters();
-    if (!sum) {
+    const auto now_counted = sums();
+    if (!now_counted) {
         return;
     }
-    const auto& lines = sum->lines;
+    const auto& lines = now_counted->lines;
     const double seconds = static_cast<double>(now - rated_) / 1e6;
     for (size_t i = 0; i < lines.size(); ++i) {
         Rate& rate = rates_[i];
@@ -307,11 +314,11 @@ void Daemon::every_second(Micros now) {
         rate.tx_packets = lines[i].tx_vip_packets;
     }
     rated_ = now;
-    if (const auto use = table_use(); use && use->full > told_full_) {
+    if (const uint64_t full = now_counted->flow_table.full; full > told_full_) {
         fmt::print(stderr,
                    "vipd: the flow table is full: {} packets of flows without a lasting place\n",
-                   use->full - told_full_);
-        told_full_ = use->full;
+                   full - told_full_);
+        told_full_ = full;
     }
 }
 

@@ -20,8 +20,8 @@
 #include "vipd/adapter/reset_log.h"
 #include "vipd/adapter/worker.h"
 #include "vipd/state/config.h"
+#include "vipd/watch/figures.h"
 #include "vipd/watch/observer.h"
-#include "vipd/watch/sums.h"
 
 namespace rehome::vipd {
 
@@ -67,8 +67,8 @@ private:
     // One worker after the other, act in each one's thread; the first error.
     Result<> ask_all(const std::function<void(Datapath&)>& act);
     Result<> on_workers(const std::function<Result<>(Worker&)>& act);
-    Result<Counters> counters();
-    Result<TableUse> table_use();
+    Result<Sums> sums();        // of all workers
+    Result<Figures> figures();  // they and what else is counted
     // The worker that owns such a packet.
     Worker& owner_of(std::span<uint8_t> frame, PortIndex port);
     Result<> follow_kernel(Result<bool> changed);
@@ -114,7 +114,7 @@ private:
     Micros top_since_ = 0, top_until_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;
-    uint64_t told_full_ = 0;  // TableUse::full, as the log has it
+    uint64_t told_full_ = 0;  // FlowTableUse::full, as the log has it
 };
 
 }  // namespace rehome::vipd

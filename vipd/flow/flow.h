@@ -25,6 +25,7 @@
 #include "vipd/packet/hash.h"
 #include "vipd/packet/micros.h"
 #include "vipd/state/lifetimes.h"
+#include "vipd/watch/counters.h"
 
 namespace rehome::vipd {
 
@@ -125,12 +126,6 @@ struct FlowV6 : Flow {
 };
 
 static_assert(sizeof(FlowV4) == 48 && sizeof(FlowV6) == 84);
-
-struct FlowCounts {
-    uint64_t here = 0, relayed = 0, provisional = 0, closing = 0;  // each flow in one of them
-    // Of those with a server of this site: TCP's that are established; UDP's until they are idle.
-    uint64_t served_tcp = 0, served_udp = 0;
-};
 
 class FlowTable {
 public:

@@ -99,7 +99,7 @@ uint16_t SourceNat::number(const PoolAddress& address) const {
     return static_cast<uint16_t>(pools_[address.pool].first + address.index);
 }
 
-SourceNat::PoolUse SourceNat::use(uint32_t pool) const {
+PoolUse SourceNat::use(uint32_t pool) const {
     const Pool& at = pools_[pool];
     const uint64_t ports = (all_ports - 1 - first_own_port()) / workers_ + 1;
     return {at.used, uint64_t{at.addresses} * 2 * ports, at.exhausted};

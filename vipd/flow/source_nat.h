@@ -25,11 +25,6 @@ public:
         uint16_t address = 0;  // its number
         uint16_t port = 0;
     };
-    struct PoolUse {
-        uint64_t used = 0;       // ports that stand for flows now
-        uint64_t capacity = 0;   // of this worker, both protocols
-        uint64_t exhausted = 0;  // flows that found none
-    };
 
     SourceNat(uint32_t worker, uint32_t workers) : worker_(worker), workers_(workers) {}
 
@@ -57,7 +52,7 @@ public:
 
     uint16_t number(const PoolAddress& address) const;
     Endpoint endpoint(Place place) const { return {addresses_[place.address], place.port}; }
-    PoolUse use(uint32_t pool) const;
+    PoolUse use(uint32_t pool) const;  // by this worker
 
 private:
     // The ports of one address in one protocol.

@@ -40,6 +40,7 @@
 #include "vipd/route/fib.h"
 #include "vipd/state/relay_state.h"
 #include "vipd/state/tables.h"
+#include "vipd/watch/counters.h"
 
 namespace rehome::vipd {
 
@@ -65,30 +66,6 @@ struct Job {
 };
 
 inline constexpr size_t burst_max = 64;
-
-struct LineCounters {
-    uint64_t rx_vip_packets = 0;
-    uint64_t tx_vip_packets = 0;
-};
-
-struct ServiceCounters {
-    uint64_t to_servers = 0;  // packets
-    uint64_t to_clients = 0;
-    uint64_t new_flows = 0;
-    uint64_t dropped = 0;
-};
-
-struct Counters {
-    uint64_t to_servers = 0;
-    uint64_t to_clients = 0;  // by a line
-    uint64_t to_peers = 0;
-    uint64_t resets = 0;  // made by vipd: paced, repeated, or for unknown flows
-    uint64_t icmp = 0;    // errors made by vipd
-    uint64_t punted = 0;
-    std::array<uint64_t, drop_count> drops{};
-    std::vector<LineCounters> lines;
-    std::vector<ServiceCounters> services;  // by ServiceTable::number
-};
 
 // What takes the packets that are not the one handed to handle().
 struct Sink {

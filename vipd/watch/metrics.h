@@ -14,17 +14,14 @@ class Metrics {
 public:
     using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
-    // What the samples that follow belong to.  A counter's name ends in _total.
-    void counter(std::string_view name, std::string_view help) { family(name, "counter", help); }
-    void gauge(std::string_view name, std::string_view help) { family(name, "gauge", help); }
+    // What the samples that follow belong to.  type: "counter" (its name ends in _total), "gauge".
+    void family(std::string_view name, std::string_view type, std::string_view help);
 
     void sample(uint64_t value, const Labels& labels = {});
 
     const std::string& text() const { return text_; }
 
 private:
-    void family(std::string_view name, std::string_view type, std::string_view help);
-
     std::string name_;
     std::string text_;
 };

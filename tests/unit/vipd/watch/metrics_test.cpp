@@ -13,10 +13,10 @@ using namespace rehome::vipd;
 
 TEST_CASE("families, labels, escapes") {
     Metrics metrics;
-    metrics.counter("drops_total", "Dropped packets\nby \"reason\" \\");
+    metrics.family("drops_total", "counter", "Dropped packets\nby \"reason\" \\");
     metrics.sample(3, {{"reason", "no_route"}});
     metrics.sample(UINT64_MAX, {{"reason", "a\"b\\c\nd"}, {"port", "red"}});
-    metrics.gauge("flows", "Flows");
+    metrics.family("flows", "gauge", "Flows");
     metrics.sample(0);
     CHECK(metrics.text() ==
           "# HELP rehome_vipd_drops_total Dropped packets\\nby \"reason\" \\\\\n"

@@ -1,0 +1,175 @@
+// Every line of the counters' table, wherever it is told: stats and their schema, metrics, the list
+// from which the manual is made.
+#include "vipd/watch/figures.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "common/json_file.h"
+#include "tests/unit/vipd/lab.h"
+
+using namespace rehome;
+using namespace rehome::vipd;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::string_view schema =
+#include "common/formats/vipd-stats.schema.inc"
+    ;
+
+// Figures that are all different, and not 0.
+struct Filled {
+    Figures figures;
+    uint64_t last = 0;
+
+    template <typename Of>
+    void fill(Of& counters) {
+        for (const auto& counter : counter_table<Of>) {
+            counters.*counter.at = ++last;
+        }
+    }
+    template <typename Of>
+    void fill(Figures::List<Of>& list) {
+        list.push_back({"item", {}});
+        fill(list.back().counters);
+    }
+
+    Filled() {
+        std::apply([&](auto&... of) { (fill(of), ...); }, figures.gateway);
+        std::apply([&](auto&... list) { (fill(list), ...); }, figures.lists);
+        for (uint64_t& drops : figures.drops) {
+            drops = ++last;
+        }
+    }
+};
+
+json stats_of(const Figures& figures) {
+    json stats = stats_json(figures);
+    stats["at"] = "2026-05-06T01:02:03.456789Z";
+    return stats;
+}
+
+// The value of a counter by its name in the list; the list's item is the first.
+uint64_t told(const json& stats, std::string name) {
+    if (const size_t item = name.find("[]"); item != std::string::npos) {
+        name.replace(item, 2, "/0");
+    }
+    return stats.at(json::json_pointer("/" + name)).get<uint64_t>();
+}
+
+// The value of a metric by its name in the list, whatever the item.
+uint64_t told(const std::string& text, const CounterInfo& counter) {
+    const size_t labels = counter.metric.find('{');
+    const std::string family = counter.metric.substr(0, labels);
+    const std::string own = labels == std::string::npos ? "" : counter.metric.substr(labels + 1);
+    const size_t lists = counter.name.find("[]");
+    const std::string label = lists == std::string::npos ? "" : "=\"item\"";
+    for (size_t at = 0; (at = text.find("\n" + family, at)) != std::string::npos; ++at) {
+        const std::string line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+        const char next = line[family.size()];
+        if ((next == '{' || next == ' ') && line.find(own) != std::string::npos &&
+            line.find(label) != std::string::npos) {
+            return std::stoull(line.substr(line.rfind(' ')));
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+TEST_CASE("every counter stands in stats, in the metrics and in the list, with a meaning") {
+    const Filled filled;
+    const json stats = stats_of(filled.figures);
+    const std::string metrics = "\n" + metrics_text(filled.figures);
+    const auto infos = counter_infos();
+    CHECK(infos.size() == filled.last);
+    std::set<std::string> names, samples;
+    std::set<uint64_t> values;
+    for (const auto& counter : infos) {
+        CAPTURE(counter.name);
+        CAPTURE(counter.metric);
+        CHECK(names.insert(counter.name).second);
+        CHECK(samples.insert(counter.metric).second);
+        CHECK(values.insert(told(stats, counter.name)).second);
+        CHECK(told(metrics, counter) == told(stats, counter.name));
+        CHECK(!counter.meaning.empty());
+        CHECK(counter.meaning.back() != '.');
+    }
+}
+
+TEST_CASE("stats fit their schema, which knows every counter and no other") {
+    const json stats = stats_of(Filled().figures);
+    const auto fits = [](const json& document) {
+        return parse_json("stats", document.dump(), schema).has_value();
+    };
+    CHECK(fits(stats));
+    for (const auto& counter : counter_infos()) {
+        CAPTURE(counter.name);
+        std::string name = "/" + counter.name;
+        if (const size_t item = name.find("[]"); item != std::string::npos) {
+            name.replace(item, 2, "/0");
+        }
+        json without = stats;
+        const json::json_pointer place(name);
+        without[place.parent_pointer()].erase(place.back());
+        CHECK_FALSE(fits(without));
+    }
+}
+
+TEST_CASE("a metric has its help once, before all of its samples") {
+    const std::string text = metrics_text(Filled().figures);
+    std::set<std::string> families;
+    size_t lines = 0;
+    std::string family;
+    for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1, ++lines) {
+        const std::string line = text.substr(at, text.find('\n', at) - at);
+        if (line.starts_with("# HELP ")) {
+            family = line.substr(7, line.find(' ', 7) - 7);
+            CHECK(families.insert(family).second);
+            CHECK(family.ends_with("_total") ==
+                  (text.find("# TYPE " + family + " counter\n") != std::string::npos));
+        }
+        CHECK(line.find(family) != std::string::npos);
+    }
+    CHECK(lines == counter_infos().size() + 2 * families.size());
+}
+
+TEST_CASE("workers add up; a line is enabled where it is at all of them") {
+    testing::Lab lab;
+    auto& [name, config, path] = lab["old"];
+    lab.enter(lab.index("old"), testing::red,
+              testing::to_meters({*Address::parse("192.0.2.7"), 40000}));
+    Sums one, two;
+    one.add(*path);
+    two.add(*path);
+    path->relay().set_line(testing::red, LineState::disabled);
+    two.add(*path);
+    CHECK(one.totals.to_servers == 1);
+    CHECK(two.totals.to_servers == 2);
+    CHECK(two.flows.here == 2 * one.flows.here);
+    CHECK(two.lines[testing::red].rx_vip_packets == 2);
+    CHECK(one.enabled(testing::red));
+    CHECK_FALSE(two.enabled(testing::red));
+    CHECK(two.enabled(testing::green));
+    const json stats = stats_of(figures_of(two, config, path->tables()));
+    CHECK(stats["lines"][0]["carrier"] == "red");
+    CHECK(stats["lines"][0]["enabled"] == 0);
+    CHECK(stats["lines"][1]["enabled"] == 1);
+    CHECK(stats["flow_table"]["capacity"] == config.flows.capacity);
+    CHECK(stats["services"].size() == config.services.size());
+}
+
+TEST_CASE("a packet for which a port has no room is one drop more") {
+    Figures figures;
+    figures.drops[static_cast<size_t>(Drop::port_full)] = 5;
+    add_port(figures, "red", {10, 20, 3});
+    const json stats = stats_of(figures);
+    CHECK(stats["ports"][0] ==
+          json{{"port", "red"}, {"received", 10}, {"sent", 20}, {"refused", 3}});
+    CHECK(stats["drops"]["port_full"] == 8);
+}

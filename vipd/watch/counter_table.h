@@ -1,0 +1,186 @@
+// Every counter of vipd: the one table from which the sums of several workers, `vipctl stats`, the
+// metrics, `vipd counters` and the man page take it.  The reasons for drops have theirs in drop.h.
+//
+// A new counter is a field where it is counted (counters.h) and a line here; a new group of them is
+// a table here and a member of Figures.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "vipd/watch/counters.h"
+
+namespace rehome::vipd {
+
+// A family of samples in Prometheus' sense.
+struct Metric {
+    std::string_view name;  // without rehome_vipd_; that of a counter ends in _total
+    std::string_view type;  // "counter" or "gauge"
+    std::string_view help;
+    std::string_view label;  // what tells apart the counters of one family; empty: it has but one
+};
+
+namespace metric {
+
+inline constexpr Metric packets{"packets_total", "counter", "Packets by their way out", "way"};
+inline constexpr Metric made{"made_total", "counter", "Packets that vipd made itself", "kind"};
+inline constexpr Metric drops{"drops_total", "counter", "Packets that vipd dropped, by reason",
+                              "reason"};
+inline constexpr Metric flows{"flows", "gauge", "Flows in the table, each in one state", "state"};
+inline constexpr Metric served{"flows_served", "gauge", "Flows that this site's servers have",
+                               "protocol"};
+inline constexpr Metric established{"flow_table_established", "gauge",
+                                    "Flows that nothing pushes out", ""};
+inline constexpr Metric capacity{"flow_table_capacity", "gauge",
+                                 "Flows that nothing would push out, at most", ""};
+inline constexpr Metric flow_table{"flow_table_events_total", "counter",
+                                   "What flow tables of a fixed size had to do", "event"};
+inline constexpr Metric reset_log{"reset_log_lost_total", "counter",
+                                  "Resets that could not be written to the log", ""};
+inline constexpr Metric line_enabled{"line_enabled", "gauge",
+                                     "Whether the carrier's line may carry VIPs", ""};
+inline constexpr Metric line_packets{"line_packets_total", "counter",
+                                     "Packets to and from VIPs, by line", "direction"};
+inline constexpr Metric port_packets{"port_packets_total", "counter",
+                                     "Packets by port; refused ones found no room in the device",
+                                     "direction"};
+inline constexpr Metric pool_used{"pool_ports_used", "gauge",
+                                  "Ports of source NAT pools that stand for flows", ""};
+inline constexpr Metric pool_ports{"pool_ports", "gauge", "Ports of source NAT pools", ""};
+inline constexpr Metric pool_exhausted{"pool_exhausted_total", "counter",
+                                       "Flows that found no free port in their pool", ""};
+inline constexpr Metric service_packets{"service_packets_total", "counter", "Packets by service",
+                                        "way"};
+inline constexpr Metric service_flows{"service_flows_total", "counter", "New flows by service", ""};
+
+}  // namespace metric
+
+template <typename Of>
+struct Counter {
+    uint64_t Of::*at;
+    std::string_view name;  // where `vipctl stats --json` has it: a path below the gateway's or the
+                            // list's item, its keys parted by "/"
+    const Metric& metric;
+    std::string_view label;  // of the metric, that of this counter
+    std::string_view meaning;
+};
+
+// Where counters of a kind stand in `vipctl stats --json`: in each item of a list, or, without a
+// list, at its top.
+struct CounterList {
+    std::string_view name;
+    std::string_view key;  // of an item's name; and the metrics' label for it
+};
+
+template <typename Of>
+inline constexpr CounterList counter_list{};
+
+// The counters of one struct; all of its fields.  Those of one metric stand together.
+template <typename Of>
+inline constexpr std::array<Counter<Of>, 0> counter_table{};
+
+// ---- of the gateway -----------------------------------------------------------------------------
+
+template <>
+inline constexpr auto counter_table<Totals> = std::to_array<Counter<Totals>>({
+    {&Totals::to_servers, "sent/to_servers", metric::packets, "to_servers", "packets to servers"},
+    {&Totals::to_clients, "sent/to_clients", metric::packets, "to_clients",
+     "packets to clients, by a line"},
+    {&Totals::to_peers, "sent/to_peers", metric::packets, "to_peers",
+     "packets to other gateways, through the tunnel"},
+    {&Totals::punted, "punted", metric::packets, "to_kernel",
+     "packets that were handed to the kernel, as they are for no VIP"},
+    {&Totals::resets, "sent/resets", metric::made, "reset",
+     "resets that vipd made: paced, repeated, or for unknown flows"},
+    {&Totals::icmp, "sent/icmp_errors", metric::made, "icmp_error", "ICMP errors that vipd made"},
+});
+
+template <>
+inline constexpr auto counter_table<FlowCounts> = std::to_array<Counter<FlowCounts>>({
+    {&FlowCounts::here, "flows/here", metric::flows, "here", "flows that this site's servers have"},
+    {&FlowCounts::relayed, "flows/relayed", metric::flows, "relayed",
+     "flows that the other site's have"},
+    {&FlowCounts::provisional, "flows/provisional", metric::flows, "provisional",
+     "flows that a peer was asked about and has not confirmed"},
+    {&FlowCounts::closing, "flows/closing", metric::flows, "closing",
+     "flows that have ended or were reset"},
+    {&FlowCounts::served_tcp, "served/tcp", metric::served, "tcp",
+     "established TCP flows that this site's servers have"},
+    {&FlowCounts::served_udp, "served/udp", metric::served, "udp",
+     "UDP flows that they have and that are not idle yet"},
+});
+
+template <>
+inline constexpr auto counter_table<FlowTableUse> = std::to_array<Counter<FlowTableUse>>({
+    {&FlowTableUse::established, "flow_table/established", metric::established, "",
+     "flows that nothing pushes out"},
+    {&FlowTableUse::capacity, "flow_table/capacity", metric::capacity, "",
+     "how many of them there can be"},
+    {&FlowTableUse::replaced, "flow_table/half_open_replaced", metric::flow_table,
+     "half_open_replaced", "unanswered flows that gave way to newer ones"},
+    {&FlowTableUse::full, "flow_table/full", metric::flow_table, "full",
+     "packets of flows that found no lasting place; vipd logs them too, once a second at most"},
+});
+
+template <>
+inline constexpr auto counter_table<ResetLogCounts> = std::to_array<Counter<ResetLogCounts>>({
+    {&ResetLogCounts::lost, "reset_log_lost", metric::reset_log, "",
+     "resets that could not be written to the log"},
+});
+
+// ---- of each line, port, pool and service
+// ---------------------------------------------------------
+
+// As it is told: what workers count, and how the line stands.
+struct LineFigures : LineCounters {
+    uint64_t enabled = 0;
+};
+
+template <>
+inline constexpr CounterList counter_list<LineFigures>{"lines", "carrier"};
+template <>
+inline constexpr auto counter_table<LineFigures> = std::to_array<Counter<LineFigures>>({
+    {&LineFigures::enabled, "enabled", metric::line_enabled, "",
+     "1 if the line may carry VIPs, at every worker; else 0"},
+    {&LineFigures::rx_vip_packets, "rx_vip_packets", metric::line_packets, "in",
+     "packets to VIPs that came by the line"},
+    {&LineFigures::tx_vip_packets, "tx_vip_packets", metric::line_packets, "out",
+     "packets from VIPs that left by the line"},
+});
+
+template <>
+inline constexpr CounterList counter_list<PortCounters>{"ports", "port"};
+template <>
+inline constexpr auto counter_table<PortCounters> = std::to_array<Counter<PortCounters>>({
+    {&PortCounters::received, "received", metric::port_packets, "in",
+     "packets that came by the port"},
+    {&PortCounters::sent, "sent", metric::port_packets, "out", "packets that left by the port"},
+    {&PortCounters::refused, "refused", metric::port_packets, "refused",
+     "packets for which the device had no room; they are dropped as port_full too"},
+});
+
+template <>
+inline constexpr CounterList counter_list<PoolUse>{"pools", "pool"};
+template <>
+inline constexpr auto counter_table<PoolUse> = std::to_array<Counter<PoolUse>>({
+    {&PoolUse::used, "used", metric::pool_used, "", "ports of the pool that stand for flows"},
+    {&PoolUse::capacity, "ports", metric::pool_ports, "", "ports that the pool has"},
+    {&PoolUse::exhausted, "exhausted", metric::pool_exhausted, "",
+     "flows that found no free port in the pool"},
+});
+
+template <>
+inline constexpr CounterList counter_list<ServiceCounters>{"services", "service"};
+template <>
+inline constexpr auto counter_table<ServiceCounters> = std::to_array<Counter<ServiceCounters>>({
+    {&ServiceCounters::to_servers, "to_servers", metric::service_packets, "to_servers",
+     "packets to the service's servers"},
+    {&ServiceCounters::to_clients, "to_clients", metric::service_packets, "to_clients",
+     "packets from its servers to clients"},
+    {&ServiceCounters::dropped, "dropped", metric::service_packets, "dropped",
+     "packets to the service that were dropped"},
+    {&ServiceCounters::new_flows, "new_flows", metric::service_flows, "", "its new flows"},
+});
+
+}  // namespace rehome::vipd

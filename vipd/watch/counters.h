@@ -1,0 +1,73 @@
+// What vipd counts, where it is counted: plain numbers, 64 bits each, that begin at 0 with vipd.
+// What each of them means, and what it is called wherever it is told, is in counter_table.h.
+//
+// Each worker counts for itself; what is told is the sum.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "vipd/packet/drop.h"
+
+namespace rehome::vipd {
+
+struct Totals {
+    uint64_t to_servers = 0;
+    uint64_t to_clients = 0;  // by a line
+    uint64_t to_peers = 0;
+    uint64_t resets = 0;  // made by vipd: paced, repeated, or for unknown flows
+    uint64_t icmp = 0;    // errors made by vipd
+    uint64_t punted = 0;
+};
+
+struct LineCounters {
+    uint64_t rx_vip_packets = 0;
+    uint64_t tx_vip_packets = 0;
+};
+
+struct ServiceCounters {
+    uint64_t to_servers = 0;  // packets
+    uint64_t to_clients = 0;
+    uint64_t new_flows = 0;
+    uint64_t dropped = 0;
+};
+
+struct PortCounters {
+    uint64_t received = 0;
+    uint64_t sent = 0;
+    uint64_t refused = 0;  // given to send, but the device had no room: freed and lost
+};
+
+struct FlowCounts {
+    uint64_t here = 0, relayed = 0, provisional = 0, closing = 0;  // each flow in one of them
+    // Of those with a server of this site: TCP's that are established; UDP's until they are idle.
+    uint64_t served_tcp = 0, served_udp = 0;
+};
+
+// How full the flow tables are, whose size is fixed.
+struct FlowTableUse {
+    uint64_t established = 0;  // flows that nothing pushes out
+    uint64_t capacity = 0;     // for them
+    uint64_t replaced = 0;     // unanswered flows that gave way to newer ones
+    uint64_t full = 0;         // packets of flows that found no place among the established
+};
+
+struct PoolUse {
+    uint64_t used = 0;       // ports that stand for flows now
+    uint64_t capacity = 0;   // both protocols
+    uint64_t exhausted = 0;  // flows that found none
+};
+
+struct ResetLogCounts {
+    uint64_t lost = 0;  // records that could not be written
+};
+
+// One worker's packets.
+struct Counters : Totals {
+    std::array<uint64_t, drop_count> drops{};
+    std::vector<LineCounters> lines;
+    std::vector<ServiceCounters> services;  // by ServiceTable::number
+};
+
+}  // namespace rehome::vipd

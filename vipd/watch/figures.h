@@ -1,0 +1,78 @@
+// vipd's counters as they are told: added up over all workers, each with its name from
+// counter_table.h, as `vipctl stats` ("rehome/vipd-stats/1"), as metrics, and as a list of what
+// there is.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "vipd/path/datapath.h"
+#include "vipd/state/config.h"
+#include "vipd/state/tables.h"
+#include "vipd/watch/counter_table.h"
+
+namespace rehome::vipd {
+
+// The sum of the workers that were added.
+struct Sums {
+    uint64_t workers = 0;
+    Totals totals;
+    std::array<uint64_t, drop_count> drops{};
+    FlowCounts flows;
+    FlowTableUse flow_table;         // without its capacity
+    std::vector<LineFigures> lines;  // enabled: at how many workers
+    std::vector<PoolUse> pools;
+    std::vector<ServiceCounters> services;  // by ServiceTable::number
+
+    void add(Datapath& worker);
+    bool enabled(size_t line) const { return lines[line].enabled == workers; }
+};
+
+// The counters of an item of a list.
+template <typename Of>
+struct NamedCounters {
+    std::string name;
+    Of counters;
+};
+
+// Everything that is told.
+struct Figures {
+    template <typename Of>
+    using List = std::vector<NamedCounters<Of>>;
+
+    std::array<uint64_t, drop_count> drops{};
+    std::tuple<Totals, FlowCounts, FlowTableUse, ResetLogCounts> gateway;
+    std::tuple<List<LineFigures>, List<PortCounters>, List<PoolUse>, List<ServiceCounters>> lists;
+
+    template <typename Of>
+    Of& of() {
+        return std::get<Of>(gateway);
+    }
+    template <typename Of>
+    List<Of>& each() {
+        return std::get<List<Of>>(lists);
+    }
+};
+
+// The sums with the names that their lines, pools and services have now.  What is not of the
+// workers is left for the caller: the ports, the log of resets.
+Figures figures_of(const Sums& sums, const Config& config, const Tables& tables);
+
+// A packet for which a port had no room is dropped as port_full too.
+void add_port(Figures& figures, const std::string& name, const PortCounters& counters);
+
+nlohmann::json stats_json(const Figures& figures);  // without the time
+std::string metrics_text(const Figures& figures);
+
+// One counter, or one reason for drops.
+struct CounterInfo {
+    std::string name;    // a path in vipctl stats; [] stands for an item of a list
+    std::string metric;  // without the label for the item's name
+    std::string meaning;
+};
+std::vector<CounterInfo> counter_infos();
+
+}  // namespace rehome::vipd
