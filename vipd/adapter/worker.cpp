@@ -356,7 +356,7 @@ bool Worker::keeps(PortIndex port, rte_mbuf* packet) {
         case Ownership::Next::To::drop:
             if (observer_ != nullptr) {
                 const Frame frame = frame_of(*packet);
-                observer_->before(0, port, frame.bytes(), now_);
+                observer_->before(0, port, frame.bytes(), now_, datapath_->tables());
                 observer_->after(0, {Fate::Way::drop, next.drop, 0}, frame.bytes(),
                                  datapath_->tables());
             }
@@ -437,7 +437,7 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
         packets[count++] = packet;
     }
     for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
-        observer_->before(i, port, jobs_[i].frame.bytes(), now_);
+        observer_->before(i, port, jobs_[i].frame.bytes(), now_, datapath_->tables());
     }
     datapath_->handle(std::span(jobs_).first(count), port, now_);
     for (size_t i = 0; observer_ != nullptr && i < count; ++i) {

@@ -77,7 +77,7 @@ Result<json> Daemon::start_capture(const json& request) {
         }
     }
     if (const std::string port = request.value("port", ""); !port.empty()) {
-        auto number = port_for(config_, port, {});
+        auto number = port_for(config_, *tables_, port, {});
         if (!number) {
             return tl::unexpected(number.error());
         }

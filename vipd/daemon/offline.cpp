@@ -62,7 +62,7 @@ Checked<std::vector<json>> why_offline(const Config& config, const OfflineQuesti
         if (!packet) {
             return tl::unexpected(std::vector<Error>{packet.error()});
         }
-        const auto port = port_for(config, question.port, *packet);
+        const auto port = port_for(config, path.tables(), question.port, *packet);
         if (!port) {
             return tl::unexpected(std::vector<Error>{port.error()});
         }

@@ -40,7 +40,7 @@ Result<json> Daemon::why(const json& request) {
     if (!packet) {
         return tl::unexpected(packet.error());
     }
-    const auto port = port_for(config_, request.value("port", ""), *packet);
+    const auto port = port_for(config_, *tables_, request.value("port", ""), *packet);
     if (!port) {
         return tl::unexpected(port.error());
     }

@@ -110,47 +110,32 @@ void Datapath::find_plain_ports() {
 }
 
 Verdict Datapath::handle(Frame& frame, PortIndex port, Micros now) {
-    const Link link = link_of(frame.bytes());
-    const bool ip = link.ethertype == ethertype_v4 || link.ethertype == ethertype_v6;
-    const PortRole role = ip ? tables_->role(port, link.vlan) : PortRole::other;
-    if (role == PortRole::other || (frame.data[0] & 1) != 0) {  // ARP and the like; multicast
-        note("parse", "{}", ip ? "multicast, or a VLAN without a role" : "not IP");
-        ++counters_.punted;
-        return {};
+    Classified what = classify(frame.bytes(), port, *tables_);
+    if (!what.first_fragment()) {
+        return handle(frame, what, port, now);
     }
-    auto packet = parse_packet(frame.bytes(), link);
-    if (!packet) {
-        return dropped(packet.error());
-    }
-    if (!packet->fragment || packet->later_fragment()) {
-        return handle(frame, *packet, port, link, role, now);
-    }
-    const FragmentKey key = fragment_key(*packet);
-    const Verdict verdict = handle(frame, *packet, port, link, role, now);
+    const FragmentKey key = fragment_key(what.packet);
+    const Verdict verdict = handle(frame, what, port, now);
     release(key, now);
     return verdict;
 }
 
-Verdict Datapath::handle(Frame& frame, Packet& packet, PortIndex port, const Link& link,
-                         PortRole role, Micros now) {
-    switch (role) {
-        case PortRole::line:
-            if (tables_->is_moved(packet.destination)) {
-                return from_line(frame, packet, port, link, now);
-            }
-            break;
-        case PortRole::link:
-            if (packet.udp() && !packet.fragment && packet.destination_port == gue_port &&
-                packet.destination == tables_->tunnel()) {
-                return from_tunnel(frame, packet, port, now);
-            }
-            break;
-        case PortRole::servers:
-            return from_servers(frame, packet, port, now);
-        case PortRole::other:
+Verdict Datapath::handle(Frame& frame, Classified& what, PortIndex port, Micros now) {
+    switch (what.kind) {
+        case Classified::Kind::client:
+            return from_line(frame, what.packet, port, what.link, now);
+        case Classified::Kind::server:
+            return from_servers(frame, what.packet, port, now);
+        case Classified::Kind::peer_client:
+        case Classified::Kind::peer_reply:
+        case Classified::Kind::keepalive:
+            return from_tunnel(frame, what, port, now);
+        case Classified::Kind::bad:
+            return dropped(what.drop);
+        case Classified::Kind::kernel:
             break;
     }
-    note("vip", "{} is no VIP: the kernel's", packet.destination);
+    note("parse", "no VIP's, and nothing that a server or a gateway sent: the kernel's");
     ++counters_.punted;
     return {};
 }

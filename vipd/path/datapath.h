@@ -34,6 +34,7 @@
 #include "vipd/packet/hash.h"
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/packet.h"
+#include "vipd/path/classify.h"
 #include "vipd/path/decide.h"
 #include "vipd/path/trace.h"
 #include "vipd/route/adjacency.h"
@@ -171,8 +172,7 @@ private:
     static constexpr unsigned hop_cache_v6_bits = 12;
 
     // datapath.cpp
-    Verdict handle(Frame& frame, Packet& packet, PortIndex port, const Link& link, PortRole role,
-                   Micros now);
+    Verdict handle(Frame& frame, Classified& what, PortIndex port, Micros now);
     Verdict from_line(Frame& frame, Packet& packet, PortIndex port, const Link& link, Micros now);
     Verdict from_servers(Frame& frame, Packet& packet, PortIndex port, Micros now);
     Verdict from_client(Frame& frame, Packet& packet, const Origin& origin, Micros now);
@@ -288,7 +288,7 @@ private:
     Address own_address(const WayBack& way, const Address& vip, Micros now) const;
 
     // datapath_tunnel.cpp
-    Verdict from_tunnel(Frame& frame, const Packet& outer, PortIndex port, Micros now);
+    Verdict from_tunnel(Frame& frame, Classified& what, PortIndex port, Micros now);
     Verdict from_peer_reply(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     Verdict from_peer_client(Frame& frame, Packet& packet, size_t peer, const Gue& gue, Micros now);
     std::optional<WayBack> line_by_route(const Address& client);

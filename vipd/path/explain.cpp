@@ -12,20 +12,6 @@ namespace {
 
 constexpr uint32_t scratch_flows = 256;
 
-// What a peer's GUE carries; nothing when it is none.
-std::optional<Packet> carried(const Frame& frame, const Packet& outer) {
-    if (!outer.udp() || !outer.has_ports || outer.fragment || outer.destination_port != gue_port) {
-        return std::nullopt;
-    }
-    const auto gue = decode_gue(frame.bytes().subspan(outer.l4 + 8, outer.end - outer.l4 - 8));
-    if (!gue || gue->kind == Gue::Kind::keepalive) {
-        return std::nullopt;
-    }
-    const auto inner =
-        parse_packet(frame.bytes().first(outer.end), outer.l4 + 8 + gue->header_bytes);
-    return inner ? std::optional(*inner) : std::nullopt;
-}
-
 }  // namespace
 
 Datapath::Explained Datapath::explain(Frame& frame, PortIndex port, Micros now, Trace& trace) {
@@ -47,13 +33,7 @@ Datapath::Explained Datapath::explain(Frame& frame, PortIndex port, Micros now, 
     scratch.source_nat_ = SourceNat(source_nat_.worker(), source_nat_.workers());
     scratch.source_nat_.copy_pools(source_nat_);
     scratch.find_plain_ports();
-    const Link link = link_of(frame.bytes());
-    if (const auto packet = parse_packet(frame.bytes(), link)) {
-        scratch.copy_what_it_meets(*this, frame, *packet, now);
-        if (const auto inner = carried(frame, *packet)) {
-            scratch.copy_what_it_meets(*this, frame, *inner, now);
-        }
-    }
+    scratch.copy_what_it_meets(*this, frame, classify(frame.bytes(), port, *tables_).packet, now);
 
     Explained explained;
     Sink sink;

@@ -1,9 +1,9 @@
 #include "vipd/path/owner.h"
 
 #include "vipd/packet/bytes.h"
-#include "vipd/packet/gue.h"
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/rss.h"
+#include "vipd/path/classify.h"
 
 namespace rehome::vipd {
 
@@ -92,52 +92,21 @@ Ownership::Next Ownership::next(const Frame& frame, PortIndex port, Micros now) 
 }
 
 Ownership::Next Ownership::slow(const Frame& frame, PortIndex port, Micros now) {
-    const Link link = link_of(frame.bytes());
-    const bool ip = link.ethertype == ethertype_v4 || link.ethertype == ethertype_v6;
-    const PortRole role = ip ? tables_->role(port, link.vlan) : PortRole::other;
-    if (role == PortRole::other || (frame.data[0] & 1) != 0) {
-        return here();
-    }
-    auto packet = parse_packet(frame.bytes(), link);
-    if (!packet) {
-        return here();
-    }
-    switch (role) {
-        case PortRole::line:
-            return tables_->is_moved(packet->destination)
-                       ? settle(frame, *packet, From::client, port, now)
-                       : here();
-        case PortRole::servers:
-            return settle(frame, *packet, From::server, port, now);
-        case PortRole::link:
-            if (packet->udp() && !packet->fragment && packet->destination_port == gue_port &&
-                packet->destination == tables_->tunnel()) {
-                return tunnelled(frame, *packet, now, port);
-            }
-            break;
-        case PortRole::other:
+    Classified what = classify(frame.bytes(), port, *tables_);
+    switch (what.kind) {
+        case Classified::Kind::client:
+        case Classified::Kind::peer_client:
+            return settle(frame, what.packet, From::client, port, now);
+        case Classified::Kind::server:
+        case Classified::Kind::peer_reply:
+            return settle(frame, what.packet, From::server, port, now);
+        case Classified::Kind::keepalive:
+            return {Next::To::all, worker_, Drop::count_, false};
+        case Classified::Kind::kernel:
+        case Classified::Kind::bad:
             break;
     }
     return here();
-}
-
-Ownership::Next Ownership::tunnelled(const Frame& frame, const Packet& outer, Micros now,
-                                     PortIndex port) {
-    const uint32_t udp_end = outer.l4 + load16(frame.data + outer.l4 + 4);
-    const auto payload = frame.bytes().subspan(outer.l4 + 8, udp_end - outer.l4 - 8);
-    const auto gue = decode_gue(payload);
-    if (!gue) {
-        return here();
-    }
-    if (gue->kind == Gue::Kind::keepalive) {
-        return {Next::To::all, worker_, Drop::count_, false};
-    }
-    auto inner = parse_packet(frame.bytes().first(udp_end), outer.l4 + 8 + gue->header_bytes);
-    if (!inner) {
-        return here();
-    }
-    const From from = gue->kind == Gue::Kind::reply ? From::server : From::client;
-    return settle(frame, *inner, from, port, now);
 }
 
 // The owner of a packet; of a fragment, its desk until that knows.

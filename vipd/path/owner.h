@@ -74,7 +74,6 @@ private:
     Next here() const { return {Next::To::owner, worker_, Drop::count_, false}; }
     std::optional<uint32_t> plain_owner(const Frame& frame, PlainPort port) const;
     Next slow(const Frame& frame, PortIndex port, Micros now);
-    Next tunnelled(const Frame& frame, const Packet& outer, Micros now, PortIndex port);
     Next settle(const Frame& frame, Packet& packet, From from, PortIndex port, Micros now);
     bool mapped(const Packet& packet, From from) const;
     uint32_t owner(const Frame& frame, const Packet& packet, From from) const;

@@ -23,54 +23,29 @@ void decapsulate(Frame& frame, Packet& inner) {
 
 }  // namespace
 
-Verdict Datapath::from_tunnel(Frame& frame, const Packet& outer, PortIndex port, Micros now) {
-    const auto& peers = tables_->peers();
-    const auto peer = std::find_if(peers.begin(), peers.end(),
-                                   [&](const TablePeer& p) { return p.tunnel == outer.source; });
-    if (peer == peers.end()) {
-        return dropped(Drop::unknown_peer);
-    }
-    const auto index = static_cast<size_t>(peer - peers.begin());
-    const uint32_t udp_end = outer.l4 + load16(frame.data + outer.l4 + 4);
-    const auto payload = frame.bytes().subspan(outer.l4 + 8, udp_end - outer.l4 - 8);
-    const auto gue = decode_gue(payload);
-    if (!gue) {
-        return dropped(gue.error());
-    }
-    if (gue->kind == Gue::Kind::keepalive) {
-        const auto keepalive = decode_keepalive(payload.subspan(gue->header_bytes));
+Verdict Datapath::from_tunnel(Frame& frame, Classified& what, PortIndex port, Micros now) {
+    if (what.kind == Classified::Kind::keepalive) {
+        const auto keepalive = decode_keepalive(what.carried);
         if (!keepalive) {
             return dropped(Drop::bad_tunnel);
         }
-        relay_.hear(index, *keepalive, now);
+        relay_.hear(what.peer, *keepalive, now);
         return {Verdict::Way::consumed, Drop::count_};
     }
-    note("tunnel", "from gateway {}", peer->gateway);
-    auto inner = parse_packet(frame.bytes().first(udp_end), outer.l4 + 8 + gue->header_bytes);
-    if (!inner) {
-        return dropped(inner.error());
-    }
-    if (const auto waits = join(frame, *inner, port, now)) {
+    note("tunnel", "from gateway {}", tables_->peers()[what.peer].gateway);
+    Packet& packet = what.packet;
+    if (const auto waits = join(frame, packet, port, now)) {
         return *waits;
     }
-    const bool first = inner->fragment && !inner->later_fragment();
-    const FragmentKey key = fragment_key(*inner);
-    frame.resize(udp_end);
-    decapsulate(frame, *inner);
-    const Verdict verdict = gue->kind == Gue::Kind::reply
-                                ? from_peer_reply(frame, *inner, index, *gue, now)
-                                : from_peer_client(frame, *inner, index, *gue, now);
-    if (first) {
-        release(key, now);
-    }
-    return verdict;
+    frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
+    decapsulate(frame, packet);
+    return what.kind == Classified::Kind::peer_reply
+               ? from_peer_reply(frame, packet, what.peer, what.gue, now)
+               : from_peer_client(frame, packet, what.peer, what.gue, now);
 }
 
 Verdict Datapath::from_peer_client(Frame& frame, Packet& packet, size_t peer, const Gue& gue,
                                    Micros now) {
-    if (!tables_->is_moved(packet.destination)) {
-        return dropped(Drop::not_for_vip);
-    }
     if (tables_->is_moved(packet.source)) {
         return dropped(Drop::forged_source);
     }
@@ -86,9 +61,6 @@ Verdict Datapath::from_peer_client(Frame& frame, Packet& packet, size_t peer, co
 // names: where the flow ends every packet of its client is seen, so its way back is the newer one.
 Verdict Datapath::from_peer_reply(Frame& frame, Packet& packet, size_t peer, const Gue& gue,
                                   Micros now) {
-    if (!tables_->is_moved(packet.source)) {
-        return dropped(Drop::not_for_vip);
-    }
     const FlowKey key{packet.protocol,
                       {packet.destination, packet.destination_port},
                       {packet.source, packet.source_port}};

@@ -1,6 +1,6 @@
 #include "vipd/watch/observer.h"
 
-#include "vipd/packet/gue.h"
+#include "vipd/path/classify.h"
 
 namespace rehome::vipd {
 
@@ -14,20 +14,10 @@ TopEnd destination_of(const Packet& packet) {
     return {packet.protocol, {packet.destination, packet.destination_port}};
 }
 
-// What a peer's GUE carries; nothing for a keepalive or what cannot be.
-std::optional<Packet> carried(std::span<const uint8_t> frame, const Packet& outer) {
-    const auto gue = decode_gue(frame.subspan(outer.l4 + 8, outer.end - outer.l4 - 8));
-    if (!gue || gue->kind == Gue::Kind::keepalive) {
-        return std::nullopt;
-    }
-    const auto inner = parse_packet(frame.first(outer.end), outer.l4 + 8 + gue->header_bytes);
-    return inner ? std::optional(*inner) : std::nullopt;
-}
-
 }  // namespace
 
-void Observer::before(size_t slot, PortIndex port, std::span<const uint8_t> frame,
-                      int64_t time_us) {
+void Observer::before(size_t slot, PortIndex port, std::span<const uint8_t> frame, int64_t time_us,
+                      const Tables& tables) {
     if (capture_) {
         capture_->before(slot, port, frame, time_us);
     }
@@ -36,18 +26,9 @@ void Observer::before(size_t slot, PortIndex port, std::span<const uint8_t> fram
     if (!top_ || !top_->due()) {
         return;
     }
-    const Link link = link_of(frame);
-    const auto packet = parse_packet(frame, link);
-    if (!packet) {
-        return;
-    }
-    sampled = {true, port, link.vlan, static_cast<uint32_t>(frame.size()), *packet, false};
-    if (packet->udp() && packet->has_ports && packet->destination_port == gue_port) {
-        if (const auto inner = carried(frame, *packet)) {
-            sampled.packet = *inner;
-            sampled.tunnelled = true;
-        }
-    }
+    sampled.what = classify(frame, port, tables);
+    sampled.bytes = static_cast<uint32_t>(frame.size());
+    sampled.taken = sampled.what.kind != Classified::Kind::bad;
 }
 
 void Observer::after(size_t slot, const Fate& fate, std::span<const uint8_t> frame,
@@ -71,34 +52,35 @@ void Observer::sent(PortIndex port, std::span<const uint8_t> frame, int64_t time
 // its VIP when it leaves.  The server is where the one goes to and the other comes from.
 void Observer::count(const Sampled& in, const Fate& fate, std::span<const uint8_t> frame,
                      const Tables& tables) {
+    const Packet& packet = in.what.packet;
     const bool forwarded = fate.way == Fate::Way::forward;
-    if (tables.is_moved(in.packet.destination)) {
-        top_->add_client(in.packet.source, in.bytes);
-        top_->add_vip(destination_of(in.packet), in.bytes);
-        const Link link = link_of(frame);
-        const auto out = parse_packet(frame, link);
-        if (forwarded && out && tables.role(fate.port, link.vlan) == PortRole::servers) {
-            top_->add_server(destination_of(*out), in.bytes);
-        }
-        return;
-    }
-    if (in.tunnelled && tables.is_moved(in.packet.source)) {
-        top_->add_client(in.packet.destination, in.bytes);
-        top_->add_vip(source_of(in.packet), in.bytes);
-        return;
-    }
-    if (!forwarded || tables.role(in.port, in.vlan) != PortRole::servers) {
-        return;
-    }
-    const auto out = parse_packet(frame, link_of(frame));
-    const auto reply = out && out->udp() && out->has_ports && out->destination_port == gue_port
-                           ? carried(frame, *out)
-                       : out ? std::optional(*out)
-                             : std::nullopt;
-    if (reply && tables.is_moved(reply->source)) {
-        top_->add_client(reply->destination, in.bytes);
-        top_->add_vip(source_of(*reply), in.bytes);
-        top_->add_server(source_of(in.packet), in.bytes);
+    switch (in.what.kind) {
+        case Classified::Kind::client:
+        case Classified::Kind::peer_client:
+            top_->add_client(packet.source, in.bytes);
+            top_->add_vip(destination_of(packet), in.bytes);
+            if (forwarded) {
+                const Link link = link_of(frame);
+                const auto out = parse_packet(frame, link);
+                if (out && tables.role(fate.port, link.vlan) == PortRole::servers) {
+                    top_->add_server(destination_of(*out), in.bytes);
+                }
+            }
+            break;
+        case Classified::Kind::peer_reply:
+            top_->add_client(packet.destination, in.bytes);
+            top_->add_vip(source_of(packet), in.bytes);
+            break;
+        case Classified::Kind::server:
+            if (const auto reply = forwarded ? innermost_packet(frame) : std::nullopt;
+                reply && tables.is_moved(reply->source)) {
+                top_->add_client(reply->destination, in.bytes);
+                top_->add_vip(source_of(*reply), in.bytes);
+                top_->add_server(source_of(packet), in.bytes);
+            }
+            break;
+        default:
+            break;
     }
 }
 

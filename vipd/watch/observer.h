@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-#include "vipd/packet/packet.h"
+#include "vipd/path/classify.h"
 #include "vipd/state/tables.h"
 #include "vipd/watch/capture.h"
 #include "vipd/watch/top.h"
@@ -23,7 +23,8 @@ public:
         : capture_(std::move(capture)), top_(std::move(top)) {}
 
     // time_us: of the worker's clock.
-    void before(size_t slot, PortIndex port, std::span<const uint8_t> frame, int64_t time_us);
+    void before(size_t slot, PortIndex port, std::span<const uint8_t> frame, int64_t time_us,
+                const Tables& tables);
     // frame: as the datapath left it.
     void after(size_t slot, const Fate& fate, std::span<const uint8_t> frame, const Tables& tables);
     void sent(PortIndex port, std::span<const uint8_t> frame, int64_t time_us);
@@ -32,11 +33,8 @@ private:
     // A packet of the sample, as it came in.
     struct Sampled {
         bool taken = false;
-        PortIndex port = 0;
-        uint16_t vlan = 0;
         uint32_t bytes = 0;
-        Packet packet;
-        bool tunnelled = false;  // packet is what GUE carried
+        Classified what;
     };
 
     void count(const Sampled& in, const Fate& fate, std::span<const uint8_t> frame,

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "vipd/packet/bytes.h"
+#include "vipd/path/classify.h"
 
 namespace rehome::vipd {
 
@@ -85,29 +86,22 @@ json describe(const Config& config, const TextPacket& packet, PortIndex port,
 
 }  // namespace
 
-PortIndex likely_port(const Config& config, const TextPacket& packet) {
-    const auto parsed = parse_packet(packet.ip, 0);
-    const auto moved = [&](const Address& address) {
-        return std::any_of(config.prefixes.begin(), config.prefixes.end(),
-                           [&](const Prefix& prefix) { return prefix.contains(address); });
-    };
-    if (!parsed || config.lines.empty() || moved(parsed->destination)) {
-        return static_cast<PortIndex>(config.lines.empty() ? 0 : config.lines[0].port);
-    }
-    if (parsed->destination == config.tunnel) {
-        return static_cast<PortIndex>(config.link);
-    }
-    for (size_t i = 0; i < config.ports.size(); ++i) {
-        const bool line = std::any_of(config.lines.begin(), config.lines.end(),
-                                      [&](const LineConfig& l) { return l.port == i; });
-        if (!line && i != config.link) {
-            return static_cast<PortIndex>(i);
+// The first port, lines before the link before the servers', where it is more than the kernel's.
+PortIndex likely_port(const Config& config, const Tables& tables, const TextPacket& packet) {
+    const auto frame = frame_of(packet);
+    for (const PortRole role : {PortRole::line, PortRole::link, PortRole::servers}) {
+        for (size_t i = 0; i < config.ports.size(); ++i) {
+            const auto port = static_cast<PortIndex>(i);
+            const auto what = classify(frame, port, tables);
+            if (what.role == role && what.kind != Classified::Kind::kernel) {
+                return port;
+            }
         }
     }
-    return static_cast<PortIndex>(config.lines[0].port);
+    return static_cast<PortIndex>(config.lines.empty() ? 0 : config.lines[0].port);
 }
 
-Result<PortIndex> port_for(const Config& config, const std::string& name,
+Result<PortIndex> port_for(const Config& config, const Tables& tables, const std::string& name,
                            const TextPacket& packet) {
     std::string names;
     for (size_t i = 0; i < config.ports.size(); ++i) {
@@ -117,7 +111,7 @@ Result<PortIndex> port_for(const Config& config, const std::string& name,
         names += (i == 0 ? "" : ", ") + config.ports[i].name;
     }
     if (name.empty()) {
-        return likely_port(config, packet);
+        return likely_port(config, tables, packet);
     }
     return fail(Exit::usage, "",
                 fmt::format("{} is no port, expected one of {}", in_quotes(name), names));

@@ -16,10 +16,11 @@ namespace rehome::vipd {
 
 // The port by which such a packet most likely comes in: a reply by the servers' port, a tunnelled
 // one by the link, any other by the first line.
-PortIndex likely_port(const Config& config, const TextPacket& packet);
+PortIndex likely_port(const Config& config, const Tables& tables, const TextPacket& packet);
 
 // The number of the port of that name; empty: the likely one.
-Result<PortIndex> port_for(const Config& config, const std::string& name, const TextPacket& packet);
+Result<PortIndex> port_for(const Config& config, const Tables& tables, const std::string& name,
+                           const TextPacket& packet);
 
 // Runs the packet, and gives the answer ("rehome/vipd-why/1"): the packet and its port, the steps,
 // the way ("forward", "punt", "consumed", "drop") with what belongs to it, and the packets that

@@ -91,7 +91,7 @@ TEST_CASE("client, VIP and server of a packet, by where it came in and went out"
         const auto top = std::make_shared<Top>(1, 16);
         Observer observer(nullptr, top);
         for (uint32_t i = 0; i < 10 * Top::one_in; ++i) {
-            observer.before(i % 64, row.port, row.in, 0);
+            observer.before(i % 64, row.port, row.in, 0, *tables);
             observer.after(i % 64, row.fate, row.out, *tables);
         }
         CHECK(first_of(top->clients()) == row.client);

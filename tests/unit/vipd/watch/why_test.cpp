@@ -51,7 +51,7 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
         CAPTURE(row.packet);
         const auto packet = parse_packet_text(row.packet);
         REQUIRE(packet);
-        const auto port = port_for(old.config, "", *packet);
+        const auto port = port_for(old.config, old.path->tables(), "", *packet);
         REQUIRE(port);
         const auto answer = why_live(*old.path, old.config, *packet, *port, lab.now);
         CHECK(answer["port"] == row.port);
@@ -62,7 +62,7 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
         CHECK(old.path->flows().size() == 0);
         CHECK(old.drops() == 0);
     }
-    const auto wrong = port_for(old.config, "nowhere", {});
+    const auto wrong = port_for(old.config, old.path->tables(), "nowhere", {});
     REQUIRE(!wrong);
     CHECK(wrong.error().text() ==
           "\"nowhere\" is no port, expected one of red, green, blue, servers, link");
