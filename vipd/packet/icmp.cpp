@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/special_addresses.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/checksum.h"
 #include "vipd/packet/rewrite.h"
@@ -247,13 +248,8 @@ void translate_error(Frame& frame, Packet& packet, Quote& quote, const Translati
 
 bool may_answer(const Frame& frame, const Packet& packet) {
     const bool v4 = packet.family == Family::v4;
-    if (packet.later_fragment() || impossible_source(packet) ||
+    if (packet.later_fragment() || impossible_source(packet) || is_special(packet.destination) ||
         (packet.ip >= ethernet_bytes && (frame.data[0] & 1) != 0)) {
-        return false;
-    }
-    const uint8_t to = packet.destination.bytes[0], from = packet.source.bytes[0];
-    // Class D and E, the limited broadcast among them: nobody to answer to or about.
-    if (v4 ? to >= 224 || from >= 240 : to == 0xff) {
         return false;
     }
     if (!packet.icmp()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/special_addresses.h"
 #include "vipd/packet/bytes.h"
 
 namespace rehome::vipd {
@@ -236,18 +237,8 @@ tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, 
     }
 }
 
-bool of_no_host_elsewhere(const Address& address) {
-    const uint8_t* bytes = address.bytes.data();
-    if (address.family == Family::v4) {
-        return bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224 ||
-               (bytes[0] == 169 && bytes[1] == 254);
-    }
-    return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
-           (load64(bytes) == 0 && load64(bytes + 8) <= 1);
-}
-
 bool impossible_source(const Packet& packet) {
-    return packet.source == packet.destination || of_no_host_elsewhere(packet.source);
+    return packet.source == packet.destination || is_special(packet.source);
 }
 
 Link link_of(std::span<const uint8_t> frame) {

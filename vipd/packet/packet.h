@@ -126,12 +126,8 @@ struct Extensions {
 tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, uint32_t at,
                                                uint8_t type);
 
-// Whether the address means nothing beyond a link, or is not one host's (RFC 1122 3.2.1.3, RFC 3927
-// 2.7, RFC 4291 2.5, 2.7): this-network, loopback, link-local, multicast, class E and broadcast.
-bool of_no_host_elsewhere(const Address& address);
-
-// Whether nobody can have sent the packet from there: from its own destination ("LAND"), or
-// of_no_host_elsewhere.
+// Whether nobody can have sent the packet from there: from its own destination ("LAND"), or an
+// address that nobody has (common/special_addresses.h).
 bool impossible_source(const Packet& packet);
 
 // The frame's EtherType, 0 when it is too short to have one.

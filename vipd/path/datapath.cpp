@@ -3,6 +3,7 @@
 
 #include <cassert>
 
+#include "common/special_addresses.h"
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/fragment_v4.h"
@@ -491,7 +492,7 @@ Flow* Datapath::flow_of_reply(const Packet& packet) {
 // link, nor by a route that leads back to this site.
 bool Datapath::beyond_lines(const Address& to) {
     const auto& lines = tables_->lines();
-    if (of_no_host_elsewhere(to) || to == tables_->tunnel() ||
+    if (is_special(to) || to == tables_->tunnel() ||
         std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return line.own == to; })) {
         return false;
     }

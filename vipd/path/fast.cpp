@@ -11,6 +11,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "common/special_addresses.h"
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/server_tunnel.h"
@@ -90,10 +91,7 @@ struct HeaderV4 {
         return ip[0] == 0x45 && total <= room && total >= bytes + 8 && fragment == 0 && ip[8] > 1;
     }
     static uint8_t protocol(const uint8_t* ip) { return ip[9]; }
-    // Addresses of_no_host_elsewhere: they are left to the slow path, which has names for them.
-    static bool odd(const uint8_t* at) {
-        return at[0] == 0 || at[0] == 127 || at[0] >= 224 || (at[0] == 169 && at[1] == 254);
-    }
+    static bool special(const uint8_t* at) { return is_special_v4(load32(at)); }
     // Takes a hop off, and sums what else has changed in the header.  The TTL is the word's first
     // byte, which a little-endian machine has lowest; it is not read back: a load of what a
     // narrower store has just written would have to wait for it.
@@ -131,9 +129,7 @@ struct HeaderV6 {
         return ip[0] >> 4 == 6 && total <= room && total >= bytes + 8 && ip[7] > 1;
     }
     static uint8_t protocol(const uint8_t* ip) { return ip[6]; }
-    static bool odd(const uint8_t* at) {
-        return at[0] >= 0xfe || raw<uint64_t>(at) == 0;  // multicast and link-local; ::, ::1
-    }
+    static bool special(const uint8_t* at) { return is_special_v6(load64(at), load64(at + 8)); }
     static void finish(uint8_t* ip, uint64_t) { --ip[7]; }
 };
 
@@ -268,8 +264,8 @@ template <typename H, bool client>
 inline void Datapath::look_at(const Frame& frame, Plain& plain) const {
     const uint8_t* ip = frame.data + ethernet_bytes;
     const uint32_t room = frame.length - ethernet_bytes;
-    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::odd(ip + H::source) ||
-        (!client && H::odd(ip + H::destination))) [[unlikely]] {
+    if (room < H::bytes + 8 || !H::plain(ip, room, plain.total) || H::special(ip + H::source) ||
+        (!client && H::special(ip + H::destination))) [[unlikely]] {
         return;
     }
     const uint8_t* l4 = ip + H::bytes;

@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "common/special_addresses.h"
 #include "vipd/route/prefix_index.h"
 
 namespace rehome::vipd {
@@ -185,26 +186,6 @@ void check_pools(const Config& config, Checker& check) {
     check_apart(std::move(all), "addresses of one pool each", check);
 }
 
-// Whose address lies in a pool, where it would be mistaken for a client's way back.
-// What no host beyond a link has (RFC 6890): this-network, loopback, link-local, multicast,
-// reserved, and IPv4 in the clothes of IPv6.
-bool is_special(const Prefix& prefix) {
-    static const std::vector<Prefix> special = [] {
-        std::vector<Prefix> all;
-        for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
-                                 "::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"}) {
-            all.push_back(*Prefix::parse(text));
-        }
-        return all;
-    }();
-    return std::any_of(special.begin(), special.end(),
-                       [&](const Prefix& each) { return overlap(each, prefix); });
-}
-
-Prefix only(const Address& address) {
-    return {address, address.family == Family::v4 ? 32U : 128U};
-}
-
 struct Taken {
     Address address;
     std::string what;
@@ -235,7 +216,7 @@ void check_server_addresses(const Config& config, const std::vector<Taken>& take
                 check.wrong(fmt::format("{} is {}, expected a server's", address.text(), what),
                             "services", i, "servers", k, "address");
             };
-            if (is_special(only(address))) {
+            if (is_special(address)) {
                 wrong("no address that a server can have");
             }
             for (const Taken& each : taken) {
@@ -311,6 +292,7 @@ void check_own_stay(const Config& config, Checker& check) {
     }
 }
 
+// Whose address lies in a pool, where it would be mistaken for a client's way back.
 void check_pools_free(const Config& config, const std::vector<Taken>& taken, Checker& check) {
     std::vector<Prefix> prefixes;
     std::vector<std::pair<size_t, size_t>> places;

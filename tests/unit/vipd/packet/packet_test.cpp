@@ -321,6 +321,7 @@ TEST_CASE("sources that cannot be") {
                            {"::", true},
                            {"::1", true},
                            {"::2", false},
+                           {"::ffff:100.80.0.1", true},
                            {"ff02::1", true},
                            {"fe80::1", true},
                            {"febf::1", true},
