@@ -1,5 +1,6 @@
 // Options after getopt_long(3)'s manner: --name VALUE, --name=VALUE, no guessing of short forms.
-// Help goes to standard output, mistakes go to standard error, one line each.
+// Help goes to standard output, mistakes go to standard error, one line each.  Boost knows how
+// words become options and how these are explained; values are read here.
 #include "common/command.h"
 
 #include <fcntl.h>
@@ -8,6 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -16,6 +20,99 @@
 namespace rehome {
 
 const char* const version = "0.1.0";
+
+// ---- options ------------------------------------------------------------------------------------
+
+Option Option::flag(std::string name, std::string help) {
+    return {.name = std::move(name), .help = std::move(help)};
+}
+
+Option Option::text(std::string name, std::string help) {
+    return {.name = std::move(name), .help = std::move(help), .type = Type::text};
+}
+
+Option Option::integer(std::string name, std::string help) {
+    return {.name = std::move(name), .help = std::move(help), .type = Type::integer};
+}
+
+Option Option::number(std::string name, std::string help) {
+    return {.name = std::move(name), .help = std::move(help), .type = Type::number};
+}
+
+Option Option::shown_as(std::string value) const {
+    Option option = *this;
+    option.value_name = std::move(value);
+    return option;
+}
+
+Option Option::by_default(std::string value) const {
+    Option option = *this;
+    option.fallback = std::move(value);
+    return option;
+}
+
+Option Option::within(int64_t low, int64_t high) const {
+    Option option = *this;
+    option.lowest = low;
+    option.highest = high;
+    return option;
+}
+
+Option Option::required() const {
+    Option option = *this;
+    option.is_required = true;
+    return option;
+}
+
+Option Option::repeated() const {
+    Option option = *this;
+    option.is_repeated = true;
+    return option;
+}
+
+Option Option::positional() const {
+    Option option = *this;
+    option.is_positional = true;
+    return option;
+}
+
+const Given::Entry& Given::entry(std::string_view name) const {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+        throw std::logic_error(fmt::format("--{} is no option of this command", name));
+    }
+    return found->second;
+}
+
+template <typename T>
+T Given::value(std::string_view name) const {
+    const Value& value = entry(name).value;
+    return std::holds_alternative<std::monostate>(value) ? T{} : std::get<T>(value);
+}
+
+bool Given::has(std::string_view name) const {
+    return entry(name).given;
+}
+
+std::string Given::text(std::string_view name) const {
+    return value<std::string>(name);
+}
+
+std::vector<std::string> Given::texts(std::string_view name) const {
+    return value<std::vector<std::string>>(name);
+}
+
+int64_t Given::integer(std::string_view name) const {
+    return value<int64_t>(name);
+}
+
+double Given::number(std::string_view name) const {
+    return value<double>(name);
+}
+
+void Given::put(const Option& option, bool given, Value value) {
+    entries_.insert_or_assign(option.name, Entry{given, std::move(value)});
+}
 
 namespace {
 
@@ -67,37 +164,62 @@ std::string program_help(const Program& program, const po::options_description& 
     return text;
 }
 
-std::string positional_usage(const po::positional_options_description& positional) {
-    constexpr unsigned shown_at_most = 16;  // an unlimited one never ends
+std::string positional_usage(const std::vector<Option>& options) {
     std::string text;
-    std::string previous;
-    for (unsigned i = 0; i < std::min(positional.max_total_count(), shown_at_most); ++i) {
-        const std::string& name = positional.name_for_position(i);
-        if (name == previous) {
-            return text + "...";
+    for (const Option& option : options) {
+        if (option.is_positional) {
+            text += " " + upper(option.name) + (option.is_repeated ? "..." : "");
         }
-        text += " " + upper(name);
-        previous = name;
     }
     return text;
 }
 
+// ---- grammar ------------------------------------------------------------------------------------
+
+template <typename T>
+po::typed_value<T>* boost_value(const Option& option) {
+    auto* value = po::value<T>();
+    value->value_name(option.value_name);
+    return option.is_required ? value->required() : value;
+}
+
+const po::value_semantic* semantic(const Option& option) {
+    if (option.type == Option::Type::flag) {
+        return new po::untyped_value(true);  // NOLINT: Boost takes it
+    }
+    if (option.is_repeated) {
+        return boost_value<Words>(option);
+    }
+    auto* value = boost_value<std::string>(option);
+    return option.fallback ? value->default_value(*option.fallback) : value;
+}
+
+void describe(po::options_description& description, const std::vector<Option>& options) {
+    for (const Option& option : options) {
+        description.add_options()(option.name.c_str(), semantic(option), option.help.c_str());
+    }
+}
+
 // One command with its options, ready to parse and to explain.
 struct Grammar {
+    std::vector<Option> options;
     po::options_description own{"Options"};
     po::options_description common{"Options of every command"};
     po::positional_options_description positional;
 
-    Grammar(const Program& program, const Command* command) {
-        if (command != nullptr && command->options) {
-            command->options(own, positional);
-        }
-        if (program.options) {
-            program.options(common);
-        }
+    Grammar(const Program& program, const Command* command) : options(program.options) {
+        describe(common, program.options);
         common.add_options()("help", "explain, with examples");
         if (command == nullptr) {
             common.add_options()("version", "print the version");
+            return;
+        }
+        describe(own, command->options);
+        options.insert(options.end(), command->options.begin(), command->options.end());
+        for (const Option& option : command->options) {
+            if (option.is_positional) {
+                positional.add(option.name.c_str(), option.is_repeated ? -1 : 1);
+            }
         }
     }
 };
@@ -110,7 +232,7 @@ std::string command_help(const Program& program, const Command& command, const G
     options << grammar.common;
     return fmt::format("{} {}: {}\n\nUsage: {} {}{} [options]\n\n{}", program.name, command.name,
                        command.summary, program.name, command.name,
-                       positional_usage(grammar.positional), options.str()) +
+                       positional_usage(command.options), options.str()) +
            paragraph(command.teaching);
 }
 
@@ -180,21 +302,89 @@ int print(const Program& program, const std::string& text) {
     return finish(program, Exit::yes);
 }
 
+// ---- values -------------------------------------------------------------------------------------
+
+// The whole text as a T; nothing if it is none.
+template <typename T>
+std::optional<T> parsed(const std::string& text) {
+    T value{};
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    return error == std::errc() && stop == end ? std::optional(value) : std::nullopt;
+}
+
+tl::unexpected<std::string> wrong(const Option& option, const std::string& text,
+                                  std::string_view expected) {
+    return tl::unexpected(
+        fmt::format("--{} is {}, expected {}", option.name, in_quotes(text), expected));
+}
+
+std::string expected_integer(const Option& option) {
+    const bool bounded = option.lowest != INT64_MIN || option.highest != INT64_MAX;
+    return bounded ? fmt::format("an integer from {} to {}", option.lowest, option.highest)
+                   : "an integer";
+}
+
+tl::expected<Given::Value, std::string> read_value(const Option& option, const std::string& text) {
+    if (option.type == Option::Type::integer) {
+        const auto value = parsed<int64_t>(text);
+        const bool fits = value && *value >= option.lowest && *value <= option.highest;
+        return fits ? tl::expected<Given::Value, std::string>(*value)
+                    : wrong(option, text, expected_integer(option));
+    }
+    if (option.type == Option::Type::number) {
+        const auto value = parsed<double>(text);
+        return value && std::isfinite(*value) ? tl::expected<Given::Value, std::string>(*value)
+                                              : wrong(option, text, "a number");
+    }
+    return text;
+}
+
+tl::expected<Given, std::string> read_values(const std::vector<Option>& options,
+                                             const po::variables_map& values) {
+    Given given;
+    for (const Option& option : options) {
+        const auto found = values.find(option.name);
+        if (found == values.end() || option.type == Option::Type::flag) {
+            given.put(option, found != values.end(), {});
+            continue;
+        }
+        if (option.is_repeated) {
+            given.put(option, true, found->second.as<Words>());
+            continue;
+        }
+        auto value = read_value(option, found->second.as<std::string>());
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        given.put(option, !found->second.defaulted(), std::move(*value));
+    }
+    return given;
+}
+
+po::variables_map parse(const Grammar& grammar, const Words& words) {
+    po::options_description all;
+    all.add(grammar.own).add(grammar.common);
+    constexpr auto style = po::command_line_style::unix_style &
+                           ~static_cast<unsigned>(po::command_line_style::allow_guessing);
+    po::variables_map values;
+    po::store(po::command_line_parser(words)
+                  .options(all)
+                  .positional(grammar.positional)
+                  .style(static_cast<int>(style))
+                  .run(),
+              values);
+    return values;
+}
+
+// ---- running ------------------------------------------------------------------------------------
+
 int run_command(const Program& program, const Command& command, const Words& words) {
     const std::string full_name = program.name + " " + command.name;
     const Grammar grammar(program, &command);
-    po::options_description all;
-    all.add(grammar.own).add(grammar.common);
     po::variables_map values;
     try {
-        constexpr auto style = po::command_line_style::unix_style &
-                               ~static_cast<unsigned>(po::command_line_style::allow_guessing);
-        po::store(po::command_line_parser(words)
-                      .options(all)
-                      .positional(grammar.positional)
-                      .style(static_cast<int>(style))
-                      .run(),
-                  values);
+        values = parse(grammar, words);
         if (values.count("help") != 0) {
             return print(program, command_help(program, command, grammar));
         }
@@ -202,7 +392,11 @@ int run_command(const Program& program, const Command& command, const Words& wor
     } catch (const po::error& mistake) {
         return usage_error(full_name, mistake.what(), full_name);
     }
-    return finish(program, command.act(values));
+    const auto given = read_values(grammar.options, values);
+    if (!given) {
+        return usage_error(full_name, given.error(), full_name);
+    }
+    return finish(program, command.act(*given));
 }
 
 int run_words(const Program& program, Words words) {

@@ -19,58 +19,53 @@
 namespace rehome::lbsync {
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::ordered_json;
-using Options = po::options_description;
-using Positional = po::positional_options_description;
-using Given = po::variables_map;
-
-std::string text(const Given& given, const char* name) {
-    return given.count(name) != 0 ? given[name].as<std::string>() : "";
-}
 
 void print(const ordered_json& report) {
     std::fputs((report.dump(2) + "\n").c_str(), stdout);
 }
 
-void site_options(Options& options, Positional&) {
-    options.add_options()("inventory", po::value<std::string>()->required(), "what exists")(
-        "from", po::value<std::string>(),
-        "the site whose policies are carried; as the inventory says")(
-        "to", po::value<std::string>(), "the site that gets them; as the inventory says")(
-        "no-reload", "leave the target's vipd alone: its file only")("json",
-                                                                     "print the result as JSON");
+const Option json_option = Option::flag("json", "print the result as JSON");
+
+const std::vector<Option> site_options{
+    Option::text("inventory", "what exists").required(),
+    Option::text("from", "the site whose policies are carried; as the inventory says"),
+    Option::text("to", "the site that gets them; as the inventory says"),
+    Option::flag("no-reload", "leave the target's vipd alone: its file only"),
+    json_option,
+};
+
+std::vector<Option> apply_options() {
+    std::vector<Option> options = site_options;
+    options.push_back(
+        Option::text("state", "write what is replaced into this file first, for undo"));
+    options.push_back(Option::text(
+        "plan", "carry out only this plan (of `plan --json`): refuse if a site has changed since"));
+    options.push_back(Option::flag("dry-run", "show and check (nft -c), change nothing"));
+    return options;
 }
 
-void apply_options(Options& options, Positional& positional) {
-    site_options(options, positional);
-    options.add_options()("state", po::value<std::string>(),
-                          "write what is replaced into this file first, for undo")(
-        "plan", po::value<std::string>(),
-        "carry out only this plan (of `plan --json`): refuse if a site has changed since")(
-        "dry-run", "show and check (nft -c), change nothing");
-}
+const std::vector<Option> undo_options{
+    Option::text("state", "written by apply").required(),
+    Option::text("inventory", "checked to be readable; the state names all hosts"),
+    Option::flag("force", "put back also what has been changed since"),
+    json_option,
+};
 
-void undo_options(Options& options, Positional&) {
-    options.add_options()("state", po::value<std::string>()->required(), "written by apply")(
-        "inventory", po::value<std::string>(), "checked to be readable; the state names all hosts")(
-        "force", "put back also what has been changed since")("json", "print the result as JSON");
-}
-
-void put_options(Options& options, Positional&) {
-    options.add_options()("path", po::value<std::string>()->required(), "the file to replace")(
-        "expect-sha256", po::value<std::string>()->required(), "its digest now");
-}
+const std::vector<Option> put_options{
+    Option::text("path", "the file to replace").required(),
+    Option::text("expect-sha256", "its digest now").required(),
+};
 
 // Reads the inventory and both sites; what is wrong is printed.
 tl::expected<Plan, Exit> make(const Given& given) {
     static Checked<Inventory> inventory;  // a plan refers to it
-    inventory = read_inventory(text(given, "inventory"));
+    inventory = read_inventory(given.text("inventory"));
     if (!inventory) {
         return tl::unexpected(print_mistakes(inventory.error()));
     }
-    auto plan = gather(*inventory, {text(given, "inventory"), text(given, "from"),
-                                    text(given, "to"), given.count("no-reload") == 0});
+    auto plan = gather(*inventory, {given.text("inventory"), given.text("from"), given.text("to"),
+                                    !given.has("no-reload")});
     if (!plan) {
         return tl::unexpected(print_mistakes(plan.error()));
     }
@@ -78,7 +73,7 @@ tl::expected<Plan, Exit> make(const Given& given) {
 }
 
 void show(const Plan& plan, std::string_view command, const Given& given) {
-    if (given.count("json") != 0) {
+    if (given.has("json")) {
         print(json_report(plan, command, iso8601(now_us())));
     } else {
         std::fputs(text_report(plan, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
@@ -141,7 +136,7 @@ Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
     const char* result = done ? "applied" : undone ? "backed out" : "left undone";
     print_mistakes(carried.failures);
     tell(carried.undone);
-    if (given.count("json") != 0) {
+    if (given.has("json")) {
         ordered_json report = json_report(plan, "apply", iso8601(now_us()));
         report["result"] = result;
         report["undo"] = to_json(carried.undone);
@@ -164,12 +159,12 @@ Result<Exit> apply(const Given& given) {
     if (!plan) {
         return plan.error();
     }
-    if (given.count("plan") != 0) {
-        if (auto same = expect_plan(*plan, text(given, "plan")); !same) {
+    if (given.has("plan")) {
+        if (auto same = expect_plan(*plan, given.text("plan")); !same) {
             return tl::unexpected(same.error());
         }
     }
-    const bool dry = given.count("dry-run") != 0;
+    const bool dry = given.has("dry-run");
     if (plan->verdict() == Exit::unknown) {
         show(*plan, "apply", given);
         return Exit::unknown;
@@ -181,16 +176,16 @@ Result<Exit> apply(const Given& given) {
         show(*plan, "apply", given);
         return plan->verdict();
     }
-    return finish(*plan, carry(*plan, given.count("no-reload") == 0, text(given, "state")), given);
+    return finish(*plan, carry(*plan, !given.has("no-reload"), given.text("state")), given);
 }
 
 Result<Exit> undo_command(const Given& given) {
-    if (given.count("inventory") != 0) {
-        if (const auto inventory = read_inventory(text(given, "inventory")); !inventory) {
+    if (given.has("inventory")) {
+        if (const auto inventory = read_inventory(given.text("inventory")); !inventory) {
             return print_mistakes(inventory.error());
         }
     }
-    const std::string path = text(given, "state");
+    const std::string path = given.text("state");
     const auto content = read_file(path);
     if (!content) {
         return tl::unexpected(content.error());
@@ -199,9 +194,9 @@ Result<Exit> undo_command(const Given& given) {
     if (!saved) {
         return print_mistakes(saved.error());
     }
-    const bool force = given.count("force") != 0;
+    const bool force = given.has("force");
     const Undone undone = undo(*saved, {force, force});
-    if (given.count("json") != 0) {
+    if (given.has("json")) {
         ordered_json report = to_json(undone);
         report["schema"] = "rehome/lbsync-undo/1";
         report["at"] = iso8601(now_us());
@@ -212,7 +207,7 @@ Result<Exit> undo_command(const Given& given) {
 }
 
 Result<Exit> put_command(const Given& given) {
-    return put(text(given, "path"), text(given, "expect-sha256")).map([] { return Exit::yes; });
+    return put(given.text("path"), given.text("expect-sha256")).map([] { return Exit::yes; });
 }
 
 const Program program{
@@ -242,7 +237,7 @@ undone at the first failure.
   lbsync apply --inventory inventory.json --dry-run
   lbsync apply --inventory inventory.json --state before.json
   lbsync apply --inventory inventory.json --plan plan.json --state before.json)",
-         apply_options, apply},
+         apply_options(), apply},
         {"verify", "tell whether both sites have the same policies",
          R"(0 equal under the mapping, 1 differs, 4 not provable.
 

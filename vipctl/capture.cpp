@@ -16,7 +16,6 @@ namespace rehome::vipctl {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::json;
 
 constexpr std::chrono::milliseconds pause{50};
@@ -45,13 +44,13 @@ Result<> append(FILE* file, const std::string& path, const json& answer, const c
 json start_request(const Given& given) {
     json request{{"command", "capture"}, {"action", "start"}};
     for (const char* key : {"filter", "drop", "port", "direction"}) {
-        if (given.contains(key)) {
-            request[key] = given[key].as<std::string>();
+        if (given.has(key)) {
+            request[key] = given.text(key);
         }
     }
     for (const char* key : {"count", "snap"}) {
-        if (given.contains(key)) {
-            request[key] = given[key].as<uint32_t>();
+        if (given.has(key)) {
+            request[key] = given.integer(key);
         }
     }
     return request;
@@ -72,9 +71,8 @@ void show_progress(const json& answer, bool last) {
 Result<json> follow(const Given& given, FILE* file, const std::string& path, json answer,
                     const StopSignal& stop) {
     const json id = answer["id"];
-    const int64_t end = given.contains("seconds")
-                            ? monotonic_us() + int64_t{given["seconds"].as<uint32_t>()} * 1'000'000
-                            : INT64_MAX;
+    const int64_t end =
+        given.has("seconds") ? monotonic_us() + given.integer("seconds") * 1'000'000 : INT64_MAX;
     while (!stop.wanted() && monotonic_us() < end && !answer.value("full", false)) {
         show_progress(answer, false);
         if (!answer.value("more", false)) {
@@ -94,10 +92,10 @@ Result<json> follow(const Given& given, FILE* file, const std::string& path, jso
 }
 
 Result<Exit> capture(const Given& given) {
-    if (!given.contains("out")) {
+    if (!given.has("out")) {
         return fail(Exit::usage, "vipctl capture", "expected --out FILE, or --out - for a pipe");
     }
-    const auto path = given["out"].as<std::string>();
+    const auto path = given.text("out");
     const bool piped = path == "-";
     if (piped && isatty(STDOUT_FILENO) != 0) {
         return fail(Exit::usage, "vipctl capture", "--out - is a terminal, expected a pipe");
@@ -129,7 +127,7 @@ Result<Exit> capture(const Given& given) {
             return tl::unexpected(done.error());
         }
     }
-    if (given.contains("json") && !piped) {
+    if (given.has("json") && !piped) {
         const json result{{"out", path},
                           {"packets", last->value("packets", json())},
                           {"missed", last->value("missed", json())}};
@@ -144,23 +142,22 @@ Result<Exit> capture(const Given& given) {
 
 Command capture_command() {
     return {
-        "capture", "write packets to a pcapng file, each with what became of it",
+        "capture",
+        "write packets to a pcapng file, each with what became of it",
         "  vipctl capture --out red.pcapng --port red --seconds 10\n"
         "  vipctl capture --out drops.pcapng --drop all --count 100\n"
         "  vipctl capture --out - --filter \"host 198.51.100.7 and port 443\" | tcpdump -r -\n\n"
         "Packets are kept as they came in; the comment says by which port they left, or why\n"
         "they were dropped. Traffic never waits: what finds no room is counted as missed.\n"
         "Ends with Ctrl-C, --seconds or --count; the file is valid at any time.",
-        [](po::options_description& options, po::positional_options_description&) {
-            options.add_options()("out", po::value<std::string>(), "the file; - is a pipe")(
-                "count", po::value<uint32_t>(), "end after so many packets")(
-                "seconds", po::value<uint32_t>(), "end after that time")(
-                "filter", po::value<std::string>(), "only these, in pcap-filter(7)'s language")(
-                "drop", po::value<std::string>(), "only dropped ones: a reason, or all")(
-                "port", po::value<std::string>(), "only by this port")(
-                "direction", po::value<std::string>(), "in (unless given), out or both")(
-                "snap", po::value<uint32_t>(), "keep so many bytes of each");
-        },
+        {Option::text("out", "the file; - is a pipe"),
+         Option::integer("count", "end after so many packets").within(0, UINT32_MAX),
+         Option::integer("seconds", "end after that time").within(0, UINT32_MAX),
+         Option::text("filter", "only these, in pcap-filter(7)'s language"),
+         Option::text("drop", "only dropped ones: a reason, or all"),
+         Option::text("port", "only by this port"),
+         Option::text("direction", "in (unless given), out or both"),
+         Option::integer("snap", "keep so many bytes of each").within(0, UINT32_MAX)},
         capture};
 }
 

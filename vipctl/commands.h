@@ -9,8 +9,6 @@
 
 namespace rehome::vipctl {
 
-using Given = boost::program_options::variables_map;
-
 // Asks the vipd whose socket is given.
 Result<nlohmann::json> ask(const Given& given, const nlohmann::json& request);
 

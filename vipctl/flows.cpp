@@ -11,7 +11,6 @@ namespace rehome::vipctl {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::json;
 
 std::string text(const json& flow, const char* key) {
@@ -35,10 +34,10 @@ std::string row(const json& flow) {
 }
 
 json first_request(const Given& given) {
-    json request{{"command", "flows"}, {"place", 0}, {"count", given.contains("count")}};
+    json request{{"command", "flows"}, {"place", 0}, {"count", given.has("count")}};
     for (const char* key : {"client", "vip", "server", "state"}) {
-        if (given.contains(key)) {
-            request[key] = given[key].as<std::string>();
+        if (given.has(key)) {
+            request[key] = given.text(key);
         }
     }
     return request;
@@ -46,8 +45,8 @@ json first_request(const Given& given) {
 
 Result<Exit> flows(const Given& given) {
     json request = first_request(given);
-    const bool as_json = given.contains("json"), count = given.contains("count");
-    uint64_t left = given["limit"].as<uint32_t>();
+    const bool as_json = given.has("json"), count = given.has("count");
+    auto left = static_cast<uint64_t>(given.integer("limit"));
     const uint64_t limit = left;
     uint64_t matched = 0;
     json all = json::array();
@@ -91,22 +90,20 @@ Result<Exit> flows(const Given& given) {
 }  // namespace
 
 Command flows_command() {
-    return {"flows", "list or count the live flows",
-            "  vipctl flows --client 198.51.100.7\n"
-            "  vipctl flows --vip 203.0.113.5:14000 --state half_open --count\n"
-            "  vipctl flows --server 10.1.1.11 --limit 1000 --json\n\n"
-            "An end is an address, a prefix or an address and port. A state is half_open,\n"
-            "established, closing, reset, relayed or provisional. The table is gone through in\n"
-            "small pieces, so flows that come or go meanwhile may be told or not.",
-            [](po::options_description& options, po::positional_options_description&) {
-                options.add_options()("client", po::value<std::string>(), "only this client's")(
-                    "vip", po::value<std::string>(), "only to this VIP")(
-                    "server", po::value<std::string>(), "only at this server")(
-                    "state", po::value<std::string>(), "only in this state")(
-                    "limit", po::value<uint32_t>()->default_value(100), "list at most so many")(
-                    "count", "only how many there are");
-            },
-            flows};
+    return {
+        "flows",
+        "list or count the live flows",
+        "  vipctl flows --client 198.51.100.7\n"
+        "  vipctl flows --vip 203.0.113.5:14000 --state half_open --count\n"
+        "  vipctl flows --server 10.1.1.11 --limit 1000 --json\n\n"
+        "An end is an address, a prefix or an address and port. A state is half_open,\n"
+        "established, closing, reset, relayed or provisional. The table is gone through in\n"
+        "small pieces, so flows that come or go meanwhile may be told or not.",
+        {Option::text("client", "only this client's"), Option::text("vip", "only to this VIP"),
+         Option::text("server", "only at this server"), Option::text("state", "only in this state"),
+         Option::integer("limit", "list at most so many").by_default("100").within(0, UINT32_MAX),
+         Option::flag("count", "only how many there are")},
+        flows};
 }
 
 }  // namespace rehome::vipctl

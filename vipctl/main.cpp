@@ -20,7 +20,7 @@ namespace rehome::vipctl {
 using nlohmann::json;
 
 Result<json> ask(const Given& given, const json& request) {
-    return ask_vipd(given["socket"].as<std::string>(), request);
+    return ask_vipd(given.text("socket"), request);
 }
 
 Result<Exit> print(const Given& given, const Result<json>& answer,
@@ -28,25 +28,22 @@ Result<Exit> print(const Given& given, const Result<json>& answer,
     if (!answer) {
         return tl::unexpected(answer.error());
     }
-    const std::string text = given.contains("json") ? answer->dump(2) + "\n" : show(*answer);
+    const std::string text = given.has("json") ? answer->dump(2) + "\n" : show(*answer);
     std::fputs(text.c_str(), stdout);
     return Exit::yes;
 }
 
 namespace {
 
-namespace po = boost::program_options;
-using Options = po::options_description;
-using Positional = po::positional_options_description;
 using Show = std::string (*)(const json& answer);
 
 constexpr auto progress_every = std::chrono::milliseconds(200);
 constexpr int64_t standstill_us = 30'000'000;  // of a re-login that --wait follows
 
-void common_options(Options& options) {
-    options.add_options()("socket", po::value<std::string>()->default_value("/run/vipd/vipd.sock"),
-                          "vipd's control socket")("json", "print the answer as JSON");
-}
+const std::vector<Option> common_options{
+    Option::text("socket", "vipd's control socket").by_default("/run/vipd/vipd.sock"),
+    Option::flag("json", "print the answer as JSON"),
+};
 
 // A command that has no arguments.
 Command plain(const std::string& name, const std::string& summary, Show show,
@@ -60,52 +57,46 @@ Command plain(const std::string& name, const std::string& summary, Show show,
 
 Result<Exit> share(const Given& given) {
     json request{{"command", "share"}};
-    if (given.contains("percent")) {
-        request["percent"] = given["percent"].as<double>();
-        request["by"] = given["by"].as<std::string>();
-    } else if (!given["by"].defaulted()) {
+    if (given.has("percent")) {
+        request["percent"] = given.number("percent");
+        request["by"] = given.text("by");
+    } else if (given.has("by")) {
         return fail(Exit::usage, "vipctl share", "--by is given alone, expected a PERCENT with it");
     }
     return print(given, ask(given, request), show_share);
 }
 
 Command share_command() {
-    return {"share", "show or set the share of clients that the other site gets",
+    return {"share",
+            "show or set the share of clients that the other site gets",
             "  vipctl share                          what is set\n"
             "  vipctl share 1                        1 % of the clients, by address\n"
             "  vipctl share 2.5 --by address-port    finer: clients behind one NAT are spread\n\n"
             "Only new flows are placed by the share; a larger share contains the smaller.",
-            [](Options& options, Positional& positional) {
-                options.add_options()("percent", po::value<double>(), "0 to 100, in steps of 0.01")(
-                    "by", po::value<std::string>()->default_value("address"),
-                    "address or address-port");
-                positional.add("percent", 1);
-            },
+            {Option::number("percent", "0 to 100, in steps of 0.01").positional(),
+             Option::text("by", "address or address-port").by_default("address")},
             share};
 }
 
 // ---- line ---------------------------------------------------------------------------------------
 
 Result<Exit> line(const Given& given) {
-    const std::string state = given.contains("state") ? given["state"].as<std::string>() : "";
+    const std::string state = given.text("state");
     if (state != "enable" && state != "disable") {
         return fail(Exit::usage, "vipctl line", "expected: vipctl line CARRIER enable|disable");
     }
-    const json request{
-        {"command", "line"}, {"carrier", given["carrier"].as<std::string>()}, {"state", state}};
+    const json request{{"command", "line"}, {"carrier", given.text("carrier")}, {"state", state}};
     return print(given, ask(given, request), show_line);
 }
 
 Command line_command() {
-    return {"line", "enable or disable a carrier's line",
+    return {"line",
+            "enable or disable a carrier's line",
             "  vipctl line red enable\n  vipctl line red disable\n\n"
             "A disabled line carries no packet with a VIP as source.  disable returns once the\n"
             "ways back have moved into the tunnel, that is, once the peers have confirmed.",
-            [](Options& options, Positional& positional) {
-                options.add_options()("carrier", po::value<std::string>(), "the line's carrier")(
-                    "state", po::value<std::string>(), "enable or disable");
-                positional.add("carrier", 1).add("state", 1);
-            },
+            {Option::text("carrier", "the line's carrier").positional(),
+             Option::text("state", "enable or disable").positional()},
             line};
 }
 
@@ -143,37 +134,37 @@ Result<json> follow_relogin(const Given& given) {
 
 Result<Exit> relogin(const Given& given) {
     json request{{"command", "relogin"}};
-    if (given.contains("stop") == given.contains("rate")) {
+    if (given.has("stop") == given.has("rate")) {
         return fail(Exit::usage, "vipctl relogin", "expected either --rate N or --stop");
     }
-    if (given.contains("stop")) {
+    if (given.has("stop")) {
         request["stop"] = true;
     } else {
-        request["rate"] = given["rate"].as<double>();
+        request["rate"] = given.number("rate");
     }
-    if (given.contains("service")) {
-        request["service"] = given["service"].as<std::string>();
+    if (given.has("service")) {
+        request["service"] = given.text("service");
     }
     auto answer = ask(given, request);
-    if (answer && given.contains("wait")) {
+    if (answer && given.has("wait")) {
         answer = follow_relogin(given);
     }
     return print(given, answer, [](const json& result) { return show_relogin(result) + "\n"; });
 }
 
 Command relogin_command() {
-    return {"relogin", "reset the flows served here, so many a second",
+    return {"relogin",
+            "reset the flows served here, so many a second",
             "  vipctl relogin --rate 100 --wait\n"
             "  vipctl relogin --rate 20 --service meters\n"
             "  vipctl relogin --stop\n\n"
             "Established TCP flows that end at this site's servers get a reset at both ends, with\n"
             "the numbers that these accept; their clients connect again and are placed anew.\n"
             "Without --wait it goes on by itself: see `vipctl status`.",
-            [](Options& options, Positional&) {
-                options.add_options()("rate", po::value<double>(), "flows per second")(
-                    "service", po::value<std::string>(), "only this service's flows")(
-                    "wait", "until all are reset, with progress")("stop", "stop what is running");
-            },
+            {Option::number("rate", "flows per second"),
+             Option::text("service", "only this service's flows"),
+             Option::flag("wait", "until all are reset, with progress"),
+             Option::flag("stop", "stop what is running")},
             relogin};
 }
 

@@ -14,7 +14,6 @@ namespace rehome::vipctl {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::json;
 
 std::string text(const json& object, const char* key) {
@@ -43,15 +42,12 @@ std::string show(const json& answer) {
 }
 
 Result<Exit> top(const Given& given) {
-    const auto seconds = given["seconds"].as<uint32_t>();
-    if (seconds < 1 || seconds > 60) {
-        return fail(Exit::usage, "vipctl top", "--seconds is wrong, expected 1 to 60");
-    }
+    const auto seconds = given.integer("seconds");
     json request{{"command", "top"},
-                 {"by", given["by"].as<std::string>()},
-                 {"limit", given["limit"].as<uint32_t>()},
+                 {"by", given.text("by")},
+                 {"limit", given.integer("limit")},
                  {"fresh", true}};
-    const bool refresh = isatty(STDOUT_FILENO) != 0 && !given.contains("json");
+    const bool refresh = isatty(STDOUT_FILENO) != 0 && !given.has("json");
     const auto stop = StopSignal::watch();
     if (!stop) {
         return tl::unexpected(stop.error());
@@ -80,17 +76,15 @@ Result<Exit> top(const Given& given) {
 
 Command top_command() {
     return {
-        "top", "the busiest clients, VIPs or servers",
+        "top",
+        "the busiest clients, VIPs or servers",
         "  vipctl top --by vip\n  vipctl top --by client --seconds 10 --json\n\n"
         "Refreshed every --seconds on a terminal until Ctrl-C, once otherwise. Counted are the\n"
         "packets to VIPs and the replies, one in 64 of them, while somebody looks: figures are\n"
         "estimates, and small ones say little.",
-        [](po::options_description& options, po::positional_options_description&) {
-            options.add_options()("by", po::value<std::string>()->default_value("client"),
-                                  "client, vip or server")(
-                "seconds", po::value<uint32_t>()->default_value(2), "how long to count, 1 to 60")(
-                "limit", po::value<uint32_t>()->default_value(20), "how many to tell");
-        },
+        {Option::text("by", "client, vip or server").by_default("client"),
+         Option::integer("seconds", "how long to count, 1 to 60").by_default("2").within(1, 60),
+         Option::integer("limit", "how many to tell").by_default("20").within(0, UINT32_MAX)},
         top};
 }
 

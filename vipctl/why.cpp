@@ -8,17 +8,16 @@ namespace rehome::vipctl {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::json;
 
 Result<Exit> why(const Given& given) {
-    if (!given.contains("packet")) {
+    if (!given.has("packet")) {
         return fail(Exit::usage, "vipctl why",
                     "expected a packet, such as \"tcp 192.0.2.1:1 > 192.0.2.2:80 syn\"");
     }
-    json request{{"command", "why"}, {"packet", given["packet"].as<std::string>()}};
-    if (given.contains("port")) {
-        request["port"] = given["port"].as<std::string>();
+    json request{{"command", "why"}, {"packet", given.text("packet")}};
+    if (given.has("port")) {
+        request["port"] = given.text("port");
     }
     const auto answer = ask(given, request);
     const auto printed = print(given, answer, show_why);
@@ -28,17 +27,14 @@ Result<Exit> why(const Given& given) {
 }  // namespace
 
 Command why_command() {
-    return {"why", "what vipd would do with a packet, decision by decision",
+    return {"why",
+            "what vipd would do with a packet, decision by decision",
             "  vipctl why \"tcp 198.51.100.7:40000 > 203.0.113.5:14000 syn\"\n"
             "  vipctl why --port servers \"udp 10.1.1.11:53 > 198.51.100.7:4000 len 80\"\n\n"
             "Asks with the live flows, and changes nothing. The language of packets is told by\n"
             "`vipd why --help`. Exit: 1 when the packet would be dropped.",
-            [](po::options_description& options, po::positional_options_description& positional) {
-                options.add_options()("packet", po::value<std::string>(), "the packet, as text")(
-                    "port", po::value<std::string>(),
-                    "the port that it comes in by; else the likely one");
-                positional.add("packet", 1);
-            },
+            {Option::text("packet", "the packet, as text").positional(),
+             Option::text("port", "the port that it comes in by; else the likely one")},
             why};
 }
 

@@ -18,16 +18,12 @@
 namespace rehome::vipd {
 namespace {
 
-namespace po = boost::program_options;
+const Option config_option = Option::text("config", "vipd's configuration, vipd.json(5)")
+                                 .by_default("/etc/rehome/vipd.json");
+const Option json_option = Option::flag("json", "print the result as JSON");
 
-void config_option(po::options_description& options, po::positional_options_description&) {
-    options.add_options()("config",
-                          po::value<std::string>()->default_value("/etc/rehome/vipd.json"),
-                          "vipd's configuration, vipd.json(5)");
-}
-
-Result<Exit> run_gateway(const po::variables_map& options) {
-    const auto path = options["config"].as<std::string>();
+Result<Exit> run_gateway(const Given& given) {
+    const auto path = given.text("config");
     auto config = read_config(path);
     if (!config) {
         return print_mistakes(config.error());
@@ -49,8 +45,8 @@ Result<Exit> run_gateway(const po::variables_map& options) {
     return Exit::yes;
 }
 
-Result<Exit> check_config(const po::variables_map& options) {
-    const auto path = options["config"].as<std::string>();
+Result<Exit> check_config(const Given& given) {
+    const auto path = given.text("config");
     const auto config = read_config(path);
     if (!config) {
         return print_mistakes(config.error());
@@ -61,70 +57,63 @@ Result<Exit> check_config(const po::variables_map& options) {
     return Exit::yes;
 }
 
-void json_option(po::options_description& options, po::positional_options_description&) {
-    options.add_options()("json", "print the result as JSON");
-}
-
-Result<Exit> list_drops(const po::variables_map& options) {
+Result<Exit> list_drops(const Given& given) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& entry : drop_names) {
         list.push_back({{"reason", entry.name}, {"meaning", entry.meaning}});
-        if (!options.contains("json")) {
+        if (!given.has("json")) {
             fmt::print("{:<20} {}\n", entry.name, entry.meaning);
         }
     }
-    if (options.contains("json")) {
+    if (given.has("json")) {
         fmt::print("{}\n", list.dump(2));
     }
     return Exit::yes;
 }
 
-Result<Exit> list_counters(const po::variables_map& options) {
+Result<Exit> list_counters(const Given& given) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& counter : counter_infos()) {
         list.push_back(
             {{"name", counter.name}, {"metric", counter.metric}, {"meaning", counter.meaning}});
-        if (!options.contains("json")) {
+        if (!given.has("json")) {
             fmt::print("{:<29} {:<69} {}\n", counter.name, counter.metric, counter.meaning);
         }
     }
-    if (options.contains("json")) {
+    if (given.has("json")) {
         fmt::print("{}\n", list.dump(2));
     }
     return Exit::yes;
 }
 
-void why_options(po::options_description& options, po::positional_options_description& positional) {
-    config_option(options, positional);
-    options.add_options()("routes", po::value<std::string>()->default_value(""),
-                          "what ip -json route and ip -json neighbour printed")(
-        "port", po::value<std::string>()->default_value(""),
-        "the port that it comes in by; else the likely one")("json", "print the result as JSON")(
-        "packet", po::value<std::vector<std::string>>(), "the packet, as text; several in turn");
-    positional.add("packet", -1);
-}
+const std::vector<Option> why_options{
+    config_option,
+    Option::text("routes", "what ip -json route and ip -json neighbour printed"),
+    Option::text("port", "the port that it comes in by; else the likely one"),
+    json_option,
+    Option::text("packet", "the packet, as text; several in turn").positional().repeated(),
+};
 
 // Exit::no when the last packet is dropped.
-Result<Exit> why(const po::variables_map& options) {
-    if (!options.contains("packet")) {
+Result<Exit> why(const Given& given) {
+    if (!given.has("packet")) {
         return fail(Exit::usage, "vipd why",
                     "expected a packet, such as \"tcp 192.0.2.1:1 > 192.0.2.2:80 syn\"");
     }
-    const auto config = read_config(options["config"].as<std::string>());
+    const auto config = read_config(given.text("config"));
     if (!config) {
         return print_mistakes(config.error());
     }
-    const auto answers = why_offline(
-        *config, {options["routes"].as<std::string>(), options["port"].as<std::string>(),
-                  options["packet"].as<std::vector<std::string>>()});
+    const auto answers =
+        why_offline(*config, {given.text("routes"), given.text("port"), given.texts("packet")});
     if (!answers) {
         return print_mistakes(answers.error());
     }
-    if (options.contains("json")) {
+    if (given.has("json")) {
         const nlohmann::json all = *answers;
         fmt::print("{}\n", (answers->size() == 1 ? all[0] : all).dump(2));
     }
-    for (size_t i = 0; i < answers->size() && !options.contains("json"); ++i) {
+    for (size_t i = 0; i < answers->size() && !given.has("json"); ++i) {
         fmt::print("{}{}", i == 0 ? "" : "\n", show_why((*answers)[i]));
     }
     return answers->back()["way"] == "drop" ? Exit::no : Exit::yes;
@@ -144,13 +133,17 @@ int main(int argc, char** argv) {
         "for\n"
         "addresses, BGP and SSH, and forwards what is for a VIP.  Speak to it with vipctl(8).";
     program.commands = {
-        {"run", "forward until SIGTERM",
+        {"run",
+         "forward until SIGTERM",
          "  vipd run --config /etc/rehome/vipd.json\n\n"
          "Prints \"vipd: ready\" once packets are forwarded and the prefixes' kernel routes are "
          "held.",
-         config_option, run_gateway},
-        {"check", "read the configuration and tell its mistakes",
-         "  vipd check --config vipd.json\n\nNothing is opened or changed.", config_option,
+         {config_option},
+         run_gateway},
+        {"check",
+         "read the configuration and tell its mistakes",
+         "  vipd check --config vipd.json\n\nNothing is opened or changed.",
+         {config_option},
          check_config},
         {"why", "what would be done with a packet, decision by decision",
          "  { ip -json route; ip -6 -json route; ip -json neighbour; } >routes.json  # there\n"
@@ -161,14 +154,18 @@ int main(int argc, char** argv) {
          "Exit: 1 when the last packet is dropped.\n\n" +
              std::string(packet_text_help),
          why_options, why},
-        {"drops", "list the reasons for which packets are dropped",
+        {"drops",
+         "list the reasons for which packets are dropped",
          "  vipd drops\n\nThe names are those of vipctl stats, of the metrics and of captures.",
-         json_option, list_drops},
-        {"counters", "list what vipd counts",
+         {json_option},
+         list_drops},
+        {"counters",
+         "list what vipd counts",
          "  vipd counters\n\nEach by its place in vipctl stats --json and by its metric. What "
          "stands in\n"
          "a list is there for each item: lines[]/rx_vip_packets.",
-         json_option, list_counters},
+         {json_option},
+         list_counters},
     };
     return run_program(program, argc, argv);
 }

@@ -14,26 +14,16 @@ namespace rehome::cutover {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::ordered_json;
 using Strings = std::vector<std::string>;
-using Values = po::variables_map;
 
-void common_options(po::options_description& options) {
-    options.add_options()("inventory", po::value<std::string>()->required(), "the inventory");
-    options.add_options()("gateway", po::value<std::string>()->required(),
-                          "this gateway's name in the inventory");
-    options.add_options()("json", "print JSON");
-}
-
-void carrier_option(po::options_description& options, const char* text) {
-    options.add_options()("carrier", po::value<Strings>()->composing(), text);
-}
-
-void state_option(po::options_description& options) {
-    options.add_options()("state", po::value<std::string>()->required(),
-                          "announced | drained | withdrawn");
-}
+const Option inventory_option = Option::text("inventory", "the inventory").required();
+const Option gateway_option =
+    Option::text("gateway", "this gateway's name in the inventory").required();
+const Option json_option = Option::flag("json", "print JSON");
+const Option carrier_option =
+    Option::text("carrier", "a carrier; may be given again (default: all)").repeated();
+const Option state_option = Option::text("state", "announced | drained | withdrawn").required();
 
 // The carriers to which this gateway has a line.
 Strings carriers_of(const Inventory& inventory, const std::string& gateway) {
@@ -47,11 +37,11 @@ Strings carriers_of(const Inventory& inventory, const std::string& gateway) {
     return carriers;
 }
 
-Result<Strings> asked_carriers(const Values& values, const Strings& known) {
-    if (values.count("carrier") == 0) {
+Result<Strings> asked_carriers(const Given& given, const Strings& known) {
+    if (!given.has("carrier")) {
         return known;
     }
-    const auto& asked = values["carrier"].as<Strings>();
+    const Strings asked = given.texts("carrier");
     for (const std::string& carrier : asked) {
         if (std::find(known.begin(), known.end(), carrier) == known.end()) {
             return fail(Exit::usage, "--carrier",
@@ -61,12 +51,12 @@ Result<Strings> asked_carriers(const Values& values, const Strings& known) {
     return asked;
 }
 
-Checked<BirdTarget> target_of(const Values& values) {
-    const auto inventory = read_inventory(values["inventory"].as<std::string>());
+Checked<BirdTarget> target_of(const Given& given) {
+    const auto inventory = read_inventory(given.text("inventory"));
     if (!inventory) {
         return tl::unexpected(inventory.error());
     }
-    const auto name = values["gateway"].as<std::string>();
+    const auto name = given.text("gateway");
     const Gateway* gateway = inventory->gateway(name);
     const auto wrong = [](Error error) {
         return tl::unexpected<std::vector<Error>>({std::move(error)});
@@ -75,7 +65,7 @@ Checked<BirdTarget> target_of(const Values& values) {
         return wrong({Exit::usage, "--gateway",
                       in_quotes(name) + " is no gateway with a BIRD in the inventory"});
     }
-    auto carriers = asked_carriers(values, carriers_of(*inventory, name));
+    auto carriers = asked_carriers(given, carriers_of(*inventory, name));
     if (!carriers) {
         return wrong(carriers.error());
     }
@@ -83,8 +73,8 @@ Checked<BirdTarget> target_of(const Values& values) {
                       inventory->prefixes};
 }
 
-Result<Announce> asked_state(const Values& values) {
-    const auto text = values["state"].as<std::string>();
+Result<Announce> asked_state(const Given& given) {
+    const auto text = given.text("state");
     if (const auto state = parse_announce(text)) {
         return *state;
     }
@@ -140,28 +130,28 @@ Result<BirdView> look_and_print(const BirdTarget& target, bool json) {
     return view;
 }
 
-Result<Exit> act_show(const Values& values) {
-    const auto target = target_of(values);
+Result<Exit> act_show(const Given& given) {
+    const auto target = target_of(given);
     if (!target) {
         return print_mistakes(target.error());
     }
-    const auto view = look_and_print(*target, values.count("json") != 0);
+    const auto view = look_and_print(*target, given.has("json"));
     if (!view) {
         return tl::unexpected(view.error());
     }
     return Exit::yes;
 }
 
-Result<Exit> act_check(const Values& values) {
-    const auto target = target_of(values);
+Result<Exit> act_check(const Given& given) {
+    const auto target = target_of(given);
     if (!target) {
         return print_mistakes(target.error());
     }
-    const auto state = asked_state(values);
+    const auto state = asked_state(given);
     if (!state) {
         return tl::unexpected(state.error());
     }
-    const auto view = look_and_print(*target, values.count("json") != 0);
+    const auto view = look_and_print(*target, given.has("json"));
     if (!view) {
         return tl::unexpected(view.error());
     }
@@ -182,16 +172,16 @@ Result<Exit> act_check(const Values& values) {
     return answer;
 }
 
-Result<Exit> act_announce(const Values& values) {
-    const auto target = target_of(values);
+Result<Exit> act_announce(const Given& given) {
+    const auto target = target_of(given);
     if (!target) {
         return print_mistakes(target.error());
     }
-    const auto state = asked_state(values);
+    const auto state = asked_state(given);
     if (!state) {
         return tl::unexpected(state.error());
     }
-    const double limit_s = values["timeout-s"].as<double>();
+    const double limit_s = given.number("timeout-s");
     if (!(limit_s >= 0.1 && limit_s <= 600)) {
         return fail(Exit::usage, "--timeout-s", "expected 0.1 to 600");
     }
@@ -200,7 +190,7 @@ Result<Exit> act_announce(const Values& values) {
     if (auto made = announce(*target, *state, limit); !made) {
         return tl::unexpected(made.error());
     }
-    const auto view = look_and_print(*target, values.count("json") != 0);
+    const auto view = look_and_print(*target, given.has("json"));
     if (!view) {
         return tl::unexpected(view.error());
     }
@@ -209,7 +199,8 @@ Result<Exit> act_announce(const Values& values) {
 
 Command announce_command() {
     return {
-        "bird announce", "state what is announced to carriers, and see that it is",
+        "bird announce",
+        "state what is announced to carriers, and see that it is",
         "Writes the include file, lets BIRD read it under its undo timer, sees in BIRD's tables\n"
         "that every moved prefix is announced plainly, with GRACEFUL_SHUTDOWN (drained), or\n"
         "not at all, and confirms.  When anything fails all is put back.\n\n"
@@ -217,36 +208,27 @@ Command announce_command() {
         "not seen in the tables in time), and all is as it was unless it says otherwise.\n\n"
         "  cutover bird announce --inventory inventory.json --gateway new-gw \\\n"
         "      --carrier red --carrier green --state announced\n",
-        [](po::options_description& options, po::positional_options_description&) {
-            common_options(options);
-            state_option(options);
-            carrier_option(options, "a carrier; may be given again (default: all)");
-            options.add_options()("timeout-s", po::value<double>()->default_value(10),
-                                  "how long to wait for BIRD's tables, and for other changes");
-        },
+        {inventory_option, gateway_option, json_option, state_option, carrier_option,
+         Option::number("timeout-s", "how long to wait for BIRD's tables, and for other changes")
+             .by_default("10")},
         act_announce};
 }
 
 Command check_command() {
-    return {"bird check", "see whether carriers are told what they should be",
+    return {"bird check",
+            "see whether carriers are told what they should be",
             "Exit: 0 as asked; 1 not, or not confirmed; 3 BIRD cannot be asked.\n\n"
             "  cutover bird check --inventory inventory.json --gateway old-gw --carrier red \\\n"
             "      --state drained\n",
-            [](po::options_description& options, po::positional_options_description&) {
-                common_options(options);
-                state_option(options);
-                carrier_option(options, "a carrier; may be given again (default: all)");
-            },
+            {inventory_option, gateway_option, json_option, state_option, carrier_option},
             act_check};
 }
 
 Command show_command() {
-    return {"bird show", "print what carriers are told",
+    return {"bird show",
+            "print what carriers are told",
             "  cutover bird show --inventory inventory.json --gateway old-gw --json\n",
-            [](po::options_description& options, po::positional_options_description&) {
-                common_options(options);
-                carrier_option(options, "a carrier; may be given again (default: all)");
-            },
+            {inventory_option, gateway_option, json_option, carrier_option},
             act_show};
 }
 

@@ -17,10 +17,6 @@
 namespace rehome::cutover {
 namespace {
 
-namespace po = boost::program_options;
-using Options = po::options_description;
-using Positional = po::positional_options_description;
-using Values = po::variables_map;
 using Names = std::vector<std::string>;
 
 constexpr std::chrono::milliseconds end_limit{10'000};
@@ -43,35 +39,26 @@ constexpr PaceOption pace_options[] = {
     {"backoff-max-ms", "5000", "longest pause between two tries"},
 };
 
-po::typed_value<std::string>* required() {
-    return po::value<std::string>()->required();
-}
+const Option dir_option = Option::text("dir", "folder of the agents' state").required();
+const Option carriers_option = Option::text("carrier", "only this carrier (repeatable)").repeated();
+const Option json_option = Option::flag("json", "print JSON");
 
-void add_dir(Options& options) {
-    options.add_options()("dir", required(), "folder of the agents' state");
-}
-
-void add_carriers(Options& options, const char* help) {
-    options.add_options()("carrier", po::value<Names>()->composing(), help);
-}
-
-void add_json(Options& options) {
-    options.add_options()("json", "print JSON");
-}
-
-void add_task(Options& options) {
-    options.add_options()("inventory", required(), "the inventory")(
-        "login", required(), "name of a login in the inventory");
-    add_dir(options);
+// What one agent and all of them are told alike.
+std::vector<Option> task_options(std::initializer_list<Option> more) {
+    std::vector<Option> options{
+        Option::text("inventory", "the inventory").required(),
+        Option::text("login", "name of a login in the inventory").required(),
+        dir_option,
+    };
     for (const PaceOption& option : pace_options) {
-        options.add_options()(
-            option.name, po::value<double>()->default_value(std::stod(option.value), option.value),
-            option.help);
+        options.push_back(Option::number(option.name, option.help).by_default(option.value));
     }
+    options.insert(options.end(), more);
+    return options;
 }
 
-Result<LoginPace> pace_of(const Values& values) {
-    const auto get = [&values](const char* name) { return values[name].as<double>(); };
+Result<LoginPace> pace_of(const Given& given) {
+    const auto get = [&given](const char* name) { return given.number(name); };
     for (const PaceOption& option : pace_options) {
         const double value = get(option.name);
         const bool zero_allowed = std::string_view(option.name) == "canaries-per-s";
@@ -89,16 +76,8 @@ Result<LoginPace> pace_of(const Values& values) {
     return pace;
 }
 
-Names carriers_of(const Values& values) {
-    return values.count("carrier") != 0 ? values["carrier"].as<Names>() : Names{};
-}
-
-std::string text_of(const Values& values, const char* name) {
-    return values[name].as<std::string>();
-}
-
-Result<LoginFleet> fleet_of(const Values& values) {
-    return read_fleet(text_of(values, "dir"), carriers_of(values));
+Result<LoginFleet> fleet_of(const Given& given) {
+    return read_fleet(given.text("dir"), given.texts("carrier"));
 }
 
 // ---- printing -----------------------------------------------------------------------------------
@@ -129,29 +108,29 @@ std::string report_text(const nlohmann::json& report) {
 
 // ---- acts ---------------------------------------------------------------------------------------
 
-Result<Exit> act_start(const Values& values) {
-    const auto pace = pace_of(values);
+Result<Exit> act_start(const Given& given) {
+    const auto pace = pace_of(given);
     if (!pace) return tl::unexpected(pace.error());
-    LoginStart wanted{text_of(values, "inventory"),
-                      text_of(values, "login"),
-                      carriers_of(values),
-                      text_of(values, "dir"),
+    LoginStart wanted{given.text("inventory"),
+                      given.text("login"),
+                      given.texts("carrier"),
+                      given.text("dir"),
                       {}};
     for (const PaceOption& option : pace_options) {
         wanted.pace.push_back(std::string("--") + option.name);
-        wanted.pace.push_back(fmt::format("{}", values[option.name].as<double>()));
+        wanted.pace.push_back(fmt::format("{}", given.number(option.name)));
     }
     const auto fleet = start_logins(wanted);
     if (!fleet) return tl::unexpected(fleet.error());
     const auto statuses = read_statuses(*fleet);
     if (!statuses) return tl::unexpected(statuses.error());
-    return print_statuses(*statuses, values.count("json") != 0);
+    return print_statuses(*statuses, given.has("json"));
 }
 
-Result<Exit> act_status(const Values& values) {
-    const auto statuses = fleet_of(values).and_then(read_statuses);
+Result<Exit> act_status(const Given& given) {
+    const auto statuses = fleet_of(given).and_then(read_statuses);
     if (!statuses) return tl::unexpected(statuses.error());
-    return print_statuses(*statuses, values.count("json") != 0);
+    return print_statuses(*statuses, given.has("json"));
 }
 
 bool enough_up(const std::vector<LoginStatus>& statuses, double percent) {
@@ -163,22 +142,22 @@ bool enough_up(const std::vector<LoginStatus>& statuses, double percent) {
     return true;
 }
 
-Result<Exit> act_wait(const Values& values) {
-    const double percent = values["up"].as<double>();
-    const double seconds = values["timeout"].as<double>();
+Result<Exit> act_wait(const Given& given) {
+    const double percent = given.number("up");
+    const double seconds = given.number("timeout");
     if (!(percent >= 0 && percent <= 100) || !(seconds >= 0 && seconds <= 86'400)) {
         return fail(Exit::usage, "--up, --timeout",
                     "expected 0 to 100 percent and 0 to 86400 seconds");
     }
     const int64_t deadline = monotonic_us() + static_cast<int64_t>(seconds * 1e6);
     for (;;) {
-        const auto statuses = fleet_of(values).and_then(read_statuses);
+        const auto statuses = fleet_of(given).and_then(read_statuses);
         const bool late = monotonic_us() >= deadline;
         if (!statuses && late) return tl::unexpected(statuses.error());
         if (statuses && (late || enough_up(*statuses, percent))) {
-            const Exit fresh = print_statuses(*statuses, values.count("json") != 0);
+            const Exit fresh = print_statuses(*statuses, given.has("json"));
             if (enough_up(*statuses, percent) || fresh != Exit::yes) return fresh;
-            return fail(Exit::no, text_of(values, "dir"),
+            return fail(Exit::no, given.text("dir"),
                         fmt::format("not {} % of each carrier's sessions up within {} s", percent,
                                     seconds));
         }
@@ -192,8 +171,8 @@ Result<Exit> nothing_to_end(const Error& error) {
     return Exit::yes;
 }
 
-Result<Exit> act_stop(const Values& values) {
-    const auto fleet = fleet_of(values);
+Result<Exit> act_stop(const Given& given) {
+    const auto fleet = fleet_of(given);
     if (!fleet && fleet.error().kind == Exit::unknown) return nothing_to_end(fleet.error());
     if (!fleet) return tl::unexpected(fleet.error());
     const auto stopped = stop_logins(*fleet, end_limit);
@@ -202,7 +181,7 @@ Result<Exit> act_stop(const Values& values) {
     if (!statuses && statuses.error().kind == Exit::unknown)
         return nothing_to_end(statuses.error());
     if (!statuses) return tl::unexpected(statuses.error());
-    print_statuses(*statuses, values.count("json") != 0);
+    print_statuses(*statuses, given.has("json"));
     for (const LoginStatus& status : *statuses) {
         if (status.ended) continue;
         return fail(Exit::world, login_folder(fleet->dir, status.carrier),
@@ -212,27 +191,26 @@ Result<Exit> act_stop(const Values& values) {
     return Exit::yes;
 }
 
-Result<Exit> act_report(const Values& values) {
+Result<Exit> act_report(const Given& given) {
     UnixMicros since = 0;
-    if (values.count("since") != 0) {
-        const auto time = parse_iso8601(text_of(values, "since"));
+    if (given.has("since")) {
+        const auto time = parse_iso8601(given.text("since"));
         if (!time) return fail(Exit::usage, "--since", time.error().text());
         since = *time;
     }
     const auto reports =
-        fleet_of(values).and_then([since](const LoginFleet& f) { return read_reports(f, since); });
+        fleet_of(given).and_then([since](const LoginFleet& f) { return read_reports(f, since); });
     if (!reports) return tl::unexpected(reports.error());
     const nlohmann::json report = login_report(*reports);
-    std::cout << (values.count("json") != 0 ? report.dump(2) + "\n" : report_text(report));
+    std::cout << (given.has("json") ? report.dump(2) + "\n" : report_text(report));
     return Exit::yes;
 }
 
-Result<Exit> act_run(const Values& values) {
-    const auto pace = pace_of(values);
+Result<Exit> act_run(const Given& given) {
+    const auto pace = pace_of(given);
     if (!pace) return tl::unexpected(pace.error());
-    return run_login({text_of(values, "inventory"), text_of(values, "login"),
-                      text_of(values, "carrier"), text_of(values, "dir"), *pace,
-                      values.count("detach") != 0});
+    return run_login({given.text("inventory"), given.text("login"), given.text("carrier"),
+                      given.text("dir"), *pace, given.has("detach")});
 }
 
 // ---- the table ----------------------------------------------------------------------------------
@@ -246,69 +224,50 @@ Command start_command() {
         "  cutover login start --inventory inventory.json --login meter --dir /run/logins\n"
         "  cutover login wait --dir /run/logins --up 100 --timeout 30\n"
         "  cutover login start --inventory inventory.json --login meter --carrier red --dir d",
-        [](Options& options, Positional&) {
-            add_task(options);
-            add_carriers(options, "only this carrier (repeatable)");
-            add_json(options);
-        },
-        act_start};
+        task_options({carriers_option, json_option}), act_start};
 }
 
 Command status_command() {
-    return {"login status", "tell how the sessions fare now, per carrier and together",
+    return {"login status",
+            "tell how the sessions fare now, per carrier and together",
             "Exit 4 when a carrier's status is older than 3 s: its agent has ended or hangs, and "
             "nobody knows.\n\n"
             "  cutover login status --dir /run/logins\n"
             "  cutover login status --dir /run/logins --json | jq .up",
-            [](Options& options, Positional&) {
-                add_dir(options);
-                add_carriers(options, "only this carrier (repeatable)");
-                add_json(options);
-            },
+            {dir_option, carriers_option, json_option},
             act_status};
 }
 
 Command wait_command() {
-    return {"login wait", "wait until so many of each carrier's sessions are up",
+    return {"login wait",
+            "wait until so many of each carrier's sessions are up",
             "Exit 1 when they are not within the time, 4 when a status is too old to say.\n\n"
             "  cutover login wait --dir /run/logins --up 99.5 --timeout 60",
-            [](Options& options, Positional&) {
-                add_dir(options);
-                add_carriers(options, "only this carrier (repeatable)");
-                options.add_options()("up", po::value<double>()->default_value(100, "100"),
-                                      "percent of each carrier's sessions")(
-                    "timeout", po::value<double>()->default_value(60, "60"), "seconds");
-                add_json(options);
-            },
+            {dir_option, carriers_option,
+             Option::number("up", "percent of each carrier's sessions").by_default("100"),
+             Option::number("timeout", "seconds").by_default("60"), json_option},
             act_wait};
 }
 
 Command stop_command() {
     return {
-        "login stop", "end the agents; their sessions are closed, their last status stays",
+        "login stop",
+        "end the agents; their sessions are closed, their last status stays",
         "Agents that do not run any more are no error; one that was killed is (exit 3), because "
         "its last\nsecond is lost.\n\n"
         "  cutover login stop --dir /run/logins",
-        [](Options& options, Positional&) {
-            add_dir(options);
-            add_carriers(options, "only this carrier (repeatable)");
-            add_json(options);
-        },
+        {dir_option, carriers_option, json_option},
         act_stop};
 }
 
 Command report_command() {
-    return {"login report", "sum up all gaps of the run: lengths, causes, logins anew",
+    return {"login report",
+            "sum up all gaps of the run: lengths, causes, logins anew",
             "Exact, from every gap's line in gaps.jsonl.\n\n"
             "  cutover login report --dir /run/logins --json\n"
             "  cutover login report --dir /run/logins --since 2026-05-04T03:00:00.000000Z",
-            [](Options& options, Positional&) {
-                add_dir(options);
-                add_carriers(options, "only this carrier (repeatable)");
-                options.add_options()("since", po::value<std::string>(),
-                                      "only gaps that began at this time or later");
-                add_json(options);
-            },
+            {dir_option, carriers_option,
+             Option::text("since", "only gaps that began at this time or later"), json_option},
             act_report};
 }
 
@@ -317,11 +276,9 @@ Command run_command() {
             "Writes DIR/CARRIER/{status.json,series.jsonl,gaps.jsonl,agent.pid}; ends, closing its "
             "sessions, on\nSIGTERM or SIGINT; ends with exit 3 when it cannot write.\n\n"
             "  cutover login run --inventory inventory.json --login meter --carrier red --dir d",
-            [](Options& options, Positional&) {
-                add_task(options);
-                options.add_options()("carrier", required(), "the carrier")(
-                    "detach", "leave the agent running, with DIR/CARRIER/agent.log");
-            },
+            task_options(
+                {Option::text("carrier", "the carrier").required(),
+                 Option::flag("detach", "leave the agent running, with DIR/CARRIER/agent.log")}),
             act_run};
 }
 

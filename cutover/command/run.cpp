@@ -16,19 +16,7 @@ namespace rehome::cutover {
 
 namespace {
 
-namespace po = boost::program_options;
 using Strings = std::vector<std::string>;
-using Options = po::options_description;
-using Positional = po::positional_options_description;
-using Values = po::variables_map;
-
-std::string text(const Values& values, const char* name) {
-    return values.count(name) != 0 ? values[name].as<std::string>() : "";
-}
-
-Strings texts(const Values& values, const char* name) {
-    return values.count(name) != 0 ? values[name].as<Strings>() : Strings();
-}
 
 std::string absolute(const std::string& path) {
     return std::filesystem::absolute(path).lexically_normal().string();
@@ -36,24 +24,26 @@ std::string absolute(const std::string& path) {
 
 // ---- options ------------------------------------------------------------------------------------
 
-void playbook_options(Options& options, Positional& positional) {
-    positional.add("playbook", 1);
-    options.add_options()("playbook", po::value<std::string>()->required(), "the playbook");
-    options.add_options()("inventory", po::value<std::string>()->required(),
-                          "the inventory that it is run against");
-    options.add_options()("set", po::value<Strings>()->composing(),
-                          "NAME=VALUE: a parameter of the playbook; may be given again");
-    options.add_options()("json", "print JSON");
-}
+const Option playbook_option = Option::text("playbook", "the playbook").required().positional();
+const Option inventory_option =
+    Option::text("inventory", "the inventory that it is run against").required();
+const Option set_option =
+    Option::text("set", "NAME=VALUE: a parameter of the playbook; may be given again").repeated();
+const Option journal_option =
+    Option::text("journal", "the journal's file; FILE.d beside it holds what the steps save")
+        .required();
+const Option yes_option = Option::flag("yes", "answer every hold with yes");
+const Option skip_option =
+    Option::text("skip",
+                 "STAGE/STEP: pass over this step's undo, which then is left undone; may be given "
+                 "again")
+        .repeated();
+const Option json_option = Option::flag("json", "print JSON");
+const Option json_lines_option = Option::flag("json", "print JSON, one event a line");
 
-void journal_option(Options& options) {
-    options.add_options()("journal", po::value<std::string>()->required(),
-                          "the journal's file; FILE.d beside it holds what the steps save");
-}
-
-Result<Settings> read_settings(const Values& values) {
+Result<Settings> read_settings(const Given& given) {
     Settings settings;
-    for (const std::string& word : texts(values, "set")) {
+    for (const std::string& word : given.texts("set")) {
         const size_t equals = word.find('=');
         if (equals == std::string::npos || equals == 0) {
             return fail(Exit::usage, "--set", word + " is no NAME=VALUE");
@@ -65,12 +55,12 @@ Result<Settings> read_settings(const Values& values) {
     return settings;
 }
 
-Result<Opening> read_opening(const Values& values) {
+// journal: where the run will be written down; "" where it will not.
+Result<Opening> read_opening(const Given& given, const std::string& journal) {
     Opening opening;
     opening.at = now_us();
-    opening.playbook_path = absolute(text(values, "playbook"));
-    opening.inventory_path = absolute(text(values, "inventory"));
-    const std::string journal = text(values, "journal");
+    opening.playbook_path = absolute(given.text("playbook"));
+    opening.inventory_path = absolute(given.text("inventory"));
     opening.run_dir = journal.empty() ? "RUN_DIR" : absolute(journal) + ".d";
     for (auto [path, into] : {std::pair{&opening.playbook_path, &opening.playbook},
                               std::pair{&opening.inventory_path, &opening.inventory}}) {
@@ -80,7 +70,7 @@ Result<Opening> read_opening(const Values& values) {
         }
         *into = std::move(*content);
     }
-    auto settings = read_settings(values);
+    auto settings = read_settings(given);
     if (!settings) {
         return tl::unexpected(settings.error());
     }
@@ -99,50 +89,42 @@ Result<Exit> print_plan(const Opening& opening, bool json) {
     return Exit::yes;
 }
 
-Result<Exit> show(const Values& values) {
-    const auto opening = read_opening(values);
+Result<Exit> show(const Given& given) {
+    const auto opening = read_opening(given, "");
     if (!opening) {
         return tl::unexpected(opening.error());
     }
-    return print_plan(*opening, values.count("json") != 0);
+    return print_plan(*opening, given.has("json"));
 }
 
-Result<Exit> start(const Values& values) {
-    const auto opening = read_opening(values);
+Result<Exit> start(const Given& given) {
+    const auto opening = read_opening(given, given.text("journal"));
     if (!opening) {
         return tl::unexpected(opening.error());
     }
-    if (values.count("dry-run") != 0) {
-        return print_plan(*opening, values.count("json") != 0);
+    if (given.has("dry-run")) {
+        return print_plan(*opening, given.has("json"));
     }
     // Every mistake comes before the journal is there.
     if (const auto plan = plan_of(*opening, false); !plan) {
         return print_mistakes(plan.error());
     }
-    const std::string path = absolute(text(values, "journal"));
+    const std::string path = absolute(given.text("journal"));
     auto journal = JournalFile::create(path, *opening);
     if (!journal) {
         return tl::unexpected(journal.error());
     }
     SessionOptions options;
-    options.runner.yes = values.count("yes") != 0;
-    options.json = values.count("json") != 0;
+    options.runner.yes = given.has("yes");
+    options.json = given.has("json");
     return run_session(*journal, path, options);
 }
 
-Result<Exit> go_on(const Values& values, bool back_out) {
-    SessionOptions options;
-    options.back_out = back_out;
-    options.json = values.count("json") != 0;
-    options.runner.yes = values.count("yes") != 0;
-    options.runner.settle = text(values, "settle");
-    const Strings skip = texts(values, "skip");
+Result<Exit> go_on(const Given& given, SessionOptions options) {
+    options.json = given.has("json");
+    const Strings skip = given.texts("skip");
     options.runner.skip.insert(skip.begin(), skip.end());
-    const std::string& settle = options.runner.settle;
-    if (!settle.empty() && settle != "done" && settle != "again") {
-        return fail(Exit::usage, "--settle", settle + " is neither done nor again");
-    }
-    const std::string path = absolute(text(values, "journal"));
+    const std::string path = absolute(given.text("journal"));
     auto journal = JournalFile::open(path);
     if (!journal) {
         return tl::unexpected(journal.error());
@@ -150,8 +132,25 @@ Result<Exit> go_on(const Values& values, bool back_out) {
     return run_session(*journal, path, options);
 }
 
-Result<Exit> status(const Values& values) {
-    const std::string path = absolute(text(values, "journal"));
+Result<Exit> resume(const Given& given) {
+    SessionOptions options;
+    options.runner.yes = given.has("yes");
+    options.runner.settle = given.text("settle");
+    const std::string& settle = options.runner.settle;
+    if (!settle.empty() && settle != "done" && settle != "again") {
+        return fail(Exit::usage, "--settle", settle + " is neither done nor again");
+    }
+    return go_on(given, options);
+}
+
+Result<Exit> undo(const Given& given) {
+    SessionOptions options;
+    options.back_out = true;
+    return go_on(given, options);
+}
+
+Result<Exit> status(const Given& given) {
+    const std::string path = absolute(given.text("journal"));
     const auto seen = look_at_journal(path);
     if (!seen) {
         return tl::unexpected(seen.error());
@@ -165,7 +164,7 @@ Result<Exit> status(const Values& values) {
         return tl::unexpected(progress.error());
     }
     const Standing standing{*plan, seen->journal, *progress, path, seen->running};
-    put(values.count("json") != 0 ? standing_json(standing) : standing_text(standing));
+    put(given.has("json") ? standing_json(standing) : standing_text(standing));
     return Exit::yes;
 }
 
@@ -173,7 +172,8 @@ Result<Exit> status(const Values& values) {
 
 Command run_command() {
     return {
-        "run", "run a playbook from its start",
+        "run",
+        "run a playbook from its start",
         "Each act is written into the journal before it is begun.  When a step or a gate fails,\n"
         "everything is undone in reverse order.  SIGINT and SIGTERM stop between two steps (a\n"
         "second Ctrl-C leaves at once); `cutover resume` goes on in every case.\n\n"
@@ -183,74 +183,60 @@ Command run_command() {
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal\n"
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal \\\n"
         "      --set rate=500 --yes --json\n",
-        [](Options& options, Positional& positional) {
-            playbook_options(options, positional);
-            options.add_options()("journal", po::value<std::string>(),
-                                  "a new file; FILE.d beside it holds what the steps save");
-            options.add_options()("yes", "answer every hold with yes");
-            options.add_options()("dry-run", "print what would be run, as `cutover show` does");
-        },
-        [](const Values& values) -> Result<Exit> {
-            if (values.count("journal") == 0 && values.count("dry-run") == 0) {
+        {playbook_option, inventory_option, set_option, json_option,
+         Option::text("journal", "a new file; FILE.d beside it holds what the steps save"),
+         yes_option, Option::flag("dry-run", "print what would be run, as `cutover show` does")},
+        [](const Given& given) -> Result<Exit> {
+            if (!given.has("journal") && !given.has("dry-run")) {
                 return fail(Exit::usage, "cutover run", "--journal FILE is missing");
             }
-            return start(values);
+            return start(given);
         }};
 }
 
 Command show_command() {
-    return {"show", "print a playbook's steps as they would be run",
+    return {"show",
+            "print a playbook's steps as they would be run",
             "Nothing is touched.\n\n"
             "  cutover show subnet-move.json --inventory inventory.json --set rate=500\n",
-            playbook_options, show};
+            {playbook_option, inventory_option, set_option, json_option},
+            show};
 }
 
 Command resume_command() {
     return {
-        "resume", "go on with a run that was stopped or killed",
+        "resume",
+        "go on with a run that was stopped or killed",
         "Needs the journal alone.  A step that was begun and not ended is settled by its check;\n"
         "where that cannot tell, the operator is asked, or --settle answers.  A run that was\n"
         "backing out goes on backing out.  Exit codes as of `cutover run`.\n\n"
         "  cutover resume --journal move.journal\n",
-        [](Options& options, Positional&) {
-            journal_option(options);
-            options.add_options()("yes", "answer every hold with yes");
-            options.add_options()("settle", po::value<std::string>(),
-                                  "done | again: what to make of the step that was begun, "
-                                  "where its check cannot tell");
-            options.add_options()("skip", po::value<Strings>()->composing(),
-                                  "STAGE/STEP: pass over this step's undo, which then is left "
-                                  "undone; may be given again");
-            options.add_options()("json", "print JSON, one event a line");
-        },
-        [](const Values& values) { return go_on(values, false); }};
+        {journal_option, yes_option,
+         Option::text("settle",
+                      "done | again: what to make of the step that was begun, where its check "
+                      "cannot tell"),
+         skip_option, json_lines_option},
+        resume};
 }
 
 Command undo_command() {
-    return {"undo", "back out of a stopped or finished run",
+    return {"undo",
+            "back out of a stopped or finished run",
             "Undoes every step that was begun, the last one first.  It stops at an undo that\n"
             "fails, as those that follow may rely on it; given again it tries again.\n\n"
             "Exit: 0 all is put back; 3 something is left undone, which is listed.\n\n"
             "  cutover undo --journal move.journal\n"
             "  cutover undo --journal move.journal --skip 'relay/share 10 at old-gw'\n",
-            [](Options& options, Positional&) {
-                journal_option(options);
-                options.add_options()("skip", po::value<Strings>()->composing(),
-                                      "STAGE/STEP: pass over this step's undo, which then is left "
-                                      "undone; may be given again");
-                options.add_options()("json", "print JSON, one event a line");
-            },
-            [](const Values& values) { return go_on(values, true); }};
+            {journal_option, skip_option, json_lines_option},
+            undo};
 }
 
 Command status_command() {
-    return {"status", "print where a run stands",
+    return {"status",
+            "print where a run stands",
             "Only looks; a run that goes on is not disturbed.\n\n"
             "  cutover status --journal move.journal\n",
-            [](Options& options, Positional&) {
-                journal_option(options);
-                options.add_options()("json", "print JSON");
-            },
+            {journal_option, json_option},
             status};
 }
 

@@ -1,7 +1,6 @@
 // probe compare: a base result against a new one.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <iostream>
 
 #include "common/json_file.h"
@@ -12,8 +11,6 @@
 namespace rehome::probe {
 
 namespace {
-
-namespace po = boost::program_options;
 
 constexpr char teaching[] =
     "Asks of each path of BASE, for its loss and for the median and the 95th percentile of its\n"
@@ -29,25 +26,25 @@ constexpr char teaching[] =
     "  probe compare base.json now.json\n"
     "  probe compare base.json now.json --max-loss-increase 0.5 --max-delay-increase 2 --json\n";
 
-void options(po::options_description& describe, po::positional_options_description& positional) {
-    auto add = describe.add_options();
-    add("base", po::value<std::string>()->required()->value_name("FILE"), "the result before");
-    add("now", po::value<std::string>()->required()->value_name("FILE"), "the result now");
-    add("max-loss-increase", po::value<double>()->default_value(1, "1")->value_name("PCT"),
-        "allowed, in percentage points");
-    add("max-delay-increase", po::value<double>()->default_value(5, "5")->value_name("MS"),
-        "allowed, of the median and of the 95th percentile");
-    add("json", po::bool_switch(), "print as JSON (rehome/probe-compare/1)");
-    positional.add("base", 1).add("now", 1);
-}
+const std::vector<Option> options{
+    Option::text("base", "the result before").shown_as("FILE").required().positional(),
+    Option::text("now", "the result now").shown_as("FILE").required().positional(),
+    Option::number("max-loss-increase", "allowed, in percentage points")
+        .shown_as("PCT")
+        .by_default("1"),
+    Option::number("max-delay-increase", "allowed, of the median and of the 95th percentile")
+        .shown_as("MS")
+        .by_default("5"),
+    Option::flag("json", "print as JSON (rehome/probe-compare/1)"),
+};
 
 // Two samples can never show that an increase is exactly none, so nothing allowed is no question.
 std::vector<Error> check(const Allowance& allowance) {
     std::vector<Error> mistakes;
-    if (!std::isfinite(allowance.loss_pct) || allowance.loss_pct <= 0 || allowance.loss_pct > 100) {
+    if (allowance.loss_pct <= 0 || allowance.loss_pct > 100) {
         mistakes.push_back({Exit::usage, "--max-loss-increase", "expected over 0, at most 100"});
     }
-    if (!std::isfinite(allowance.delay_ms) || allowance.delay_ms <= 0) {
+    if (allowance.delay_ms <= 0) {
         mistakes.push_back({Exit::usage, "--max-delay-increase", "expected over 0"});
     }
     return mistakes;
@@ -67,11 +64,11 @@ void append(std::vector<Error>& mistakes, const Checked<Measurement>& read) {
     }
 }
 
-Result<Exit> act(const po::variables_map& values) {
-    const Allowance allowance{.loss_pct = values["max-loss-increase"].as<double>(),
-                              .delay_ms = values["max-delay-increase"].as<double>()};
-    const auto base = read_measurement(values["base"].as<std::string>());
-    const auto now = read_measurement(values["now"].as<std::string>());
+Result<Exit> act(const Given& given) {
+    const Allowance allowance{.loss_pct = given.number("max-loss-increase"),
+                              .delay_ms = given.number("max-delay-increase")};
+    const auto base = read_measurement(given.text("base"));
+    const auto now = read_measurement(given.text("now"));
     std::vector<Error> mistakes = check(allowance);
     append(mistakes, base);
     append(mistakes, now);
@@ -82,7 +79,7 @@ Result<Exit> act(const po::variables_map& values) {
     if (!comparison) {
         return tl::unexpected(comparison.error());
     }
-    std::cout << (values["json"].as<bool>() ? to_json(*comparison) : to_text(*comparison));
+    std::cout << (given.has("json") ? to_json(*comparison) : to_text(*comparison));
     switch (comparison->verdict) {
         case Verdict::no_worse:
             return Exit::yes;

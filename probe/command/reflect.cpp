@@ -1,7 +1,6 @@
 // probe reflect: the STAMP reflector that runs on the servers.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -15,8 +14,6 @@ namespace rehome::probe {
 
 namespace {
 
-namespace po = boost::program_options;
-
 constexpr char teaching[] =
     "Answers STAMP test packets (RFC 8762, unauthenticated, stateless) until SIGTERM or SIGINT,\n"
     "then prints what it did. An answer is as long as its request and leaves from the address "
@@ -28,14 +25,15 @@ constexpr char teaching[] =
     "  probe reflect\n"
     "  probe reflect --listen 10.1.1.11 --port 8620 --max-rate 1000 --json\n";
 
-void options(po::options_description& describe, po::positional_options_description&) {
-    auto add = describe.add_options();
-    add("listen", po::value<std::string>()->value_name("IP"), "only there; else everywhere");
-    add("port", po::value<uint16_t>()->default_value(stamp_port)->value_name("PORT"), "UDP port");
-    add("max-rate", po::value<double>()->default_value(100000, "100000")->value_name("PPS"),
-        "answers a second at most");
-    add("json", po::bool_switch(), "print the counters as JSON (rehome/probe-reflect/1)");
-}
+const std::vector<Option> options{
+    Option::text("listen", "only there; else everywhere").shown_as("IP"),
+    Option::integer("port", "UDP port")
+        .shown_as("PORT")
+        .by_default(std::to_string(stamp_port))
+        .within(1, 65535),
+    Option::number("max-rate", "answers a second at most").shown_as("PPS").by_default("100000"),
+    Option::flag("json", "print the counters as JSON (rehome/probe-reflect/1)"),
+};
 
 // dropped: by our sockets' full buffers, which the other side sees as loss.
 std::string shown(const Reflector& reflector, uint64_t dropped, bool json) {
@@ -51,21 +49,18 @@ std::string shown(const Reflector& reflector, uint64_t dropped, bool json) {
     return json ? result.dump() + "\n" : text;
 }
 
-Result<Exit> act(const po::variables_map& values) {
+Result<Exit> act(const Given& given) {
     std::optional<Address> listen;
-    if (values.count("listen") != 0) {
-        const auto address = Address::parse(values["listen"].as<std::string>());
+    if (given.has("listen")) {
+        const auto address = Address::parse(given.text("listen"));
         if (!address) {
             return fail(Exit::usage, "--listen", address.error().text());
         }
         listen = *address;
     }
-    const uint16_t port = values["port"].as<uint16_t>();
-    const double rate = values["max-rate"].as<double>();
-    if (port == 0) {
-        return fail(Exit::usage, "--port", "is 0, expected 1 to 65535");
-    }
-    if (!std::isfinite(rate) || rate < 1) {
+    const auto port = static_cast<uint16_t>(given.integer("port"));
+    const double rate = given.number("max-rate");
+    if (rate < 1) {
         return fail(Exit::usage, "--max-rate", "expected 1 or more");
     }
     const auto sockets = open_reflector(listen, port);
@@ -84,7 +79,7 @@ Result<Exit> act(const po::variables_map& values) {
     for (const Fd& fd : *sockets) {
         dropped += receive_drops(fd.get());
     }
-    std::cout << shown(reflector, dropped, values["json"].as<bool>());
+    std::cout << shown(reflector, dropped, given.has("json"));
     return Exit::yes;
 }
 

@@ -15,8 +15,6 @@ namespace rehome::probe {
 
 namespace {
 
-namespace po = boost::program_options;
-
 constexpr char teaching[] =
     "Measures the way from a carrier's vantage to the VIPs. Without --service or --target it "
     "takes\n"
@@ -40,63 +38,56 @@ constexpr char teaching[] =
     "  probe run --inventory inventory.json --carrier red --poisson --json --out base.json\n"
     "  probe run --carrier test --source 192.0.2.1 --target 198.51.100.10:1883 --tcp\n";
 
-void options(po::options_description& describe, po::positional_options_description&) {
-    auto add = describe.add_options();
-    add("inventory", po::value<std::string>()->value_name("FILE"), "what exists");
-    add("carrier", po::value<std::string>()->value_name("NAME"), "whose way is measured");
-    add("service", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
-        "to this service's VIP; may be repeated");
-    add("target", po::value<std::string>()->value_name("IP[:PORT]"), "to this address instead");
-    add("icmp", po::bool_switch(), "by ICMP echo");
-    add("tcp", po::bool_switch(), "by TCP SYN");
-    add("udp", po::bool_switch(), "by UDP, STAMP test packets");
-    add("count", po::value<int64_t>()->default_value(400)->value_name("N"), "probes a path");
-    add("rate", po::value<double>()->default_value(40, "40")->value_name("PPS"),
-        "probes a second and path");
-    add("wait", po::value<int64_t>()->default_value(1000)->value_name("MS"),
-        "an answer after this is a loss");
-    add("poisson", po::bool_switch(), "exponential gaps, not constant ones");
-    add("seed", po::value<uint64_t>()->value_name("N"), "of --poisson, to repeat a schedule");
-    add("source", po::value<std::string>()->value_name("IP"), "instead of the vantage's");
-    add("mark", po::value<int64_t>()->value_name("N"), "instead of the vantage's");
-    add("interface", po::value<std::string>()->value_name("IF"), "instead of the vantage's");
-    add("json", po::bool_switch(), "print the result as JSON (rehome/probe/1)");
-    add("out", po::value<std::string>()->value_name("FILE"), "write the JSON there too");
-    add("dry-run", po::bool_switch(), "show what would be measured and by which way");
-}
+const std::vector<Option> options{
+    Option::text("inventory", "what exists").shown_as("FILE"),
+    Option::text("carrier", "whose way is measured").shown_as("NAME"),
+    Option::text("service", "to this service's VIP; may be repeated").shown_as("NAME").repeated(),
+    Option::text("target", "to this address instead").shown_as("IP[:PORT]"),
+    Option::flag("icmp", "by ICMP echo"),
+    Option::flag("tcp", "by TCP SYN"),
+    Option::flag("udp", "by UDP, STAMP test packets"),
+    Option::integer("count", "probes a path").shown_as("N").by_default("400"),
+    Option::number("rate", "probes a second and path").shown_as("PPS").by_default("40"),
+    Option::integer("wait", "an answer after this is a loss").shown_as("MS").by_default("1000"),
+    Option::flag("poisson", "exponential gaps, not constant ones"),
+    Option::integer("seed", "of --poisson, to repeat a schedule")
+        .shown_as("N")
+        .within(0, INT64_MAX),
+    Option::text("source", "instead of the vantage's").shown_as("IP"),
+    Option::integer("mark", "instead of the vantage's").shown_as("N"),
+    Option::text("interface", "instead of the vantage's").shown_as("IF"),
+    Option::flag("json", "print the result as JSON (rehome/probe/1)"),
+    Option::text("out", "write the JSON there too").shown_as("FILE"),
+    Option::flag("dry-run", "show what would be measured and by which way"),
+};
 
-template <typename T>
-T get(const po::variables_map& values, const char* name, T fallback = {}) {
-    return values.count(name) != 0 ? values[name].as<T>() : fallback;
-}
-
-Asked asked_from(const po::variables_map& values) {
+Asked asked_from(const Given& given) {
     Asked asked;
-    asked.carrier = get<std::string>(values, "carrier");
-    asked.services = get<std::vector<std::string>>(values, "service");
-    asked.target = get<std::string>(values, "target");
-    asked.icmp = get<bool>(values, "icmp");
-    asked.tcp = get<bool>(values, "tcp");
-    asked.udp = get<bool>(values, "udp");
-    asked.count = get<int64_t>(values, "count");
-    asked.rate_pps = get<double>(values, "rate");
-    asked.wait_ms = get<int64_t>(values, "wait");
-    asked.source = get<std::string>(values, "source");
-    if (values.count("mark") != 0) {
-        asked.mark = get<int64_t>(values, "mark");
+    asked.carrier = given.text("carrier");
+    asked.services = given.texts("service");
+    asked.target = given.text("target");
+    asked.icmp = given.has("icmp");
+    asked.tcp = given.has("tcp");
+    asked.udp = given.has("udp");
+    asked.count = given.integer("count");
+    asked.rate_pps = given.number("rate");
+    asked.wait_ms = given.integer("wait");
+    asked.source = given.text("source");
+    if (given.has("mark")) {
+        asked.mark = given.integer("mark");
     }
-    asked.interface = get<std::string>(values, "interface");
-    asked.poisson = get<bool>(values, "poisson");
-    asked.seed = get<uint64_t>(values, "seed", static_cast<uint64_t>(now_us()));
+    asked.interface = given.text("interface");
+    asked.poisson = given.has("poisson");
+    asked.seed = static_cast<uint64_t>(given.has("seed") ? given.integer("seed") : now_us());
     return asked;
 }
 
-Checked<Plan> plan_from(const po::variables_map& values) {
-    const Asked asked = asked_from(values);
-    if (values.count("inventory") == 0) {
+Checked<Plan> plan_from(const Given& given) {
+    const Asked asked = asked_from(given);
+    if (!given.has("inventory")) {
         return make_plan(asked, nullptr);
     }
-    const auto inventory = read_inventory(get<std::string>(values, "inventory"));
+    const auto inventory = read_inventory(given.text("inventory"));
     if (!inventory) {
         return tl::unexpected(inventory.error());
     }
@@ -161,8 +152,8 @@ Exit judge(const Measurement& measurement) {
     return samples ? Exit::yes : Exit::unknown;
 }
 
-Result<Exit> act(const po::variables_map& values) {
-    const Checked<Plan> plan = plan_from(values);
+Result<Exit> act(const Given& given) {
+    const Checked<Plan> plan = plan_from(given);
     if (!plan) {
         return print_mistakes(plan.error());
     }
@@ -170,15 +161,15 @@ Result<Exit> act(const po::variables_map& values) {
     if (!routes) {
         return tl::unexpected(routes.error());
     }
-    const bool json = get<bool>(values, "json");
-    const bool dry_run = get<bool>(values, "dry-run");
+    const bool json = given.has("json");
+    const bool dry_run = given.has("dry-run");
     if (!json || dry_run) {
         std::cout << way(*plan, *routes) << std::flush;
     }
     if (dry_run) {
         return Exit::yes;
     }
-    const auto measurement = measure(*plan, *routes, get<std::string>(values, "out"));
+    const auto measurement = measure(*plan, *routes, given.text("out"));
     if (!measurement) {
         return tl::unexpected(measurement.error());
     }

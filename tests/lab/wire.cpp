@@ -10,8 +10,6 @@
 #include "common/command.h"
 #include "tests/lab/wire_relay.h"
 
-namespace po = boost::program_options;
-
 namespace rehome::lab {
 namespace {
 
@@ -39,30 +37,26 @@ Result<Fd> listen_on(const std::string& path) {
     return fd;
 }
 
-Strings settings_of(const po::variables_map& options) {
-    return options.count("setting") ? options["setting"].as<Strings>() : Strings{};
-}
-
-Result<Exit> run(const po::variables_map& options) {
+Result<Exit> run(const Given& given) {
     Impairments impairments;
-    if (auto set = apply_settings(impairments, settings_of(options)); !set) {
+    if (auto set = apply_settings(impairments, given.texts("setting")); !set) {
         return tl::unexpected(set.error());
     }
-    auto up = open_interface(options["up"].as<std::string>());
+    auto up = open_interface(given.text("up"));
     if (!up) return tl::unexpected(up.error());
-    auto down = open_interface(options["down"].as<std::string>());
+    auto down = open_interface(given.text("down"));
     if (!down) return tl::unexpected(down.error());
-    auto control = listen_on(options["control"].as<std::string>());
+    auto control = listen_on(given.text("control"));
     if (!control) return tl::unexpected(control.error());
-    RecordFile records(options["record"].as<std::string>(), options["record-mib"].as<size_t>()
-                                                                << 20);
+    RecordFile records(given.text("record"), static_cast<size_t>(given.integer("record-mib"))
+                                                 << 20);
     if (auto opened = records.open(); !opened) return tl::unexpected(opened.error());
     auto stop = StopSignal::watch();
     if (!stop) return tl::unexpected(stop.error());
     // Its delays should not grow with the load of the host; without the right they do.
     setpriority(PRIO_PROCESS, 0, -10);
     Relay relay({std::move(*up), std::move(*down)}, std::move(*control), std::move(*stop),
-                std::move(records), options["seed"].as<uint64_t>(), impairments);
+                std::move(records), static_cast<uint64_t>(given.integer("seed")), impairments);
     if (auto ran = relay.run(); !ran) return tl::unexpected(ran.error());
     return Exit::yes;
 }
@@ -92,17 +86,16 @@ Result<Exit> ask(const std::string& path, const std::string& request) {
     return Exit::yes;
 }
 
-Result<Exit> show(const po::variables_map& options) {
-    return ask(options["control"].as<std::string>(), " ");
+Result<Exit> show(const Given& given) {
+    return ask(given.text("control"), " ");
 }
 
-Result<Exit> set(const po::variables_map& options) {
-    return ask(options["control"].as<std::string>(),
-               fmt::format("{}", fmt::join(settings_of(options), " ")));
+Result<Exit> set(const Given& given) {
+    return ask(given.text("control"), fmt::format("{}", fmt::join(given.texts("setting"), " ")));
 }
 
-Result<Exit> log(const po::variables_map& options) {
-    const auto path = options["record"].as<std::string>();
+Result<Exit> log(const Given& given) {
+    const auto path = given.text("record");
     std::ifstream file(path, std::ios::binary);
     if (!file) {
         return fail(Exit::usage, path, "cannot be read");
@@ -114,18 +107,10 @@ Result<Exit> log(const po::variables_map& options) {
     return Exit::yes;
 }
 
-using Options = po::options_description;
-using Positions = po::positional_options_description;
-
-void add_settings(Options& options, Positions& positions) {
-    options.add_options()("setting", po::value<Strings>(), "NAME=VALUE (a word of its own)");
-    positions.add("setting", -1);
-}
-
-void add_control(Options& options) {
-    options.add_options()("control", po::value<std::string>()->required(),
-                          "the running wire's control socket");
-}
+const Option setting_option =
+    Option::text("setting", "NAME=VALUE (a word of its own)").positional().repeated();
+const Option control_option =
+    Option::text("control", "the running wire's control socket").required();
 
 Command run_command() {
     return {.name = "run",
@@ -140,56 +125,37 @@ Command run_command() {
                 "What is no IPv4 is only delayed.\n\n"
                 "Example:\n"
                 "  wire run --up a --down b --control w.sock --record packets delay=8ms",
-            .options =
-                [](Options& options, Positions& positions) {
-                    options.add_options()("up", po::value<std::string>()->required(),
-                                          "interface on the clients' side")(
-                        "down", po::value<std::string>()->required(),
-                        "interface on the carrier's side")("record",
-                                                           po::value<std::string>()->required(),
-                                                           "file of what was done to each packet")(
-                        "record-mib", po::value<size_t>()->default_value(64),
-                        "when it is this long it becomes FILE.1")(
-                        "seed", po::value<uint64_t>()->default_value(1),
-                        "the same seed and packets meet the same fate");
-                    add_control(options);
-                    add_settings(options, positions);
-                },
+            .options = {Option::text("up", "interface on the clients' side").required(),
+                        Option::text("down", "interface on the carrier's side").required(),
+                        Option::text("record", "file of what was done to each packet").required(),
+                        Option::integer("record-mib", "when it is this long it becomes FILE.1")
+                            .by_default("64")
+                            .within(1, 1 << 20),
+                        Option::integer("seed", "the same seed and packets meet the same fate")
+                            .by_default("1"),
+                        control_option, setting_option},
             .act = run};
 }
 
 Program wire() {
-    return {.name = "wire",
-            .summary = "a line with delay, jitter, loss, duplication and reordering",
-            .commands = {run_command(),
-                         {.name = "show",
-                          .summary = "prints a wire's settings and counters, JSON",
-                          .options =
-                              [](Options& options, Positions& positions) {
-                                  add_control(options);
-                                  positions.add("control", 1);
-                              },
-                          .act = show},
-                         {.name = "set",
-                          .summary = "changes settings of a running wire",
-                          .teaching = "Example:\n  wire set w.sock loss=2% up.delay=30ms",
-                          .options =
-                              [](Options& options, Positions& positions) {
-                                  add_control(options);
-                                  positions.add("control", 1);
-                                  add_settings(options, positions);
-                              },
-                          .act = set},
-                         {.name = "log",
-                          .summary = "prints a record file, a line a packet",
-                          .options =
-                              [](Options& options, Positions& positions) {
-                                  options.add_options()("record",
-                                                        po::value<std::string>()->required(),
-                                                        "the file that run wrote");
-                                  positions.add("record", 1);
-                              },
-                          .act = log}}};
+    return {
+        .name = "wire",
+        .summary = "a line with delay, jitter, loss, duplication and reordering",
+        .commands = {
+            run_command(),
+            {.name = "show",
+             .summary = "prints a wire's settings and counters, JSON",
+             .options = {control_option.positional()},
+             .act = show},
+            {.name = "set",
+             .summary = "changes settings of a running wire",
+             .teaching = "Example:\n  wire set w.sock loss=2% up.delay=30ms",
+             .options = {control_option.positional(), setting_option},
+             .act = set},
+            {.name = "log",
+             .summary = "prints a record file, a line a packet",
+             .options = {Option::text("record", "the file that run wrote").required().positional()},
+             .act = log}}};
 }
 
 }  // namespace

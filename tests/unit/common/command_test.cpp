@@ -15,53 +15,68 @@
 namespace rehome {
 namespace {
 
-namespace po = boost::program_options;
-
-void print_values(const po::variables_map& values) {
-    for (const auto& [name, value] : values) {
-        const auto* text = boost::any_cast<std::string>(&value.value());
-        std::cout << name << "=" << (text == nullptr ? "?" : *text) << " ";
+// name=value of each option that was given.
+void print_values(const Given& given) {
+    for (const char* name : {"json", "place", "rate", "socket"}) {
+        if (given.has(name)) {
+            const std::string_view option = name;
+            std::cout << name << "="
+                      << (option == "json"   ? ""
+                          : option == "rate" ? std::to_string(given.integer(name))
+                                             : given.text(name))
+                      << " ";
+        }
     }
 }
 
 Program example() {
     Program program{.name = "demo", .summary = "shows commands", .teaching = "Example: demo go x"};
-    program.options = [](po::options_description& options) {
-        options.add_options()("socket", po::value<std::string>(), "where to connect");
-    };
+    program.options = {Option::text("socket", "where to connect")};
     program.commands = {
         {.name = "go",
          .summary = "goes",
          .teaching = "Example:\n  demo go there",
-         .options =
-             [](po::options_description& options, po::positional_options_description& positional) {
-                 options.add_options()("place", po::value<std::string>()->required(), "where to")(
-                     "rate", po::value<unsigned>(), "how fast")("json", "as JSON");
-                 positional.add("place", 1);
-             },
+         .options = {Option::text("place", "where to").required().positional(),
+                     Option::integer("rate", "how fast").within(0, 9),
+                     Option::flag("json", "as JSON")},
          .act =
-             [](const po::variables_map& values) {
-                 print_values(values);
+             [](const Given& given) {
+                 print_values(given);
                  return Result<Exit>(Exit::yes);
              }},
         {.name = "login start",
          .summary = "starts",
+         .act = [](const Given&) { return Result<Exit>(Exit::no); }},
+        {.name = "sum",
+         .summary = "adds",
+         .options = {Option::text("word", "what").repeated().positional(),
+                     Option::number("from", "where from").by_default("0.5"),
+                     Option::integer("of", "how many").shown_as("N").by_default("7")},
          .act =
-             [](const po::variables_map& values) {
-                 print_values(values);
-                 return Result<Exit>(Exit::no);
+             [](const Given& given) {
+                 for (const std::string& word : given.texts("word")) {
+                     std::cout << word << " ";
+                 }
+                 std::cout << given.number("from") << (given.has("from") ? " given " : " ")
+                           << given.integer("of");
+                 return Result<Exit>(Exit::yes);
              }},
         {.name = "break",
          .summary = "fails",
-         .act = [](const po::variables_map&) -> Result<Exit> {
+         .act = [](const Given&) -> Result<Exit> {
              return fail(Exit::unknown, "here", "no data");
          }},
         {.name = "throw",
          .summary = "throws",
-         .act = [](const po::variables_map&) -> Result<Exit> { throw std::runtime_error("oops"); }},
+         .act = [](const Given&) -> Result<Exit> { throw std::runtime_error("oops"); }},
+        {.name = "unknown",
+         .summary = "asks for what it has not",
+         .act = [](const Given& given) -> Result<Exit> {
+             return given.has("place") ? Exit::yes : Exit::no;
+         }},
         {.name = "mistakes",
          .summary = "prints mistakes",
-         .act = [](const po::variables_map&) -> Result<Exit> {
+         .act = [](const Given&) -> Result<Exit> {
              return print_mistakes(
                  {{Exit::usage, "f: /a", "wrong"}, {Exit::usage, "f: /b", "bad"}});
          }},
@@ -115,8 +130,11 @@ TEST_CASE("command lines that are taken") {
     } cases[] = {
         {{"go", "x"}, 0, "place=x "},
         {{"go", "--place", "x"}, 0, "place=x "},
-        {{"go", "--place=x", "--rate", "5"}, 0, "place=x rate=? "},
+        {{"go", "--place=x", "--rate", "5"}, 0, "place=x rate=5 "},
         {{"go", "x", "--json"}, 0, "json= place=x "},
+        {{"sum"}, 0, "0.5 7"},
+        {{"sum", "a", "b", "--word", "c"}, 0, "a b c 0.5 7"},
+        {{"sum", "--from", "0.5", "--of=-3"}, 0, "0.5 given -3"},
         {{"go", "--", "-x"}, 0, "place=-x "},
         {{"--socket", "/s", "go", "x"}, 0, "place=x socket=/s "},
         {{"--socket=/s", "go", "x"}, 0, "place=x socket=/s "},
@@ -135,7 +153,8 @@ TEST_CASE("command lines that are taken") {
 }
 
 TEST_CASE("wrong usage is one line that helps, exit code 2") {
-    constexpr const char* all = "expected one of: go, login start, break, throw, mistakes";
+    constexpr const char* all =
+        "expected one of: go, login start, sum, break, throw, unknown, mistakes";
     const struct {
         std::vector<std::string> words;
         std::string says;
@@ -154,7 +173,16 @@ TEST_CASE("wrong usage is one line that helps, exit code 2") {
         {{"go", "x", "--wrong"}, "demo go: unrecognised option '--wrong'"},
         {{"go", "x", "--rat", "5"}, "demo go: unrecognised option '--rat'"},
         {{"go", "x", "--rate"}, "demo go: the required argument for option '--rate' is missing"},
-        {{"go", "x", "--rate", "fast"}, "demo go: the argument ('fast') for option '--rate'"},
+        {{"go", "x", "--rate", "fast"},
+         "demo go: --rate is \"fast\", expected an integer from 0 to 9"},
+        {{"go", "x", "--rate", "10"}, "demo go: --rate is \"10\", expected an integer from 0 to 9"},
+        {{"go", "x", "--rate", "-1"}, "demo go: --rate is \"-1\", expected an integer from 0 to 9"},
+        {{"go", "x", "--rate", "1\n"}, "demo go: --rate is \"1\\x0a\", expected"},
+        {{"sum", "--of", "9223372036854775808"}, "demo sum: --of is \"9223372036854775808\", "},
+        {{"sum", "--of", "1.5"}, "demo sum: --of is \"1.5\", expected an integer; see"},
+        {{"sum", "--from", "nan"}, "demo sum: --from is \"nan\", expected a number"},
+        {{"sum", "--from", "1e999"}, "demo sum: --from is \"1e999\", expected a number"},
+        {{"sum", "--from", ""}, "demo sum: --from is \"\", expected a number"},
         {{"go", "x", "--rate=1", "--rate=2"}, "demo go: option '--rate' cannot be specified more"},
         {{"login", "start", "x"}, "demo login start: "},
     };
@@ -184,6 +212,12 @@ TEST_CASE("help teaches") {
         CAPTURE(part);
         CHECK(command.out.find(part) != std::string::npos);
     }
+    const Printed several = run_example({"sum", "--help"});
+    for (const char* part :
+         {"Usage: demo sum WORD... [options]", "--from arg (=0.5)", "--of N (=7)"}) {
+        CAPTURE(part);
+        CHECK(several.out.find(part) != std::string::npos);
+    }
     CHECK(run_example({"--socket", "/s", "--help"}).out == program.out);
 }
 
@@ -192,6 +226,9 @@ TEST_CASE("errors become exit codes") {
     CHECK(run_example({"break"}).err == "here: no data\n");
     CHECK(run_example({"throw"}).code == 3);
     CHECK(run_example({"throw"}).err == "demo: internal error: oops\n");
+    CHECK(run_example({"unknown"}).code == 3);
+    CHECK(run_example({"unknown"}).err ==
+          "demo: internal error: --place is no option of this command\n");
     CHECK(run_example({"mistakes"}).code == 2);
     CHECK(run_example({"mistakes"}).err == "f: /a: wrong\nf: /b: bad\n");
 }
