@@ -56,7 +56,7 @@ all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd bench-tables fuzz lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd baseline bench-tables fuzz lint format install clean"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -151,6 +151,17 @@ BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/tabl
 .SECONDARY: $(call object,$(wildcard tests/bench/*.cpp))
 bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/vipd.py $(ARGS)
+
+# The vipd that changes are held against (ARGS="rows --against build/baseline/build"): that of the
+# commit which tests/bench/baseline names, built apart.
+BASELINE := build/baseline
+.PHONY: baseline
+baseline: $(BASELINE)/build/bin/vipd
+$(BASELINE)/build/bin/vipd: tests/bench/baseline
+	$(call say,BASE,$(shell cut -c1-12 tests/bench/baseline))
+	$(Q)rm -rf $(BASELINE) && mkdir -p $(BASELINE)
+	$(Q)git archive "$$(cat $<)" | tar -x -C $(BASELINE)
+	$(Q)$(MAKE) -C $(BASELINE) BUILD=build build/bin/vipd build/bin/vipctl
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	$(call say,LINK,$@)

@@ -162,6 +162,24 @@ def measure_vipd(vipd, seconds):
     return seen["cpu_ns"] / seen["received"]
 
 
+def count_instructions(vipd, seconds):
+    """Instructions in user space per packet, counted by perf(1); None where it cannot count."""
+    tids = ",".join(str(tid) for tid in vipd.workers)
+    vipd.resume()
+    try:
+        meter = Meter(vipd)
+        done = subprocess.run(["perf", "stat", "-x", ",", "-e", "instructions:u", "-t", tids, "--",
+                               "sleep", str(seconds)], capture_output=True, text=True, check=False)
+        seen = meter.difference()
+    except FileNotFoundError:
+        return None
+    finally:
+        vipd.pause()
+    counted = re.search(r"^(\d+),[^,]*,instructions", done.stderr, re.M)
+    # What was received and what perf counted begin and end some milliseconds apart.
+    return round(int(counted.group(1)) / seen["received"], 1) if counted else None
+
+
 def settle(vipd, packets, seconds=60):
     """Until each packet of the files has been through some times."""
     start = time.monotonic()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What vipd's datapath costs, beside dpdk-testpmd on the same files: make bench-vipd.
 
-  vipd.py [SECTION...] [--quick] [--only REGEX] [--rounds N] [--seconds S] [--json FILE]
+  vipd.py [SECTION...] [--quick] [--only REGEX] [--against BUILD] [--rounds N] [--seconds S] [--json FILE]
 
 Sections (all of them without one):
   rows      nanoseconds per packet: mode, family, flows, order
@@ -14,10 +14,17 @@ Sections (all of them without one):
   reload    10,000 services with 100,000 servers while numbered packets run
 Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name.
 
+--against BUILD measures another build's vipd in turns with this one, row by row, so that a change
+can be told from the machine's mood; `make baseline` builds the tree that changes are held against
+into build/baseline/build.  Instructions per packet stand beside the nanoseconds where perf(1) can count
+them.  Ratios are to testpmd's csum forwarding: on two machines the same code gave 1.4 and 1.9 times
+5tswap, and moved with csum.
+
 Needs root.  Programs come from $BUILD/bin (default: build), files go to $BUILD/bench.  Exit codes:
 0 measured, 2 wrong usage, 3 a row failed.  A mode that this vipd does not know yet is skipped.
 """
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -95,21 +102,28 @@ def frames(kind, family, flows, order, new, part, parts, replies):
     return made if replies else made[:1]
 
 
-def measure_row(row, rounds, seconds, progress):
+def measure_row(row, rounds, seconds, progress, against=None):
     """The row of the result, ns per packet of one worker; Refused where vipd does not know it."""
     ports = row.ports()
     cpus = tuple(range(1, -1, -1))[:row.workers]
-    with world.Vipd(PROGRAMS, row.config(ports), cpus=cpus) as vipd:
-        replay.warm_up(vipd, row.packets())
-        vipd.pause()
-        with replay.Testpmd(ports, row.packets(), cpus=cpus) as testpmd:
-            turns = {name: [] for name in (*replay.MODES, "vipd")}
-            for number in range(rounds):
-                progress(f"round {number + 1} of {rounds}")
-                for mode in replay.MODES:
-                    turns[mode].append(testpmd.measure(mode, seconds))
-                turns["vipd"].append(replay.measure_vipd(vipd, seconds))
-    return result_of(row, turns)
+    with contextlib.ExitStack() as running:
+        vipds = {}
+        for name, programs in {"vipd": PROGRAMS, **({"before": against} if against else {})}.items():
+            vipd = running.enter_context(world.Vipd(programs, row.config(ports), cpus=cpus, name=name))
+            replay.warm_up(vipd, row.packets())
+            vipd.pause()
+            vipds[name] = vipd
+        testpmd = running.enter_context(replay.Testpmd(ports, row.packets(), cpus=cpus))
+        turns = {name: [] for name in (*replay.MODES, *vipds)}
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}")
+            for mode in replay.MODES:
+                turns[mode].append(testpmd.measure(mode, seconds))
+            # Who goes first changes: what one leaves in the caches is the other's.
+            for name in sorted(vipds, reverse=number % 2 == 1):
+                turns[name].append(replay.measure_vipd(vipds[name], seconds))
+        instructions = {name: replay.count_instructions(vipd, seconds) for name, vipd in vipds.items()}
+    return result_of(row, turns, instructions)
 
 
 def measure_vipd_alone(row, rounds, seconds):
@@ -125,14 +139,24 @@ def measure_vipd_alone(row, rounds, seconds):
             "queues": row.queues, **best}
 
 
-def result_of(row, turns):
+def result_of(row, turns, instructions):
     best = {name: min(values) for name, values in turns.items()}
     median = {name: statistics.median(values) for name, values in turns.items()}
     ns, io, swap = best["vipd"], best["io"], best["5tswap"]
+    compared = {}
+    if "before" in turns:
+        pairs = [now / before for now, before in zip(turns["vipd"], turns["before"])]
+        compared = {"before_ns": round(best["before"], 2), "before_ns_median": round(median["before"], 2),
+                    "ratio_before": round(ns / best["before"], 3),
+                    "ratio_before_median": round(statistics.median(pairs), 3),
+                    "instructions_before": instructions["before"]}
     return {"mode": row.mode, "family": row.family, "flows": row.flows, "order": row.order,
             "workers": row.workers, "ns": round(ns, 2), "ns_median": round(median["vipd"], 2),
             "io_ns": round(io, 2), "swap_ns": round(swap, 2), "csum_ns": round(best["csum"], 2),
             "swap_ns_median": round(median["5tswap"], 2),
+            "instructions": instructions["vipd"], **compared,
+            "ratio_csum": round(ns / best["csum"], 3),
+            "ratio_csum_median": round(median["vipd"] / median["csum"], 3),
             "ratio_whole": round(ns / swap, 3),
             "ratio_whole_median": round(median["vipd"] / median["5tswap"], 3),
             "ratio_net": round((ns - io) / (swap - io), 3) if swap > io else None}
@@ -151,13 +175,17 @@ def rows_of(options):
     return [row for row in made if re.search(options.only, row.name())]
 
 
-HEAD = f"{'row':28} {'vipd':>7} {'median':>7} {'io':>7} {'5tswap':>7} {'csum':>7} {'whole':>6} {'net':>6}"
+HEAD = f"{'row':28} {'vipd':>7} {'median':>7} {'io':>7} {'5tswap':>7} {'csum':>7} {'/csum':>6} {'net':>6}"
+HEAD_COMPARED = f" {'before':>7} {'/before':>7} {'median':>7}"
 
 
 def line_of(name, r):
     net = "-" if r["ratio_net"] is None else f"{r['ratio_net']:.2f}"
-    return (f"{name:28} {r['ns']:7.1f} {r['ns_median']:7.1f} {r['io_ns']:7.1f} {r['swap_ns']:7.1f} "
-            f"{r['csum_ns']:7.1f} {r['ratio_whole']:6.2f} {net:>6}")
+    text = (f"{name:28} {r['ns']:7.1f} {r['ns_median']:7.1f} {r['io_ns']:7.1f} {r['swap_ns']:7.1f} "
+            f"{r['csum_ns']:7.1f} {r['ratio_csum']:6.2f} {net:>6}")
+    if "before_ns" in r:
+        text += f" {r['before_ns']:7.1f} {r['ratio_before']:7.3f} {r['ratio_before_median']:7.3f}"
+    return text
 
 
 class Report:
@@ -196,11 +224,11 @@ class Report:
 
 
 def run_rows(options, report):
-    report.say("\n" + HEAD)
+    report.say("\n" + HEAD + (HEAD_COMPARED if options.against else ""))
     for row in rows_of(options):
         measured = report.attempt(row.name(), lambda row=row: measure_row(
             row, options.rounds, options.seconds,
-            lambda text: report.progress(f"{row.name()}: {text}")))
+            lambda text: report.progress(f"{row.name()}: {text}"), options.against))
         if measured:
             report.measured("rows", measured)
             report.say(line_of(row.name(), measured))
@@ -315,10 +343,15 @@ def parse(arguments):
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="the rows that have targets only")
     parser.add_argument("--only", default="", metavar="REGEX", help="rows by name")
+    parser.add_argument("--against", metavar="BUILD", help="another build, measured in turns with this one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
     parser.add_argument("--json", default=os.path.join(FILES, "vipd.json"), metavar="FILE")
     options = parser.parse_args(arguments)
+    if options.against:
+        options.against = os.path.realpath(os.path.join(options.against, "bin"))
+        if not os.path.exists(os.path.join(options.against, "vipd")):
+            parser.error(f"--against: no vipd in {options.against}, expected a build's folder")
     options.sections = options.sections or list(SECTIONS)
     for section in options.sections:
         if section not in SECTIONS:

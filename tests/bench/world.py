@@ -219,9 +219,10 @@ class Vipd:
     serial = 0
 
     def __init__(self, programs, document, *, ns=None, neighbours=True, busy=True,
-                 cpus=(1,)):
-        self.programs, self.document = programs, document
-        self.path = f"{DIR}/old.json"
+                 cpus=(1,), name="old"):
+        self.programs = programs
+        self.document = document = {**document, "control": f"{DIR}/{name}.sock"}
+        self.path = f"{DIR}/{name}.json"
         Vipd.serial += 1
         self.own_ns = ns is None
         self.ns = ns or f"gw{Vipd.serial}"
@@ -232,7 +233,7 @@ class Vipd:
             need_huge_pages(document["memory"]["mib"] + 64)
         if self.own_ns:
             namespace(self.ns)
-        self.log = open(f"{DIR}/vipd.log", "w+")
+        self.log = open(f"{DIR}/{name}.log", "w+")
         self.process = start_on(self.ns, f"{programs}/vipd", "run", "--config", self.path,
                                 stdout=self.log, stderr=subprocess.STDOUT)
         self.cpu = Cpu(self.process.pid)
