@@ -49,7 +49,11 @@ private:
 };
 
 const Config& config() {
-    static const Config made = every_forwarding();
+    static const Config made = [] {
+        Config all = with_lines(every_forwarding(), true);
+        all.lines[2].enabled = false;
+        return all;
+    }();
     return made;
 }
 
@@ -72,16 +76,13 @@ std::shared_ptr<const Fib> routes() {
 
 class Fuzz {
 public:
-    explicit Fuzz(Input& in)
-        : in_(in),
-          path_(tables(), {LineState::enabled, LineState::enabled, LineState::disabled}, settings(),
-                now_) {
+    explicit Fuzz(Input& in) : in_(in), act_(config(), settings(), now_) {
         path_.replace_routes(routes());
         Sink sink;
         sink.emit = [this](std::span<const uint8_t> packet, uint32_t adjacency) {
             leaves(packet, path_.adjacencies()[adjacency].hop);
         };
-        path_.set_sink(std::move(sink));
+        act_.set_sink(std::move(sink));
     }
 
     void event() {
@@ -207,6 +208,7 @@ private:
         } else {
             job.verdict = path_.handle(frame, static_cast<PortIndex>(port), now_);
         }
+        act_.follow(now_);
         const Verdict verdict = job.verdict;
 
         must(frame.data >= block.get());
@@ -227,7 +229,7 @@ private:
         if (hop.port <= blue) {
             const bool own_error =
                 packet->icmp() && packet->source == config().lines[hop.port].address.address;
-            must((vip || own_error) && path_.relay().line(hop.port) != LineState::disabled);
+            must((vip || own_error) && path_.snapshot().line(hop.port) != LineState::disabled);
         } else {
             must(!vip || is_icmp_error(*packet));  // a server is told from the VIP
         }
@@ -235,6 +237,7 @@ private:
 
     void time() {
         now_ += Micros{in_.byte()} * Micros{in_.byte()} * ms;
+        act_.follow(now_);
         path_.tick(now_, [](const Flow&) {});
         const FlowCounts& flows = path_.flows().counts();
         must(flows.here + flows.relayed + flows.provisional + flows.closing ==
@@ -244,18 +247,23 @@ private:
     void operate() {
         const uint8_t what = in_.byte();
         if (what < 100) {
-            path_.relay().set_line(what % 3, static_cast<LineState>(what / 3 % 3));
+            const auto to = static_cast<LineState>(what / 3 % 3);
+            to == LineState::draining
+                ? act_.state.drain(what % 3, {}, now_)
+                : (void)act_.state.order(what % 3, {to == LineState::enabled, {}});
         } else if (what < 200) {
-            path_.relay().share = {what % 4 * 3'333U, ShareBy::address_port};
+            act_.state.order(ShareOrder{{what % 4 * 3'333U, ShareBy::address_port}, {}});
         } else {
             path_.relogin().start({static_cast<double>(what), {}}, path_.flows(), now_);
         }
+        act_.follow(now_);
     }
 
     Input& in_;
     Micros now_ = 1'000'000;
     uint32_t sequence_ = 0;
-    Datapath path_;
+    Act act_;
+    Datapath& path_ = act_.path;
 };
 
 }  // namespace

@@ -82,6 +82,10 @@ uint16_t Handover::take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t
         ring(from, to), reinterpret_cast<void**>(packets), room, nullptr));
 }
 
+uint32_t Handover::waiting(uint32_t from, uint32_t to) const {
+    return rte_ring_count(ring(from, to));
+}
+
 bool Handover::may_sleep(uint32_t worker) {
     places_[worker].asleep.store(true, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);

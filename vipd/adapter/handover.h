@@ -45,6 +45,7 @@ public:
     // the others are freed.
     uint16_t give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count);
     uint16_t take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room);
+    uint32_t waiting(uint32_t from, uint32_t to) const;
 
     // A worker that is about to wait for its wake_fd; false: something has come, don't.
     bool may_sleep(uint32_t worker);

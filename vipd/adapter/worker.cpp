@@ -22,6 +22,7 @@ namespace {
 constexpr Micros spin_before_sleep = 20;  // a reply often follows at once
 constexpr Micros back_off = 200;          // where there is nothing to wait for
 constexpr Micros hold_check_every = 100'000;
+constexpr size_t heard_max = 256;  // keepalives that nobody has fetched: who floods them loses some
 
 Frame frame_of(rte_mbuf& packet) {
     return {rte_pktmbuf_mtod(&packet, uint8_t*), packet.data_len, rte_pktmbuf_headroom(&packet),
@@ -102,7 +103,13 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             rte_pktmbuf_free(packet);
         }
     };
+    sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
+        if (heard_.size() < heard_max) {
+            heard_.push_back({peer, keepalive, at});
+        }
+    };
     datapath_->set_sink(std::move(sink));
+    offered_ = acts_on_ = datapath_->snapshot().epoch;
 }
 
 // Each queue of a port has one worker, which both receives from it and sends to it.  Where there is
@@ -175,13 +182,34 @@ Result<> Worker::set_forwarding(const Forwarding& forwarding) {
     });
 }
 
-Result<> Worker::set_tables(const std::shared_ptr<const Tables>& tables) {
-    return ask([&](Datapath& datapath) {
-        datapath.replace_tables(tables);
-        if (ownership_) {
-            ownership_->set_tables(tables);
-        }
-    });
+void Worker::offer(std::shared_ptr<const Snapshot> snapshot) {
+    {
+        const std::lock_guard lock(mutex_);
+        offered_.store(snapshot->epoch, std::memory_order_release);
+        offer_ = std::move(snapshot);
+    }
+    signal(wake_fd_);
+}
+
+void Worker::empty_rings(uint64_t epoch) {
+    to_drain_.store(epoch, std::memory_order_release);
+    signal(wake_fd_);
+}
+
+// Between two rounds, when nothing that was decided before waits here: it is all sent, or in rings.
+void Worker::take_offer() {
+    std::shared_ptr<const Snapshot> snapshot;
+    {
+        const std::lock_guard lock(mutex_);
+        snapshot = std::exchange(offer_, nullptr);
+    }
+    if (ownership_ && snapshot->tables.get() != &datapath_->tables()) {
+        ownership_->set_tables(snapshot->tables);
+    }
+    const uint64_t epoch = snapshot->epoch;
+    datapath_->take(std::move(snapshot), now_);
+    acts_on_.store(epoch, std::memory_order_release);
+    signal(outbox_fd_);
 }
 
 Result<> Worker::set_observer(std::shared_ptr<Observer> observer) {
@@ -216,10 +244,14 @@ void Worker::serve_requests() {
 
 void Worker::publish() {
     auto wanted = next_hops_.take_wanted();
-    if (wanted.empty() && resets_.empty()) {
+    if (wanted.empty() && resets_.empty() && heard_.empty()) {
         return;
     }
     const std::lock_guard lock(mutex_);
+    if (outbox_.heard.size() < heard_max) {
+        std::move(heard_.begin(), heard_.end(), std::back_inserter(outbox_.heard));
+    }
+    heard_.clear();
     outbox_.wanted.insert(outbox_.wanted.end(), wanted.begin(), wanted.end());
     outbox_.resets.insert(outbox_.resets.end(), resets_.begin(), resets_.end());
     resets_.clear();
@@ -240,9 +272,14 @@ void Worker::run() {
         if (asked_) {
             serve_requests();
         }
+        if (offered_.load(std::memory_order_acquire) != acts_on_.load(std::memory_order_relaxed)) {
+            take_offer();
+        }
+        const uint64_t to_drain = to_drain_.load(std::memory_order_acquire);
+        const bool drains = to_drain != drained_.load(std::memory_order_relaxed);
         bool busy = receive();
         if (ownership_) {
-            busy = take_handed_over() || busy;
+            busy = take_handed_over(drains) || busy;
         }
         if (number_ == 0 && (!busy || ++round % 16 == 0)) {
             busy = read_twins() || busy;
@@ -250,6 +287,10 @@ void Worker::run() {
         tick(now);
         flush();
         publish();
+        if (drains) {
+            drained_.store(to_drain, std::memory_order_release);
+            signal(outbox_fd_);
+        }
         if (busy) {
             last_busy = now;
         } else if (now - last_busy > spin_before_sleep) {
@@ -277,38 +318,50 @@ bool Worker::receive() {
     return any;
 }
 
-// What others hand over comes in runs of one mark.
-bool Worker::take_handed_over() {
-    rte_mbuf* packets[burst];
+// all: whatever waits there now.
+bool Worker::take_handed_over(bool all) {
     bool any = false;
     for (uint32_t from = 0; from < shared_.workers; ++from) {
-        const uint16_t count =
-            from == number_ ? uint16_t{0} : shared_.handover->take(from, number_, packets, burst);
-        for (uint16_t i = 0; i < count; ++i) {
-            rte_prefetch0(packets[i]);
+        if (from == number_) {
+            continue;
         }
-        for (uint16_t i = 0; i < count; ++i) {
-            rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+        uint32_t left = all ? shared_.handover->waiting(from, number_) : 1;
+        while (left > 0) {
+            const uint32_t taken = take_from(from);
+            left = taken == 0 ? 0 : left - std::min(left, taken);
+            any = any || taken > 0;
         }
-        for (uint16_t first = 0, last = 0; first < count; first = last) {
-            const Mark mark = mark_of(*packets[first]);
-            while (last < count && mark_of(*packets[last]) == mark) {
-                ++last;
-            }
-            const std::span run(packets + first, size_t{last} - first);
-            if (mark.what == Mark::For::owner) {
-                handle(mark.port, run);
-            } else if (mark.what == Mark::For::desk) {
-                sort(mark.port, run);
-            } else {
-                for (rte_mbuf* packet : run) {
-                    queue(mark.port, packet);
-                }
-            }
-        }
-        any = any || count > 0;
     }
     return any;
+}
+
+// What others hand over comes in runs of one mark.
+uint16_t Worker::take_from(uint32_t worker) {
+    rte_mbuf* packets[burst];
+    const uint16_t count = shared_.handover->take(worker, number_, packets, burst);
+    for (uint16_t i = 0; i < count; ++i) {
+        rte_prefetch0(packets[i]);
+    }
+    for (uint16_t i = 0; i < count; ++i) {
+        rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+    }
+    for (uint16_t first = 0, last = 0; first < count; first = last) {
+        const Mark mark = mark_of(*packets[first]);
+        while (last < count && mark_of(*packets[last]) == mark) {
+            ++last;
+        }
+        const std::span run(packets + first, size_t{last} - first);
+        if (mark.what == Mark::For::owner) {
+            handle(mark.port, run);
+        } else if (mark.what == Mark::For::desk) {
+            sort(mark.port, run);
+        } else {
+            for (rte_mbuf* packet : run) {
+                queue(mark.port, packet);
+            }
+        }
+    }
+    return count;
 }
 
 // Handles what is ours and passes on what is others'.

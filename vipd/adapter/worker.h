@@ -6,9 +6,10 @@
 // ring, and so does what it sends by a port that has no queue for it.  The first worker reads the
 // twins; each writes to them.
 //
-// What others want of it they ask() between two bursts; what it wants of others (next hops to
-// resolve, resets to log) it leaves in its outbox and signals outbox_fd().  Everything else is its
-// own.
+// What all workers act on is offered to it as a snapshot: it takes the newest when it comes round,
+// and says which one it acts on.  What else others want of it they ask() between two bursts; what
+// it wants of others (next hops to resolve, resets to log, keepalives to weigh) it leaves in its
+// outbox and signals outbox_fd().  Everything else is its own.
 #pragma once
 
 #include <array>
@@ -37,8 +38,15 @@ struct ResetRecord {
     Endpoint client, vip, server;
 };
 
+struct Heard {
+    size_t peer = 0;
+    Keepalive keepalive;
+    Micros at = 0;
+};
+
 struct Outbox {
     std::vector<Hop> wanted;
+    std::vector<Heard> heard;
     std::vector<ResetRecord> resets;
 };
 
@@ -68,12 +76,21 @@ public:
     // does not come to it within 2 s (then it never runs).
     Result<> ask(const std::function<void(Datapath&)>& act);
     Result<> set_forwarding(const Forwarding& forwarding);
-    Result<> set_tables(const std::shared_ptr<const Tables>& tables);
     // Who looks on from the next burst; null: nobody.  The one before is not used any more once
     // this returns.
     Result<> set_observer(std::shared_ptr<Observer> observer);
 
-    int outbox_fd() const { return outbox_fd_; }
+    // For the control thread.  A worker that comes late finds the newest offer alone.  The offer is
+    // never the last owner of its snapshot: that is freed by whoever offers it, once acts_on() is
+    // beyond.
+    void offer(std::shared_ptr<const Snapshot> snapshot);
+    uint64_t acts_on() const { return acts_on_.load(std::memory_order_acquire); }  // its epoch
+    // Once all workers act on that epoch: what older ones decided is in rings alone, and has left
+    // each worker that has gone round with its rings once more.
+    void empty_rings(uint64_t epoch);
+    uint64_t drained() const { return drained_.load(std::memory_order_acquire); }
+
+    int outbox_fd() const { return outbox_fd_; }  // also signalled when the two above change
     Outbox take_outbox();
 
     // Flows that ended here when last looked; for any thread.
@@ -99,7 +116,9 @@ private:
     void take_queues();
     void run();
     bool receive();
-    bool take_handed_over();
+    void take_offer();
+    bool take_handed_over(bool all);
+    uint16_t take_from(uint32_t worker);
     void sort(PortIndex port, std::span<rte_mbuf*> packets);
     bool keeps(PortIndex port, rte_mbuf* packet);
     void release_fragments();
@@ -131,6 +150,7 @@ private:
     std::vector<Batch> passing_;   // by worker
     std::array<Job, burst> jobs_;  // the burst in hand
     std::vector<ResetRecord> resets_;
+    std::vector<Heard> heard_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every queue has something to wait for
@@ -145,6 +165,8 @@ private:
     std::condition_variable answered_;
     std::vector<std::shared_ptr<Request>> requests_;
     Outbox outbox_;
+    std::shared_ptr<const Snapshot> offer_;                                         // null: taken
+    std::atomic<uint64_t> offered_ = 0, acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
     std::atomic<bool> asked_ = false;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> failed_ = false;

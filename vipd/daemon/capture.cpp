@@ -62,7 +62,7 @@ Result<json> Daemon::start_capture(const json& request) {
         return fail(Exit::usage, "", "a capture runs already, expected none");
     }
     CaptureOptions options;
-    options.ports = config_.ports.size();
+    options.ports = config().ports.size();
     options.count = request.value("count", uint64_t{0});
     options.snap = request.value("snap", options.snap);
     const std::string direction = request.value("direction", "in");
@@ -77,7 +77,7 @@ Result<json> Daemon::start_capture(const json& request) {
         }
     }
     if (const std::string port = request.value("port", ""); !port.empty()) {
-        auto number = port_for(config_, *tables_, port, {});
+        auto number = port_for(config(), tables(), port, {});
         if (!number) {
             return tl::unexpected(number.error());
         }
@@ -99,7 +99,7 @@ Result<json> Daemon::start_capture(const json& request) {
     capture_->until = now + patience;
     capture_->count = options.count;
     append(capture_->file, pcapng::section(fmt::format("vipd {}", version), ""));
-    for (const auto& port : config_.ports) {
+    for (const auto& port : config().ports) {
         append(capture_->file, pcapng::interface(port.name, options.snap, expression));
     }
     if (auto done = observe(true); !done) {
@@ -114,7 +114,7 @@ json Daemon::read_capture(size_t most) {
     Capturing& c = *capture_;
     c.until = monotonic_us() + patience;
     std::vector<std::string> ports;
-    for (const auto& port : config_.ports) {
+    for (const auto& port : config().ports) {
         ports.push_back(port.name);
     }
     // The workers' packets of this answer, by time.
@@ -161,7 +161,7 @@ Result<json> Daemon::stop_capture() {
     const auto done = observe(false);  // from here on the workers write no more
     json answer = read_capture(SIZE_MAX);
     std::vector<uint8_t> end;
-    for (uint32_t i = 0; i < config_.ports.size(); ++i) {
+    for (uint32_t i = 0; i < config().ports.size(); ++i) {
         const auto port = static_cast<PortIndex>(i);
         uint64_t missed = 0;
         for (const auto& ring : capture_->rings) {

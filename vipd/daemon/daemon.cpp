@@ -43,28 +43,19 @@ uint64_t random_key() {
     return uint64_t{device()} << 32 | device();
 }
 
-std::vector<LineState> line_states(const Config& config) {
-    std::vector<LineState> states;
-    for (const auto& line : config.lines) {
-        states.push_back(line.enabled ? LineState::enabled : LineState::disabled);
-    }
-    return states;
-}
-
 }  // namespace
 
 Daemon::Daemon(std::string config_path, Config config)
     : config_path_(std::move(config_path)),
-      config_(std::move(config)),
-      tables_(Tables::build(config_)),
-      rates_(config_.lines.size()),
+      state_(std::move(config), {}, monotonic_us()),
+      rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config config) {
     auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(config_path), std::move(config)));
     Daemon& g = *daemon;
     const auto steps = {
-        +[](Daemon& o) { return o.reset_log_.open(o.config_.reset_log); },
+        +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
         +[](Daemon& o) { return o.start_workers(); },
         +[](Daemon& o) { return o.hold_prefixes(); },
@@ -75,7 +66,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config co
         }
     }
     auto control = Control::listen(
-        g.config_.control,
+        g.config().control,
         [&g](const auto& request, const Reply& reply) { g.command(request, reply); });
     if (!control) {
         return tl::unexpected(control.error());
@@ -97,30 +88,30 @@ Daemon::~Daemon() {
 }
 
 Result<> Daemon::open_ports() {
-    if (auto started = start_dpdk(config_.memory); !started) {
+    if (auto started = start_dpdk(config().memory); !started) {
         return started;
     }
-    auto pool = make_pool("packets", config_.memory.mib * packets_per_mib(config_.memory));
+    auto pool = make_pool("packets", config().memory.mib * packets_per_mib(config().memory));
     if (!pool) {
         return tl::unexpected(pool.error());
     }
     pool_ = std::move(*pool);
     shared_.pool = pool_.get();
-    shared_.workers = config_.workers;
-    if (config_.workers > 1) {
-        auto handover = Handover::make(config_.workers);
+    shared_.workers = config().workers;
+    if (config().workers > 1) {
+        auto handover = Handover::make(config().workers);
         if (!handover) {
             return tl::unexpected(handover.error());
         }
         shared_.handover = std::move(*handover);
     }
-    for (size_t i = 0; i < config_.ports.size(); ++i) {
-        auto port = Port::open(config_.ports[i], *pool_,
-                               {mtu_of(config_, i), has_vlans(config_, i)}, config_.workers);
+    for (size_t i = 0; i < config().ports.size(); ++i) {
+        auto port = Port::open(config().ports[i], *pool_,
+                               {mtu_of(config(), i), has_vlans(config(), i)}, config().workers);
         if (!port) {
             return tl::unexpected(port.error());
         }
-        auto twin = Twin::open(config_.ports[i].name, (*port)->mac(), mtu_of(config_, i));
+        auto twin = Twin::open(config().ports[i].name, (*port)->mac(), mtu_of(config(), i));
         if (!twin) {
             return tl::unexpected(twin.error());
         }
@@ -140,20 +131,19 @@ Result<> Daemon::start_workers() {
         return tl::unexpected(kernel.error());
     }
     kernel_ = std::move(*kernel);
-    const uint32_t workers = config_.workers;
+    const uint32_t workers = config().workers;
     const auto each = [&](uint32_t all) { return std::max(1U, all / workers); };
     Datapath::Settings settings;
     settings.workers = workers;
-    settings.flows = {each(config_.flows.capacity), each(config_.flows.half_open)};
+    settings.flows = {each(config().flows.capacity), each(config().flows.half_open)};
     settings.hash_key = random_key();
-    settings.fragments.held_bytes = each(config_.fragments.memory_kib * 1024);
-    settings.fragments.wait = Micros{config_.fragments.wait_ms} * 1000;
+    settings.fragments.held_bytes = each(config().fragments.memory_kib * 1024);
+    settings.fragments.wait = Micros{config().fragments.wait_ms} * 1000;
     for (const auto& port : shared_.ports) {
         settings.ports.push_back({port->mac(), port->mtu()});
     }
-    const Micros now = monotonic_us();  // the same for all: the lines' versions begin with it
     for (settings.worker = 0; settings.worker < workers; ++settings.worker) {
-        auto datapath = std::make_unique<Datapath>(tables_, line_states(config_), settings, now);
+        auto datapath = std::make_unique<Datapath>(state_.snapshot(), settings);
         // Before the first packet, so that a restart loses none for want of routes.
         datapath->replace_routes(kernel_->forwarding().routes);
         datapath->replace_neighbours(kernel_->forwarding().neighbours);
@@ -168,7 +158,7 @@ Result<> Daemon::start_workers() {
             });
             ownership = std::make_unique<Ownership>(settings.worker, workers, shared_.ports.size(),
                                                     settings.fragments, settings.hash_key);
-            ownership->set_tables(tables_);
+            ownership->set_tables(state_.snapshot()->tables);
         }
         workers_.push_back(std::make_unique<Worker>(settings.worker, shared_, std::move(datapath),
                                                     std::move(ownership)));
@@ -200,7 +190,7 @@ Result<Figures> Daemon::figures() {
     if (!of_workers) {
         return tl::unexpected(of_workers.error());
     }
-    Figures figures = figures_of(*of_workers, config_, *tables_);
+    Figures figures = figures_of(*of_workers, *state_.snapshot());
     figures.of<ResetLogCounts>() = {reset_log_.lost()};
     for (const auto& port : shared_.ports) {
         add_port(figures, port->name(), port->counters());
@@ -216,20 +206,21 @@ Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
     none.known = none.waiting = 1;
     none.held_bytes = 0;
     Ownership ownership(0, shared_.workers, shared_.ports.size(), none, 0);
-    ownership.set_tables(tables_);
+    ownership.set_tables(state_.snapshot()->tables);
     const Frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0};
     return *workers_[ownership.next(frame, port, monotonic_us()).worker];
 }
 
 // While a prefix can be served it has a kernel route, which BIRD exports.
 Result<> Daemon::hold_prefixes() {
-    for (const auto& prefix : tables_->prefixes()) {
-        auto done = tables_->can_serve(prefix) ? kernel_->hold_route(prefix)
+    for (const auto& prefix : tables().prefixes()) {
+        auto done = tables().can_serve(prefix) ? kernel_->hold_route(prefix)
                                                : kernel_->release_route(prefix);
         if (!done) {
             return done;
         }
     }
+    held_ = state_.snapshot()->tables;
     return {};
 }
 
@@ -250,6 +241,9 @@ void Daemon::take_outboxes() {
         for (const Hop& hop : outbox.wanted) {
             kernel_->request(hop);
         }
+        for (const Heard& heard : outbox.heard) {
+            state_.hear(heard.peer, heard.keepalive, heard.at);
+        }
         reset_log_.add(outbox.resets);
     }
 }
@@ -257,13 +251,12 @@ void Daemon::take_outboxes() {
 Result<> Daemon::run(int stop_fd) {
     Micros next_tick = 0;
     while (true) {
-        const int wait_ms = draining_.empty() ? 250 : 10;
         std::vector<pollfd> fds{
             {stop_fd, POLLIN, 0}, {kernel_->fd(), POLLIN, 0}, {control_->fd(), POLLIN, 0}};
         for (const auto& worker : workers_) {
             fds.push_back({worker->outbox_fd(), POLLIN, 0});
         }
-        ::poll(fds.data(), fds.size(), wait_ms);
+        ::poll(fds.data(), fds.size(), wait_ms(monotonic_us()));
         if (fds[0].revents != 0) {
             return {};
         }
@@ -275,12 +268,12 @@ Result<> Daemon::run(int stop_fd) {
         if (fds[2].revents != 0) {
             control_->handle();
         }
-        if (std::any_of(fds.begin() + 3, fds.end(),
-                        [](const pollfd& f) { return f.revents != 0; })) {
-            take_outboxes();
-        }
+        // Whatever took long before: what the peers said meanwhile comes before what time says.
+        take_outboxes();
         const Micros now = monotonic_us();
-        settle_draining(now);
+        if (auto done = hand_out(now); !done) {
+            return done;
+        }
         if (now >= next_tick) {
             next_tick = now + 250'000;
             if (auto done = follow_kernel(kernel_->tick()); !done) {
@@ -292,12 +285,48 @@ Result<> Daemon::run(int stop_fd) {
     }
 }
 
+int Daemon::wait_ms(Micros now) const {
+    Micros next = std::min(state_.next_event(now), now + 250'000);
+    for (const Ordered& ordered : ordered_) {
+        next = std::min(next, ordered.deadline);
+    }
+    return static_cast<int>((std::max<Micros>(next - now, 0) + 999) / 1000);
+}
+
+Result<> Daemon::hand_out(Micros now) {
+    if (state_.advance(now)) {
+        for (auto& worker : workers_) {
+            worker->offer(state_.snapshot());
+        }
+        if (state_.snapshot()->tables != held_) {
+            if (auto held = hold_prefixes(); !held) {
+                return held;
+            }
+        }
+    }
+    uint64_t acts_on = UINT64_MAX, drained = UINT64_MAX;
+    for (const auto& worker : workers_) {
+        acts_on = std::min(acts_on, worker->acts_on());
+        drained = std::min(drained, worker->drained());
+    }
+    if (acts_on > emptying_) {
+        emptying_ = acts_on;
+        for (auto& worker : workers_) {
+            worker->empty_rings(acts_on);
+        }
+    }
+    state_.drained(drained);
+    answer_draining();
+    answer_orders(now);
+    return {};
+}
+
 void Daemon::every_second(Micros now) {
     if (now - rated_ < 1'000'000) {
         return;
     }
     // By their MAC addresses lines of one VLAN are told apart, before anything is sent there.
-    for (const TableLine& line : tables_->lines()) {
+    for (const TableLine& line : tables().lines()) {
         kernel_->request({line.port, line.peer, line.vlan});
     }
     const auto now_counted = sums();
@@ -320,32 +349,6 @@ void Daemon::every_second(Micros now) {
                    full - told_full_);
         told_full_ = full;
     }
-}
-
-// Answers who waits for a line to be disabled.  A peer that does not confirm in time is an error,
-// and the line stays in use: better than replies that nobody can carry.
-void Daemon::settle_draining(Micros now) {
-    std::erase_if(draining_, [&](const Draining& draining) {
-        bool disabled = true;  // at every worker
-        const auto asked = ask_all([&](Datapath& d) {
-            disabled = disabled && d.relay().line(draining.line) == LineState::disabled;
-        });
-        if (!disabled && now >= draining.deadline) {
-            (void)ask_all(
-                [&](Datapath& d) { d.relay().set_line(draining.line, LineState::enabled); });
-        }
-        if (asked && disabled) {
-            config_.lines[draining.line].enabled = false;
-            draining.reply.done(nlohmann::json{{"carrier", config_.lines[draining.line].carrier},
-                                               {"enabled", false}});
-            return true;
-        }
-        if (now >= draining.deadline) {
-            draining.reply.refuse("a peer has not confirmed within 2 s; the line stays enabled");
-            return true;
-        }
-        return false;
-    });
 }
 
 }  // namespace rehome::vipd

@@ -2,8 +2,9 @@
 // answers.
 //
 // The control thread (whoever calls run) follows netlink, answers vipctl and logs resets; the
-// workers move packets.  They meet in Worker::ask and the workers' outboxes alone.  What is told of
-// traffic is the sum of all workers; what is ordered holds for each.
+// workers move packets.  It owns the state (state.h): what is ordered and what the workers hear
+// goes in there, and the snapshots that come out are offered to each worker.  Besides they meet in
+// Worker::ask and the workers' outboxes alone.  What is told of traffic is the sum of all workers.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,7 @@
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/adapter/worker.h"
-#include "vipd/state/config.h"
+#include "vipd/state/state.h"
 #include "vipd/watch/figures.h"
 #include "vipd/watch/observer.h"
 
@@ -51,7 +52,13 @@ private:
     // A line that is being disabled: answered when the peers act on it.
     struct Draining {
         size_t line;
+        Reply reply;
+    };
+    // An order that is answered once every worker acts on it.
+    struct Ordered {
+        uint64_t epoch;
         Micros deadline;
+        std::function<void()> done;
         Reply reply;
     };
     struct Rate {
@@ -74,15 +81,28 @@ private:
     Result<> follow_kernel(Result<bool> changed);
     void take_outboxes();
     void every_second(Micros now);
-    void settle_draining(Micros now);
+
+    const Config& config() const { return *state_.snapshot()->config; }
+    const Tables& tables() const { return *state_.snapshot()->tables; }
+    // Offers the workers what has changed, and follows how far they are.
+    Result<> hand_out(Micros now);
+    void answer_orders(Micros now);
+    void answer_draining();
+    int wait_ms(Micros now) const;
 
     void command(const nlohmann::json& request, const Reply& reply);
     Result<nlohmann::json> status();
     Result<nlohmann::json> stats();
-    Result<nlohmann::json> share(const nlohmann::json& request);
-    Result<nlohmann::json> relogin(const nlohmann::json& request);
-    Result<nlohmann::json> reload();
+
+    // Orders, which are answered when they are in force: orders.cpp.
+    void order(const std::string& name, const nlohmann::json& request, const Reply& reply);
+    void share(const nlohmann::json& request, const Reply& reply);
+    void relogin(const nlohmann::json& request, const Reply& reply);
+    void reload(const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
+    void when_in_force(uint64_t epoch, const Reply& reply, std::function<void()> done);
+    static nlohmann::json to_json(const Share& share);
+    Result<nlohmann::json> relogin_progress();
 
     // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
     Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
@@ -98,8 +118,7 @@ private:
     void stop_looking(Micros now);
 
     std::string config_path_;
-    Config config_;
-    std::shared_ptr<const Tables> tables_;
+    State state_;
     Pool pool_;
     Shared shared_;
     std::unique_ptr<Kernel> kernel_;
@@ -107,7 +126,10 @@ private:
     std::unique_ptr<Control> control_;
     ResetLog reset_log_;
     std::vector<Draining> draining_;
-    std::vector<Rate> rates_;  // one a line
+    std::vector<Ordered> ordered_;
+    std::shared_ptr<const Tables> held_;  // by whose prefixes the kernel has its routes
+    uint64_t emptying_ = 0;               // the epoch behind which the workers empty their rings
+    std::vector<Rate> rates_;             // one a line
     std::optional<Capturing> capture_;
     uint64_t captures_ = 0;
     std::vector<std::shared_ptr<Top>> tops_;  // one a worker; empty: nobody asks

@@ -108,15 +108,15 @@ Result<json> Daemon::flows(const json& request) {
     }
     json list = json::array();
     for (const Row& row : rows) {
-        const ServiceTable* service = tables_->service_by_number(row.service);
+        const ServiceTable* service = tables().service_by_number(row.service);
         const bool tunnel = row.way.via == WayBack::Via::tunnel;
         json flow{{"protocol", protocol_text(row.key.protocol)},
                   {"client", row.key.client.text()},
                   {"vip", row.key.vip.text()},
                   {"state", row.state},
                   {"service", service == nullptr ? json() : json(service->config.name)},
-                  {"way_back", tunnel ? "peer " + config_.peers[row.way.index].gateway
-                                      : "line " + config_.lines[row.way.index].carrier},
+                  {"way_back", tunnel ? "peer " + config().peers[row.way.index].gateway
+                                      : "line " + config().lines[row.way.index].carrier},
                   {"idle_ms", row.idle / 1000},
                   {"expires_ms", std::max<Micros>(0, row.lifetime - row.idle) / 1000},
                   {"worker", row.worker}};
@@ -126,7 +126,7 @@ Result<json> Daemon::flows(const json& request) {
                               : row.forward == Flow::Forward::gue ? "gue"
                                                                   : "nat";
         } else {
-            flow["peer"] = config_.peers[row.peer].gateway;
+            flow["peer"] = config().peers[row.peer].gateway;
         }
         if (row.nat_port != 0) {
             flow["source_port"] = row.nat_port;

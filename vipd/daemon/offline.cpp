@@ -5,6 +5,7 @@
 #include "common/json_file.h"
 #include "vipd/packet/gue.h"
 #include "vipd/route/route_file.h"
+#include "vipd/state/state.h"
 #include "vipd/watch/why.h"
 
 namespace rehome::vipd {
@@ -48,12 +49,9 @@ Checked<std::vector<json>> why_offline(const Config& config, const OfflineQuesti
     if (!routes) {
         return tl::unexpected(routes.error());
     }
-    std::vector<LineState> lines;
-    for (const auto& line : config.lines) {
-        lines.push_back(line.enabled ? LineState::enabled : LineState::disabled);
-    }
     Micros now = 1'000'000'000;
-    Datapath path(Tables::build(config), lines, settings_of(config), now);
+    const State state(config, {}, now);
+    Datapath path(state.snapshot(), settings_of(config));
     path.replace_routes(std::make_shared<const Fib>(routes->routes.build()));
     path.replace_neighbours(std::make_shared<const Neighbours>(routes->neighbours));
     std::vector<json> answers;

@@ -40,14 +40,14 @@ Result<json> Daemon::why(const json& request) {
     if (!packet) {
         return tl::unexpected(packet.error());
     }
-    const auto port = port_for(config_, *tables_, request.value("port", ""), *packet);
+    const auto port = port_for(config(), tables(), request.value("port", ""), *packet);
     if (!port) {
         return tl::unexpected(port.error());
     }
     json answer;
     auto frame = frame_of(*packet);
     const auto asked = owner_of(frame, *port).ask([&](Datapath& d) {
-        answer = why_live(d, config_, *packet, *port, monotonic_us());
+        answer = why_live(d, config(), *packet, *port, monotonic_us());
     });
     return asked ? Result<json>(answer) : tl::unexpected(asked.error());
 }

@@ -79,11 +79,11 @@ Result<json> Daemon::top(const json& request) {
     }
     const size_t limit = std::min<size_t>(request.value("limit", 20U), Top::counters);
     const auto service_name = [&](const TopEnd& vip) {
-        const ServiceTable* service = tables_->service(vip.protocol, vip.end);
+        const ServiceTable* service = tables().service(vip.protocol, vip.end);
         return service == nullptr ? std::string() : service->config.name;
     };
     const auto server_name = [&](const TopEnd& server) {
-        for (const auto& service : tables_->services()) {
+        for (const auto& service : tables().services()) {
             if (const auto* found = service.server(server.end)) {
                 return found->name;
             }

@@ -12,7 +12,7 @@ constexpr uint32_t looks_a_tick = 1U << 16;  // so that a large table does not s
 
 }  // namespace
 
-void Relogin::start(const ReloginOrder& order, FlowTable& flows, Micros now) {
+void Relogin::start(const Order& order, FlowTable& flows, Micros now) {
     flows.begin_generation();
     generation_ = flows.generation();
     order_ = order;

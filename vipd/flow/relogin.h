@@ -18,20 +18,19 @@
 
 namespace rehome::vipd {
 
-struct ReloginOrder {
-    double rate_per_s = 0;
-    std::optional<uint32_t> service;  // its number; nothing: all services
-};
-
 class Relogin {
 public:
+    struct Order {
+        double rate_per_s = 0;
+        std::optional<uint32_t> service;  // its number; nothing: all services
+    };
     // Sends one end of the flow its reset, with the numbers that the flow holds.
     using Send = std::function<void(const Flow&, Side to)>;
     using Log = std::function<void(const Flow&)>;  // once for each flow that is reset
 
     // Flows that exist now are to be reset; one order at a time, a new one takes the old one's
     // place.
-    void start(const ReloginOrder& order, FlowTable& flows, Micros now);
+    void start(const Order& order, FlowTable& flows, Micros now);
     void stop() { order_.reset(); }
 
     bool running() const { return order_.has_value(); }
@@ -51,7 +50,7 @@ private:
     Flow* next(FlowTable& flows, uint32_t& looks);
     void repeat(FlowTable& flows, Micros now, const Send& send);
 
-    std::optional<ReloginOrder> order_;
+    std::optional<Order> order_;
     uint16_t generation_ = 0;  // flows that were born in it came later
     Micros last_tick_ = 0;
     double credit_ = 0;

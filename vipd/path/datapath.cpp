@@ -57,18 +57,18 @@ void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart,
 
 }  // namespace
 
-Datapath::Datapath(std::shared_ptr<const Tables> tables, std::vector<LineState> lines,
-                   const Settings& settings, Micros now)
-    : tables_(std::move(tables)),
+Datapath::Datapath(std::shared_ptr<const Snapshot> snapshot, const Settings& settings)
+    : snapshot_(std::move(snapshot)),
+      tables_(snapshot_->tables.get()),
       routes_(std::make_shared<const Fib>()),
       adjacencies_(settings.ports),
       flows_(settings.flows, settings.hash_key),
       source_nat_(settings.worker, settings.workers),
       fragments_(settings.fragments, settings.hash_key),
-      relay_(*tables_, std::move(lines), now),
       icmp_limit_(icmp_per_s, icmp_per_s),
       flows_served_([this] { return flows_.served(); }),
-      worker_(settings.worker) {
+      worker_(settings.worker),
+      workers_(settings.workers) {
     counters_.lines.resize(tables_->lines().size());
     hops_v4_.entries = HugeArray<HopCache<uint32_t>::Entry>(1U << hop_cache_v4_bits);
     hops_v6_.entries = HugeArray<HopCache<std::array<uint8_t, 16>>::Entry>(1U << hop_cache_v6_bits);
@@ -80,12 +80,25 @@ Datapath::Datapath(std::shared_ptr<const Tables> tables, std::vector<LineState> 
             }
         },
         this);
-    replace_tables(tables_);
+    take_tables();
     replace_routes(routes_);
 }
 
-void Datapath::replace_tables(std::shared_ptr<const Tables> tables) {
-    tables_ = std::move(tables);
+void Datapath::take(std::shared_ptr<const Snapshot> snapshot, Micros now) {
+    const auto before = std::exchange(snapshot_, std::move(snapshot));
+    if (before->tables != snapshot_->tables) {
+        take_tables();
+    }
+    if (!before->tells_the_same(*snapshot_)) {
+        next_keepalive_ = now;  // the peers wait for it
+    }
+    if (before->relogin.id != snapshot_->relogin.id) {
+        begin_relogin(now);
+    }
+}
+
+void Datapath::take_tables() {
+    tables_ = snapshot_->tables.get();
     ++generation_;
     counters_.services.resize(
         std::max<size_t>(counters_.services.size(), tables_->service_numbers()));
@@ -271,7 +284,7 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
         answer_with_reset(frame, packet);
         return to_client(frame, packet, origin.way, true, now);
     }
-    const Decision decision = decide(gather(packet, origin, flow, *service, now));
+    const Decision decision = decide(gather(packet, origin, flow, *service));
     note("relay", "{}", name(decision));
     const Verdict verdict = act(decision, frame, packet, origin, *service, flow, now);
     if (verdict.way == Verdict::Way::drop) {
@@ -284,9 +297,9 @@ Verdict Datapath::from_client(Frame& frame, Packet& packet, const Origin& origin
 // share moves clients whole, by address; the second chance is of no use.
 Verdict Datapath::from_mapped_client(Frame& frame, Packet& packet, const Origin& origin,
                                      const MapRule& rule, Micros now) {
-    const auto other = other_site_peer(packet.destination, now);
+    const auto other = other_site_peer(packet.destination);
     note("vip", "map {}", rule.name);
-    if (origin.from == From::line && other && relay_.share.relays({packet.source, 0})) {
+    if (origin.from == From::line && other && snapshot_->share.relays({packet.source, 0})) {
         note("relay", "the client's share is the other site's");
         const Gue gue{Gue::Kind::client, static_cast<uint8_t>(origin.hops - 1), true,
                       origin.way.carrier};
@@ -314,7 +327,7 @@ Verdict Datapath::from_mapped_client(Frame& frame, Packet& packet, const Origin&
 }
 
 Arrival Datapath::gather(const Packet& packet, const Origin& origin, Flow* flow,
-                         const ServiceTable& service, Micros now) {
+                         const ServiceTable& service) {
     const FlowKey key = key_of(packet);
     Arrival a;
     a.from = origin.from;
@@ -326,8 +339,8 @@ Arrival Datapath::gather(const Packet& packet, const Origin& origin, Flow* flow,
         a.entry = here                                ? Entry::here
                   : flow->kind == Flow::Kind::relayed ? Entry::relayed
                                                       : Entry::provisional;
-        a.peer_up = !here && relay_.peer_up(flow->peer, now);
-        a.peer_gone = !here && relay_.peer_gone(flow->peer, now);
+        a.peer_up = !here && snapshot_->peer_up(flow->peer);
+        a.peer_gone = !here && snapshot_->peer_gone(flow->peer);
         const bool has_server = here && service.has_server(flow->server());
         flow->checked = has_server ? generation_ : flow->checked;
         a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional ||
@@ -338,11 +351,11 @@ Arrival Datapath::gather(const Packet& packet, const Origin& origin, Flow* flow,
     if (a.entry == Entry::here && !a.replaceable) {
         return a;  // rule 1: nothing else counts
     }
-    a.share_relays = relay_.share.relays(key.client);
-    const auto other = other_site_peer(key.vip.address, now);
+    a.share_relays = snapshot_->share.relays(key.client);
+    const auto other = other_site_peer(key.vip.address);
     a.other_up = other.has_value();
-    a.other_has_flows = other && relay_.peer_flows(*other) > 0;
-    a.home_is_peer = home_peer(key, now).has_value();
+    a.other_has_flows = other && snapshot_->peer_has_flows(*other);
+    a.home_is_peer = home_peer(key).has_value();
     return a;
 }
 
@@ -439,9 +452,9 @@ Verdict Datapath::relay(Frame& frame, Packet& packet, const Origin& origin, Flow
         assert(flow != nullptr);  // decide() follows entries that are there
         peer = flow->peer;
     } else if (decision == Decision::try_home) {
-        peer = *home_peer(key, now);
+        peer = *home_peer(key);
     } else {
-        peer = *other_site_peer(key.vip.address, now);
+        peer = *other_site_peer(key.vip.address);
     }
     if (origin.hops == 0) {
         return dropped(Drop::hop_limit);
@@ -556,7 +569,7 @@ Verdict Datapath::from_server(Frame& frame, Packet& packet, Flow& flow, Micros n
     if (packet.ttl <= 1) {
         return refuse_server(frame, packet, entry->vip().address, Trouble::time_exceeded, 0, now);
     }
-    const uint16_t room = room_to_client(way, now);
+    const uint16_t room = room_to_client(way);
     if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
         return refuse_server(frame, packet, entry->vip().address, Trouble::too_big, room, now);
     }
@@ -576,11 +589,11 @@ Verdict Datapath::from_mapped_server(Frame& frame, Packet& packet, const Address
         return refuse_server(frame, packet, vip, Trouble::time_exceeded, 0, now);
     }
     const auto line = line_by_route(packet.destination);
-    const auto way = line ? line : relay_.through_any_peer(now);
+    const auto way = line ? line : snapshot_->through_any_peer();
     if (!way) {
         return dropped(Drop::no_way_back);
     }
-    const uint16_t room = room_to_client(*way, now);
+    const uint16_t room = room_to_client(*way);
     if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
         return refuse_server(frame, packet, vip, Trouble::too_big, room, now);
     }

@@ -39,8 +39,7 @@
 #include "vipd/path/trace.h"
 #include "vipd/route/adjacency.h"
 #include "vipd/route/fib.h"
-#include "vipd/state/relay_state.h"
-#include "vipd/state/tables.h"
+#include "vipd/state/snapshot.h"
 #include "vipd/watch/counters.h"
 
 namespace rehome::vipd {
@@ -76,6 +75,9 @@ struct Sink {
     // A frame for the twin of that port.
     std::function<void(std::span<const uint8_t> frame, PortIndex port)> punt =
         [](std::span<const uint8_t>, PortIndex) {};
+    // What a peer says; it is acted on with the next snapshot.
+    std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
+        [](size_t, const Keepalive&, Micros) {};
 };
 
 class Datapath {
@@ -88,8 +90,7 @@ public:
         uint32_t worker = 0, workers = 1;  // this one's number, and how many there are
     };
 
-    Datapath(std::shared_ptr<const Tables> tables, std::vector<LineState> lines,
-             const Settings& settings, Micros now);
+    Datapath(std::shared_ptr<const Snapshot> snapshot, const Settings& settings);
     Datapath(const Datapath&) = delete;
     Datapath& operator=(const Datapath&) = delete;
 
@@ -118,7 +119,8 @@ public:
     // Counts a drop that the caller made (no neighbour, port full).
     void count_drop(Drop drop) { ++counters_.drops[static_cast<size_t>(drop)]; }
 
-    void replace_tables(std::shared_ptr<const Tables> tables);
+    // Acts on another snapshot from now on, between two bursts.
+    void take(std::shared_ptr<const Snapshot> snapshot, Micros now);
     void replace_routes(std::shared_ptr<const Fib> routes);
     void replace_neighbours(std::shared_ptr<const Neighbours> neighbours) {
         adjacencies_.update(std::move(neighbours));
@@ -128,16 +130,14 @@ public:
     // Notes each decision from now on; null: no more.
     void trace(Trace* trace) { trace_ = trace; }
 
+    const Snapshot& snapshot() const { return *snapshot_; }
     const Tables& tables() const { return *tables_; }
     const Counters& counters() const { return counters_; }
     Adjacencies& adjacencies() { return adjacencies_; }
     const Hop& hop(const Verdict& verdict) const { return adjacencies_[verdict.adjacency].hop; }
     FlowTable& flows() { return flows_; }
     const SourceNat& source_nat() const { return source_nat_; }
-    RelayState& relay() { return relay_; }
     Relogin& relogin() { return relogin_; }
-    // Tells the peers at once, not at the next 100 ms.
-    void announce_soon() { next_keepalive_ = 0; }
     // How many flows end at all workers of this gateway, which keepalives tell.
     void set_flows_served(std::function<uint32_t()> all) { flows_served_ = std::move(all); }
 
@@ -189,7 +189,7 @@ private:
     void release(const FragmentKey& key, Micros now);
 
     Arrival gather(const Packet& packet, const Origin& origin, Flow* flow,
-                   const ServiceTable& service, Micros now);
+                   const ServiceTable& service);
     Verdict act(Decision decision, Frame& frame, Packet& packet, const Origin& origin,
                 const ServiceTable& service, Flow* flow, Micros now);
     Verdict serve(Frame& frame, Packet& packet, const Origin& origin, const ServiceTable* service,
@@ -254,7 +254,7 @@ private:
     uint32_t line_adjacency(size_t line);
     bool fits(const Frame& frame, const Packet& packet, uint32_t adjacency,
               uint32_t overhead) const;
-    uint16_t room_to_client(const WayBack& way, Micros now);
+    uint16_t room_to_client(const WayBack& way);
     uint32_t look_up(const Address& to);
     WayBack line_way(size_t line) const;
 
@@ -285,7 +285,7 @@ private:
     uint32_t write_error(std::span<uint8_t> out, const Frame& frame, const Packet& packet,
                          const Address& from, Trouble trouble, uint16_t mtu) const;
     static Drop drop_of(Trouble trouble);
-    Address own_address(const WayBack& way, const Address& vip, Micros now) const;
+    Address own_address(const WayBack& way, const Address& vip) const;
 
     // datapath_tunnel.cpp
     Verdict from_tunnel(Frame& frame, Classified& what, PortIndex port, Micros now);
@@ -294,12 +294,13 @@ private:
     std::optional<WayBack> line_by_route(const Address& client);
     void find_lines_by_mac();
     uint32_t line_of_hop(uint32_t adjacency) const;
-    std::optional<size_t> home_peer(const FlowKey& key, Micros now) const;
-    std::optional<size_t> other_site_peer(const Address& vip, Micros now) const;
+    std::optional<size_t> home_peer(const FlowKey& key) const;
+    std::optional<size_t> other_site_peer(const Address& vip) const;
     std::optional<WayBack> line_of_carrier(uint32_t carrier) const;
 
     // datapath_time.cpp
     void send_keepalives();
+    void begin_relogin(Micros now);
     void send_reset(const Flow& flow, Side to, Micros now);
     void emit(const Frame& frame, const Verdict& verdict);
 
@@ -330,7 +331,7 @@ private:
                            uint32_t adjacency, Turn& turn);
     template <typename H>
     bool pass_new(Job& job, const Plain& plain, Turn& turn);
-    bool nobody_else_has_flows(Micros now) const;
+    bool nobody_else_has_flows() const;
     template <typename H, bool client>
     uint32_t way_of_map(const Frame& frame, const MapRule& rule);
     template <typename H, bool client>
@@ -342,7 +343,10 @@ private:
     template <typename... Parts>  // datapath_note.h
     void note(std::string_view stage, fmt::format_string<Parts...> format, Parts&&... parts);
 
-    std::shared_ptr<const Tables> tables_;
+    void take_tables();
+
+    std::shared_ptr<const Snapshot> snapshot_;
+    const Tables* tables_;  // the snapshot's
     std::shared_ptr<const Fib> routes_;
     uint16_t generation_ = 1;  // of the tables; Flow::checked
     Adjacencies adjacencies_;
@@ -355,14 +359,14 @@ private:
     FlowTable flows_;
     SourceNat source_nat_;
     Fragments fragments_;
-    RelayState relay_;
     Relogin relogin_;
     RateLimit icmp_limit_;
     Counters counters_;
     Sink sink_;
     Trace* trace_ = nullptr;
     std::function<uint32_t()> flows_served_;
-    uint32_t worker_ = 0;
+    uint32_t worker_ = 0, workers_ = 1;
+    uint32_t keepalives_ = 0;  // rounds of them sent
     Micros next_keepalive_ = 0;
     uint32_t told_flows_ = 0;  // by the last keepalives
     Micros next_expiry_ = 0;

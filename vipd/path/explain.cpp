@@ -19,14 +19,9 @@ Datapath::Explained Datapath::explain(Frame& frame, PortIndex port, Micros now, 
     settings.flows = {scratch_flows, scratch_flows};
     settings.ports = adjacencies_.ports();
     settings.fragments = {16, 16, 1U << 17, 4, 15'000'000, 2'000'000};
-    std::vector<LineState> lines;
-    for (size_t i = 0; i < tables_->lines().size(); ++i) {
-        lines.push_back(relay_.line(i));
-    }
-    Datapath scratch(tables_, lines, settings, now);
+    Datapath scratch(snapshot_, settings);
     scratch.replace_routes(routes_);
     scratch.replace_neighbours(adjacencies_.neighbours());
-    scratch.relay_ = relay_;
     scratch.icmp_limit_ = icmp_limit_;
     scratch.generation_ = generation_;
     scratch.worker_ = worker_;

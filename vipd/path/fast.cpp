@@ -346,7 +346,7 @@ inline bool Datapath::pass_flow(Job& job, const Plain& plain, typename H::Flow* 
     if (!settled && !may_follow<client>(*flow, segment())) [[unlikely]] {
         return false;
     }
-    if (!client && (flow->way_tunnel || relay_.line(flow->way_index) != LineState::enabled))
+    if (!client && (flow->way_tunnel || snapshot_->line(flow->way_index) != LineState::enabled))
         [[unlikely]] {
         return false;
     }
@@ -494,8 +494,9 @@ inline bool Datapath::pass_map(Job& job, const Plain& plain, Turn& turn) {
         return false;
     }
     Adjacency& way = adjacencies_[adjacency];
-    if (client ? relay_.share.hundredths != 0
-               : way.line == no_line || relay_.line(way.line) != LineState::enabled) [[unlikely]] {
+    if (client ? snapshot_->share.hundredths != 0
+               : way.line == no_line || snapshot_->line(way.line) != LineState::enabled)
+        [[unlikely]] {
         return false;
     }
     const uint64_t delta = H::replaced(ip + far, after);
@@ -564,10 +565,10 @@ void Datapath::pass_burst(std::span<Job> burst, Turn& turn, Micros now) {
 
 // Whether a segment in mid-flow without an entry would be adopted here: no other gateway of this
 // site is up, and none of the other site that is up has flows (rule 3).
-bool Datapath::nobody_else_has_flows(Micros now) const {
+bool Datapath::nobody_else_has_flows() const {
     const auto& peers = tables_->peers();
     for (size_t i = 0; i < peers.size(); ++i) {
-        if (relay_.peer_up(i, now) && (peers[i].same_site || relay_.peer_flows(i) > 0)) {
+        if (snapshot_->peer_up(i) && (peers[i].same_site || snapshot_->peer_has_flows(i))) {
             return false;
         }
     }
@@ -578,8 +579,8 @@ void Datapath::handle(std::span<Job> burst, PortIndex port, Micros now) {
     const PlainPort& at = plain_ports_[port];
     Turn turn{FlowTable::milliseconds(now), port, at.line, false, false, 0};
     if (at.plain && trace_ == nullptr && at.role == PortRole::line) {
-        turn.places = relay_.share.hundredths == 0;
-        turn.adopts = turn.places && nobody_else_has_flows(now);
+        turn.places = snapshot_->share.hundredths == 0;
+        turn.adopts = turn.places && nobody_else_has_flows();
         pass_burst<true>(burst, turn, now);
         counters_.to_servers += turn.passed;
         counters_.lines[at.line].rx_vip_packets += turn.passed;

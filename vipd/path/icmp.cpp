@@ -39,12 +39,12 @@ Verdict Datapath::error_from_client(Frame& frame, Packet& packet, Quote& quote,
     a.source_nat = service != nullptr && service->config.pool.has_value();
     if (flow != nullptr) {
         a.entry = flow->kind == Flow::Kind::here ? Entry::here : Entry::relayed;
-        a.peer_up = a.entry == Entry::relayed && relay_.peer_up(flow->peer, now);
+        a.peer_up = a.entry == Entry::relayed && snapshot_->peer_up(flow->peer);
     }
-    const auto other = other_site_peer(quote.source.address, now);
+    const auto other = other_site_peer(quote.source.address);
     a.other_up = other.has_value();
-    a.other_has_flows = other && relay_.peer_flows(*other) > 0;
-    const auto home = home_peer(key, now);
+    a.other_has_flows = other && snapshot_->peer_has_flows(*other);
+    const auto home = home_peer(key);
     a.home_is_peer = home.has_value();
     const Decision decision = decide(a);
     note("relay", "{}", name(decision));
@@ -166,8 +166,8 @@ Drop Datapath::drop_of(Trouble trouble) {
 
 // The address of an error to a client: this gateway's on the line by which it leaves, or the VIP,
 // which every carrier takes where the line's is of the other family or another gateway's.
-Address Datapath::own_address(const WayBack& way, const Address& vip, Micros now) const {
-    const auto out = relay_.way_out(way, true, now);
+Address Datapath::own_address(const WayBack& way, const Address& vip) const {
+    const auto out = snapshot_->way_out(way, true);
     if (!out || out->via == WayBack::Via::tunnel) {
         return vip;
     }
@@ -179,7 +179,7 @@ Verdict Datapath::refuse_client(const Frame& frame, const Packet& packet, const 
                                 Trouble trouble, uint16_t mtu, Micros now) {
     if (may_answer(frame, packet) && icmp_limit_.take(now)) {
         std::array<uint8_t, room + ethernet_bytes + longest_error> bytes{};
-        const Address from = own_address(way, packet.destination, now);
+        const Address from = own_address(way, packet.destination);
         const uint32_t length = write_error(std::span(bytes).subspan(room + ethernet_bytes), frame,
                                             packet, from, trouble, mtu);
         Frame error{bytes.data() + room, ethernet_bytes + length, room, 0};

@@ -228,8 +228,8 @@ uint32_t Datapath::line_adjacency(size_t line) {
 }
 
 // The longest packet that the way out of a reply takes; 0 where there is none.
-uint16_t Datapath::room_to_client(const WayBack& way, Micros now) {
-    const auto out = relay_.way_out(way, true, now);
+uint16_t Datapath::room_to_client(const WayBack& way) {
+    const auto out = snapshot_->way_out(way, true);
     if (!out) {
         return 0;
     }
@@ -246,7 +246,7 @@ uint16_t Datapath::room_to_client(const WayBack& way, Micros now) {
 // many gateways may still pass it on, at least one.
 Verdict Datapath::to_client(Frame& frame, Packet& packet, const WayBack& way, bool ours, Micros now,
                             uint8_t hops) {
-    const auto out = relay_.way_out(way, ours, now);
+    const auto out = snapshot_->way_out(way, ours);
     if (!out) {
         return dropped(ours ? Drop::no_way_back : Drop::line_disabled);
     }

@@ -16,9 +16,13 @@ constexpr uint32_t room = 128;  // before a packet of our own, for a tunnel's he
 
 void Datapath::send_keepalives() {
     std::array<uint8_t, 1500> packet;
+    ++keepalives_;
     for (size_t i = 0; i < tables_->peers().size(); ++i) {
         const auto& peer = tables_->peers()[i];
-        const auto bytes = encode(relay_.keepalive_for(i, *tables_, flows_served_()));
+        Keepalive keepalive = snapshot_->keepalive_for(i);
+        keepalive.flows_here = flows_served_();
+        keepalive.sequence = keepalives_;
+        const auto bytes = encode(keepalive);
         const TunnelEnds ends{tables_->tunnel(), peer.tunnel, gue_port};
         const uint32_t length = make_control_packet(packet, bytes, ends);
         const uint32_t adjacency = next_hop(peer.tunnel);
@@ -26,6 +30,15 @@ void Datapath::send_keepalives() {
             adjacencies_[adjacency].used = true;
             sink_.emit(std::span(packet).first(length), adjacency);
         }
+    }
+}
+
+void Datapath::begin_relogin(Micros now) {
+    const Snapshot::Relogin& order = snapshot_->relogin;
+    if (order.rate_per_s > 0) {
+        relogin_.start({order.rate_per_s / workers_, order.service}, flows_, now);
+    } else {
+        relogin_.stop();
     }
 }
 
@@ -81,7 +94,6 @@ void Datapath::tick(Micros now, const Relogin::Log& log) {
         if (worker_ == 0) {
             send_keepalives();
         }
-        relay_.finish_draining(now);
     }
     if (now >= next_expiry_) {
         next_expiry_ = now + expiry_every;

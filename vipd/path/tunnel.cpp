@@ -29,7 +29,7 @@ Verdict Datapath::from_tunnel(Frame& frame, Classified& what, PortIndex port, Mi
         if (!keepalive) {
             return dropped(Drop::bad_tunnel);
         }
-        relay_.hear(what.peer, *keepalive, now);
+        sink_.heard(what.peer, *keepalive, now);
         return {Verdict::Way::consumed, Drop::count_};
     }
     note("tunnel", "from gateway {}", tables_->peers()[what.peer].gateway);
@@ -107,7 +107,7 @@ std::optional<WayBack> Datapath::line_of_carrier(uint32_t carrier) const {
 std::optional<WayBack> Datapath::line_by_route(const Address& client) {
     const uint32_t adjacency = next_hop(client);
     const uint32_t line = adjacency == Adjacencies::none ? no_line : line_of_hop(adjacency);
-    const bool usable = line != no_line && relay_.line(line) == LineState::enabled;
+    const bool usable = line != no_line && snapshot_->line(line) == LineState::enabled;
     return usable ? std::optional(line_way(line)) : std::nullopt;
 }
 
@@ -142,7 +142,7 @@ void Datapath::find_lines_by_mac() {
 // The rendezvous (highest random weight) of the flow over this site's live gateways; nothing when
 // it is this one.  A member that is lost leaves its flows to the next best: "current, then
 // previous" falls out of the same order.
-std::optional<size_t> Datapath::home_peer(const FlowKey& key, Micros now) const {
+std::optional<size_t> Datapath::home_peer(const FlowKey& key) const {
     std::optional<size_t> home;
     const auto& peers = tables_->peers();
     if (std::none_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.same_site; })) {
@@ -152,7 +152,7 @@ std::optional<size_t> Datapath::home_peer(const FlowKey& key, Micros now) const 
     uint64_t best = mix(flow ^ tables_->own_name_hash());
     for (size_t i = 0; i < peers.size(); ++i) {
         const uint64_t weight = mix(flow ^ peers[i].name_hash);
-        if (peers[i].same_site && weight > best && relay_.peer_up(i, now)) {
+        if (peers[i].same_site && weight > best && snapshot_->peer_up(i)) {
             best = weight;
             home = i;
         }
@@ -160,10 +160,10 @@ std::optional<size_t> Datapath::home_peer(const FlowKey& key, Micros now) const 
     return home;
 }
 
-std::optional<size_t> Datapath::other_site_peer(const Address& vip, Micros now) const {
+std::optional<size_t> Datapath::other_site_peer(const Address& vip) const {
     for (size_t i = 0; i < tables_->peers().size(); ++i) {
-        if (!tables_->peers()[i].same_site && relay_.peer_up(i, now) &&
-            relay_.peer_serves(i, vip)) {
+        if (!tables_->peers()[i].same_site && snapshot_->peer_up(i) &&
+            snapshot_->peer_serves(i, vip)) {
             return i;
         }
     }

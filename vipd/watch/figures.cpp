@@ -87,7 +87,6 @@ void tell(std::vector<CounterInfo>& infos) {
 
 void Sums::add(Datapath& worker) {
     const Counters& of = worker.counters();
-    ++workers;
     sum<Totals>(totals, of);
     for (size_t i = 0; i < drops.size(); ++i) {
         drops[i] += of.drops[i];
@@ -97,8 +96,7 @@ void Sums::add(Datapath& worker) {
         {worker.flows().settled(), 0, worker.flows().replaced(), worker.flows().full()});
     lines.resize(of.lines.size());
     for (size_t i = 0; i < lines.size(); ++i) {
-        const bool enabled = worker.relay().line(i) == LineState::enabled;
-        sum(lines[i], {of.lines[i], enabled ? 1U : 0U});
+        sum(lines[i], {of.lines[i], 0});
     }
     pools.resize(worker.tables().pools().size());
     for (uint32_t i = 0; i < pools.size(); ++i) {
@@ -110,7 +108,8 @@ void Sums::add(Datapath& worker) {
     }
 }
 
-Figures figures_of(const Sums& sums, const Config& config, const Tables& tables) {
+Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
+    const Config& config = *snapshot.config;
     Figures figures;
     figures.drops = sums.drops;
     figures.of<Totals>() = sums.totals;
@@ -119,13 +118,13 @@ Figures figures_of(const Sums& sums, const Config& config, const Tables& tables)
     figures.of<FlowTableUse>().capacity = config.flows.capacity;
     for (size_t i = 0; i < sums.lines.size(); ++i) {
         LineFigures line = sums.lines[i];
-        line.enabled = sums.enabled(i) ? 1 : 0;
+        line.enabled = snapshot.line(i) == LineState::enabled ? 1 : 0;
         figures.each<LineFigures>().push_back({config.lines[i].carrier, line});
     }
     for (size_t i = 0; i < sums.pools.size(); ++i) {
         figures.each<PoolUse>().push_back({config.pools[i].name, sums.pools[i]});
     }
-    for (const ServiceTable& service : tables.services()) {
+    for (const ServiceTable& service : snapshot.tables->services()) {
         const bool counted = service.number < sums.services.size();
         figures.each<ServiceCounters>().push_back(
             {service.config.name, counted ? sums.services[service.number] : ServiceCounters{}});

@@ -10,25 +10,22 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "vipd/path/datapath.h"
-#include "vipd/state/config.h"
-#include "vipd/state/tables.h"
+#include "vipd/state/snapshot.h"
 #include "vipd/watch/counter_table.h"
 
 namespace rehome::vipd {
 
 // The sum of the workers that were added.
 struct Sums {
-    uint64_t workers = 0;
     Totals totals;
     std::array<uint64_t, drop_count> drops{};
     FlowCounts flows;
     FlowTableUse flow_table;         // without its capacity
-    std::vector<LineFigures> lines;  // enabled: at how many workers
+    std::vector<LineFigures> lines;  // whether it is enabled apart
     std::vector<PoolUse> pools;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
 
     void add(Datapath& worker);
-    bool enabled(size_t line) const { return lines[line].enabled == workers; }
 };
 
 // The counters of an item of a list.
@@ -57,9 +54,9 @@ struct Figures {
     }
 };
 
-// The sums with the names that their lines, pools and services have now.  What is not of the
-// workers is left for the caller: the ports, the log of resets.
-Figures figures_of(const Sums& sums, const Config& config, const Tables& tables);
+// The sums with the names that their lines, pools and services have in the snapshot, and what it
+// says of lines.  What is not of the workers is left for the caller: the ports, the log of resets.
+Figures figures_of(const Sums& sums, const Snapshot& snapshot);
 
 // A packet for which a port had no room is dropped as port_full too.
 void add_port(Figures& figures, const std::string& name, const PortCounters& counters);

@@ -124,23 +124,61 @@ uint64_t LabGateway::drops() const {
     return std::accumulate(drops.begin(), drops.end(), uint64_t{0});
 }
 
-void LabGateway::reload() {
-    path->replace_tables(Tables::build(config, &path->tables()));
+Act::Act(const Config& config, const Datapath::Settings& settings, Micros now, const Orders& orders)
+    : state(config, orders, now, no_pace), path(state.snapshot(), settings) {}
+
+void Act::set_sink(Sink sink) {
+    sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
+        state.hear(peer, keepalive, at);
+    };
+    path.set_sink(std::move(sink));
+}
+
+void Act::follow(Micros now) {
+    while (state.advance(now)) {
+        path.take(state.snapshot(), now);
+        state.drained(state.snapshot()->epoch);
+    }
+}
+
+Config with_lines(Config config, bool enabled) {
+    for (auto& line : config.lines) {
+        line.enabled = enabled;
+    }
+    return config;
+}
+
+void Lab::reload(LabGateway& gateway) {
+    gateway.state->reload(gateway.config);
+    gateway.act->follow(now);
+}
+
+void Lab::share(LabGateway& gateway, const Share& share) {
+    gateway.state->order(ShareOrder{share, {}});
+    gateway.act->follow(now);
+}
+
+void Lab::line(LabGateway& gateway, size_t line, LineState to) {
+    if (to == LineState::draining) {
+        gateway.state->drain(line, {}, now);
+    } else {
+        gateway.state->order(line, {to == LineState::enabled, {}});
+    }
+    gateway.act->follow(now);
 }
 
 Lab::Lab(const Setup& setup) {
     for (const auto& name : setup.gateways) {
-        LabGateway gateway{name, lab_config(name, setup.gateways), nullptr};
         const bool enabled = std::count(setup.all_lines.begin(), setup.all_lines.end(), name) > 0;
-        const std::vector<LineState> lines(carriers.size(),
-                                           enabled ? LineState::enabled : LineState::disabled);
+        LabGateway gateway{name, with_lines(lab_config(name, setup.gateways), enabled), nullptr};
         Datapath::Settings settings;
         settings.flows = {setup.flow_capacity, setup.flow_capacity};
         settings.hash_key = 42;
         settings.ports.assign(gateway.config.ports.size(), PortLink{{}, 1500});
         settings.ports[link_port].mtu = 1540;
-        gateway.path =
-            std::make_unique<Datapath>(Tables::build(gateway.config), lines, settings, now);
+        gateway.act = std::make_unique<Act>(gateway.config, settings, now);
+        gateway.state = &gateway.act->state;
+        gateway.path = &gateway.act->path;
         gateway.path->replace_routes(std::make_shared<const Fib>(routes(gateway.config)));
         gateways.push_back(std::move(gateway));
     }
@@ -149,7 +187,7 @@ Lab::Lab(const Setup& setup) {
         sink.emit = [this, i](std::span<const uint8_t> packet, uint32_t adjacency) {
             emitted_by(i, packet, adjacency);
         };
-        gateways[i].path->set_sink(std::move(sink));
+        gateways[i].act->set_sink(std::move(sink));
     }
     pass(500 * ms);
 }
@@ -208,6 +246,7 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
         case Verdict::Way::drop:
             outcome.end = "drop " + std::string(name(verdict.drop));
     }
+    gateway.act->follow(now);
 }
 
 // What the gateway says it would do with a frame; it must not do it.
@@ -247,7 +286,7 @@ void Lab::check_leaving(const Outcome& outcome, const Hop& hop) {
     }
     const bool vip = gateway.path->tables().is_moved(packet.source);
     if (hop.port <= blue) {
-        if (gateway.path->relay().line(hop.port) == LineState::disabled) {
+        if (gateway.path->snapshot().line(hop.port) == LineState::disabled) {
             blame(outcome, testing::text(packet) + " left by a disabled line");
         }
         const LineConfig& line = gateway.config.lines[hop.port];
@@ -296,6 +335,7 @@ void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t a
 }
 
 void Lab::tick(size_t gateway) {
+    gateways[gateway].act->follow(now);
     gateways[gateway].path->tick(now, [&](const Flow& flow) { reset_log.push_back(flow.key()); });
 }
 

@@ -14,6 +14,7 @@
 
 #include "tests/unit/vipd/packets.h"
 #include "vipd/path/datapath.h"
+#include "vipd/state/state.h"
 
 namespace rehome::vipd::testing {
 
@@ -38,14 +39,36 @@ struct Outcome {
     Packet packet() const { return *parse_packet(ip, 0); }
 };
 
+// A gateway's state and its one worker, which acts on every change at once.
+class Act {
+public:
+    Act(const Config& config, const Datapath::Settings& settings, Micros now,
+        const Orders& orders = {});
+
+    // The sink's heard goes to the state.
+    void set_sink(Sink sink);
+    // Between two bursts: what has changed comes into force.
+    void follow(Micros now);
+
+    State state;
+    Datapath path;
+};
+
+// Snapshots as fast as things change.
+inline constexpr Pace no_pace{1, 0};
+
+// The configuration with all its lines enabled, or none.
+Config with_lines(Config config, bool enabled);
+
 struct LabGateway {
     std::string name;
     Config config;
-    std::unique_ptr<Datapath> path;
+    std::unique_ptr<Act> act;
+    State* state = nullptr;
+    Datapath* path = nullptr;
 
     bool serves(const Endpoint& server) const;  // is one of its configured servers
     uint64_t drops() const;
-    void reload();  // config into force
 };
 
 class Lab {
@@ -64,6 +87,10 @@ public:
     Outcome enter(size_t gateway, PortIndex port, const Say& say) {
         return enter(gateway, port, make_frame(say));
     }
+    // In force at once, where peers need not confirm it.
+    void reload(LabGateway& gateway);  // its config
+    void share(LabGateway& gateway, const Share& share);
+    void line(LabGateway& gateway, size_t line, LineState to);
     void pass(Micros time);  // in steps of 10 ms, each with its ticks
 
     LabGateway& operator[](const std::string& name) { return gateways[index(name)]; }

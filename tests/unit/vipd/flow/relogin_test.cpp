@@ -160,7 +160,7 @@ TEST_CASE("both ends accept the reset, whatever was lost before it") {
         for (const char* share : {"here", "relayed"}) {
             Lab lab;
             const bool relayed = std::string(share) == "relayed";
-            lab[std::string("old")].path->relay().share.hundredths = relayed ? 10'000 : 0;
+            lab.share(lab[std::string("old")], {relayed ? 10'000U : 0});
             std::vector<Call> calls{Call(lab, 0, client(0))};
             for (const auto& [who, lost] : row.said) {
                 who == 'c' ? calls[0].client_says("heartbeat", lost)
@@ -264,9 +264,9 @@ TEST_CASE("which flows an order is about") {
     std::vector<Call> calls{Call(lab, 0, client(0))};
     lab.enter(0, red, to_meters(client(1)));                          // half open
     lab.enter(0, red, Say{client(2), end("198.51.100.10:862"), 17});  // UDP
-    old.relay().share.hundredths = 10'000;
+    lab.share(lab.gateways[0], {10'000});
     calls.emplace_back(lab, 0, client(3));  // relayed
-    old.relay().share.hundredths = 0;
+    lab.share(lab.gateways[0], {0});
     lab.pass(10 * ms);
     SUBCASE("established TCP that ends here and was here at the start") {
         start(lab, "old", 1000);
@@ -306,7 +306,7 @@ TEST_CASE("a client that was reset logs in again on the same port and is placed 
     start(lab, "old", 10);
     pass(lab, calls, 20 * ms, never);
     REQUIRE(calls[0].closed());
-    lab.gateways[0].path->relay().share.hundredths = 10'000;
+    lab.share(lab.gateways[0], {10'000});
     const auto again = lab.enter(0, red, to_meters(client(0)));
     CHECK(again.text() == "old>new servers");
     lab.emitted.clear();

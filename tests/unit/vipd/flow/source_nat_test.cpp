@@ -122,8 +122,8 @@ TEST_CASE("a client whom a pool has no port for is dropped, until a flow ends") 
     settings.hash_key = 7;
     settings.ports.assign(config.ports.size(), PortLink{{2, 0, 0, 0, 0, 1}, 1500});
     Micros now = 1'000'000'000;
-    Datapath path(Tables::build(config), std::vector<LineState>(3, LineState::enabled), settings,
-                  now);
+    Act act(with_lines(config, true), settings, now);
+    Datapath& path = act.path;
     RouteTable routes;
     routes.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
     path.replace_routes(std::make_shared<const Fib>(routes.build()));

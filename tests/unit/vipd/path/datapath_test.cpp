@@ -133,13 +133,13 @@ private:
         } else if (words >> name; verb == "share") {
             uint32_t percent = 0;
             words >> percent;
-            lab_[name].path->relay().share.hundredths = percent * 100;
+            lab_.share(lab_[name], {percent * 100});
         } else if (verb == "line") {
             set_line(lab_[name], words);
         } else if (verb == "stop") {
             lab_[name].config.services[0].servers[0].weight = 0;
             lab_[name].config.services[0].servers[1].weight = 0;
-            lab_[name].reload();
+            lab_.reload(lab_[name]);
         } else if (verb == "expire") {
             lab_[name].path->flows().expire(lab_.now + 100'000 * 1000 * ms);
         } else if (verb == "table") {
@@ -157,10 +157,10 @@ private:
         std::string carrier, state;
         words >> carrier >> state;
         const size_t index = carrier == "red" ? 0 : carrier == "green" ? 1 : 2;
-        gateway.path->relay().set_line(index, state == "on"    ? LineState::enabled
-                                              : state == "off" ? LineState::disabled
-                                                               : LineState::draining);
-        gateway.path->announce_soon();
+        lab_.line(gateway, index,
+                  state == "on"    ? LineState::enabled
+                  : state == "off" ? LineState::disabled
+                                   : LineState::draining);
     }
 
     Lab lab_;

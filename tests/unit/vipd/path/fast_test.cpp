@@ -17,8 +17,8 @@ public:
         settings.flows = {60, 40};  // both parts are full at times
         settings.hash_key = 7;
         settings.ports.assign(config.ports.size(), PortLink{{2, 0, 0, 0, 0, 1}, 1500});
-        path = std::make_unique<Datapath>(
-            Tables::build(config), std::vector<LineState>(3, LineState::enabled), settings, now);
+        act = std::make_unique<Act>(with_lines(config, true), settings, now);
+        path = &act->path;
         RouteTable routes;
         routes.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
         routes.set({*Prefix::parse("10.1.1.12/32"), 0}, {vlan_port, {}, 300});
@@ -35,7 +35,7 @@ public:
         sink.punt = [this](std::span<const uint8_t> frame, PortIndex port) {
             log << "punt " << port << " " << hex(frame) << "\n";
         };
-        path->set_sink(std::move(sink));
+        act->set_sink(std::move(sink));
         neighbours(true);
     }
 
@@ -115,7 +115,8 @@ public:
     }
 
     Micros now = 1'000'000;
-    std::unique_ptr<Datapath> path;
+    std::unique_ptr<Act> act;
+    Datapath* path = nullptr;
     std::ostringstream log;
 };
 
@@ -228,13 +229,16 @@ void both(Gateway& fast, Gateway& slow, PortIndex port, const std::vector<Bytes>
 // What happens between bursts, at both.
 void event(Gateway& gateway, uint32_t what, uint32_t value) {
     Datapath& path = *gateway.path;
+    State& state = gateway.act->state;
     if (what < 40) {
         gateway.now += value % 5'000'000;
         path.tick(gateway.now, [](const Flow&) {});
     } else if (what < 50) {
-        path.relay().share = {value % 2 == 0 ? 0 : 5000U, ShareBy::address_port};
+        state.order(ShareOrder{{value % 2 == 0 ? 0 : 5000U, ShareBy::address_port}, {}});
     } else if (what < 60) {
-        path.relay().set_line(value % 3, static_cast<LineState>(value / 3 % 3));
+        const auto to = static_cast<LineState>(value / 3 % 3);
+        to == LineState::draining ? state.drain(value % 3, {}, gateway.now)
+                                  : (void)state.order(value % 3, {to == LineState::enabled, {}});
     } else if (what < 70) {
         Config config = every_forwarding();
         if (value % 3 == 0) {
@@ -242,7 +246,7 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
         } else if (value % 3 == 1) {
             config.services[value / 3 % 4].servers.pop_back();
         }
-        path.replace_tables(Tables::build(config, &path.tables()));
+        state.reload(with_lines(config, true));
     } else if (what < 80) {
         gateway.neighbours(value % 3 != 0);
     } else if (what < 90) {
@@ -252,8 +256,9 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
         keepalive.sequence = static_cast<uint32_t>(gateway.now);
         keepalive.flows_here = value % 2;
         keepalive.prefixes = path.tables().prefixes();
-        path.relay().hear(0, keepalive, gateway.now);
+        state.hear(0, keepalive, gateway.now);
     }
+    gateway.act->follow(gateway.now);
 }
 
 }  // namespace

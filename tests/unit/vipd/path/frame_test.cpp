@@ -171,7 +171,7 @@ TEST_CASE("every frame, cut anywhere, ends in one way") {
 
 TEST_CASE("what a packet is counted as") {
     Lab lab;
-    lab[std::string("old")].path->relay().share.hundredths = 0;
+    lab.share(lab.gateways[0], {0});
     lab.enter(0, red, say(client, meters));
     lab.enter(0, servers_port, say(end("10.1.1.11:1883"), client, 6, flag::S | flag::A));
     lab.enter(0, servers_port, say(end("10.1.1.12:1883"), client, 6, flag::S | flag::A));
@@ -193,7 +193,7 @@ TEST_CASE("what a packet is counted as") {
 
 TEST_CASE("a fragment that waited for its first one is counted once") {
     Lab lab;
-    lab[std::string("old")].path->relay().share.hundredths = 0;
+    lab.share(lab.gateways[0], {0});
     const auto pieces = split(make_ip(with(say(client, end("198.51.100.10:862"), 17),
                                            [](Say& s) { s.payload.assign(100, 'x'); })),
                               64, 7);
@@ -222,7 +222,7 @@ TEST_CASE("without a route: dropped for that reason, and counted") {
     CHECK(old.counters().drops[static_cast<size_t>(Drop::no_route)] == before + 1);
     const Say late = answer(syn.packet(), flag::A);
     CHECK(lab.enter(0, servers_port, late).end == "drop no_route");
-    old.relay().share.hundredths = 10'000;
+    lab.share(lab.gateways[0], {10'000});
     CHECK(lab.enter(0, red, say({client.address, 40001}, meters)).end == "drop no_route");
     CHECK(lab.wrong.empty());
 }

@@ -9,11 +9,10 @@
 #include <map>
 
 #include "common/json_file.h"
-#include "tests/unit/vipd/packets.h"
+#include "tests/unit/vipd/lab.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/gue.h"
-#include "vipd/path/datapath.h"
 #include "vipd/route/route_file.h"
 
 using namespace rehome;
@@ -39,22 +38,20 @@ public:
                  static_cast<uint16_t>(i == config_.link ? 1500 + tunnel_bytes(Family::v4)
                                                          : 1500)});
         }
-        std::vector<LineState> lines;
-        for (const auto& line : config_.lines) {
-            lines.push_back(line.enabled ? LineState::enabled : LineState::disabled);
-        }
-        path_ = std::make_unique<Datapath>(Tables::build(config_), lines, settings, now_);
+        Orders orders;
+        orders.share = {{share * 100}, {}};
+        act_ = std::make_unique<Act>(config_, settings, now_, orders);
+        path_ = &act_->path;
         const auto text = *read_file(folder + "gateway.routes.json");
         auto routes = *parse_route_file("gateway.routes.json", text, names);
         path_->replace_routes(std::make_shared<const Fib>(routes.routes.build()));
         path_->replace_neighbours(std::make_shared<const Neighbours>(routes.neighbours));
-        path_->relay().share.hundredths = share * 100;
         Sink sink;
         sink.emit = [this](std::span<const uint8_t> packet, uint32_t adjacency) {
             const auto vlan = path_->adjacencies()[adjacency].hop.vlan;
             sent({packet.begin(), packet.end()}, vlan, path_->adjacencies()[adjacency]);
         };
-        path_->set_sink(std::move(sink));
+        act_->set_sink(std::move(sink));
     }
 
     // What becomes of packets that come in together at one place.
@@ -68,6 +65,7 @@ public:
 
     Outcome take(const std::string& place, const std::vector<const TextPacket*>& packets,
                  bool burst) {
+        act_->follow(now_);
         out_.clear();
         right_ = true;
         const auto drops = path_->counters().drops;
@@ -163,7 +161,8 @@ private:
 
     Micros now_ = 1'000'000'000;
     Config config_;
-    std::unique_ptr<Datapath> path_;
+    std::unique_ptr<Act> act_;
+    Datapath* path_ = nullptr;
     std::vector<std::string> out_;
     bool right_ = true;  // what came in has the right checksums
 };

@@ -56,7 +56,7 @@ public:
         } else if (event < 92) {
             line_event();
         } else if (event < 95) {
-            any_gateway().path->relay().share = {random_.below(10'001), ShareBy::address_port};
+            lab_.share(any_gateway(), {random_.below(10'001), ShareBy::address_port});
         } else if (event < 96) {
             Datapath& path = *any_gateway().path;
             path.relogin().start({20, {}}, path.flows(), lab_.now);
@@ -74,7 +74,7 @@ private:
         return lab_.gateways[random_.below(static_cast<uint32_t>(lab_.gateways.size()))];
     }
     LineState state(size_t gateway, size_t line) {
-        return lab_.gateways[gateway].path->relay().line(line);
+        return lab_.gateways[gateway].path->snapshot().line(line);
     }
 
     void pass(Micros time) {
@@ -89,15 +89,14 @@ private:
 
     void set_line(LabGateway& gateway, size_t line, LineState to) {
         const auto g = lab_.index(gateway.name);
-        gateway.path->relay().set_line(line, to);
-        gateway.path->announce_soon();
+        lab_.line(gateway, line, to);
         enabled_since_[g][line] = to == LineState::enabled ? lab_.now : 0;
     }
 
     void line_event() {
         LabGateway& gateway = any_gateway();
         const size_t line = random_.below(3);
-        const bool enabled = gateway.path->relay().line(line) == LineState::enabled;
+        const bool enabled = gateway.path->snapshot().line(line) == LineState::enabled;
         set_line(gateway, line, enabled ? LineState::draining : LineState::enabled);
     }
 
@@ -114,7 +113,7 @@ private:
                 gateway.config = lab_config(gateway.name, names());
                 auto& servers = gateway.config.services[random_.below(2)].servers;
                 servers.erase(servers.begin() + random_.below(2));
-                gateway.reload();
+                lab_.reload(gateway);
         }
     }
     std::vector<std::string> names() const {

@@ -97,7 +97,7 @@ TEST_CASE("source NAT: the very port that the next flow gets") {
     Lab lab;
     LabGateway& old = lab["old"];
     old.config = config;
-    old.reload();
+    lab.reload(old);
     for (uint16_t i = 0; i < 20; ++i) {
         const std::string text = "tcp 100.80.0." + std::to_string(i % 3 + 1) + ":" +
                                  std::to_string(50000 + i) + " > 198.51.100.10:1883 syn";

@@ -1,0 +1,425 @@
+// The one owner of what changes: what goes in, and which snapshots come out.
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "tests/unit/vipd/lab.h"
+
+namespace rehome::vipd::testing {
+
+namespace {
+
+constexpr Micros start = 5'000'000;
+const std::vector<std::string> names{"old", "new", "new2"};
+using L = LineState;
+
+// The old gateway's state, with its peers 0 (new) and 1 (new2) in hand; its workers follow at once
+// unless they are late.
+struct World {
+    State state{with_lines(lab_config("old", names), true), {}, start, no_pace};
+    Micros now = start;
+    bool late = false;
+
+    const Snapshot& snapshot() {
+        while (state.advance(now) && !late) {
+            state.drained(state.snapshot()->epoch);
+        }
+        return *state.snapshot();
+    }
+    // What a peer says: by which of red, green, blue it may answer ("r-b"), and what it has seen.
+    void say(size_t peer, const std::string& usable, uint32_t sequence = 1, uint32_t seen = 0) {
+        Keepalive k;
+        k.sequence = sequence;
+        k.seen_version = seen;
+        k.line_version = sequence;
+        for (size_t i = 0; i < 3; ++i) {
+            k.lines.push_back({carrier(i), usable[i] != '-'});
+        }
+        k.prefixes = {*Prefix::parse("198.51.100.0/24")};
+        state.hear(peer, k, now);
+    }
+    void line(size_t index, L to) {
+        if (to == L::draining) {
+            snapshot();
+            state.drain(index, {}, now);
+        } else {
+            state.order(index, LineOrder{to == L::enabled, {}});
+        }
+    }
+    uint32_t version() { return snapshot().line_version; }
+    uint32_t carrier(size_t line) const { return state.snapshot()->carriers[line]; }
+
+    WayBack by_line(uint16_t index) const { return {WayBack::Via::line, index, carrier(index)}; }
+    WayBack by_peer(uint16_t peer, uint32_t of) const { return {WayBack::Via::tunnel, peer, of}; }
+    std::string out(const WayBack& way, bool ours = true) {
+        const auto found = snapshot().way_out(way, ours);
+        return !found                               ? "nowhere"
+               : found->via == WayBack::Via::tunnel ? "peer " + std::to_string(found->index)
+                                                    : "line " + std::to_string(found->index);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("peers live by their keepalives") {
+    World w;
+    const auto at = [&](Micros now) -> const Snapshot& {
+        w.now = now;
+        return w.snapshot();
+    };
+    CHECK_FALSE(at(start).peer_up(0));
+    CHECK_FALSE(at(start).peer_gone(0));  // it has had no time to speak yet
+    CHECK_FALSE(at(start + 3'000'000).peer_gone(0));
+    CHECK(at(start + 3'000'001).peer_gone(0));
+    w.say(0, "rgb");
+    const Micros said = w.now;
+    CHECK(at(said + 350'000).peer_up(0));
+    CHECK_FALSE(at(said + 350'001).peer_up(0));
+    CHECK_FALSE(at(said + 3'000'000).peer_gone(0));
+    CHECK(at(said + 3'000'001).peer_gone(0));
+    CHECK_FALSE(at(w.now).peer_up(1));
+    CHECK(w.snapshot().peer_serves(0, ip("198.51.100.77")));
+    CHECK_FALSE(w.snapshot().peer_serves(0, ip("203.0.113.5")));
+    CHECK_FALSE(w.snapshot().peer_serves(1, ip("198.51.100.77")));
+}
+
+TEST_CASE("a state says when time changes something next") {
+    World w;
+    CHECK(w.state.next_event(w.now) == start + 3'000'001);  // the peers are gone then
+    w.say(0, "rgb"), w.say(1, "rgb");
+    CHECK(w.state.next_event(w.now) == w.now);
+    w.snapshot();
+    CHECK(w.state.next_event(w.now) == start + 350'001);
+    w.line(0, L::draining);
+    w.snapshot();
+    w.now += 400'000;
+    w.say(0, "rgb", 2);
+    CHECK(w.snapshot().line(0) == L::draining);
+    CHECK(w.state.next_event(w.now) == w.now + 350'001);
+}
+
+TEST_CASE("a keepalive that was overtaken changes nothing") {
+    World w;
+    const WayBack back = w.by_peer(0, w.carrier(0));
+    w.say(0, "rgb", 10);
+    CHECK(w.out(back) == "peer 0");
+    w.say(0, "-gb", 12);
+    CHECK(w.out(back) == "line 0");
+    w.say(0, "rgb", 11);  // sent before 12
+    CHECK(w.out(back) == "line 0");
+    w.say(0, "rgb", 12);  // twice the same
+    CHECK(w.out(back) == "line 0");
+    w.say(0, "rgb", 13);
+    CHECK(w.out(back) == "peer 0");
+
+    SUBCASE("the numbers wrap around") {
+        w.say(0, "-gb", 0x7fffffff);
+        w.say(0, "-gb", 0xfffffffe);
+        w.say(0, "rgb", 0);
+        CHECK(w.out(back) == "peer 0");
+    }
+    SUBCASE("a peer that was away may begin anew") {
+        w.now += 400'000;
+        w.say(0, "-gb", 1);
+        CHECK(w.out(back) == "line 0");
+    }
+    SUBCASE("an overtaken one is no sign of life") {
+        w.now += 300'000;
+        w.say(0, "rgb", 5);
+        w.now += 100'000;
+        CHECK_FALSE(w.snapshot().peer_up(0));
+    }
+}
+
+TEST_CASE("ways out") {
+    struct Row {
+        std::string what;
+        std::function<void(World&)> given;
+        std::function<WayBack(const World&)> way;
+        std::string ours, peers;  // of an own reply, and of one that a peer sent here
+    };
+    const auto red_line = [](const World& w) { return w.by_line(0); };
+    const auto by_new = [](const World& w) { return w.by_peer(0, w.carrier(0)); };
+    const auto line_is = [](World& w, L state) { w.line(0, state); };
+    const Row rows[] = {
+        {"its line", [](World&) {}, red_line, "line 0", "line 0"},
+        {"its line, though a peer has one", [](World& w) { w.say(0, "rgb"); }, red_line, "line 0",
+         "line 0"},
+        {"draining, a peer has the carrier",
+         [&](World& w) { line_is(w, L::draining), w.say(0, "r--"); }, red_line, "peer 0", "line 0"},
+        {"draining, nobody has", [&](World& w) { line_is(w, L::draining), w.say(0, "-gb"); },
+         red_line, "line 0", "line 0"},
+        {"disabled, a peer has it", [&](World& w) { line_is(w, L::disabled), w.say(0, "r--"); },
+         red_line, "peer 0", "nowhere"},
+        {"disabled, the second peer has it",
+         [&](World& w) { line_is(w, L::disabled), w.say(0, "-gb"), w.say(1, "rgb"); }, red_line,
+         "peer 1", "nowhere"},
+        {"disabled, the peer is dead",
+         [&](World& w) { line_is(w, L::disabled), w.say(0, "rgb"), w.now += 400'000; }, red_line,
+         "nowhere", "nowhere"},
+        {"disabled, never another carrier's line",
+         [&](World& w) { line_is(w, L::disabled), w.say(0, "-gb"); }, red_line, "nowhere",
+         "nowhere"},
+        {"back by the tunnel", [](World& w) { w.say(0, "rgb"); }, by_new, "peer 0", "peer 0"},
+        {"the tunnel's end may not: our line", [](World& w) { w.say(0, "-gb"); }, by_new, "line 0",
+         "line 0"},
+        {"the tunnel's end is dead: our line", [](World&) {}, by_new, "line 0", "line 0"},
+        {"the tunnel's end may not, our line neither: another peer",
+         [&](World& w) { line_is(w, L::disabled), w.say(0, "-gb"), w.say(1, "rgb"); }, by_new,
+         "peer 1", "peer 1"},
+        {"nobody may", [&](World& w) { line_is(w, L::disabled), w.say(0, "-gb"); }, by_new,
+         "nowhere", "nowhere"},
+        {"draining is not for what came back by the tunnel",
+         [&](World& w) { line_is(w, L::draining), w.say(0, "-gb"); }, by_new, "nowhere", "nowhere"},
+        {"an unknown carrier: the tunnel while it lives", [](World& w) { w.say(0, "---"); },
+         [](const World& w) { return w.by_peer(0, 0); }, "peer 0", "peer 0"},
+        {"an unknown carrier, tunnel dead", [](World&) {},
+         [](const World& w) { return w.by_peer(0, 0); }, "nowhere", "nowhere"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        World w;
+        row.given(w);
+        CHECK(w.out(row.way(w), true) == row.ours);
+        CHECK(w.out(row.way(w), false) == row.peers);
+    }
+}
+
+TEST_CASE("a line is disabled once every live peer has seen it") {
+    World w;
+    w.say(0, "rgb", 1), w.say(1, "rgb", 1);
+    w.line(0, L::draining);
+    const uint32_t wanted = w.version();
+    CHECK(w.snapshot().line(0) == L::draining);
+    CHECK_FALSE(w.snapshot().keepalive_for(0).lines[0].usable);
+    w.say(0, "rgb", 2, wanted);
+    CHECK(w.snapshot().line(0) == L::draining);
+    SUBCASE("both have") {
+        w.say(1, "rgb", 2, wanted);
+        CHECK(w.snapshot().line(0) == L::disabled);
+        CHECK(w.snapshot().line(1) == L::enabled);
+        CHECK(w.version() == wanted);  // nothing new to tell
+        CHECK_FALSE(w.state.orders().lines.at("red").enabled);
+    }
+    SUBCASE("the other one is dead") {
+        w.now += 300'000;
+        w.say(0, "rgb", 3, wanted);
+        w.now += 100'000;
+        CHECK(w.snapshot().line(0) == L::disabled);
+    }
+    SUBCASE("another change meanwhile has to be seen too") {
+        w.line(1, L::draining);
+        CHECK(w.version() != wanted);
+        w.say(1, "rgb", 2, wanted);
+        CHECK(w.snapshot().line(0) == L::draining);
+        w.say(0, "rgb", 3, w.version()), w.say(1, "rgb", 3, w.version());
+        CHECK(w.snapshot().line(0) == L::disabled);
+        CHECK(w.snapshot().line(1) == L::disabled);
+    }
+    SUBCASE("enabled again meanwhile") {
+        w.line(0, L::enabled);
+        w.say(0, "rgb", 3, w.version()), w.say(1, "rgb", 3, w.version());
+        CHECK(w.snapshot().line(0) == L::enabled);
+        CHECK(w.state.orders().lines.at("red").enabled);
+    }
+    SUBCASE("one does not say so within 2 s: it stays enabled") {
+        for (uint32_t i = 3; i <= 22; ++i) {
+            CHECK(w.snapshot().line(0) == L::draining);
+            w.now += 100'000;
+            w.say(0, "rgb", i, wanted), w.say(1, "rgb", i, wanted - 1);
+        }
+        CHECK(w.snapshot().line(0) == L::enabled);
+        CHECK(w.version() == wanted + 1);
+        CHECK(w.state.orders().lines.empty());
+    }
+    SUBCASE("seen before it was told: of an earlier run") {
+        World other;
+        other.say(0, "rgb", 1, other.version() + 1);
+        other.state.drain(0, {}, other.now);
+        CHECK(other.state.snapshot()->line(0) == L::enabled);
+        CHECK(other.state.draining(0));
+    }
+}
+
+TEST_CASE("a line that is disabled is disabled at once, and nobody has to confirm") {
+    World w;
+    w.line(0, L::disabled);
+    CHECK(w.snapshot().line(0) == L::disabled);
+    w.say(0, "rgb");
+    w.line(0, L::draining);
+    CHECK_FALSE(w.state.draining(0));
+    CHECK(w.snapshot().line(0) == L::disabled);
+}
+
+// A number that an earlier run of this gateway used must not confirm what this run has not told.
+TEST_CASE("the version of the lines differs from run to run") {
+    const Config config = with_lines(lab_config("old", names), true);
+    State earlier(config, {}, start, no_pace), later(config, {}, start + 2'000'000, no_pace);
+    const auto told = [](State& state) { return state.snapshot()->keepalive_for(0).line_version; };
+    earlier.order(0, LineOrder{false, {}});
+    earlier.advance(start);
+    for (uint32_t i = 0; i < 100; ++i) {
+        CHECK(told(later) != told(earlier));
+        later.order(0, LineOrder{i % 2 == 1, {}});
+        CHECK(later.advance(start + 2'000'000));
+    }
+}
+
+TEST_CASE("what a peer is told") {
+    World w;
+    w.line(1, L::draining);
+    w.line(2, L::disabled);
+    w.say(0, "rgb", 41);
+    const Keepalive first = w.snapshot().keepalive_for(0);
+    CHECK(first.seen_version == 41);
+    CHECK(first.lines == std::vector<Keepalive::Line>{
+                             {w.carrier(0), true}, {w.carrier(1), false}, {w.carrier(2), false}});
+    CHECK(first.prefixes.size() == 2);
+    CHECK(w.snapshot().keepalive_for(1).seen_version == 0);
+    w.line(0, L::disabled);
+    CHECK(w.version() != first.line_version);
+
+    Config none = lab_config("old", names);
+    for (auto& service : none.services) {
+        for (auto& server : service.servers) {
+            server.weight = service.name == "terminals" ? 1 : 0;
+        }
+    }
+    w.state.reload(none);
+    CHECK(w.snapshot().keepalive_for(0).prefixes ==
+          std::vector<Prefix>{*Prefix::parse("203.0.113.0/24")});
+}
+
+// On the word of a few workers a peer would disable a line while a late one's replies still come.
+TEST_CASE("a peer's lines are told back once no worker acts on older ones") {
+    World w;
+    w.say(0, "rgb", 7);
+    const uint64_t before = w.snapshot().epoch;
+    const auto echo = [&] { return w.snapshot().keepalive_for(0).seen_version; };
+    CHECK(echo() == 7);
+    w.late = true;
+    w.say(0, "-gb", 8);
+    const uint64_t with = w.snapshot().epoch;
+    CHECK(w.snapshot().peers[0].line_version == 8);
+    CHECK(echo() == 7);
+    w.state.drained(before);
+    CHECK(echo() == 7);
+    w.say(0, "--b", 9);
+    const uint64_t newest = w.snapshot().epoch;
+    CHECK(newest > with);
+    SUBCASE("one after the other") {
+        w.state.drained(with);
+        CHECK(echo() == 8);
+        w.state.drained(newest);
+        CHECK(echo() == 9);
+    }
+    SUBCASE("the late one comes and finds the newest") {
+        w.state.drained(newest);
+        CHECK(echo() == 9);
+    }
+}
+
+TEST_CASE("an order is in force with the epoch that is answered, and outranks the file") {
+    World w;
+    const uint64_t epoch = w.state.order(ShareOrder{{2'500, ShareBy::address_port}, {17, 1000}});
+    CHECK(w.state.snapshot()->share.hundredths == 0);
+    CHECK(w.snapshot().epoch == epoch);
+    CHECK(w.snapshot().share == Share{2'500, ShareBy::address_port});
+    const uint64_t same = w.state.order(ShareOrder{{2'500, ShareBy::address_port}, {18, 1000}});
+    CHECK(w.snapshot().epoch == same);  // that it is in force can be answered
+    w.line(1, L::disabled);
+    w.state.reload(with_lines(lab_config("old", names), true));
+    CHECK(w.snapshot().share.hundredths == 2'500);
+    CHECK(w.snapshot().line(1) == L::disabled);
+    CHECK(w.snapshot().line(2) == L::enabled);
+
+    State later(with_lines(lab_config("old", names), true), w.state.orders(), start);
+    CHECK(later.snapshot()->share.hundredths == 2'500);
+    CHECK(later.snapshot()->line(1) == L::disabled);
+}
+
+TEST_CASE("what did not change is not made again") {
+    World w;
+    const auto tables = w.snapshot().tables;
+    w.state.order(ShareOrder{{100}, {}});
+    w.say(0, "rgb");
+    CHECK(w.snapshot().tables == tables);
+    w.state.reload(lab_config("old", names));
+    CHECK(w.snapshot().tables != tables);
+    const uint64_t epoch = w.snapshot().epoch;
+    w.say(0, "rgb", 2, 0);  // as before, but for its own version
+    CHECK(w.snapshot().epoch > epoch);
+    const uint64_t quiet = w.snapshot().epoch;
+    for (uint32_t i = 0; i < 10; ++i) {
+        Keepalive k = w.snapshot().keepalive_for(0);
+        k.sequence = 10 + i;
+        k.flows_here = 5 + i;
+        w.now += 100'000;
+        w.state.hear(0, k, w.now);
+        w.snapshot();
+    }
+    CHECK(w.snapshot().epoch <= quiet + 3);  // what it says, that it has flows, what is told back
+}
+
+TEST_CASE("changes go into as few snapshots as 20 a second") {
+    State state(lab_config("old", names), {}, start);
+    std::vector<Micros> made;
+    for (Micros now = start; now < start + 3'000'000; now += 1'000) {
+        if (now < start + 2'000'000) {
+            state.order(ShareOrder{{static_cast<uint32_t>(now / 1'000 % 10'000)}, {}});
+        }
+        CHECK(state.next_event(now) >= now);
+        if (state.advance(now)) {
+            made.push_back(now);
+            CHECK_FALSE(state.advance(now));
+        }
+    }
+    REQUIRE(made.size() > 30);
+    CHECK(made[0] == start);  // the first at once
+    for (size_t i = 20; i < made.size(); ++i) {
+        CHECK(made[i] - made[i - 20] >= 1'000'000);
+    }
+    CHECK(made.back() < start + 2'063'000);  // and the last change is not lost
+    CHECK(state.snapshot()->share.hundredths == (start + 1'999'000) / 1'000 % 10'000);
+}
+
+TEST_CASE("a snapshot lives as long as a worker may act on it") {
+    World w;
+    w.late = true;
+    const std::weak_ptr<const Snapshot> first = w.state.snapshot();
+    const uint64_t second = w.state.order(ShareOrder{{1}, {}});
+    w.snapshot();
+    const std::weak_ptr<const Snapshot> middle = w.state.snapshot();
+    const uint64_t third = w.state.order(ShareOrder{{2}, {}});
+    w.snapshot();
+    CHECK_FALSE(first.expired());
+    w.state.drained(second);
+    CHECK(first.expired());
+    CHECK_FALSE(middle.expired());
+    w.state.drained(third);
+    CHECK(middle.expired());
+    w.state.drained(third + 5);
+    CHECK(w.state.snapshot()->epoch == third);
+}
+
+TEST_CASE("a re-login is begun once by each worker, at its part of the rate") {
+    Lab lab;
+    LabGateway& old = lab.gateways[0];
+    const auto relogin = [&](const ReloginOrder& order) {
+        old.state->order(order);
+        old.act->follow(lab.now);
+    };
+    lab.enter(0, red, to_meters(end("100.80.0.1:40000")));
+    CHECK_FALSE(old.path->relogin().running());
+    relogin({0.001, "", {}, {}});
+    CHECK(old.path->relogin().running());
+    old.path->relogin().stop();
+    lab.share(old, {100});
+    CHECK_FALSE(old.path->relogin().running());  // another snapshot, the same order
+    relogin({0.001, "", {}, {}});
+    CHECK(old.path->relogin().running());
+    relogin({0, "", {}, {}});
+    CHECK_FALSE(old.path->relogin().running());
+}
+
+}  // namespace rehome::vipd::testing

@@ -1,0 +1,90 @@
+#include "vipd/state/compile.h"
+
+#include <algorithm>
+
+#include "vipd/packet/hash.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+LineState line_state(const Known& known, size_t index) {
+    const LineConfig& line = known.config->lines[index];
+    const auto& draining = known.draining;
+    if (std::find(draining.begin(), draining.end(), index) != draining.end()) {
+        return LineState::draining;
+    }
+    const auto order = known.orders.lines.find(line.carrier);
+    const bool enabled = order != known.orders.lines.end() ? order->second.enabled : line.enabled;
+    return enabled ? LineState::enabled : LineState::disabled;
+}
+
+void add_lines(Snapshot& made, const Known& known, const Snapshot* previous) {
+    for (size_t i = 0; i < made.tables->lines().size(); ++i) {
+        made.carriers.push_back(made.tables->lines()[i].carrier_id);
+        made.lines.push_back(line_state(known, i));
+    }
+    if (previous == nullptr) {
+        // Begins anywhere: a peer may still tell back what an earlier run told it.
+        made.line_version =
+            static_cast<uint32_t>(mix(static_cast<uint64_t>(known.observed.started)));
+        return;
+    }
+    const auto usable = [](LineState a, LineState b) {
+        return (a == LineState::enabled) == (b == LineState::enabled);
+    };
+    const bool same = made.carriers == previous->carriers &&
+                      std::equal(made.lines.begin(), made.lines.end(), previous->lines.begin(),
+                                 previous->lines.end(), usable);
+    made.line_version = previous->line_version + (same ? 0 : 1);
+}
+
+Snapshot::Peer peer_of(const Observed& observed, size_t index, Micros now) {
+    const ObservedPeer& seen = observed.peers[index];
+    Snapshot::Peer peer;
+    peer.up = observed.up(index, now);
+    peer.gone = observed.gone(index, now);
+    peer.has_flows = seen.last.flows_here > 0;
+    peer.prefixes = seen.last.prefixes;
+    for (const auto& line : seen.last.lines) {
+        if (line.usable) {
+            peer.carriers.push_back(line.carrier);
+        }
+    }
+    peer.line_version = seen.last.line_version;
+    peer.seen_version = seen.acted_on;
+    return peer;
+}
+
+std::vector<Prefix> served(const Tables& tables) {
+    std::vector<Prefix> prefixes;
+    std::copy_if(tables.prefixes().begin(), tables.prefixes().end(), std::back_inserter(prefixes),
+                 [&](const Prefix& prefix) { return tables.can_serve(prefix); });
+    return prefixes;
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Snapshot* previous) {
+    auto made = std::make_shared<Snapshot>();
+    const bool same_config = previous != nullptr && previous->config == known.config;
+    made->epoch = previous == nullptr ? 1 : previous->epoch + 1;
+    made->config = known.config;
+    made->tables =
+        same_config
+            ? previous->tables
+            : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
+    made->prefixes = same_config ? previous->prefixes : served(*made->tables);
+    made->share = known.orders.share ? known.orders.share->share : Share{};
+    add_lines(*made, known, previous);
+    for (size_t i = 0; i < known.observed.peers.size(); ++i) {
+        made->peers.push_back(peer_of(known.observed, i, now));
+    }
+    if (known.orders.relogin) {
+        const ReloginOrder& order = *known.orders.relogin;
+        made->relogin = {known.relogin_id, order.rate_per_s, order.number};
+    }
+    return made;
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,26 @@
+// From what is configured, ordered and observed to the one snapshot that all workers act on: a
+// function of its arguments alone.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "vipd/state/observed.h"
+#include "vipd/state/orders.h"
+#include "vipd/state/snapshot.h"
+
+namespace rehome::vipd {
+
+struct Known {
+    std::shared_ptr<const Config> config;
+    Orders orders;
+    uint64_t relogin_id = 0;       // of orders.relogin; rises with each
+    std::vector<size_t> draining;  // lines that are being disabled
+    Observed observed;
+};
+
+// previous: the snapshot that this one follows; null: it is the first.  What did not change since
+// is taken from there: the tables, while the configuration is the very same.
+std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Snapshot* previous);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,54 @@
+// What the operator has said while vipd runs.  The configuration's file gives the state that vipd
+// begins with; an order outranks it from then on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "vipd/state/share.h"
+
+namespace rehome::vipd {
+
+// When an order was given, and by whom.
+struct Said {
+    int64_t at_us = 0;  // UTC, since 1970
+    uint32_t uid = 0;   // of the caller
+
+    bool operator==(const Said&) const = default;
+};
+
+struct ShareOrder {
+    Share share;
+    Said said;
+
+    bool operator==(const ShareOrder&) const = default;
+};
+
+struct LineOrder {
+    bool enabled = false;
+    Said said;
+
+    bool operator==(const LineOrder&) const = default;
+};
+
+// To reset flows, so that their clients log in again.
+struct ReloginOrder {
+    double rate_per_s = 0;           // of all workers together; 0: stop
+    std::string service;             // its name; empty: all services
+    std::optional<uint32_t> number;  // the service's
+    Said said;
+
+    bool operator==(const ReloginOrder&) const = default;
+};
+
+struct Orders {
+    std::optional<ShareOrder> share;
+    std::map<std::string, LineOrder> lines;  // by carrier
+    std::optional<ReloginOrder> relogin;
+
+    bool operator==(const Orders&) const = default;
+};
+
+}  // namespace rehome::vipd

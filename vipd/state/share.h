@@ -1,0 +1,23 @@
+// Which of the clients the other site gets: a share by a hash of the client, so that nothing has to
+// be remembered of any, and a larger share contains the smaller.
+#pragma once
+
+#include <cstdint>
+
+#include "common/address.h"
+
+namespace rehome::vipd {
+
+enum class ShareBy : uint8_t { address, address_port };
+
+struct Share {
+    uint32_t hundredths = 0;  // of a percent: 10,000 is everybody
+    ShareBy by = ShareBy::address;
+
+    // Whether this client's new flows go to the other site.
+    bool relays(const Endpoint& client) const;
+
+    bool operator==(const Share&) const = default;
+};
+
+}  // namespace rehome::vipd

@@ -1,0 +1,82 @@
+#include "vipd/state/snapshot.h"
+
+#include <algorithm>
+
+namespace rehome::vipd {
+
+bool Snapshot::Peer::has_line(uint32_t carrier) const {
+    return std::find(carriers.begin(), carriers.end(), carrier) != carriers.end();
+}
+
+bool Snapshot::peer_serves(size_t peer, const Address& vip) const {
+    const auto& served = peers[peer].prefixes;
+    return std::any_of(served.begin(), served.end(),
+                       [&](const Prefix& prefix) { return prefix.contains(vip); });
+}
+
+Keepalive Snapshot::keepalive_for(size_t peer) const {
+    Keepalive keepalive;
+    keepalive.line_version = line_version;
+    keepalive.seen_version = peers[peer].seen_version;
+    for (size_t i = 0; i < lines.size(); ++i) {
+        keepalive.lines.push_back({carriers[i], lines[i] == LineState::enabled});
+    }
+    keepalive.prefixes = prefixes;
+    return keepalive;
+}
+
+bool Snapshot::tells_the_same(const Snapshot& other) const {
+    const auto seen = [](const Peer& a, const Peer& b) { return a.seen_version == b.seen_version; };
+    return line_version == other.line_version && prefixes == other.prefixes &&
+           std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
+}
+
+std::optional<WayBack> Snapshot::own_line(uint32_t carrier) const {
+    for (size_t i = 0; i < lines.size(); ++i) {
+        if (carriers[i] == carrier && lines[i] == LineState::enabled) {
+            return WayBack{WayBack::Via::line, static_cast<uint16_t>(i), carrier};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<WayBack> Snapshot::through_peer(uint32_t carrier) const {
+    for (size_t i = 0; i < peers.size(); ++i) {
+        if (peers[i].up && peers[i].has_line(carrier)) {
+            return WayBack{WayBack::Via::tunnel, static_cast<uint16_t>(i), carrier};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<WayBack> Snapshot::through_any_peer() const {
+    for (size_t i = 0; i < peers.size(); ++i) {
+        if (peers[i].up && !peers[i].carriers.empty()) {
+            return WayBack{WayBack::Via::tunnel, static_cast<uint16_t>(i), 0};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<WayBack> Snapshot::way_out(const WayBack& way, bool ours) const {
+    if (way.via == WayBack::Via::tunnel) {
+        const Peer& peer = peers[way.index];
+        if (peer.up && (way.carrier == 0 || peer.has_line(way.carrier))) {
+            return way;
+        }
+        const auto line = own_line(way.carrier);
+        return line ? line : through_peer(way.carrier);
+    }
+    if (lines[way.index] == LineState::enabled) {
+        return way;
+    }
+    if (!ours) {
+        // A peer's reply never goes back through the tunnel; while the peer is being told, it
+        // leaves.
+        return lines[way.index] == LineState::draining ? std::optional(way) : std::nullopt;
+    }
+    const auto peer = through_peer(way.carrier);
+    return peer || lines[way.index] == LineState::disabled ? peer : std::optional(way);
+}
+
+}  // namespace rehome::vipd

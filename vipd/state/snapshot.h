@@ -1,0 +1,80 @@
+// What every worker acts on: the configuration's tables, what the operator has ordered and what is
+// known of the peers, as of one moment.
+//
+// Made by compile() (compile.h) and never changed, so that workers read it without locks; each has
+// an epoch, one more than the one before.  The control thread hands it over between two bursts, and
+// frees it once every worker has a newer one (state.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "vipd/flow/flow.h"
+#include "vipd/state/config.h"
+#include "vipd/state/keepalive.h"
+#include "vipd/state/orders.h"
+#include "vipd/state/tables.h"
+
+namespace rehome::vipd {
+
+enum class LineState : uint8_t {
+    disabled,  // never carries a packet with a VIP as source
+    draining,  // being disabled: own replies go through the tunnel already, a peer's may still
+               // leave
+    enabled,
+};
+
+struct Snapshot {
+    struct Peer {
+        bool up = false;
+        bool gone = false;               // down for so long that its flows are lost
+        bool has_flows = false;          // some end there
+        std::vector<Prefix> prefixes;    // that it can serve
+        std::vector<uint32_t> carriers;  // of its lines that may carry VIPs
+        uint32_t line_version = 0;       // of those
+        uint32_t seen_version = 0;       // the one that all workers act on, which it is told
+
+        bool has_line(uint32_t carrier) const;
+    };
+    // Each order has an id of its own: a worker begins when it sees a new one.
+    struct Relogin {
+        uint64_t id = 0;
+        double rate_per_s = 0;            // of all workers together; 0: stop
+        std::optional<uint32_t> service;  // its number; nothing: all services
+    };
+
+    uint64_t epoch = 0;
+    std::shared_ptr<const Config> config;
+    std::shared_ptr<const Tables> tables;
+    Share share;
+    std::vector<LineState> lines;    // by number, as Tables::lines
+    std::vector<uint32_t> carriers;  // theirs
+    uint32_t line_version = 0;       // rises when a peer must know of another state of a line
+    std::vector<Peer> peers;         // by number, as Tables::peers
+    std::vector<Prefix> prefixes;    // that this gateway can serve
+    Relogin relogin;
+
+    LineState line(size_t index) const { return lines[index]; }
+    bool peer_up(size_t peer) const { return peers[peer].up; }
+    bool peer_gone(size_t peer) const { return peers[peer].gone; }
+    bool peer_has_flows(size_t peer) const { return peers[peer].has_flows; }
+    bool peer_serves(size_t peer, const Address& vip) const;
+
+    // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
+    // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.
+    std::optional<WayBack> way_out(const WayBack& way, bool ours) const;
+    // A live peer with a line that may carry VIPs, for a reply whose carrier nobody has noted.
+    std::optional<WayBack> through_any_peer() const;
+
+    // What to tell a peer; flows_here and sequence are the sender's.
+    Keepalive keepalive_for(size_t peer) const;
+    bool tells_the_same(const Snapshot& other) const;
+
+private:
+    std::optional<WayBack> own_line(uint32_t carrier) const;
+    std::optional<WayBack> through_peer(uint32_t carrier) const;
+};
+
+}  // namespace rehome::vipd

@@ -1,0 +1,175 @@
+#include "vipd/state/state.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr Micros drain_patience = 2'000'000;
+
+// Nothing that a snapshot has of it differs.
+bool says_the_same(const Keepalive& a, const Keepalive& b) {
+    return a.line_version == b.line_version && a.seen_version == b.seen_version &&
+           (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
+           a.prefixes == b.prefixes;
+}
+
+}  // namespace
+
+State::State(Config config, Orders orders, Micros now, Pace pace) : pace_(pace) {
+    known_.observed.started = now;
+    known_.observed.peers.resize(config.peers.size());
+    known_.config = std::make_shared<const Config>(std::move(config));
+    known_.orders = std::move(orders);
+    in_use_.push_back(compile(known_, now, nullptr));
+}
+
+Config State::config_in_force() const {
+    Config config = *snapshot()->config;
+    for (size_t i = 0; i < config.lines.size(); ++i) {
+        config.lines[i].enabled = snapshot()->line(i) == LineState::enabled;
+    }
+    return config;
+}
+
+uint64_t State::change() {
+    changed_ = true;
+    return snapshot()->epoch + 1;
+}
+
+uint64_t State::order(const ShareOrder& order) {
+    known_.orders.share = order;
+    return change();
+}
+
+uint64_t State::order(const ReloginOrder& order) {
+    known_.orders.relogin = order;
+    ++known_.relogin_id;
+    return change();
+}
+
+uint64_t State::order(size_t line, const LineOrder& order) {
+    std::erase_if(draining_, [&](const Draining& d) { return d.line == line; });
+    known_.orders.lines[known_.config->lines[line].carrier] = order;
+    return change();
+}
+
+void State::drain(size_t line, const Said& said, Micros now) {
+    if (snapshot()->line(line) == LineState::disabled) {
+        order(line, {false, said});
+    } else if (!draining(line)) {
+        draining_.push_back({line, said, now + drain_patience});
+        change();
+    }
+}
+
+bool State::draining(size_t line) const {
+    return std::any_of(draining_.begin(), draining_.end(),
+                       [&](const Draining& d) { return d.line == line; });
+}
+
+uint64_t State::reload(Config config) {
+    for (size_t i = 0; i < config.lines.size(); ++i) {
+        config.lines[i].enabled =
+            known_.config->lines[i].enabled;  // the file gives the first state
+    }
+    known_.config = std::make_shared<const Config>(std::move(config));
+    return change();
+}
+
+void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
+    ObservedPeer& seen = known_.observed.peers[peer];
+    // Overtaken on the way: it would take back what the peer has said since.  A peer that was away
+    // may have begun anew.
+    const uint32_t ahead = keepalive.sequence - seen.last.sequence;
+    const bool was_up = seen.up(now);
+    if (was_up && static_cast<int32_t>(ahead) <= 0) {
+        return;
+    }
+    changed_ = changed_ || !was_up || !says_the_same(seen.last, keepalive);
+    seen.heard = now;
+    seen.last = keepalive;
+}
+
+void State::drained(uint64_t epoch) {
+    while (in_use_.front()->epoch < std::min(epoch, snapshot()->epoch)) {
+        in_use_.pop_front();
+    }
+    if (epoch < in_use_.front()->epoch) {
+        return;  // before the first round
+    }
+    for (size_t i = 0; i < in_use_.front()->peers.size(); ++i) {
+        const uint32_t acted_on = in_use_.front()->peers[i].line_version;
+        changed_ = changed_ || known_.observed.peers[i].acted_on != acted_on;
+        known_.observed.peers[i].acted_on = acted_on;
+    }
+}
+
+// Every live peer has told back the lines as they are in the snapshot.
+bool State::lines_confirmed(Micros now) const {
+    const auto& peers = known_.observed.peers;
+    return std::all_of(peers.begin(), peers.end(), [&](const ObservedPeer& peer) {
+        return !peer.up(now) || peer.last.seen_version == snapshot()->line_version;
+    });
+}
+
+void State::settle_draining(Micros now) {
+    const auto settled = [&](const Draining& d) {
+        if (snapshot()->line(d.line) == LineState::draining && lines_confirmed(now)) {
+            known_.orders.lines[known_.config->lines[d.line].carrier] = {false, d.said};
+            return true;
+        }
+        return now >= d.deadline;
+    };
+    changed_ = std::erase_if(draining_, settled) > 0 || changed_;
+}
+
+void State::notice_peers(Micros now) {
+    const Observed& observed = known_.observed;
+    for (size_t i = 0; i < observed.peers.size(); ++i) {
+        changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
+                   snapshot()->peer_gone(i) != observed.gone(i, now);
+    }
+}
+
+// Of each snapshot `every` is taken; at_once of them may be taken in advance.
+Micros State::next_allowed() const {
+    return paced_until_ - Micros{pace_.at_once - 1} * pace_.every;
+}
+
+bool State::advance(Micros now) {
+    settle_draining(now);
+    notice_peers(now);
+    if (!changed_ || now < next_allowed()) {
+        return false;
+    }
+    known_.draining.clear();
+    for (const Draining& d : draining_) {
+        known_.draining.push_back(d.line);
+    }
+    in_use_.push_back(compile(known_, now, snapshot().get()));
+    changed_ = false;
+    paced_until_ = std::max(paced_until_, now) + pace_.every;
+    return true;
+}
+
+Micros State::next_event(Micros now) const {
+    Micros next = changed_ ? std::max(now, next_allowed()) : std::numeric_limits<Micros>::max();
+    for (const Draining& d : draining_) {
+        next = std::min(next, d.deadline);
+    }
+    const Observed& observed = known_.observed;
+    for (size_t i = 0; i < observed.peers.size(); ++i) {
+        const Micros heard = observed.peers[i].heard;
+        if (observed.up(i, now)) {
+            next = std::min(next, heard + keepalive_missed + 1);
+        } else if (!observed.gone(i, now)) {
+            next = std::min(next, std::max(heard, observed.started) + peer_gone_after + 1);
+        }
+    }
+    return next;
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,85 @@
+// The one owner of what changes while vipd runs: the configuration, the operator's orders and what
+// is observed of the peers.  Events go in, with their time; snapshots for the workers come out.
+//
+// What changes between two snapshots is in the next one as a whole.  There are at most 20 a second:
+// 4 at once, so that an order need not wait for the one before it, then 16 a second.
+//
+// Disabling a line takes two steps.  From the order on it drains; once every live peer has told
+// back that it acts on this, no peer sends replies here for it any more, and it is disabled.  A
+// peer that does not say so within 2 s is an error, and the line stays as it was.
+//
+// The other way round, what a peer says of its lines is told back only when every worker here acts
+// on it and the rings between the workers are empty behind them (drained): on the word of one
+// worker a peer would disable a line while replies for it still come from another.
+//
+// One thread's own; no I/O, no clock.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "vipd/state/compile.h"
+
+namespace rehome::vipd {
+
+// How fast snapshots may follow each other.
+struct Pace {
+    unsigned at_once = 4;
+    Micros every = 62'500;
+};
+
+class State {
+public:
+    State(Config config, Orders orders, Micros now, Pace pace = {});
+
+    // The newest; never null.
+    const std::shared_ptr<const Snapshot>& snapshot() const { return in_use_.back(); }
+    const Orders& orders() const { return known_.orders; }
+    // As of the last reload; the snapshot's may be the one before.
+    const Config& config() const { return *known_.config; }
+    // The snapshot's, with the lines as they are.
+    Config config_in_force() const;
+    const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
+
+    // Events.  Those that return an epoch are in force with the snapshot of that epoch.
+    uint64_t order(const ShareOrder& order);
+    uint64_t order(const ReloginOrder& order);
+    uint64_t order(size_t line, const LineOrder& order);  // at once; see drain
+    // Disables a line that is enabled, once no peer uses it any more.
+    void drain(size_t line, const Said& said, Micros now);
+    bool draining(size_t line) const;
+    // Ports, lines and peers are those of the configuration before (needs_restart).
+    uint64_t reload(Config config);
+    void hear(size_t peer, const Keepalive& keepalive, Micros now);
+    // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
+    // left this gateway.  Frees the snapshots that nobody has any more.
+    void drained(uint64_t epoch);
+
+    // Notices what time brings.  True: there is a new snapshot.
+    bool advance(Micros now);
+    // When there is something to notice again, if nothing comes in until then.
+    Micros next_event(Micros now) const;
+
+private:
+    struct Draining {
+        size_t line;
+        Said said;
+        Micros deadline;
+    };
+
+    uint64_t change();
+    bool lines_confirmed(Micros now) const;
+    void settle_draining(Micros now);
+    void notice_peers(Micros now);
+    Micros next_allowed() const;
+
+    Known known_;
+    std::vector<Draining> draining_;
+    std::deque<std::shared_ptr<const Snapshot>> in_use_;  // oldest first
+    bool changed_ = false;                                // since the newest snapshot
+    Pace pace_;
+    Micros paced_until_ = 0;
+};
+
+}  // namespace rehome::vipd
