@@ -271,8 +271,8 @@ private:
 }  // namespace rehome::vipd::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    rehome::testing::Input in({data, size});
-    rehome::testing::Fuzz fuzz(in);
+    rehome::vipd::testing::Input in({data, size});
+    rehome::vipd::testing::Fuzz fuzz(in);
     while (!in.empty()) {
         fuzz.event();
     }
