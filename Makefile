@@ -67,7 +67,15 @@ $(BUILD)/gen/%.schema.inc: %.schema.json
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && { printf 'R"json('; cat $<; printf ')json"\n'; } > $@
 
-$(BUILD)/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))
+# All of them, {"NAME", SCHEMA} each, for formats.cpp there; the folder's time tells that one has gone.
+ALL_SCHEMAS := $(BUILD)/gen/common/formats/all.inc
+$(ALL_SCHEMAS): $(SCHEMAS) common/formats
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && for schema in $(SCHEMAS); do name=$${schema##*/}; \
+		printf '{"%s", R"json(' $${name%.schema.json}; cat $$schema; printf ')json"},\n'; done > $@
+GENERATED := $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS)) $(ALL_SCHEMAS)
+
+$(BUILD)/obj/%.o: %.cpp Makefile | $(GENERATED)
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(CPPFLAGS) $(CPPFLAGS_$(firstword $(subst /, ,$(patsubst tests/unit/%,%,$*)))) -c $< -o $@
 
@@ -186,7 +194,7 @@ parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ms
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp,$(call parts,common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
-$(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS))
+$(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CXX) -fsanitize=fuzzer-no-link $(CPPFLAGS) -c $< -o $@
 

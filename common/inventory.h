@@ -1,6 +1,6 @@
 // The inventory ("rehome/inventory/1"): what exists and what moves.  All four programs read it.
 //
-// Schema: inventory.schema.json beside this file.  parse_inventory also makes the cross-checks that
+// Schema: common/formats/inventory.schema.json.  parse_inventory also makes the cross-checks that
 // a schema cannot: names are unique and refer to something, a VIP lies in a moved prefix, every
 // server has a counterpart at the new site, a VIP and port belong to one service, sources fit their
 // carrier.

@@ -1,8 +1,8 @@
 // Reading JSON files whose mistakes are told as an operator needs them: all of them in one run,
 // each as "FILE: /json/pointer: what is wrong, what was expected", kind Exit::usage.
 //
-// A file carries "schema": "rehome/NAME/VERSION".  Its JSON Schema (draft 7) stands beside the code
-// that reads it and is compiled in; unknown keys are refused by the schema ("additionalProperties":
+// A file carries "schema": "rehome/NAME/VERSION".  Its JSON Schema (draft 7) stands in
+// common/formats and is compiled in; unknown keys are refused by the schema ("additionalProperties":
 // false).  What a schema cannot say (cross-references) the reader checks itself with Mistakes.
 //
 // Bounds, against files that are hostile or broken: nesting of 64, strings of 8,192 bytes (of 1,024

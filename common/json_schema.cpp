@@ -13,6 +13,8 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
+#include "common/schema_path.h"
+
 namespace rehome {
 
 namespace {
@@ -55,52 +57,10 @@ const json* value_at(const json& document, const Path& path) {
 
 // ---- the schema along a path --------------------------------------------------------------------
 
-const json* member(const json* schema, const char* key) {
-    if (schema == nullptr || !schema->is_object()) {
-        return nullptr;
-    }
-    const auto found = schema->find(key);
-    return found == schema->end() ? nullptr : &*found;
-}
-
-// Follows "$ref": "#/definitions/name".
-const json* resolved(const json& root, const json* schema) {
-    while (const json* ref = member(schema, "$ref")) {
-        schema = &root.at(json::json_pointer(ref->get<std::string>().substr(1)));
-    }
-    return schema;
-}
-
-const json* schema_below(const json& root, const json* schema, const std::string& step) {
-    const json* properties = member(schema, "properties");
-    if (const json* property = member(properties, step.c_str())) {
-        return property;
-    }
-    const bool is_index = step.find_first_not_of("0123456789") == std::string::npos;
-    const json* items = member(schema, "items");
-    if (items != nullptr && items->is_object() && is_index) {
-        return items;
-    }
-    const json* additional = member(schema, "additionalProperties");
-    if (additional != nullptr && additional->is_object()) {
-        return additional;
-    }
-    // Of several forms, the first that knows the step: the wording may then name that form alone.
-    for (const char* keyword : {"oneOf", "anyOf", "allOf"}) {
-        const json* forms = member(schema, keyword);
-        for (size_t i = 0; forms != nullptr && i < forms->size(); ++i) {
-            if (const json* found = schema_below(root, resolved(root, &(*forms)[i]), step)) {
-                return found;
-            }
-        }
-    }
-    return nullptr;
-}
-
 const json* schema_at(const json& root, const Path& path) {
-    const json* schema = resolved(root, &root);
+    const json* schema = resolved_schema(root, &root);
     for (const std::string& step : path) {
-        schema = resolved(root, schema_below(root, schema, step));
+        schema = resolved_schema(root, schema_below(root, schema, step));
     }
     return schema;
 }
@@ -126,8 +86,8 @@ std::string list_of(const json& values) {
 // " of 1 to 9" or " from 1 to 9", " of at least 1", " of at most 9" or nothing.
 std::string range(const json& schema, const char* lowest, const char* highest,
                   std::string_view both = "of") {
-    const json* low = member(&schema, lowest);
-    const json* high = member(&schema, highest);
+    const json* low = schema_member(&schema, lowest);
+    const json* high = schema_member(&schema, highest);
     if (low != nullptr && high != nullptr) {
         return *low == *high ? " of exactly " + low->dump()
                              : fmt::format(" {} {} to {}", both, low->dump(), high->dump());
@@ -144,17 +104,17 @@ std::string expected_string(const json& schema) {
     if (!length.empty()) {
         text += length + " characters";
     }
-    if (const json* examples = member(&schema, "examples")) {
+    if (const json* examples = schema_member(&schema, "examples")) {
         text += " such as " + list_of(*examples);
-    } else if (const json* pattern = member(&schema, "pattern")) {
+    } else if (const json* pattern = schema_member(&schema, "pattern")) {
         text += " that matches " + pattern->get<std::string>();
     }
     return text;
 }
 
 std::string expected_object(const json& schema) {
-    const json* properties = member(&schema, "properties");
-    const json* most = member(&schema, "maxProperties");
+    const json* properties = schema_member(&schema, "properties");
+    const json* most = schema_member(&schema, "maxProperties");
     if (properties != nullptr && most != nullptr && *most == 1) {
         return "an object with one of the keys " + keys_of(*properties);
     }
@@ -184,16 +144,16 @@ std::string expected(const json* schema) {
     if (schema == nullptr) {
         return "";
     }
-    if (const json* constant = member(schema, "const")) {
+    if (const json* constant = schema_member(schema, "const")) {
         return constant->dump();
     }
-    if (const json* values = member(schema, "enum")) {
+    if (const json* values = schema_member(schema, "enum")) {
         return "one of " + list_of(*values);
     }
-    if (const json* type = member(schema, "type"); type != nullptr && type->is_string()) {
+    if (const json* type = schema_member(schema, "type"); type != nullptr && type->is_string()) {
         return expected_type(*schema, type->get<std::string>());
     }
-    if (const json* description = member(schema, "description")) {
+    if (const json* description = schema_member(schema, "description")) {
         return description->get<std::string>();
     }
     return "";
@@ -246,7 +206,7 @@ public:
 private:
     // valijson names the first one only.
     void add_unknown_keys(const Path& path, const json& value, const json& schema) {
-        const json* properties = member(&schema, "properties");
+        const json* properties = schema_member(&schema, "properties");
         const std::string known = properties == nullptr ? "" : keys_of(*properties);
         for (const auto& [key, unused] : value.items()) {
             if (properties == nullptr || !properties->contains(key)) {
@@ -285,7 +245,7 @@ bool has_longer(const json& value) {
 void check_lengths(Mistakes& mistakes, const json& schema, const json& value, Path& path) {
     if (value.is_string() && value.get_ref<const std::string&>().size() > longest_matched) {
         const json* there = schema_at(schema, path);
-        if (there == nullptr || member(there, "pattern") != nullptr) {
+        if (there == nullptr || schema_member(there, "pattern") != nullptr) {
             mistakes.add(pointer_of(path),
                          fmt::format("is a string of {} bytes, expected at most {}",
                                      value.get_ref<const std::string&>().size(), longest_matched));

@@ -135,12 +135,12 @@ json to_json(const LoginStatus& status) {
 Checked<LoginStatus> parse_login_status(std::string_view file, std::string_view text) {
     const auto value = parse_json(file, text, schema);
     if (!value) return tl::unexpected(value.error());
+    Mistakes mistakes{std::string(file)};
     const auto at = parse_iso8601(value->at("at").get<std::string>());
-    if (!at) {
-        Mistakes mistakes{std::string(file)};
-        mistakes.add("/at", at.error().text());
-        return tl::unexpected(mistakes.take());
-    }
+    if (!at) mistakes.add("/at", at.error().text());
+    // A line of the series has the same schema.
+    if (!value->contains("gap_counts")) mistakes.add("/gap_counts", "is missing, expected a list");
+    if (!mistakes.none()) return tl::unexpected(mistakes.take());
     return LoginStatus{*at,
                        value->at("login"),
                        value->at("carrier"),

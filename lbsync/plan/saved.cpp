@@ -18,7 +18,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::string_view schema =
-#include "common/formats/lbsync-saved.schema.inc"
+#include "common/formats/lbsync-state.schema.inc"
     ;
 
 // Cut at lines where they are short, and never within a character of UTF-8.

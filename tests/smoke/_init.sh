@@ -11,7 +11,8 @@
 # The test stops at the first command that fails and says at which line.  Programs come from
 # $BUILD/bin (default: build), $dir is an empty folder (/run/rehome), the repository's root is the
 # working directory.  ns, veth, on and wait_until are told in tests/lab/net.sh; `fails CMD...` holds
-# when the command does not succeed.
+# when the command does not succeed; `fits NAME` when standard input is of that format
+# (common/formats/NAME.schema.json), `fits --lines NAME` when each of its lines is.
 # Run by hand: BUILD=build bash tests/smoke/NAME_test.sh
 set -eEuo pipefail
 
@@ -36,6 +37,10 @@ fails() {
 # writing dies of that and fails the test.
 found() {
     grep -a "$@" | cat >/dev/null
+}
+
+fits() {
+    "$BUILD/lab/fits" "${@:1:$#-1}" "$here/../../common/formats/${*: -1}.schema.json"
 }
 
 failed_at() {

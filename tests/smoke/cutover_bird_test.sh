@@ -65,7 +65,11 @@ wait_until 2 gets 203.0.113.0/24 'BGP.as_path: 64600$'
 asked announced
 tell red announced
 
-tell red drained --json | found '"exported": "graceful_shutdown"'
+tell red drained --json >told
+fits bird <told
+grep -q '"exported": "graceful_shutdown"' told
+cutover bird show "${gateway[@]}" --carrier red --carrier green --json | fits bird
+cutover bird check "${gateway[@]}" --carrier red --state drained --json | fits bird
 wait_until 2 gets 203.0.113.0/24 'BGP.as_path: 64600 64600'
 grep -q 'BGP.community: (65535,0)' carrier/route
 asked drained

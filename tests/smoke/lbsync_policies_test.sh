@@ -43,8 +43,9 @@ refuses 1 "remove table ip old_ideas" lb apply --dry-run
 [ "$(state)" = "$before" ]
 
 echo "# applied, read back, equal; what is not ours stays"
-lb apply --state "$dir/state.json"
-lb verify
+lb apply --state "$dir/state.json" --json | fits lbsync-plan
+fits lbsync-state <"$dir/state.json"
+lb verify --json | fits lbsync-plan
 shows 'device "lo"' new-gw table netdev vipd-quiet
 shows 'dnat to 172.20.5.21:8080' new-gw chain ip translate prerouting
 shows 'ip saddr 172.20.0.0/16 snat to 100.64.2.2' new-gw chain ip translate postrouting
@@ -59,6 +60,7 @@ on new-gw nft 'add element inet guard routers { 192.0.2.77 }'
 refuses 1 "-   tcp dport 23 accept" lb verify
 refuses 1 "-   192.0.2.77" lb verify
 lbsync plan --inventory "$inventory" --no-reload --json >"$dir/plan.json" || [ $? = 1 ]
+fits lbsync-plan <"$dir/plan.json"
 on new-s1 nft 'add rule inet filter input tcp dport 24 accept'
 refuses 1 "has changed since this plan" lb apply --plan "$dir/plan.json"
 lb apply
@@ -67,7 +69,7 @@ lb verify
 echo "# undo brings back what was there before the first apply, but never over somebody else's change"
 on new-s2 nft 'add rule inet filter input tcp dport 25 accept'
 refuses 3 "table inet filter: has been changed since the apply" lbsync undo --inventory "$inventory" --state "$dir/state.json"
-lbsync undo --inventory "$inventory" --state "$dir/state.json" --force
+lbsync undo --inventory "$inventory" --state "$dir/state.json" --force --json | fits lbsync-undo
 [ "$(state)" = "$before" ] || { diff <(state) <(echo "$before"); exit 1; }
 
 echo "# an object without a counterpart stops everything"

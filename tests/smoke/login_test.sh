@@ -37,6 +37,8 @@ broker
 wait_until 5 grep -q running "$dir/broker.log"
 start
 all_up
+login status --json | fits login-summary
+fits login-agents <"$dir/logins/agents.json"
 fails start 2>"$dir/again.log"
 grep -q 'runs here already' "$dir/again.log"
 
@@ -78,8 +80,12 @@ test "$(comm -12 "$dir/before" <(gaps reset) | wc -l)" -ge 200
 
 echo "ended with a last status; the sum is exact"
 login report --json >"$dir/report.json"
-login stop
+fits login-report <"$dir/report.json"
+login stop --json | fits login-summary
 grep -q '"ended":true' "$dir/logins/red/status.json"
+fits login-status <"$dir/logins/red/status.json"
+fits --lines login-status <"$dir/logins/red/series.jsonl"
+fits --lines login-gaps <"$dir/logins/red/gaps.jsonl"
 test "$(ip netns exec red-clients ss -Htn state established | wc -l)" = 0
 python3 - "$dir" <<'PYTHON'
 import json, sys

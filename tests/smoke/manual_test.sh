@@ -42,6 +42,14 @@ common/formats/vipd.schema.json vipd/vipd.json.5.scd
 common/formats/inventory.schema.json common/rehome-inventory.5.scd
 END
 
+# Every format that a program prints or keeps is held against it by some smoke test; what is read alone is refused
+# by its reader.
+for schema in common/formats/*.schema.json; do
+    format=$(basename "$schema" .schema.json)
+    case $format in inventory | playbook | vipd) continue ;; esac
+    grep -qE "fits (--lines )?$format\b" tests/smoke/*_test.sh || tell "no smoke test holds anything against $schema"
+done
+
 # Every drop reason and every counter stands in the manual that is installed, with its meaning.
 sed -E 's/\\f[BIR]|\\&//g; s/\\//g' "$BUILD/man/vipctl.8" >"$dir/vipctl.txt"
 while read -r reason meaning; do

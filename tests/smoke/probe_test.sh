@@ -62,6 +62,7 @@ clean='all(k["sent"] == k["received"] == 400 and k["lost"] == k["duplicates"] ==
 lab --service meters --service reflect --out "$dir/base.json" >"$dir/stdout.json"
 cmp "$dir/base.json" "$dir/stdout.json"
 wanted "$dir/base.json" "$clean and tcp['refused'] == 0 and udp['reflector_ms'] > 0"
+fits probe <"$dir/base.json"
 measure --carrier six --source 2001:db8::1 --target '[2001:db8::2]:1883' --icmp --tcp >"$dir/six.json"
 wanted "$dir/six.json" "$clean"
 measure --carrier six --source 2001:db8::1 --target 2001:db8::2 --udp --poisson >"$dir/six.json"
@@ -71,6 +72,7 @@ wanted "$dir/refused.json" "$clean and tcp['refused'] == 400"
 exits 0 probe compare "$dir/base.json" "$dir/base.json"
 count=30 lab --service meters --service reflect >"$dir/few.json"
 exits 4 probe compare "$dir/base.json" "$dir/few.json" --json
+fits probe-compare <"$dir/said"
 said '"why": "too few samples, about .* would do"'
 said '"verdict": "cannot tell"'
 
@@ -100,6 +102,7 @@ said 'increase 10.000 .*: worse'
 echo "# dark"
 ip netns exec right nft 'flush ruleset; add table t; add chain t in { type filter hook input priority 0; policy drop; }'
 lab --service meters >"$dir/dark.json"
+fits probe <"$dir/dark.json"
 wanted "$dir/dark.json" 'all(k["received"] == 0 and k["loss_pct"] == 100 and k["rtt_ms"] is None for k in kinds)'
 exits 1 probe compare "$dir/base.json" "$dir/dark.json"
 ip netns exec right nft flush ruleset
@@ -154,6 +157,7 @@ kill -TERM $running
 code=0
 wait $running || code=$?
 [ $code = 4 ]
+fits probe <"$dir/cut.json"
 wanted "$dir/cut.json" 'result["interrupted"] and icmp["lost"] == 0'
 
 echo "# the reflector answers no reflector, nor what is too short"
@@ -172,6 +176,7 @@ for port, size in ((862, 44), (61999, 43), (61998, 100)):
         assert port != 61998'
 kill -TERM $reflector
 wait $reflector
+fits probe-reflect <"$dir/reflect.json"
 python3 -c '
 import json, sys
 packets = json.load(open(sys.argv[1]))["packets"]

@@ -4,8 +4,6 @@
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 
-fits() { "$BUILD/lab/fits" "${@:1:$#-1}" "common/formats/${*: -1}.schema.json"; }
-
 vipd_world
 ctl old status --json | fits vipd-status
 ctl new status --json | fits vipd-status

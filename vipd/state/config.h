@@ -1,7 +1,7 @@
 // vipd's configuration ("rehome/vipd/1") as vipd needs it: every reference to the inventory
 // resolved.
 //
-// Schema: config.schema.json beside this file.  The gateway's name picks, from the inventory, its
+// Schema: common/formats/vipd.schema.json.  The gateway's name picks, from the inventory, its
 // site, its tunnel address, its lines and its peers (every other gateway); the file itself says by
 // which device each port is reached, which lines are enabled and which services are served how.
 // parse_config makes the cross-checks that a schema cannot, and tells all the mistakes at once.

@@ -5,6 +5,7 @@
 #include "lbsync/plan/saved.h"
 #include "lbsync/plan/vipd_config.h"
 #include "lbsync/policy/line_diff.h"
+#include "tests/unit/fits.h"
 #include "tests/unit/lbsync/lbsync_data.h"
 
 namespace rehome::lbsync {
@@ -221,6 +222,7 @@ TEST_CASE("a saved state comes back as it was") {
     saved.tables = {{"netns:new-gw", "inet", "t", longer + "} }\n}\n", digest, ""},
                     {"netns:new-gw", "ip", "u", "", "", digest}};
     saved.files = {{"netns:new-gw", "/etc/vipd.json", "", "{\n}\n", digest}};
+    CHECK(misfits("lbsync-state", to_json(saved).dump()) == "");
     const auto back = parse_saved("f", to_json(saved).dump());
     REQUIRE_MESSAGE(back.has_value(), back.error()[0].text());
     CHECK(back->tables == saved.tables);

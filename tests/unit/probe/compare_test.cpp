@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "probe/core/compare.h"
+#include "tests/unit/fits.h"
 
 namespace rehome::probe {
 namespace {
@@ -167,6 +168,7 @@ TEST_CASE("a path that is not measured now cannot be told; another carrier is a 
     const auto comparison = compare(base, now, {});
     CHECK(comparison->verdict == Verdict::cannot_tell);
     CHECK(comparison->findings[0].why == "was not measured now");
+    CHECK(misfits("probe-compare", to_json(*comparison)) == "");
     now.plan.carrier = "green";
     CHECK(compare(base, now, {}).error().kind == Exit::usage);
     CHECK(compare(Measurement{}, Measurement{}, {})->verdict == Verdict::cannot_tell);
@@ -180,6 +182,7 @@ TEST_CASE("both forms tell the figure, by how much and what was used") {
     CHECK(text.find("Newcombe from Clopper-Pearson") != std::string::npos);
     CHECK(text.ends_with("\nworse\n"));
     CHECK(to_json(*comparison).find("\"verdict\": \"worse\"") != std::string::npos);
+    CHECK(misfits("probe-compare", to_json(*comparison)) == "");
 }
 
 }  // namespace

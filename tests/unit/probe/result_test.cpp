@@ -8,6 +8,7 @@
 
 #include "probe/core/measurement_json.h"
 #include "probe/core/measurement_text.h"
+#include "tests/unit/fits.h"
 
 namespace rehome::probe {
 namespace {
@@ -57,6 +58,7 @@ Measurement measurement() {
 }
 
 TEST_CASE("what is written is read again") {
+    CHECK(misfits("probe", to_json(measurement())) == "");
     const auto read = parse_measurement("base.json", to_json(measurement()));
     REQUIRE_MESSAGE(read.has_value(), read.error().front().text());
     CHECK(read->at == measurement().at);

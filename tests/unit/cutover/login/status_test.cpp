@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cutover/login/report.h"
+#include "tests/unit/fits.h"
 
 using namespace rehome;
 using namespace rehome::cutover;
@@ -113,6 +114,33 @@ TEST_CASE("login status: what is none is told with its place") {
     const auto when = parse_login_status("status.json", value.dump());
     REQUIRE_FALSE(when);
     CHECK(when.error().front().where.find("/at") != std::string::npos);
+}
+
+TEST_CASE("login formats: what is written is what is said") {
+    const LoginStatus red = status("red", 9, 1'777'777'777'000'000);
+    CHECK(misfits("login-status", to_json(red).dump()) == "");
+    CHECK(misfits("login-status", to_series(red).dump()) == "");
+    CHECK(misfits("login-summary", login_summary({red, status("green", 7, 5)}, red.at).dump()) ==
+          "");
+    const LoginGap gap{17,   {Address::v4(0x64500011), 40'001}, 1'000, 813'400, LoginCause::slow,
+                       false};
+    const std::string line = gap_line(gap, *Endpoint::parse("198.51.100.10:1883"), red.at);
+    CHECK(misfits("login-gaps", line) == "");
+    GapSummary gaps;
+    gaps.add_lines(line, 0);
+    CHECK(misfits("login-report", login_report({{red, gaps}}).dump()) == "");
+
+    // A line of the series does not make a status.
+    const auto wrong = parse_login_status("status.json", to_series(red).dump());
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().front().text() == "status.json: /gap_counts: is missing, expected a list");
+    auto summary = login_summary({red}, red.at);
+    summary["carriers"][0]["uup"] = 1;
+    CHECK(misfits("login-summary", summary.dump()).find("/carriers/0/uup: unknown key") !=
+          std::string::npos);
+    summary = login_summary({red}, red.at);
+    summary.erase("stale");
+    CHECK(misfits("login-summary", summary.dump()).find("/stale: is missing") != std::string::npos);
 }
 
 TEST_CASE("login summary: the sum, as old as the oldest, and who is too old") {

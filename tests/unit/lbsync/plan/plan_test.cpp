@@ -8,6 +8,7 @@
 #include "lbsync/plan/translate.h"
 #include "lbsync/policy/canonical.h"
 #include "lbsync/policy/hook_order.h"
+#include "tests/unit/fits.h"
 #include "tests/unit/lbsync/lbsync_data.h"
 
 namespace rehome::lbsync {
@@ -275,6 +276,8 @@ TEST_CASE("the plan of the lab") {
     const auto plan = lab_plan("gateway", "");
     REQUIRE(plan.has_value());
     CHECK(plan->verdict() == Exit::no);
+    const std::string at = "2026-05-06T01:02:03.456789Z";
+    CHECK(misfits("lbsync-plan", json_report(*plan, "plan", at).dump()) == "");
     REQUIRE(plan->gateways.size() == 1);
     CHECK(contains(plan->gateways[0].wanted_file, R"("address": "172.20.5.21")"));
     CHECK(contains(plan->gateways[0].wanted_file, R"("gateway": "new-gw")"));
@@ -302,6 +305,7 @@ TEST_CASE("the plan of the lab") {
             auto unclear = make_plan(lab.inventory, lab.move, lab.pairs, state);
             if (unclear) {
                 CHECK(unclear->verdict() == Exit::unknown);
+                CHECK(misfits("lbsync-plan", json_report(*unclear, "apply", at).dump()) == "");
                 CHECK(contains(summary(*unclear), "not provable"));
             } else {  // what could be read of it had no counterpart: that stops it too
                 CHECK(unclear.error().front().kind == Exit::usage);
