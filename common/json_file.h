@@ -2,8 +2,9 @@
 // each as "FILE: /json/pointer: what is wrong, what was expected", kind Exit::usage.
 //
 // A file carries "schema": "rehome/NAME/VERSION".  Its JSON Schema (draft 7) stands in
-// common/formats and is compiled in; unknown keys are refused by the schema ("additionalProperties":
-// false).  What a schema cannot say (cross-references) the reader checks itself with Mistakes.
+// common/formats and is compiled in; unknown keys are refused by the schema
+// ("additionalProperties": false).  What a schema cannot say (cross-references) the reader checks
+// itself with Mistakes.
 //
 // Bounds, against files that are hostile or broken: nesting of 64, strings of 8,192 bytes (of 1,024
 // where the schema gives a pattern), no NUL character in a string, valid UTF-8, one value a key.  A

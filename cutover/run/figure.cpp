@@ -109,15 +109,26 @@ FigureReading read_share(const Figure& figure, const json& document, double part
 
 }  // namespace
 
+std::vector<std::string> pointer_parts(std::string_view pointer) {
+    std::vector<std::string> parts;
+    while (!pointer.empty()) {
+        const size_t end = std::min(pointer.find('/', 1), pointer.size());
+        parts.push_back(unescaped(pointer.substr(1, end - 1)));
+        pointer.remove_prefix(end);
+    }
+    return parts;
+}
+
 const json* find_value(const json& document, std::string_view pointer) {
+    if (!pointer.empty() && pointer.front() != '/') {
+        return nullptr;
+    }
     const json* value = &document;
-    while (value != nullptr && !pointer.empty()) {
-        if (pointer.front() != '/') {
+    for (const std::string& part : pointer_parts(pointer)) {
+        value = find_part(*value, part);
+        if (value == nullptr) {
             return nullptr;
         }
-        const size_t end = std::min(pointer.find('/', 1), pointer.size());
-        value = find_part(*value, unescaped(pointer.substr(1, end - 1)));
-        pointer.remove_prefix(end);
     }
     return value;
 }

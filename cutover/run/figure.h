@@ -16,6 +16,9 @@
 
 namespace rehome::cutover {
 
+// The parts of a pointer, unescaped.
+std::vector<std::string> pointer_parts(std::string_view pointer);
+
 // Null when the pointer leads nowhere.
 const nlohmann::json* find_value(const nlohmann::json& document, std::string_view pointer);
 

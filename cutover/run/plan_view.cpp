@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/child.h"
+#include "common/formats/formats.h"
+
 namespace rehome::cutover {
 
 namespace {
@@ -64,10 +67,16 @@ std::string figure_text(const Figure& figure) {
     return text + (figure.at_once ? ", at once" : "");
 }
 
-std::string figure_lines(const std::vector<Figure>& figures) {
+// A sample's figures; of a foreign command, that nobody can know whether it prints them.
+std::string figure_lines(const Sample& sample) {
     std::string text;
-    for (const Figure& figure : figures) {
+    for (const Figure& figure : sample.figures) {
         text += fmt::format("                {}\n", figure_text(figure));
+    }
+    const bool looked_into = !sample.figures.empty() || !sample.fresh.empty();
+    if (looked_into && !printed_by(sample.command).ours) {
+        text += fmt::format("                cannot know whether {} prints this\n",
+                            shell_quoted(sample.command.front()));
     }
     return text;
 }
@@ -80,18 +89,54 @@ std::string step_text(const Step& step, size_t number) {
             text += command_line("do", step, step.act);
             text += step.save.empty() ? "" : fmt::format("         save   {}\n", step.save);
             text += step.check ? command_line("check", step, step.check->command) +
-                                     figure_lines(step.check->figures)
+                                     figure_lines(*step.check)
                                : "";
             return text + command_line("undo", step, step.undo);
         case Step::Kind::gate:
             return text + command_line("gate", step, step.gate.sample.command) +
-                   figure_lines(step.gate.sample.figures) +
+                   figure_lines(step.gate.sample) +
                    fmt::format("                good for {} s, at least {} in a row, within {} s\n",
                                step.gate.lasting.count(), step.gate.good, step.timeout.count());
         case Step::Kind::hold:
             return text + fmt::format("         hold   {}\n", step.question);
     }
     return text;
+}
+
+ordered_json figure_json(const Figure& figure) {
+    ordered_json object{{"pointer", figure.pointer}};
+    if (!figure.of.empty()) {
+        object["of"] = figure.of;
+    }
+    for (const auto& [key, flag] :
+         {std::pair{"since_start", figure.since_start}, std::pair{"at_once", figure.at_once}}) {
+        if (flag) {
+            object[key] = true;
+        }
+    }
+    for (const auto& [key, bound] : {std::pair{"min", figure.min}, std::pair{"max", figure.max}}) {
+        if (bound) {
+            object[key] = *bound;
+        }
+    }
+    if (figure.equals) {
+        object["equals"] =
+            std::visit([](const auto& v) { return ordered_json(v); }, *figure.equals);
+    }
+    return object;
+}
+
+void add_figures(const Sample& sample, ordered_json& object) {
+    if (sample.figures.empty()) {
+        return;
+    }
+    object["figures"] = ordered_json::array();
+    for (const Figure& figure : sample.figures) {
+        object["figures"].push_back(figure_json(figure));
+    }
+    const Format* format = printed_by(sample.command).format;
+    object["format"] =
+        format == nullptr ? ordered_json() : ordered_json(fmt::format("rehome/{}/1", format->name));
 }
 
 ordered_json step_json(const Step& step) {
@@ -111,6 +156,7 @@ ordered_json step_json(const Step& step) {
     add("check", step.check ? step.check->command : Argv());
     add("undo", step.undo);
     add("gate", step.gate.sample.command);
+    add_figures(step.check ? *step.check : step.gate.sample, object);
     if (!step.question.empty()) {
         object["hold"] = step.question;
     }

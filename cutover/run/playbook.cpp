@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/json_file.h"
+#include "cutover/run/figure_check.h"
 #include "cutover/run/scope.h"
 #include "cutover/run/step_reader.h"
 #include "cutover/run/variables.h"
@@ -211,7 +212,12 @@ private:
         const json replaced = substitute(own, variables, at, mistakes_);
         plan_.steps.push_back(
             read_step({at, replaced}, figures, stage_name, input_.inventory, mistakes_));
-        const std::string& id = plan_.steps.back().id;
+        const Step& made = plan_.steps.back();
+        if (!input_.begun) {
+            check_figures(made.check ? *made.check : made.gate.sample,
+                          at + (made.check ? "/check" : "/gate"), figures, mistakes_);
+        }
+        const std::string& id = made.id;
         if (!ids_.insert(id).second) {
             mistakes_.add(at + "/name",
                           fmt::format("makes a second step {}; put what for_each binds into the "

@@ -1,9 +1,9 @@
 // What an apply replaces, written down before its first act so that it can be undone
 // ("rehome/lbsync-state/1").
 //
-// Schema: common/formats/lbsync-state.schema.json.  Texts are stored in pieces, to be joined as they
-// are, because a JSON string in our files is bounded.  Digests tell, later, whether a table or file
-// is still what the apply made of it; a table's is taken of its canonical form.
+// Schema: common/formats/lbsync-state.schema.json.  Texts are stored in pieces, to be joined as
+// they are, because a JSON string in our files is bounded.  Digests tell, later, whether a table or
+// file is still what the apply made of it; a table's is taken of its canonical form.
 #pragma once
 
 #include <string>

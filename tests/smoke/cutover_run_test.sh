@@ -35,6 +35,9 @@ code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got
 
 # Nothing is touched by a look or a dry run, nor by wrong input.
 cutover show playbook.json --inventory inventory.json | found '2 stages, 5 steps: 3 acts (2 with an undo), 1 gates, 1 holds'
+cutover show playbook.json --inventory inventory.json | found 'cannot know whether cat prints this'
+cutover show playbook.json --inventory inventory.json --json | fits cutover-plan
+run --dry-run --json | fits cutover-plan
 run --dry-run >/dev/null
 code 2 run --journal j --set nope=1
 [ ! -e a ] && [ ! -e j ]
@@ -43,7 +46,11 @@ code 2 run --journal j --set nope=1
 run --journal done.j --yes --set place="$dir"
 [ -e a ] && [ -e b ] && [ "$(cat done.j.d/saved)" = saved ]
 code 2 run --journal done.j --yes
-cutover status --journal done.j --json | found '"phase": "done"'
+cutover status --journal done.j --json >stands
+fits cutover-status <stands
+grep -q '"phase": "done"' stands
+head -n 1 done.j | jq -c '.playbook.text = "" | .inventory.text = ""' | fits journal # the texts are longer than what we read
+tail -n +2 done.j | fits --lines journal
 cutover undo --journal done.j
 [ ! -e a ] && [ ! -e b ]
 
@@ -120,7 +127,19 @@ grep -q 'Go on? \[yes/undo/stop\]' screen
 cutover status --journal hold.j | found 'files: done'
 
 # Events for programs.
-cutover undo --journal hold.j --json | tail -n 1 | found '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
+cutover undo --journal hold.j --json >events
+fits --lines cutover-events <events
+tail -n 1 events | found '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
+cutover run "${book[@]}" --journal events.j --yes --json >events
+fits --lines cutover-events <events
+grep -q '"event":"reading"' events
+
+# A figure that the command never prints is refused before the night, with its place.
+sed 's|"cat", "gate.json"|"vipctl", "status", "--json"|; s|/lost|/flows/lost|' playbook.json >wrong.json
+code 2 cutover show wrong.json --inventory inventory.json 2>mistakes
+grep -q 'wrong.json: /stages/1/steps/0/gate/figures/0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "lost" is not there, expected one of closing, here,' mistakes
+code 2 cutover run wrong.json --inventory inventory.json --journal wrong.j
+[ ! -e wrong.j ]
 
 # A carrier that has no line at the new site is refused by name, before there is a journal.
 jq 'del(.sites[1].lines[] | select(.carrier == "blue"))' inventory.json >without.json

@@ -396,6 +396,7 @@ TEST_CASE("the plan as text") {
           "     2  g\n"
           "         gate   e\n"
           "                /f, max 2\n"
+          "                cannot know whether e prints this\n"
           "                good for 0 s, at least 1 in a row, within 60 s\n"
           "     3  h\n"
           "         hold   Go on?\n"
