@@ -103,6 +103,12 @@ struct Upper {
     size_t at;
 };
 
+// As much of it as is there: lengths may lie, as where a test mixes the families of the ends.
+std::span<const uint8_t> part(std::span<const uint8_t> packet, size_t at, size_t count) {
+    const auto rest = packet.subspan(std::min(at, packet.size()));
+    return rest.first(std::min(count, rest.size()));
+}
+
 // What the IP header and IPv6's extension headers lead to.
 Upper upper(std::span<const uint8_t> packet) {
     if (packet[0] >> 4 == 4) {
@@ -136,12 +142,12 @@ Bytes summed(std::span<const uint8_t> packet) {
     const auto [protocol, header] = upper(packet);
     Bytes out;
     if (protocol != 1) {  // ICMP alone has no pseudo header (RFC 792)
-        const auto addresses = packet.subspan(v4 ? 12 : 8, v4 ? 8 : 32);
+        const auto addresses = part(packet, v4 ? 12 : 8, v4 ? 8 : 32);
         out.assign(addresses.begin(), addresses.end());
         append(out, {0, protocol});
         append16(out, static_cast<uint32_t>(total - header));
     }
-    const auto segment = packet.subspan(header, total - header);
+    const auto segment = part(packet, header, total - std::min(header, total));
     out.insert(out.end(), segment.begin(), segment.end());
     return out;
 }
