@@ -6,8 +6,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -66,7 +68,22 @@ constexpr bool is_special_v6(uint64_t high, uint64_t low) {
     return special::any(Family::v6, high, low, std::make_index_sequence<special_ranges.size()>());
 }
 
+// The same of an Address, and of its bytes.
 bool is_special(const Address& address);
+inline bool is_special(uint32_t v4_host_order) {
+    return is_special_v4(v4_host_order);
+}
+inline bool is_special(const std::array<uint8_t, 16>& v6) {
+    uint64_t high = 0, low = 0;
+    std::memcpy(&high, v6.data(), sizeof high);
+    std::memcpy(&low, v6.data() + sizeof high, sizeof low);
+    if constexpr (std::endian::native == std::endian::little) {
+        high = __builtin_bswap64(high);
+        low = __builtin_bswap64(low);
+    }
+    return is_special_v6(high, low);
+}
+
 bool is_special(const Prefix& prefix);  // some address of it is
 
 }  // namespace rehome

@@ -214,7 +214,7 @@ void reload_times() {
         const auto port = static_cast<uint16_t>(1000 + i / 250);
         return before->service_v4(6, 0xc6336400 + i % 250, port) != nullptr;
     });
-    per_lookup("is_moved_v4", [&](uint32_t n) { return before->is_moved_v4(n); });
+    per_lookup("is_moved_v4", [&](uint32_t n) { return before->is_moved(n); });
     per_lookup("choose_server, random client", [&](uint32_t n) {
         const ServiceTable& service = before->services()[(n >> 8) % service_count];
         return choose_server(service, {Address::v4(n), 40000}).index;

@@ -213,11 +213,11 @@ private:
 
         must(frame.data >= block.get());
         must(frame.data + frame.length <= block.get() + room + bytes.size());
-        must(drops() - drops_before >= (verdict.way == Verdict::Way::drop ? 1U : 0U));
-        if (verdict.way == Verdict::Way::punt) {
+        must(drops() - drops_before >= (verdict.kind == Verdict::Kind::drop ? 1U : 0U));
+        if (verdict.kind == Verdict::Kind::punt) {
             must(std::equal(bytes.begin(), bytes.end(), frame.data) &&
                  frame.length == bytes.size());
-        } else if (verdict.way == Verdict::Way::forward) {
+        } else if (verdict.kind == Verdict::Kind::forward) {
             leaves(ip_packet(frame), path_.hop(verdict));
         }
     }

@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "vipd/flow/flow.h"
+#include "vipd/packet/micros.h"
 #include "vipd/route/adjacency.h"
 
 struct rte_mbuf;

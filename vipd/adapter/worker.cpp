@@ -36,17 +36,17 @@ void take_frame(rte_mbuf& packet, const Frame& frame) {
 }
 
 Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
-    switch (verdict.way) {
-        case Verdict::Way::forward:
-            return {Fate::Way::forward, Drop::count_, datapath.hop(verdict).port};
-        case Verdict::Way::punt:
-            return {Fate::Way::punt, Drop::count_, 0};
-        case Verdict::Way::consumed:
-            return {Fate::Way::consumed, Drop::count_, 0};
-        case Verdict::Way::drop:
+    switch (verdict.kind) {
+        case Verdict::Kind::forward:
+            return {Fate::Kind::forward, Drop::count_, datapath.hop(verdict).port};
+        case Verdict::Kind::punt:
+            return {Fate::Kind::punt, Drop::count_, 0};
+        case Verdict::Kind::consumed:
+            return {Fate::Kind::consumed, Drop::count_, 0};
+        case Verdict::Kind::drop:
             break;
     }
-    return {Fate::Way::drop, verdict.drop, 0};
+    return {Fate::Kind::drop, verdict.drop, 0};
 }
 
 // In one piece, as the datapath wants it; false: it does not fit one.
@@ -85,7 +85,7 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
               datapath_->count_drop(Drop::no_neighbour);
               rte_pktmbuf_free(packet);
           }),
-      ways_(shared_.ports.size()),
+      departures_(shared_.ports.size()),
       passing_(shared_.workers),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       outbox_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -128,8 +128,8 @@ void Worker::take_queues() {
         }
         const uint32_t own = (number_ + workers - i % workers) % workers;
         const uint32_t q = own < port.tx_queues() ? own : number_ % port.tx_queues();
-        ways_[port_index].queue = static_cast<uint16_t>(q);
-        ways_[port_index].worker = (i + q) % workers;
+        departures_[port_index].queue = static_cast<uint16_t>(q);
+        departures_[port_index].worker = (i + q) % workers;
     }
 }
 
@@ -410,7 +410,7 @@ bool Worker::keeps(PortIndex port, rte_mbuf* packet) {
             if (observer_ != nullptr) {
                 const Frame frame = frame_of(*packet);
                 observer_->before(0, port, frame.bytes(), now_, datapath_->tables());
-                observer_->after(0, {Fate::Way::drop, next.drop, 0}, frame.bytes(),
+                observer_->after(0, {Fate::Kind::drop, next.drop, 0}, frame.bytes(),
                                  datapath_->tables());
             }
             datapath_->count_drop(next.drop);
@@ -499,18 +499,18 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
     }
     const auto leaves_by = [&](size_t i) {
         const Verdict& verdict = jobs_[i].verdict;
-        return verdict.way == Verdict::Way::forward ? verdict.port : Verdict::no_port;
+        return verdict.kind == Verdict::Kind::forward ? verdict.port : Verdict::no_port;
     };
     for (size_t first = 0, last = 0; first < count; first = last) {
-        const PortIndex way = leaves_by(first);
+        const PortIndex by = leaves_by(first);
         do {  // packets that leave by one port follow each other
             if (jobs_[last].frame.resized) {
                 take_frame(*packets[last], jobs_[last].frame);
             }
             ++last;
-        } while (way != Verdict::no_port && last < count && leaves_by(last) == way);
-        if (way != Verdict::no_port) [[likely]] {
-            queue(way, packets.subspan(first, last - first));
+        } while (by != Verdict::no_port && last < count && leaves_by(last) == by);
+        if (by != Verdict::no_port) [[likely]] {
+            queue(by, packets.subspan(first, last - first));
         } else {
             finish(jobs_[first].verdict, port, packets[first]);
         }
@@ -519,11 +519,11 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
 
 // What does not leave by a port at once.
 void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
-    if (verdict.way == Verdict::Way::forward) {
+    if (verdict.kind == Verdict::Kind::forward) {
         next_hops_.hold(verdict.adjacency, packet, now_);
         return;
     }
-    if (verdict.way == Verdict::Way::punt) {
+    if (verdict.kind == Verdict::Kind::punt) {
         shared_.twins[port]->write(*packet);
     }
     rte_pktmbuf_free(packet);
@@ -570,37 +570,37 @@ void Worker::emit(std::span<const uint8_t> ip_packet, uint32_t number) {
 }
 
 void Worker::queue(PortIndex port, std::span<rte_mbuf*> packets) {
-    Way& way = ways_[port];
+    Departure& departure = departures_[port];
     while (!packets.empty()) {
-        const size_t count = std::min<size_t>(packets.size(), burst - way.count);
-        std::copy_n(packets.begin(), count, way.packets.begin() + way.count);
-        way.count = static_cast<uint16_t>(way.count + count);
+        const size_t count = std::min<size_t>(packets.size(), burst - departure.count);
+        std::copy_n(packets.begin(), count, departure.packets.begin() + departure.count);
+        departure.count = static_cast<uint16_t>(departure.count + count);
         packets = packets.subspan(count);
-        if (way.count == burst) {
+        if (departure.count == burst) {
             flush(port);
         }
     }
 }
 
 void Worker::flush(PortIndex port) {
-    Way& way = ways_[port];
-    const uint16_t count = std::exchange(way.count, uint16_t{0});
-    if (way.worker != number_) {
+    Departure& departure = departures_[port];
+    const uint16_t count = std::exchange(departure.count, uint16_t{0});
+    if (departure.worker != number_) {
         for (uint16_t i = 0; i < count; ++i) {
-            give(way.worker, {Mark::For::port, port}, way.packets[i]);
+            give(departure.worker, {Mark::For::port, port}, departure.packets[i]);
         }
         return;
     }
     for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
-        observer_->sent(port, frame_of(*way.packets[i]).bytes(), now_);
+        observer_->sent(port, frame_of(*departure.packets[i]).bytes(), now_);
     }
-    shared_.ports[port]->send(way.queue, way.packets.data(), count);
+    shared_.ports[port]->send(departure.queue, departure.packets.data(), count);
 }
 
 void Worker::flush() {
-    const auto ports = static_cast<PortIndex>(ways_.size());
+    const auto ports = static_cast<PortIndex>(departures_.size());
     for (PortIndex i = 0; i < ports; ++i) {
-        if (ways_[i].count > 0) {
+        if (departures_[i].count > 0) {
             flush(i);
         }
     }

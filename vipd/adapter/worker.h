@@ -104,7 +104,7 @@ private:
         uint16_t count = 0;
     };
     // What leaves by a port: by a queue of our own, or through another worker's.
-    struct Way : Batch {
+    struct Departure : Batch {
         uint16_t queue = 0;
         uint32_t worker = 0;
     };
@@ -146,9 +146,9 @@ private:
     NextHops next_hops_;
     std::shared_ptr<Observer> observer_;  // null: nobody looks on
     std::vector<Poll> polls_;
-    std::vector<Way> ways_;        // by port
-    std::vector<Batch> passing_;   // by worker
-    std::array<Job, burst> jobs_;  // the burst in hand
+    std::vector<Departure> departures_;  // by port
+    std::vector<Batch> passing_;         // by worker
+    std::array<Job, burst> jobs_;        // the burst in hand
     std::vector<ResetRecord> resets_;
     std::vector<Heard> heard_;
     Micros now_ = 0;  // of this round

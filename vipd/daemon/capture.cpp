@@ -129,7 +129,7 @@ json Daemon::read_capture(size_t most) {
             return;  // each worker may keep that many
         }
         ++c.written;
-        const bool out = packet.fate.way == Fate::Way::sent;
+        const bool out = packet.fate.kind == Fate::Kind::sent;
         written.push_back(
             {packet.time_us,
              pcapng::packet({packet.port, packet.time_us + c.to_wall_clock, packet.original_length,

@@ -24,7 +24,7 @@ struct Row {
     FlowKey key;
     Endpoint server;
     std::string_view state;
-    Flow::Forward forward;
+    Flow::Reach reach;
     bool served;
     uint32_t service;
     uint16_t peer;
@@ -89,9 +89,9 @@ Result<json> Daemon::flows(const json& request) {
                 }
                 ++matched;
                 if (!only_count) {
-                    rows.push_back({flow->key(), flow->server(), state_name(*flow), flow->forward,
+                    rows.push_back({flow->key(), flow->server(), state_name(*flow), flow->reach,
                                     flow->served, flow->service, flow->peer, flow->nat_port,
-                                    d.flows().way(*flow), d.flows().idle(*flow, now),
+                                    d.flows().way_back(*flow), d.flows().idle(*flow, now),
                                     d.flows().lifetime(*flow), worker});
                 }
             }
@@ -122,8 +122,8 @@ Result<json> Daemon::flows(const json& request) {
                   {"worker", row.worker}};
         if (row.served) {
             flow["server"] = row.server.port == 0 ? row.server.address.text() : row.server.text();
-            flow["forward"] = row.forward == Flow::Forward::ipip  ? "ipip"
-                              : row.forward == Flow::Forward::gue ? "gue"
+            flow["forward"] = row.reach == Flow::Reach::ipip  ? "ipip"
+                              : row.reach == Flow::Reach::gue ? "gue"
                                                                   : "nat";
         } else {
             flow["peer"] = config().peers[row.peer].gateway;

@@ -13,7 +13,7 @@
 #include <functional>
 #include <optional>
 
-#include "vipd/flow/flow.h"
+#include "vipd/flow/flow_table.h"
 #include "vipd/flow/tcp.h"
 
 namespace rehome::vipd {

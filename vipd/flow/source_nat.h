@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "vipd/flow/flow.h"
+#include "vipd/flow/flow_index.h"
 #include "vipd/state/tables.h"
+#include "vipd/watch/counters.h"
 
 namespace rehome::vipd {
 

@@ -6,10 +6,6 @@ namespace rehome::vipd {
 
 namespace {
 
-bool after(uint32_t a, uint32_t b) {
-    return static_cast<int32_t>(a - b) > 0;
-}
-
 void learn(uint32_t& next, uint32_t to, bool known) {
     if (known) {
         advance(next, to);
@@ -61,8 +57,13 @@ void track_datagram(FlowTable& flows, Flow& flow, const Segment& segment, Side s
 
 }  // namespace
 
-void advance(uint32_t& next, uint32_t to) {
-    next = after(to, next) ? to : next;
+Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_ports, Side sender,
+             Micros now) {
+    flows.seen(flow, now);
+    if (has_ports) {
+        track(flows, flow, segment, sender);
+    }
+    return flow.confirmed() ? flows.settle(&flow) : &flow;
 }
 
 void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {

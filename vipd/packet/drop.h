@@ -65,7 +65,7 @@ inline constexpr std::array<DropName, drop_count> drop_names{{
     {Drop::no_source_port, "no_source_port",
      "every port of the service's source NAT pool is taken"},
     {Drop::not_for_vip, "not_for_vip", "came through the tunnel, but is for no moved prefix"},
-    {Drop::forged_source, "forged_source", "came by a line, from a VIP or from its own server"},
+    {Drop::forged_source, "forged_source", "from a VIP, a source NAT pool or its own server, which no client is"},
     {Drop::unknown_peer, "unknown_peer", "tunnelled by somebody who is no configured peer"},
     {Drop::bad_tunnel, "bad_tunnel", "a tunnel header that cannot be"},
     {Drop::hop_limit, "hop_limit", "relayed too often"},

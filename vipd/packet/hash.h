@@ -6,6 +6,7 @@
 // the flow table's key is drawn at start, so that nobody can aim at one bucket.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -59,6 +60,18 @@ inline uint64_t hash_client(uint64_t high, uint64_t low, uint16_t port, HashKey 
     constexpr uint64_t step = 0x9e3779b97f4a7c15ULL;
     const uint64_t hash = mix(static_cast<uint64_t>(key) ^ port ^ high) + step;
     return low == 0 ? mix(hash) : mix(hash ^ low);
+}
+
+// Of an address alone, as entries hold it (IPv4 in host order), for what is kept by a server's: the
+// upper bits are the good ones.
+inline uint32_t address_hash(uint32_t address) {
+    return address * 0x9e3779b1U;
+}
+inline uint32_t address_hash(const std::array<uint8_t, 16>& address) {
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), address.data(), sizeof words);
+    return static_cast<uint32_t>(
+        fold_multiply(words[0] ^ 0x9e3779b97f4a7c15ULL, words[1] ^ 0xc4ceb9fe1a85ec53ULL) >> 32);
 }
 
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes, HashKey key) {

@@ -149,7 +149,7 @@ bool take_hop(Frame& frame, Packet& packet) {
 
 bool is_echo_request(const Packet& packet) {
     return packet.icmp() && !packet.later_fragment() && packet.icmp_code == 0 &&
-           packet.icmp_type == (packet.family == Family::v4 ? 8 : 128);
+           packet.icmp_type == echo_request(packet.family);
 }
 
 void make_echo_reply(Frame& frame, Packet& packet) {

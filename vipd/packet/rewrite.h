@@ -39,7 +39,12 @@ std::span<const uint8_t> ip_packet(const Frame& frame);
 // Takes one off TTL or hop limit.  False: it was used up, nothing changed.
 bool take_hop(Frame& frame, Packet& packet);
 
-// Whether the packet is an ICMP or ICMPv6 echo request (RFC 792, RFC 4443 4.1), or its first
+// The ICMP type of an echo request (RFC 792, RFC 4443 4.1).
+constexpr uint8_t echo_request(Family family) {
+    return family == Family::v4 ? 8 : 128;
+}
+
+// Whether the packet is an echo request, or its first
 // fragment.
 bool is_echo_request(const Packet& packet);
 

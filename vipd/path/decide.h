@@ -1,7 +1,7 @@
 // The relay's rules: where a client's packet goes (the design, "The relay between two sites").
 //
 // decide() is a function of what is known about one packet and nothing else; who asks gathers the
-// facts (datapath.cpp) and does what is decided.  Numbers in comments are the design's rules.
+// facts (judge.h) and does what is decided (client.h).  Numbers in comments are the design's rules.
 #pragma once
 
 #include <cstdint>

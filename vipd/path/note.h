@@ -1,9 +1,9 @@
-// Datapath::note, for the files that the datapath is written in.
+// Notes a decision for whoever wants to be told (trace.h).
 #pragma once
 
 #include <fmt/format.h>
 
-#include "vipd/path/datapath.h"
+#include "vipd/path/context.h"
 
 // Formatted only when somebody asks for a trace.
 template <>
@@ -23,9 +23,10 @@ struct fmt::formatter<rehome::Endpoint> : fmt::formatter<std::string> {
 namespace rehome::vipd {
 
 template <typename... Parts>
-void Datapath::note(std::string_view stage, fmt::format_string<Parts...> format, Parts&&... parts) {
-    if (trace_ != nullptr) [[unlikely]] {
-        trace_->note(stage, fmt::format(format, std::forward<Parts>(parts)...));
+void note(Hands& hands, std::string_view stage, fmt::format_string<Parts...> format,
+          Parts&&... parts) {
+    if (hands.trace != nullptr) [[unlikely]] {
+        hands.trace->note(stage, fmt::format(format, std::forward<Parts>(parts)...));
     }
 }
 

@@ -57,12 +57,12 @@ std::optional<uint32_t> Ownership::plain_owner(const Frame& frame, PlainPort por
         (ip[9] == tcp || ip[9] == udp)) {
         const uint8_t* source = ip + 12;
         const uint8_t* destination = ip + 16;
-        if (maps_ && (client ? tables_->map_of_vip_v4(host_order(destination))
-                             : tables_->map_of_server_v4(host_order(source))) != nullptr) {
+        if (maps_ && (client ? tables_->map_of_vip(host_order(destination))
+                             : tables_->map_of_server(host_order(source))) != nullptr) {
             return worker_;
         }
         const uint8_t* port_at = client ? ip + 20 : ip + 22;
-        if (pools_ && !client && tables_->pool_address_v4(host_order(destination))) {
+        if (pools_ && !client && tables_->pool_address(host_order(destination))) {
             return load16(port_at) % workers_;
         }
         const uint32_t hash =

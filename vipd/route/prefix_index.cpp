@@ -67,13 +67,10 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
     }
 }
 
-uint32_t PrefixIndex::find(const Address& address) const {
-    if (address.family == Family::v4) {
-        return find_v4(address.v4_host_order());
-    }
+uint32_t PrefixIndex::find(const std::array<uint8_t, 16>& v6) const {
     if (few_v6_) {
         std::array<uint64_t, 2> words;
-        std::memcpy(words.data(), address.bytes.data(), 16);
+        std::memcpy(words.data(), v6.data(), 16);
         for (const FewV6& some : some_v6_) {
             if ((words[0] & some.mask[0]) == some.network[0] &&
                 (words[1] & some.mask[1]) == some.network[1]) {
@@ -82,8 +79,8 @@ uint32_t PrefixIndex::find(const Address& address) const {
         }
         return none;
     }
-    const uint64_t high = load64(&address.bytes[0]);
-    const uint64_t low = load64(&address.bytes[8]);
+    const uint64_t high = load64(&v6[0]);
+    const uint64_t low = load64(&v6[8]);
     for (const Mask& mask : masks_v6_) {
         const uint32_t found = v6_.find({high & mask.high, low & mask.low, mask.length});
         if (found != none) {

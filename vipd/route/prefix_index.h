@@ -21,8 +21,11 @@ public:
     explicit PrefixIndex(std::span<const Prefix> prefixes);
 
     // The index of the longest prefix that contains it (of equal ones the first), or `none`.
-    uint32_t find(const Address& address) const;
-    [[gnu::always_inline]] uint32_t find_v4(uint32_t host_order) const {
+    uint32_t find(const Address& address) const {
+        return address.family == Family::v4 ? find(address.v4_host_order()) : find(address.bytes);
+    }
+    uint32_t find(const std::array<uint8_t, 16>& v6) const;
+    [[gnu::always_inline]] uint32_t find(uint32_t host_order) const {
         if (few_v4_) {
             for (const Few& few : some_v4_) {
                 if ((host_order & few.mask) == few.network) {

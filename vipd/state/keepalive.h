@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "common/address.h"
-#include "vipd/flow/flow.h"
+#include "vipd/packet/micros.h"
 
 namespace rehome::vipd {
 

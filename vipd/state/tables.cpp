@@ -39,6 +39,24 @@ bool same_slots(const ServiceConfig& a, const ServiceConfig& b) {
                       });
 }
 
+bool same_endpoints(const ServiceConfig& a, const ServiceConfig& b) {
+    return std::equal(
+        a.servers.begin(), a.servers.end(), b.servers.begin(), b.servers.end(),
+        [](const ServerConfig& x, const ServerConfig& y) { return x.endpoint() == y.endpoint(); });
+}
+
+bool same_maps(const std::vector<MapRule>& a, const std::vector<MapRule>& b) {
+    return std::equal(
+        a.begin(), a.end(), b.begin(), b.end(),
+        [](const MapRule& x, const MapRule& y) { return x.vip == y.vip && x.server == y.server; });
+}
+
+bool same_pools(const std::vector<PoolTable>& a, const std::vector<PoolTable>& b) {
+    return std::equal(
+        a.begin(), a.end(), b.begin(), b.end(),
+        [](const PoolTable& x, const PoolTable& y) { return x.addresses == y.addresses; });
+}
+
 std::shared_ptr<const MaglevTable> make_slots(const ServiceConfig& config) {
     std::vector<MaglevServer> servers;
     servers.reserve(config.servers.size());
@@ -61,6 +79,14 @@ Prefix host_prefix(const Address& address) {
     return {address, address.bits()};
 }
 
+std::vector<Prefix> own_addresses(const Config& config) {
+    std::vector<Prefix> own{host_prefix(config.tunnel)};
+    for (const auto& line : config.lines) {
+        own.push_back(host_prefix(line.address.address));
+    }
+    return own;
+}
+
 // The first length bits of an address as two words of its bytes.
 std::array<uint64_t, 2> mask_of(unsigned length) {
     std::array<uint8_t, 16> bytes{};
@@ -74,14 +100,14 @@ std::array<uint64_t, 2> mask_of(unsigned length) {
 
 // The address with its first bits replaced by those of the prefix: whole words, since bytes written
 // one by one would have to be waited for when they are read as words again.
-Address with_prefix(const Prefix& prefix, const std::array<uint64_t, 2>& mask,
-                    const Address& address) {
+std::array<uint8_t, 16> with_prefix(const Prefix& prefix, const std::array<uint64_t, 2>& mask,
+                                    const std::array<uint8_t, 16>& address) {
     std::array<uint64_t, 2> words, first;
-    std::memcpy(words.data(), address.bytes.data(), sizeof words);
+    std::memcpy(words.data(), address.data(), sizeof words);
     std::memcpy(first.data(), prefix.address.bytes.data(), sizeof first);
     words = {first[0] | (words[0] & ~mask[0]), first[1] | (words[1] & ~mask[1])};
-    Address made{address.family, {}};
-    std::memcpy(made.bytes.data(), words.data(), sizeof words);
+    std::array<uint8_t, 16> made;
+    std::memcpy(made.data(), words.data(), sizeof words);
     return made;
 }
 
@@ -107,12 +133,20 @@ const ServerConfig* ServiceTable::server(const Endpoint& endpoint) const {
     return there ? &config.servers[*found] : nullptr;
 }
 
+std::array<uint8_t, 16> MapRule::to_server(const std::array<uint8_t, 16>& address) const {
+    return with_prefix(server, mask, address);
+}
+
+std::array<uint8_t, 16> MapRule::to_vip(const std::array<uint8_t, 16>& address) const {
+    return with_prefix(vip, mask, address);
+}
+
 Address MapRule::to_server(const Address& vip_address) const {
-    return with_prefix(server, mask, vip_address);
+    return {vip_address.family, to_server(vip_address.bytes)};
 }
 
 Address MapRule::to_vip(const Address& server_address) const {
-    return with_prefix(vip, mask, server_address);
+    return {server_address.family, to_vip(server_address.bytes)};
 }
 
 std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* before) {
@@ -135,9 +169,42 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->add_served();
     tables->lifetimes_ = config.flows.lifetimes;
     tables->tunnel_ = config.tunnel;
+    tables->own_ = PrefixIndex(own_addresses(config));
     tables->gateway_ = config.gateway;
     tables->own_name_hash_ = hash_name(config.gateway);
+    if (before == nullptr) {
+        tables->parts_ = std::make_shared<const PartVersions>();
+    } else {
+        tables->count_changes(*before);
+    }
     return tables;
+}
+
+// A server that goes, from one service or with it, is a change for its flows; one that comes, is
+// masked or weighs more is not.  What addresses are for concerns all.
+void Tables::count_changes(const Tables& before) {
+    PartVersions versions = *before.parts_;
+    bool changed = false;
+    const auto count = [&](uint32_t slot) { ++versions[slot], changed = true; };
+    for (const ServiceTable& old : before.services_) {
+        const ServiceTable* now =
+            service(static_cast<uint8_t>(old.config.protocol), {old.config.vip, old.config.port});
+        if (now != nullptr && same_endpoints(now->config, old.config)) {
+            continue;
+        }
+        for (const ServerConfig& server : old.config.servers) {
+            if (now == nullptr || !now->has_server(server.endpoint())) {
+                count(part_slot(server.address));
+            }
+        }
+    }
+    if (prefixes_ != before.prefixes_ || !same_maps(maps_, before.maps_) ||
+        !same_pools(pools_, before.pools_)) {
+        for (uint32_t slot = 0; slot < part_slots; ++slot) {
+            count(slot);
+        }
+    }
+    parts_ = changed ? std::make_shared<const PartVersions>(versions) : before.parts_;
 }
 
 void Tables::add_services(const Config& config, const Tables* before) {
@@ -270,27 +337,9 @@ const ServiceTable* Tables::service(uint8_t protocol, const Endpoint& vip) const
     return service_at(services_v6_.find(key_v6(protocol, vip)));
 }
 
-bool Tables::is_moved(const Address& address) const {
-    return moved_.find(address) != PrefixIndex::none;
-}
-
-bool Tables::is_vip(const Address& address) const {
-    return vips_.find(address) != PrefixIndex::none;
-}
-
 bool Tables::can_serve(const Prefix& prefix) const {
     const uint32_t found = moved_.find(prefix.address);
     return found != PrefixIndex::none && prefixes_[found] == prefix && served_[found];
-}
-
-std::optional<PoolAddress> Tables::pool_address(const Address& address) const {
-    const uint32_t found = pool_index_.find(address);
-    return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
-}
-
-std::optional<PoolAddress> Tables::pool_address_v4(uint32_t host_order) const {
-    const uint32_t found = pool_index_.find_v4(host_order);
-    return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
 }
 
 const Tables::Place* Tables::place(PortIndex port, uint16_t vlan) const {

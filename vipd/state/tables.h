@@ -20,6 +20,7 @@
 #include "vipd/route/prefix_index.h"
 #include "vipd/state/config.h"
 #include "vipd/state/maglev.h"
+#include "vipd/state/parts.h"
 
 namespace rehome::vipd {
 
@@ -51,8 +52,10 @@ struct MapRule {
     // The counterpart; the address lies in the other prefix.
     Address to_server(const Address& vip_address) const;
     Address to_vip(const Address& server_address) const;
-    uint32_t to_server_v4(uint32_t address) const { return server_v4 | (address & host_mask_v4); }
-    uint32_t to_vip_v4(uint32_t address) const { return vip_v4 | (address & host_mask_v4); }
+    uint32_t to_server(uint32_t address) const { return server_v4 | (address & host_mask_v4); }
+    uint32_t to_vip(uint32_t address) const { return vip_v4 | (address & host_mask_v4); }
+    std::array<uint8_t, 16> to_server(const std::array<uint8_t, 16>& address) const;
+    std::array<uint8_t, 16> to_vip(const std::array<uint8_t, 16>& address) const;
 };
 
 struct PoolTable {
@@ -105,34 +108,43 @@ public:
     uint32_t service_numbers() const { return static_cast<uint32_t>(by_number_.size()); }
     uint32_t map_numbers() const { return next_map_; }
 
-    bool is_moved(const Address& address) const;  // lies in a moved prefix
-    bool is_moved_v4(uint32_t host_order) const {
-        return moved_.find_v4(host_order) != PrefixIndex::none;
+    // Addresses in these are an Address, or as entries of flows hold them: IPv4 in host order, IPv6
+    // as its bytes.
+
+    // Lies in a moved prefix.
+    template <typename A>
+    bool is_moved(const A& address) const {
+        return moved_.find(address) != PrefixIndex::none;
     }
-    bool is_vip(const Address& address) const;  // some service has it; a map's are not meant
-    bool is_vip_v4(uint32_t host_order) const {
-        return vips_.find_v4(host_order) != PrefixIndex::none;
+    // Some service has it; a map's are not meant.
+    template <typename A>
+    bool is_vip(const A& address) const {
+        return vips_.find(address) != PrefixIndex::none;
+    }
+    // This gateway's, on a line or of the tunnel.
+    template <typename A>
+    bool is_own(const A& address) const {
+        return own_.find(address) != PrefixIndex::none;
     }
     // Some service in it has a live server, or a map lies in it; one of the prefixes that move.
     bool can_serve(const Prefix& prefix) const;
 
     // The map whose VIPs, or whose servers, the address is one of; null: none.
-    const MapRule* map_of_vip(const Address& address) const {
+    template <typename A>
+    [[gnu::always_inline]] const MapRule* map_of_vip(const A& address) const {
         return map_at(map_vips_.find(address));
     }
-    [[gnu::always_inline]] const MapRule* map_of_vip_v4(uint32_t host_order) const {
-        return map_at(map_vips_.find_v4(host_order));
-    }
-    const MapRule* map_of_server(const Address& address) const {
+    template <typename A>
+    [[gnu::always_inline]] const MapRule* map_of_server(const A& address) const {
         return map_at(map_servers_.find(address));
-    }
-    [[gnu::always_inline]] const MapRule* map_of_server_v4(uint32_t host_order) const {
-        return map_at(map_servers_.find_v4(host_order));
     }
 
     // Nothing: of no pool.
-    std::optional<PoolAddress> pool_address(const Address& address) const;
-    std::optional<PoolAddress> pool_address_v4(uint32_t host_order) const;
+    template <typename A>
+    std::optional<PoolAddress> pool_address(const A& address) const {
+        const uint32_t found = pool_index_.find(address);
+        return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
+    }
 
     // vlan: 0 for untagged traffic.
     PortRole role(PortIndex port, uint16_t vlan) const;
@@ -149,6 +161,8 @@ public:
     const Address& tunnel() const { return tunnel_; }
     const std::string& gateway() const { return gateway_; }
     uint64_t own_name_hash() const { return own_name_hash_; }
+    // What decisions about flows depend on; the same object as long as nothing of it changes.
+    const std::shared_ptr<const PartVersions>& parts() const { return parts_; }
 
 private:
     // A VLAN of a port that has a role.
@@ -163,6 +177,7 @@ private:
     void add_pools(const Config& config);
     void add_places(const Config& config);
     void add_served();
+    void count_changes(const Tables& before);
 
     const ServiceTable* service_at(uint32_t index) const {
         return index == FixedMap<uint64_t>::none ? nullptr : &services_[index];
@@ -178,6 +193,7 @@ private:
     std::vector<uint32_t> by_number_;  // to indexes of services_
     PrefixIndex moved_;
     PrefixIndex vips_;
+    PrefixIndex own_;
     std::vector<MapRule> maps_;
     PrefixIndex map_vips_;
     PrefixIndex map_servers_;
@@ -196,6 +212,7 @@ private:
     Address tunnel_;
     std::string gateway_;
     uint64_t own_name_hash_ = 0;
+    std::shared_ptr<const PartVersions> parts_;
 };
 
 struct ServerChoice {

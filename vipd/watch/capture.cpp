@@ -70,7 +70,7 @@ void CaptureRing::before(size_t slot, PortIndex port, std::span<const uint8_t> f
 
 void CaptureRing::after(size_t slot, const Fate& fate) {
     Waiting& waiting = waiting_[slot];
-    const bool dropped = fate.way == Fate::Way::drop;
+    const bool dropped = fate.kind == Fate::Kind::drop;
     const bool other =
         options_.drops_only && (!dropped || (options_.drop && fate.drop != *options_.drop));
     if (waiting.wanted && !other) {
@@ -88,7 +88,7 @@ void CaptureRing::sent(PortIndex port, std::span<const uint8_t> frame, int64_t t
               0,
               static_cast<uint32_t>(frame.size()),
               port,
-              {Fate::Way::sent, Drop::count_, port},
+              {Fate::Kind::sent, Drop::count_, port},
               false},
              start);
     }
@@ -174,16 +174,16 @@ std::string capture_comment(const Fate& fate, std::span<const std::string> ports
     const auto port = [&] {
         return fate.port < ports.size() ? ports[fate.port] : std::to_string(fate.port);
     };
-    switch (fate.way) {
-        case Fate::Way::forward:
+    switch (fate.kind) {
+        case Fate::Kind::forward:
             return "forwarded by " + port();
-        case Fate::Way::punt:
+        case Fate::Kind::punt:
             return "to the kernel";
-        case Fate::Way::consumed:
+        case Fate::Kind::consumed:
             return "for vipd itself";
-        case Fate::Way::sent:
+        case Fate::Kind::sent:
             return "sent";
-        case Fate::Way::drop:
+        case Fate::Kind::drop:
             break;
     }
     const auto index = static_cast<size_t>(fate.drop);

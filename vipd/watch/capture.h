@@ -27,8 +27,8 @@ namespace rehome::vipd {
 
 // What became of a packet that was received.
 struct Fate {
-    enum class Way : uint8_t { forward, punt, consumed, drop, sent };
-    Way way = Way::punt;
+    enum class Kind : uint8_t { forward, punt, consumed, drop, sent };
+    Kind kind = Kind::punt;
     Drop drop = Drop::count_;  // drop
     PortIndex port = 0;        // forward: by which it leaves
 };

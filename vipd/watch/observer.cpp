@@ -53,7 +53,7 @@ void Observer::sent(PortIndex port, std::span<const uint8_t> frame, int64_t time
 void Observer::count(const Sampled& in, const Fate& fate, std::span<const uint8_t> frame,
                      const Tables& tables) {
     const Packet& packet = in.what.packet;
-    const bool forwarded = fate.way == Fate::Way::forward;
+    const bool forwarded = fate.kind == Fate::Kind::forward;
     switch (in.what.kind) {
         case Classified::Kind::client:
         case Classified::Kind::peer_client:

@@ -42,7 +42,7 @@ json way_out(const Adjacency& adjacency, const Config& config) {
 }
 
 json describe(const Config& config, const TextPacket& packet, PortIndex port,
-              const std::function<Datapath::Explained(Frame&, Trace&)>& run) {
+              const std::function<Explained(Frame&, Trace&)>& run) {
     const auto bytes = frame_of(packet);
     std::vector<uint8_t> storage(bytes.size() + size_t{2} * room);
     std::copy(bytes.begin(), bytes.end(), storage.begin() + room);
@@ -57,19 +57,19 @@ json describe(const Config& config, const TextPacket& packet, PortIndex port,
                 {"port", config.ports[port].name},
                 {"steps", steps},
                 {"packets", json::array()}};
-    switch (verdict.way) {
-        case Verdict::Way::forward:
+    switch (verdict.kind) {
+        case Verdict::Kind::forward:
             answer["way"] = "forward";
             answer["out"] = way_out(out, config);
             answer["packets"].push_back(text_of(frame.bytes()));
             break;
-        case Verdict::Way::punt:
+        case Verdict::Kind::punt:
             answer["way"] = "punt";
             break;
-        case Verdict::Way::consumed:
+        case Verdict::Kind::consumed:
             answer["way"] = "consumed";
             break;
-        case Verdict::Way::drop: {
+        case Verdict::Kind::drop: {
             const auto& name = drop_names[static_cast<size_t>(verdict.drop)];
             answer["way"] = "drop";
             answer["drop"] = {{"reason", name.name}, {"meaning", name.meaning}};
@@ -120,7 +120,7 @@ Result<PortIndex> port_for(const Config& config, const Tables& tables, const std
 json why_offline(Datapath& path, const Config& config, const TextPacket& packet, PortIndex port,
                  Micros now) {
     return describe(config, packet, port, [&](Frame& frame, Trace& trace) {
-        Datapath::Explained explained;
+        Explained explained;
         Sink sink;
         sink.emit = [&](std::span<const uint8_t> ip, uint32_t adjacency) {
             explained.emitted.push_back({{ip.begin(), ip.end()}, path.adjacencies()[adjacency]});
@@ -130,7 +130,7 @@ json why_offline(Datapath& path, const Config& config, const TextPacket& packet,
         explained.verdict = path.handle(frame, port, now);
         path.trace(nullptr);
         path.set_sink({});
-        if (explained.verdict.way == Verdict::Way::forward) {
+        if (explained.verdict.kind == Verdict::Kind::forward) {
             explained.out = path.adjacencies()[explained.verdict.adjacency];
         }
         return explained;

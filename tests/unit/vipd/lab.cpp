@@ -216,41 +216,41 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     Buffer buffer(frame);
     Buffer copy(frame);
     const bool ask_first = handled_++ % 8 == 0;
-    const auto foreseen = ask_first ? explained(gateway, copy, port) : Datapath::Explained{};
+    const auto foreseen = ask_first ? explained(gateway, copy, port) : Explained{};
     const uint64_t drops_before = gateway.drops();
     const Verdict verdict = gateway.path->handle(buffer.frame, port, now);
     if (ask_first &&
-        (foreseen.verdict.way != verdict.way || foreseen.verdict.drop != verdict.drop ||
+        (foreseen.verdict.kind != verdict.kind || foreseen.verdict.drop != verdict.drop ||
          !std::ranges::equal(copy.frame.bytes(), buffer.frame.bytes()))) {
         blame(outcome, "explained otherwise than it was handled");
     }
-    if (gateway.drops() - drops_before != (verdict.way == Verdict::Way::drop ? 1U : 0U)) {
+    if (gateway.drops() - drops_before != (verdict.kind == Verdict::Kind::drop ? 1U : 0U)) {
         blame(outcome, "a drop that is not counted once");
     }
     if (const auto packet = parse_packet(buffer.frame.bytes(), ethernet_bytes)) {
         outcome.ip = buffer.ip_packet();
     }
-    switch (verdict.way) {
-        case Verdict::Way::forward:
+    switch (verdict.kind) {
+        case Verdict::Kind::forward:
             leave(outcome, gateway.path->hop(verdict), hops_left);
             break;
-        case Verdict::Way::punt:
+        case Verdict::Kind::punt:
             outcome.end = "punt";
             if (!std::equal(frame.begin(), frame.end(), buffer.frame.data)) {
                 blame(outcome, "changed before it was punted");
             }
             break;
-        case Verdict::Way::consumed:
+        case Verdict::Kind::consumed:
             outcome.end = "consumed";
             break;
-        case Verdict::Way::drop:
+        case Verdict::Kind::drop:
             outcome.end = "drop " + std::string(name(verdict.drop));
     }
     gateway.act->follow(now);
 }
 
 // What the gateway says it would do with a frame; it must not do it.
-Datapath::Explained Lab::explained(LabGateway& gateway, Buffer& frame, PortIndex port) {
+Explained Lab::explained(LabGateway& gateway, Buffer& frame, PortIndex port) {
     Datapath& path = *gateway.path;
     const Counters before = path.counters();
     const uint32_t flows = path.flows().size(), served = path.flows().served();
@@ -264,7 +264,7 @@ Datapath::Explained Lab::explained(LabGateway& gateway, Buffer& frame, PortIndex
         path.flows().served() != served) {
         wrong.push_back(gateway.name + ": changed by being asked");
     }
-    if (notes == 0 && explained.verdict.way != Verdict::Way::consumed) {
+    if (notes == 0 && explained.verdict.kind != Verdict::Kind::consumed) {
         wrong.push_back(gateway.name + ": explained without a word");
     }
     return explained;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/unit/vipd/packets.h"
+#include "vipd/packet/gue.h"
 #include "vipd/path/datapath.h"
 #include "vipd/state/state.h"
 
@@ -104,7 +105,7 @@ public:
     std::vector<std::string> wrong;  // what must never be, and was
 
 private:
-    Datapath::Explained explained(LabGateway& gateway, Buffer& frame, PortIndex port);
+    Explained explained(LabGateway& gateway, Buffer& frame, PortIndex port);
     void tick(size_t gateway);
     void emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t adjacency);
     void leave(Outcome& outcome, const Hop& hop, int hops_left);

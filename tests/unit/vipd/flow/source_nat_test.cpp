@@ -137,7 +137,7 @@ TEST_CASE("a client whom a pool has no port for is dropped, until a flow ends") 
         return path.counters().drops[static_cast<size_t>(Drop::no_source_port)];
     };
     for (uint32_t client = 0; client < 2 * ports; ++client) {
-        REQUIRE(connect(client).way == Verdict::Way::forward);
+        REQUIRE(connect(client).kind == Verdict::Kind::forward);
     }
     CHECK(dropped() == 0);
     CHECK(connect(2 * ports).drop == Drop::no_source_port);
@@ -149,7 +149,7 @@ TEST_CASE("a client whom a pool has no port for is dropped, until a flow ends") 
         path.flows().expire(now);
     }
     CHECK(path.source_nat().use(0).used == 0);
-    CHECK(connect(2 * ports).way == Verdict::Way::forward);
+    CHECK(connect(2 * ports).kind == Verdict::Kind::forward);
 }
 
 }  // namespace rehome::vipd::testing

@@ -177,12 +177,12 @@ TEST_CASE(
         std::string what;
         uint8_t protocol;
         Flow::Kind kind;
-        Flow::Forward forward;
+        Flow::Reach reach;
         std::vector<Segment> segments;
         bool confirmed;
     };
     using K = Flow::Kind;
-    using F = Flow::Forward;
+    using F = Flow::Reach;
     const std::vector<Segment> unanswered{{'c', S, 100, 0, 0}, {'c', A, 101, 901, 0}};
     const Case cases[] = {
         {"a handshake", 6, K::here, F::nat, handshake, true},
@@ -230,7 +230,7 @@ TEST_CASE(
         Flow& flow =
             *flows.insert({row.protocol, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
         flows.change(flow, row.kind, flow.stage);
-        flow.forward = row.forward;
+        flow.reach = row.reach;
         for (const Segment& segment : row.segments) {
             Packet seen = packet(segment);
             seen.protocol = row.protocol;

@@ -87,10 +87,10 @@ public:
         }
         Outcome outcome;
         for (const Job& job : jobs) {
-            if (job.verdict.way == Verdict::Way::forward) {
+            if (job.verdict.kind == Verdict::Kind::forward) {
                 left(job);
             }
-            outcome.punted += job.verdict.way == Verdict::Way::punt ? 1 : 0;
+            outcome.punted += job.verdict.kind == Verdict::Kind::punt ? 1 : 0;
         }
         for (size_t i = 0; i < drop_count; ++i) {
             outcome.drops.insert(outcome.drops.end(), path_->counters().drops[i] - drops[i],

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "tests/unit/vipd/lab.h"
 
@@ -140,12 +141,12 @@ TEST_CASE("many services of both families, each found under its own number") {
         CHECK(tables->is_vip(service.vip));
         if (service.vip.family == Family::v4) {
             CHECK(tables->service_v4(protocol, service.vip.v4_host_order(), service.port) == found);
-            CHECK(tables->is_vip_v4(service.vip.v4_host_order()));
+            CHECK(tables->is_vip(service.vip.v4_host_order()));
         }
     }
     CHECK_FALSE(tables->is_vip(ip("2001:db8::")));
-    CHECK_FALSE(tables->is_vip_v4(0x0a000100));
-    CHECK(tables->is_moved_v4(0x0affffff));
+    CHECK_FALSE(tables->is_vip(0x0a000100));
+    CHECK(tables->is_moved(0x0affffff));
     CHECK(tables->is_moved(ip("2001:db8:ffff::1")));
     CHECK_FALSE(tables->is_moved(ip("2001:db9::1")));
 }
@@ -213,10 +214,10 @@ TEST_CASE("maps rewrite an address to its counterpart and back") {
         if (ip(row.vip).family == Family::v4) {
             const uint32_t vip = ip(row.vip).v4_host_order();
             const uint32_t server = ip(row.server).v4_host_order();
-            CHECK(tables->map_of_vip_v4(vip) == rule);
-            CHECK(tables->map_of_server_v4(server) == rule);
-            CHECK(rule->to_server_v4(vip) == server);
-            CHECK(rule->to_vip_v4(server) == vip);
+            CHECK(tables->map_of_vip(vip) == rule);
+            CHECK(tables->map_of_server(server) == rule);
+            CHECK(rule->to_server(vip) == server);
+            CHECK(rule->to_vip(server) == vip);
         }
     }
     for (const char* other : {"203.0.113.130", "203.0.113.201", "2001:db8:2::7f", "10.5.6.127"}) {
@@ -252,8 +253,8 @@ TEST_CASE("the addresses of pools") {
             REQUIRE(tables->pool_address(addresses[i]) == PoolAddress{pool, i});
         }
     }
-    CHECK(tables->pool_address_v4(0xc000020b) == PoolAddress{0, 3});
-    CHECK_FALSE(tables->pool_address_v4(0xc000020c));
+    CHECK(tables->pool_address(0xc000020b) == PoolAddress{0, 3});
+    CHECK_FALSE(tables->pool_address(0xc000020c));
     CHECK_FALSE(tables->pool_address(ip("fd00::1000")));
 }
 
@@ -338,6 +339,75 @@ TEST_CASE("a reload that removes a service") {
     lab.reload(lab.gateways[0]);
     CHECK(served_by(lab, client(0), flag::A, meters) == "old drop no_service");
     CHECK(lab.wrong.empty());
+}
+
+TEST_CASE("what a reload changes for whom: the flows of servers that go, or all") {
+    const Config config = every_forwarding();
+    struct Row {
+        const char* what;
+        std::vector<const char*> servers;  // whose flows' decisions may be others
+        std::function<void(Config&)> change;
+        bool all = false;
+    };
+    const auto service = [](Config& of, const char* name) -> ServiceConfig& {
+        return *std::find_if(of.services.begin(), of.services.end(),
+                             [&](const auto& s) { return s.name == name; });
+    };
+    const Row rows[] = {
+        {"nothing", {}, [](Config&) {}},
+        {"a server comes",
+         {},
+         [&](Config& c) {
+             service(c, "meters").servers.push_back({"s9", ip("10.1.1.99"), 1883, 1});
+         }},
+        {"another weight, and one is masked",
+         {},
+         [&](Config& c) {
+             service(c, "meters").servers[0].weight = 5;
+             service(c, "meters").servers[1].masked = true;
+         }},
+        {"another order",
+         {},
+         [&](Config& c) { std::swap(service(c, "six").servers[0], service(c, "six").servers[1]); }},
+        {"a server goes",
+         {"10.1.1.12"},
+         [&](Config& c) { service(c, "meters").servers.pop_back(); }},
+        {"another port",
+         {"10.1.1.11"},
+         [&](Config& c) { service(c, "meters").servers[0].port = 9; }},
+        {"one of IPv6 goes",
+         {"2001:db8:a::11"},
+         [&](Config& c) { service(c, "six").servers.erase(service(c, "six").servers.begin()); }},
+        {"a service goes",
+         {"10.1.1.31", "10.1.1.32"},
+         [&](Config& c) {
+             std::erase_if(c.services, [](const auto& s) { return s.name == "pooled"; });
+         }},
+        {"a prefix", {}, [](Config& c) { c.prefixes.pop_back(); }, true},
+        {"a map", {}, [](Config& c) { c.maps.pop_back(); }, true},
+        {"a pool",
+         {},
+         [](Config& c) {
+             c.pools.push_back({"more", {*Prefix::parse("10.1.201.0/31")}});
+         },
+         true},
+    };
+    const auto before = Tables::build(config);
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        Config changed = config;
+        row.change(changed);
+        const auto after = Tables::build(changed, before.get());
+        PartVersions expected = *before->parts();
+        for (const char* server : row.servers) {
+            ++expected[part_slot(ip(server))];
+        }
+        for (uint32_t slot = 0; row.all && slot < part_slots; ++slot) {
+            ++expected[slot];
+        }
+        CHECK(*after->parts() == expected);
+        CHECK((after->parts() == before->parts()) == (row.servers.empty() && !row.all));
+    }
 }
 
 TEST_CASE("two VIPs in front of one server and port") {

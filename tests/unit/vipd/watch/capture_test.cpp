@@ -18,14 +18,14 @@ using namespace rehome::vipd::testing;
 
 namespace {
 
-const Fate to_servers{Fate::Way::forward, Drop::count_, 3};
-const Fate no_service{Fate::Way::drop, Drop::no_service, 0};
-const Fate truncated{Fate::Way::drop, Drop::truncated, 0};
+const Fate to_servers{Fate::Kind::forward, Drop::count_, 3};
+const Fate no_service{Fate::Kind::drop, Drop::no_service, 0};
+const Fate truncated{Fate::Kind::drop, Drop::truncated, 0};
 
 struct Kept {
     int64_t time_us;
     PortIndex port;
-    Fate::Way way;
+    Fate::Kind way;
     uint32_t original_length;
     Bytes frame;
 
@@ -36,7 +36,7 @@ std::vector<Kept> take_all(CaptureRing& ring, size_t at_once = 1000) {
     std::vector<Kept> kept;
     while (ring.take(at_once, [&](const CapturedPacket& p) {
         kept.push_back(
-            {p.time_us, p.port, p.fate.way, p.original_length, {p.frame.begin(), p.frame.end()}});
+            {p.time_us, p.port, p.fate.kind, p.original_length, {p.frame.begin(), p.frame.end()}});
     }) > 0) {
     }
     return kept;
@@ -97,7 +97,7 @@ TEST_CASE("the frame before it was changed, its first bytes, its length") {
     frame = {9, 9, 9};
     ring.after(0, to_servers);
     ring.after(0, to_servers);  // told twice: kept once
-    CHECK(take_all(ring) == std::vector<Kept>{{1234567, 2, Fate::Way::forward, 5, {1, 2, 3}}});
+    CHECK(take_all(ring) == std::vector<Kept>{{1234567, 2, Fate::Kind::forward, 5, {1, 2, 3}}});
 }
 
 TEST_CASE("a reason that is none is told with those that are") {
@@ -123,7 +123,7 @@ TEST_CASE("a full ring misses packets and goes on in order") {
         ring.before(0, static_cast<PortIndex>(i % 7), frame, i);
         ring.after(0, to_servers);
         if (ring.missed() == before) {
-            expected.push_back({i, static_cast<PortIndex>(i % 7), Fate::Way::forward,
+            expected.push_back({i, static_cast<PortIndex>(i % 7), Fate::Kind::forward,
                                 static_cast<uint32_t>(frame.size()), frame});
         } else {
             ++missed;
@@ -184,13 +184,13 @@ TEST_CASE("the comment says what became of the packet") {
     };
     for (const auto& row : {
              Row{to_servers, "forwarded by servers"},
-             Row{{Fate::Way::forward, Drop::count_, 9}, "forwarded by 9"},
-             Row{{Fate::Way::punt, Drop::count_, 0}, "to the kernel"},
-             Row{{Fate::Way::consumed, Drop::count_, 0}, "for vipd itself"},
-             Row{{Fate::Way::sent, Drop::count_, 0}, "sent"},
+             Row{{Fate::Kind::forward, Drop::count_, 9}, "forwarded by 9"},
+             Row{{Fate::Kind::punt, Drop::count_, 0}, "to the kernel"},
+             Row{{Fate::Kind::consumed, Drop::count_, 0}, "for vipd itself"},
+             Row{{Fate::Kind::sent, Drop::count_, 0}, "sent"},
              Row{no_service,
                  "dropped: no_service: to a moved prefix, but no service on address and port"},
-             Row{{Fate::Way::drop, Drop::count_, 0}, "dropped"},
+             Row{{Fate::Kind::drop, Drop::count_, 0}, "dropped"},
          }) {
         CHECK(capture_comment(row.fate, ports) == row.comment);
     }

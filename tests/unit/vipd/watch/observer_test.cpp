@@ -44,7 +44,7 @@ TEST_CASE("client, VIP and server of a packet, by where it came in and went out"
         std::string client, vip, server;
     };
     const auto forward = [](PortIndex port) {
-        return Fate{Fate::Way::forward, Drop::count_, port};
+        return Fate{Fate::Kind::forward, Drop::count_, port};
     };
     const std::string to_server = "tcp " + client + " > " + server + " ack";
     const std::string from_server = "tcp " + server + " > " + client + " ack";
@@ -58,7 +58,7 @@ TEST_CASE("client, VIP and server of a packet, by where it came in and went out"
         {"dropped",
          red,
          frame_by(inner),
-         {Fate::Way::drop, Drop::no_server, 0},
+         {Fate::Kind::drop, Drop::no_server, 0},
          frame_by(inner),
          "100.80.0.1",
          vip,
@@ -72,7 +72,7 @@ TEST_CASE("client, VIP and server of a packet, by where it came in and went out"
         {"for the kernel",
          red,
          frame_by("tcp 100.64.1.1:179 > 100.64.1.2:4000 ack"),
-         {Fate::Way::punt, Drop::count_, 0},
+         {Fate::Kind::punt, Drop::count_, 0},
          frame_by("tcp 100.64.1.1:179 > 100.64.1.2:4000 ack"),
          "-",
          "-",
@@ -80,7 +80,7 @@ TEST_CASE("client, VIP and server of a packet, by where it came in and went out"
         {"no packet at all",
          red,
          Bytes(20),
-         {Fate::Way::drop, Drop::truncated, 0},
+         {Fate::Kind::drop, Drop::truncated, 0},
          Bytes(20),
          "-",
          "-",

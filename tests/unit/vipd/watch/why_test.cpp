@@ -103,7 +103,7 @@ TEST_CASE("source NAT: the very port that the next flow gets") {
                                  std::to_string(50000 + i) + " > 198.51.100.10:1883 syn";
         const auto foreseen = why_live(*old.path, config, *parse_packet_text(text), red, lab.now);
         Buffer buffer(frame_of(*parse_packet_text(text)));
-        REQUIRE(old.path->handle(buffer.frame, red, lab.now).way == Verdict::Way::forward);
+        REQUIRE(old.path->handle(buffer.frame, red, lab.now).kind == Verdict::Kind::forward);
         CHECK(leaves(foreseen) == packet_text(buffer.ip_packet()));
         CHECK(leaves(foreseen).starts_with("tcp 10.1.2."));
         // And the reply finds its client by that port, in the dry run too.

@@ -1,0 +1,256 @@
+// The table of a worker's flows.
+//
+// Both directions of a flow are found by one hash, that of the client's address and port, which is
+// in every packet of the flow: one index, one cache line.
+//
+// The table has two parts of fixed size.  Established flows are never pushed out: when their part
+// is full, new ones are not taken.  Flows that nobody has answered yet (half open, provisional)
+// stand in a ring of their own, whose oldest gives way: a flood takes nothing from anybody else.
+//
+// One worker's own: no locks.  Memory is touched only as it is used.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "vipd/flow/flow.h"
+#include "vipd/flow/flow_index.h"
+#include "vipd/flow/huge_array.h"
+#include "vipd/flow/stamps.h"
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/drop.h"
+#include "vipd/packet/hash.h"
+#include "vipd/packet/micros.h"
+#include "vipd/state/lifetimes.h"
+#include "vipd/watch/counters.h"
+
+namespace rehome::vipd {
+
+class FlowTable {
+public:
+    struct Size {
+        uint32_t established = 1U << 18;  // of each family
+        uint32_t half_open = 1U << 16;
+    };
+
+    FlowTable(const Size& size, uint64_t hash_key);
+
+    void set_lifetimes(const Lifetimes& lifetimes) { lifetimes_ = lifetimes; }
+
+    Flow* find(const FlowKey& key);
+    // The flow of a packet that a server sent to a client (whose address is not translated).
+    Flow* find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client);
+
+    // A flow in the ring of those that are not answered; the key is not in.  Null: too many flows
+    // of that client's address and port.
+    Flow* insert(const FlowKey& key, Micros now);
+    // A flow that is served at once, with its stamp; or why there is none: server_taken (see
+    // serve), flow_table_full.  The key is not in.
+    tl::expected<Flow*, Drop> open(const FlowKey& key, const Endpoint& server, Flow::Reach reach,
+                                   Micros now);
+
+    // Moves a flow that is confirmed to where nothing pushes it out, once.  Where that part is full
+    // it stays where it is.  The flow's place may change: use what is returned.
+    Flow* settle(Flow* flow);
+    // Makes it a flow that ends at this server, found by its replies.  False: another flow of the
+    // same client has that server and port already (two VIPs in front of one server).  If that one
+    // is over, it is erased and gives way.
+    bool serve(Flow& flow, const Endpoint& server, Flow::Reach reach = Flow::Reach::nat);
+    void unserve(Flow& flow);  // it ends here no more; nothing where it did not
+    void erase(Flow& flow);
+
+    // Every change of these goes through here, so that they stay counted.
+    void change(Flow& flow, Flow::Kind kind, Flow::Stage stage);
+
+    static uint32_t milliseconds(Micros now) { return static_cast<uint32_t>(now / 1000); }
+    void seen(Flow& flow, Micros now) const { flow.last_seen_ms = milliseconds(now); }
+    Micros idle(const Flow& flow, Micros now) const;
+    Micros lifetime(const Flow& flow) const;
+    void set_way_back(Flow& flow, const WayBack& way);
+    WayBack way_back(const Flow& flow) const;
+
+    // Whether a flow that is served was decided about since what that depends on has changed.
+    bool decided(const Flow& flow, uint32_t server_hash) const {
+        return stamps_.holds(flow.stamp, part_slot(server_hash));
+    }
+    // address_hash() of the flow's server.
+    static uint32_t server_hash(const FlowV4& flow) { return address_hash(flow.server_address); }
+    static uint32_t server_hash(const FlowV6& flow) {
+        const auto& server = flow.server_address;  // IPv4 where it is tunnelled to
+        return flow.direct_return() ? address_hash(load32(server.data())) : address_hash(server);
+    }
+    // It has been decided to follow the entry, which is served.
+    void stamp(Flow& flow);
+    // What decisions depend on, from now on.
+    void follow(const PartVersions& versions) { stamps_.follow(versions); }
+
+    // Forgets what was silent too long among the next entries (each family's); called every 10 ms,
+    // it goes round in 10 s or so.
+    void expire(Micros now);
+
+    // The flows in an order of their own, for whoever goes through all of them in small pieces: the
+    // next one in use from place on, which moves behind it.  Null with place below until: the end;
+    // else none up to until.
+    Flow* next(uint64_t& place, uint64_t until = UINT64_MAX);
+
+    // Calls take(flow) for every flow of a client's address and port.
+    template <typename Take>
+    void of_client(uint8_t protocol, const Endpoint& client, Take take) {
+        const auto all_of = [&](auto& store) {
+            store.index.find(hash(protocol, client), [&](uint32_t id) {
+                const auto& flow = store.entries[id];
+                if (flow.protocol == protocol && flow.client() == client) {
+                    take(flow);
+                }
+                return false;
+            });
+        };
+        if (client.address.family == Family::v4) {
+            all_of(v4_);
+        } else {
+            all_of(v6_);
+        }
+    }
+    // A copy of another table's flow among those that are not answered; null: no place.
+    Flow* copy(const FlowTable& from, const Flow& flow);
+
+    // What a number is for the outside (source NAT keeps it): stable until settle or erase.
+    uint32_t id(const Flow& flow) const;
+    Flow* at(bool v6, uint32_t id);  // null: not in use
+
+    // Called when a flow's number changes (settle), and when it goes (to: FlowIndex::none).
+    using Moved = void (*)(void* context, const Flow& flow, uint32_t to);
+    void on_moved(Moved moved, void* context) { moved_ = moved, moved_context_ = context; }
+
+    uint32_t size() const { return size_; }
+    uint32_t settled() const { return settled_; }
+    uint32_t served() const { return served_; }      // flows that end at a server of this site
+    uint64_t replaced() const { return replaced_; }  // unanswered ones that gave way
+    uint64_t full() const { return full_; }          // confirmed flows that found no place
+    const FlowCounts& counts() const { return counts_; }
+    const Size& capacity() const { return capacity_; }
+    uint64_t bytes(Family family) const;  // of the whole table, were it full
+
+    // Re-login wants the established TCP flows of now, and how many of them are left.
+    void begin_generation();
+    uint16_t generation() const { return generation_; }
+    uint32_t established_before(std::optional<uint32_t> service) const;
+
+    // The look-up in rounds of the fast path (fast.cpp): hash, prefetch, candidate, compare.  The
+    // client's address is as entries hold it.
+    uint64_t hash(uint8_t protocol, uint32_t client, uint16_t port) const {
+        const uint64_t word = uint64_t{client} << 24 | uint64_t{port} << 8 | protocol;
+        return fold_multiply(word ^ hash_key_, multiplier_);
+    }
+    uint64_t hash(uint8_t protocol, const std::array<uint8_t, 16>& client, uint16_t port) const {
+        const uint64_t ends = uint64_t{port} << 8 | protocol;
+        const uint64_t address = fold_multiply(load64(client.data()) ^ hash_key_,
+                                               load64(client.data() + 8) ^ multiplier_);
+        return mix(address ^ ends * multiplier_);
+    }
+    template <typename F>
+    void prefetch(uint64_t hash) const {
+        store_of<F>().index.prefetch(hash);
+    }
+    template <typename F>
+    F* candidate(uint64_t hash, bool tcp) {
+        return store_of<F>().candidate(hash, tcp);
+    }
+
+private:
+    // One family's entries: first the settled, then the ring.
+    template <typename F>
+    struct Store {
+        Store(const Size& size)
+            : entries(uint64_t{size.established} + size.half_open), index(entries.size()) {}
+
+        F* candidate(uint64_t hash, bool tcp) {
+            const uint32_t id = index.candidate(hash);
+            if (id == FlowIndex::none) {
+                return nullptr;
+            }
+            F* flow = &entries[id];
+            __builtin_prefetch(tcp ? static_cast<const void*>(flow) : &flow->last_seen_ms);
+            __builtin_prefetch(reinterpret_cast<const char*>(flow + 1) - 1);
+            return flow;
+        }
+
+        HugeArray<F> entries;
+        FlowIndex index;
+        uint32_t free = FlowIndex::none;  // chain of settled places, by last_seen_ms
+        uint32_t touched = 0;             // settled places that were ever used
+        uint32_t ring = 0;                // the next place of the ring
+        uint32_t ring_touched = 0;
+        uint32_t cursor = 0;  // of expire
+        uint32_t rounds = 0;  // that it has begun since stamps were told of one
+    };
+
+    uint64_t hash(const Flow& flow) const;
+    uint64_t hash(uint8_t protocol, const Endpoint& client) const;
+    template <typename F>
+    F* find_key(Store<F>& store, const FlowKey& key);
+    template <typename F>
+    F* find_served(Store<F>& store, uint8_t protocol, const Endpoint& server,
+                   const Endpoint& client);
+    template <typename F>
+    Store<F>& store_of() {
+        if constexpr (std::is_same_v<F, FlowV4>) {
+            return v4_;
+        } else {
+            return v6_;
+        }
+    }
+    template <typename F>
+    const Store<F>& store_of() const {
+        return const_cast<FlowTable*>(this)->store_of<F>();
+    }
+    bool make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client);
+    void set_server(Flow& flow, const Endpoint& server, Flow::Reach reach);
+    template <typename F, typename Stored>
+    F* place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stored& client,
+             uint16_t client_port, const Stored& vip, uint16_t vip_port, uint32_t now_ms);
+    template <typename F>
+    Flow* settle_in(Store<F>& store, F& flow);
+    template <typename F>
+    void erase_in(Store<F>& store, F& flow);
+    template <typename F>
+    void expire_in(Store<F>& store, Micros now);
+    template <typename F>
+    void forget_stamp(F& flow) const {
+        flow.stamp = decided(flow, server_hash(flow)) ? flow.stamp : Stamps::none;
+    }
+    template <typename F>
+    Flow* next_in(Store<F>& store, uint64_t& place, uint64_t until);
+    void count(const Flow& flow, int by);
+    uint8_t carrier_number(uint32_t carrier);
+
+    Size capacity_;
+    uint64_t hash_key_;
+    uint64_t multiplier_;
+    Lifetimes lifetimes_;
+    Stamps stamps_;
+    Store<FlowV4> v4_;
+    Store<FlowV6> v6_;
+    std::vector<uint32_t> carriers_{0};  // what Flow::carrier stands for
+    FlowCounts counts_;
+    // Established TCP flows served here, by service: those of this generation, and the older ones.
+    struct Established {
+        uint32_t fresh = 0, old = 0;
+    };
+    std::vector<Established> established_;
+    uint16_t generation_ = 1;
+    uint32_t size_ = 0;
+    uint32_t settled_ = 0;
+    uint32_t served_ = 0;
+    uint64_t replaced_ = 0;
+    uint64_t full_ = 0;
+    Moved moved_ = nullptr;
+    void* moved_context_ = nullptr;
+};
+
+}  // namespace rehome::vipd

@@ -1,0 +1,216 @@
+#include "vipd/path/client.h"
+
+#include "vipd/flow/tcp.h"
+#include "vipd/packet/rewrite.h"
+#include "vipd/path/icmp.h"
+#include "vipd/path/join.h"
+#include "vipd/path/judge.h"
+#include "vipd/path/map.h"
+#include "vipd/path/note.h"
+#include "vipd/path/out.h"
+#include "vipd/path/refuse.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+Meeting meeting_of(const Packet& packet, const Origin& origin) {
+    const FlowKey key{packet.protocol,
+                      {packet.source, packet.source_port},
+                      {packet.destination, packet.destination_port}};
+    return {key, packet, packet.has_ports, origin.from, origin.crossed};
+}
+
+// Answers the packet with a reset, unless it is one, or what it says does not suffice.
+Verdict reset(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
+              bool suffices) {
+    if ((packet.tcp_flags & tcp_flag::rst) != 0 || !suffices) {
+        return dropped(hands, Drop::closed_flow);
+    }
+    ++hands.counters.resets;
+    answer_with_reset(frame, packet);
+    return to_client(view, hands, frame, packet, origin.back, true);
+}
+
+Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
+              Flow& flow) {
+    hands.flows.set_way_back(flow, origin.back);
+    return to_server(view, hands, frame, packet,
+                     *follow(hands.flows, flow, packet, packet.has_ports, Side::client, view.now));
+}
+
+Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
+              const FlowKey& key, const ServiceTable& service) {
+    const ServerConfig& server = choose_server(service, key.client).server;
+    const auto flow = begin_flow(view, hands, key, service, server);
+    if (!flow) {
+        return dropped(hands, flow.error());
+    }
+    note(hands, "flow", "new: server {} ({})", server.name, server.endpoint());
+    return serve(view, hands, frame, packet, origin, **flow);
+}
+
+// To a peer, by its entry or by a new one.
+Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
+                Flow* flow, const Judgement& judged, const FlowKey& key) {
+    const size_t peer = peer_of(view, judged.decision, key, flow);
+    if (origin.hops == 0) {
+        return dropped(hands, Drop::hop_limit);
+    }
+    const bool stray = (packet.tcp_flags & tcp_flag::rst) != 0 && flow == nullptr;
+    if (judged.decision != Decision::relay_entry && !stray) {
+        if (flow != nullptr) {
+            hands.flows.erase(*flow);
+        }
+        flow = hands.flows.insert(key, view.now);
+        if (flow == nullptr) {
+            return dropped(hands, Drop::flow_table_full);
+        }
+        flow->set_service(judged.service->number);
+        flow->peer = static_cast<uint16_t>(peer);
+        const bool placed = judged.decision == Decision::place_relayed;
+        hands.flows.change(*flow, placed ? Flow::Kind::relayed : Flow::Kind::provisional,
+                           flow->stage);
+    }
+    if (flow != nullptr) {
+        hands.flows.set_way_back(*flow, origin.back);
+        follow(hands.flows, *flow, packet, packet.has_ports, Side::client, view.now);
+    }
+    return to_peer(view, hands, frame, packet, peer, to_go_on(view.tables, origin, peer),
+                   origin.back);
+}
+
+Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
+            Flow* flow, const Judgement& judged, const FlowKey& key) {
+    switch (judged.decision) {
+        case Decision::serve_entry:
+            note(hands, "flow", "entry: server {}", flow->server());
+            hands.flows.stamp(*flow);
+            return serve(view, hands, frame, packet, origin, *flow);
+        case Decision::place_here:
+        case Decision::adopt:
+            if (flow != nullptr) {
+                hands.flows.erase(*flow);
+            }
+            return place(view, hands, frame, packet, origin, key, *judged.service);
+        case Decision::relay_entry:
+        case Decision::place_relayed:
+        case Decision::try_home:
+        case Decision::try_other:
+            return pass_on(view, hands, frame, packet, origin, flow, judged, key);
+        case Decision::reset:
+            if (flow != nullptr) {
+                hands.flows.erase(*flow);
+            }
+            return reset(view, hands, frame, packet, origin, !packet.fragment);
+        case Decision::drop_no_server:
+            return refuse_client(view, hands, frame, packet, origin.back,
+                                 {Trouble::Kind::no_server});
+        case Decision::drop_peer_down:
+            return dropped(hands, Drop::peer_down);
+    }
+    return dropped(hands, Drop::no_server);
+}
+
+// TCP, UDP, and whatever else has no ports and so no service.
+Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                const Origin& origin) {
+    const Meeting meeting = meeting_of(packet, origin);
+    Flow* flow = hands.flows.find(meeting.key);
+    const Judgement judged = judge(view, meeting, flow);
+    if (judged.forgets) {
+        note(hands, "flow", "an entry of another connection with the same ends, replaced");
+        hands.flows.erase(*flow);
+        flow = nullptr;
+    }
+    if (judged.service != nullptr) {
+        note(hands, "vip", "service {}", judged.service->config.name);
+    }
+    switch (judged.kind) {
+        case Judgement::Kind::no_service:
+            return dropped(hands, Drop::no_service);
+        case Judgement::Kind::goes_on:
+            note(hands, "flow", "entry of a service that is gone: server {}", flow->server());
+            return serve(view, hands, frame, packet, origin, *flow);
+        case Judgement::Kind::reset_again:
+            // A challenge ACK, or a segment from before the reset: both show the number wanted.
+            note(hands, "flow", "was reset to make its client log in again: reset again");
+            hands.flows.seen(*flow, view.now);
+            hands.flows.set_way_back(*flow, origin.back);
+            return reset(view, hands, frame, packet, origin, packet.has_ports);
+        case Judgement::Kind::decided:
+            break;
+    }
+    note(hands, "relay", "{}", name(judged.decision));
+    const Verdict verdict = act(view, hands, frame, packet, origin, flow, judged, meeting.key);
+    if (verdict.kind == Verdict::Kind::drop) {
+        ++hands.counters.services[judged.service->number].dropped;
+    }
+    return verdict;
+}
+
+}  // namespace
+
+Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port,
+                  const Link& link) {
+    const auto line = hands.routing.line_of(view.tables.lines_at(port, link.vlan), frame.data + 6);
+    if (!line) {
+        return dropped(hands, Drop::bad_source);
+    }
+    ++hands.counters.lines[*line].rx_vip_packets;
+    note(hands, "parse", "from {} by line {}", packet.source, view.tables.lines()[*line].carrier);
+    if (const auto wrong = wrong_source(view.tables, packet.source, packet.destination)) {
+        return dropped(hands, *wrong);
+    }
+    const bool mapped = view.tables.map_of_vip(packet.destination) != nullptr;
+    if (const auto waits = mapped ? std::nullopt : join(view, hands, frame, packet, port)) {
+        if (waits->kind == Verdict::Kind::consumed) {
+            --hands.counters.lines[*line].rx_vip_packets;  // it comes again, with its ports
+        }
+        return *waits;
+    }
+    return from_client(view, hands, frame, packet,
+                       {From::line, by_line(view.tables, *line), false, gue_hops});
+}
+
+Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin) {
+    if (const MapRule* rule = view.tables.map_of_vip(packet.destination)) {
+        return from_mapped_client(view, hands, frame, packet, origin, *rule);
+    }
+    return packet.icmp() ? icmp_from_client(view, hands, frame, packet, origin)
+                         : of_flow(view, hands, frame, packet, origin);
+}
+
+tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
+                                     const ServiceTable& service, const ServerConfig& server) {
+    const ServiceConfig& config = service.config;
+    if (server.address == key.client.address) {
+        return tl::unexpected(Drop::forged_source);
+    }
+    const auto opened = hands.flows.open(key, server.endpoint(), reach_of(config), view.now);
+    if (!opened) {
+        return opened;
+    }
+    Flow& flow = **opened;
+    flow.set_service(service.number);
+    if (config.pool) {
+        const auto taken = hands.source_nat.take(*config.pool, flow, hands.flows.id(flow));
+        if (!taken) {
+            hands.flows.erase(flow);
+            return tl::unexpected(Drop::no_source_port);
+        }
+        flow.nat_address = taken->address;
+        flow.nat_port = taken->port;
+    }
+    ++hands.counters.services[service.number].new_flows;
+    return &flow;
+}
+
+Gue to_go_on(const Tables& tables, const Origin& origin, size_t peer) {
+    const bool crossing = !tables.peers()[peer].same_site;
+    return {Gue::Kind::client, static_cast<uint8_t>(origin.hops - 1), origin.crossed || crossing,
+            origin.back.carrier};
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,43 @@
+// The stage of clients' packets: by a line, or from a peer.
+//
+//   comes in   what classify() calls a client's, its source still to be believed
+//   decided    wrong_source, maps (map.h), ICMP (icmp.h), then judge() (judge.h): the entry is
+//              followed, a flow begins here or at a peer, or the client is told that nobody is
+//              there
+//   ways out   to a server, to a peer, back to the client (a reset, an error); consumed: a fragment
+//              that waits for its first one.  Drops: bad_source, forged_source, no_service,
+//              closed_flow, no_server, server_taken, no_source_port, flow_table_full, peer_down,
+//              hop_limit, what join.h and out.h say
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include "vipd/packet/gue.h"
+#include "vipd/path/context.h"
+#include "vipd/path/decide.h"
+
+namespace rehome::vipd {
+
+// Where a client's packet came from.
+struct Origin {
+    From from = From::line;
+    WayBack back;
+    bool crossed = false;
+    uint8_t hops = gue_hops;
+};
+
+Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port,
+                  const Link& link);
+
+// From wherever; its source is believed, and its ports are in packet if they are anywhere.
+Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin);
+
+// A new flow at that server, which is the one that its client gets; or why there is none.
+tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
+                                     const ServiceTable& service, const ServerConfig& server);
+
+// What a peer is told of a client's packet that goes on to it.
+Gue to_go_on(const Tables& tables, const Origin& origin, size_t peer);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,40 @@
+#include "vipd/path/context.h"
+
+#include <algorithm>
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr uint32_t icmp_per_s = 1000;  // errors that vipd makes itself (RFC 1812 4.3.2.8)
+
+}  // namespace
+
+Hands::Hands(const Settings& settings)
+    : flows(settings.flows, settings.hash_key),
+      source_nat(settings.worker, settings.workers),
+      fragments(settings.fragments, settings.hash_key),
+      routing(settings.ports),
+      icmp_limit(icmp_per_s, icmp_per_s) {
+    flows.on_moved(
+        [](void* nat, const Flow& flow, uint32_t to) {
+            if (flow.nat_port != 0) {
+                static_cast<SourceNat*>(nat)->moved(flow, to);
+            }
+        },
+        &source_nat);
+}
+
+void Hands::take(const Tables& tables) {
+    const auto grow = [](auto& counted, size_t size) {
+        counted.resize(std::max(counted.size(), size));
+    };
+    grow(counters.lines, tables.lines().size());
+    grow(counters.services, tables.service_numbers());
+    flows.set_lifetimes(tables.lifetimes());
+    flows.follow(*tables.parts());
+    source_nat.set_pools(tables.pools());
+    routing.take(tables);
+}
+
+}  // namespace rehome::vipd

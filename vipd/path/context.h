@@ -1,0 +1,74 @@
+// What a stage of the packet's path is handed: a View of what it may read, and the Hands with what
+// it may change.  Whatever a stage does, it does by one of these, and ends in a Verdict.
+//
+// The View is as of one moment: the snapshot that the worker acts on, and the time.  The Hands are
+// one worker's own: its flows and everything else that a packet can leave a trace in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "vipd/flow/flow_table.h"
+#include "vipd/flow/fragments.h"
+#include "vipd/flow/source_nat.h"
+#include "vipd/packet/icmp.h"
+#include "vipd/packet/micros.h"
+#include "vipd/path/routing.h"
+#include "vipd/path/trace.h"
+#include "vipd/path/verdict.h"
+#include "vipd/state/keepalive.h"
+#include "vipd/state/snapshot.h"
+#include "vipd/watch/counters.h"
+
+namespace rehome::vipd {
+
+// What takes the packets that are not the one being handled.
+struct Sink {
+    // An IP packet that leaves by the adjacency.
+    std::function<void(std::span<const uint8_t> ip_packet, uint32_t adjacency)> emit =
+        [](std::span<const uint8_t>, uint32_t) {};
+    // A frame for the twin of that port.
+    std::function<void(std::span<const uint8_t> frame, PortIndex port)> punt =
+        [](std::span<const uint8_t>, PortIndex) {};
+    // What a peer says; it is acted on with the next snapshot.
+    std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
+        [](size_t, const Keepalive&, Micros) {};
+};
+
+struct View {
+    const Snapshot& snapshot;
+    const Tables& tables;  // the snapshot's
+    Micros now = 0;
+};
+
+struct Hands {
+    struct Settings {
+        FlowTable::Size flows;
+        uint64_t hash_key = 0;  // drawn at random by the caller
+        std::vector<PortLink> ports;
+        Fragments::Limits fragments;
+        uint32_t worker = 0, workers = 1;  // this one's number, and how many there are
+    };
+
+    explicit Hands(const Settings& settings);
+    Hands(const Hands&) = delete;
+    Hands& operator=(const Hands&) = delete;
+
+    // Takes over what is held here of the tables.
+    void take(const Tables& tables);
+
+    void count(Drop drop) { ++counters.drops[static_cast<size_t>(drop)]; }
+
+    FlowTable flows;
+    SourceNat source_nat;
+    Fragments fragments;
+    Routing routing;
+    RateLimit icmp_limit;
+    Counters counters;
+    Sink sink;
+    Trace* trace = nullptr;  // who wants each decision noted (note.h); null: nobody
+};
+
+}  // namespace rehome::vipd

@@ -1,0 +1,105 @@
+#include "vipd/path/judge.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "vipd/flow/tcp.h"
+
+namespace rehome::vipd {
+
+Arrival arrival_of(const View& view, const FlowKey& key, From from, const Flow* flow,
+                   const ServiceTable* service) {
+    Arrival a;
+    a.from = from;
+    a.can_serve = service != nullptr && service->has_live_server();
+    a.source_nat = service != nullptr && service->config.pool.has_value();
+    if (flow != nullptr) {
+        const bool here = flow->kind == Flow::Kind::here;
+        a.entry = here                                ? Entry::here
+                  : flow->kind == Flow::Kind::relayed ? Entry::relayed
+                                                      : Entry::provisional;
+        a.peer_up = !here && view.snapshot.peer_up(flow->peer);
+        a.peer_gone = !here && view.snapshot.peer_gone(flow->peer);
+        const bool lost =
+            here ? service != nullptr && !service->has_server(flow->server()) : !a.peer_up;
+        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost;
+    }
+    if (a.entry == Entry::here && !a.replaceable) {
+        return a;  // rule 1: nothing else counts
+    }
+    a.share_relays = view.snapshot.share.relays(key.client);
+    const auto other = other_site_peer(view, key.vip.address);
+    a.other_up = other.has_value();
+    a.other_has_flows = other && view.snapshot.peer_has_flows(*other);
+    a.home_is_peer = home_peer(view, key).has_value();
+    return a;
+}
+
+Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
+    Judgement out;
+    const Segment& segment = meeting.segment;
+    if (flow != nullptr && meeting.has_ports && of_another_connection(*flow, segment)) {
+        out.forgets = true;
+        flow = nullptr;
+    }
+    out.service = view.tables.service(meeting.key.protocol, meeting.key.vip);
+    const bool first = segment.first_segment();
+    if (out.service == nullptr) {
+        const bool goes_on =
+            flow != nullptr && flow->tcp() && flow->served && !flow->over() && !first;
+        out.kind = goes_on ? Judgement::Kind::goes_on : Judgement::Kind::no_service;
+        return out;
+    }
+    if (flow != nullptr && flow->stage == Flow::Stage::reset && !first) {
+        out.kind = Judgement::Kind::reset_again;
+        return out;
+    }
+    Arrival arrival = arrival_of(view, meeting.key, meeting.from, flow, out.service);
+    arrival.crossed = meeting.crossed;
+    arrival.tcp = segment.tcp();
+    arrival.first = first;
+    out.kind = Judgement::Kind::decided;
+    out.decision = decide(arrival);
+    return out;
+}
+
+// The rendezvous (highest random weight) of the flow over this site's live gateways.  A member that
+// is lost leaves its flows to the next best: "current, then previous" falls out of the same order.
+std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
+    std::optional<size_t> home;
+    const auto& peers = view.tables.peers();
+    if (std::none_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.same_site; })) {
+        return home;
+    }
+    const uint64_t flow = key.hash(static_cast<uint64_t>(HashKey::home));
+    uint64_t best = mix(flow ^ view.tables.own_name_hash());
+    for (size_t i = 0; i < peers.size(); ++i) {
+        const uint64_t weight = mix(flow ^ peers[i].name_hash);
+        if (peers[i].same_site && weight > best && view.snapshot.peer_up(i)) {
+            best = weight;
+            home = i;
+        }
+    }
+    return home;
+}
+
+std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
+    const auto& peers = view.tables.peers();
+    for (size_t i = 0; i < peers.size(); ++i) {
+        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow) {
+    if (decision == Decision::relay_entry) {
+        assert(flow != nullptr);  // decide() follows entries that are there
+        return flow->peer;
+    }
+    return decision == Decision::try_home ? *home_peer(view, key)
+                                          : *other_site_peer(view, key.vip.address);
+}
+
+}  // namespace rehome::vipd

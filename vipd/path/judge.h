@@ -1,0 +1,67 @@
+// What is to be done with a client's packet, by all that is known of it: the facts are gathered
+// from the snapshot and from the flow's entry, and decide() (decide.h) says what follows.
+//
+// Pure: the slow path judges every packet, the fast path those that meet no entry that was decided
+// about (flow/stamps.h), by the same functions; what they do then is in client.cpp and fast.cpp.
+#pragma once
+
+#include <optional>
+
+#include "common/special_addresses.h"
+#include "vipd/flow/flow.h"
+#include "vipd/path/context.h"
+#include "vipd/path/decide.h"
+
+namespace rehome::vipd {
+
+// Why nobody can have sent a client's packet from there; nothing: somebody can.  A reply to a VIP
+// would come back in by the line, for ever if two services answer; one to a pool's address would be
+// taken for that of the flow for which the address stands.
+// Addresses as in Tables' look-ups.
+template <typename A>
+std::optional<Drop> wrong_source(const Tables& tables, const A& source, const A& destination) {
+    if (tables.is_moved(source) || tables.pool_address(source)) {
+        return Drop::forged_source;
+    }
+    const bool nobody = source == destination || is_special(source);
+    return nobody ? std::optional(Drop::bad_source) : std::nullopt;
+}
+
+// A client's packet as it is judged.
+struct Meeting {
+    FlowKey key;
+    Segment segment;
+    bool has_ports = true;  // else the segment says nothing
+    From from = From::line;
+    bool crossed = false;
+};
+
+struct Judgement {
+    enum class Kind : uint8_t {
+        decided,      // decision holds
+        no_service,   // nobody is there
+        goes_on,      // nobody is there any more; the connection goes on until it ends
+        reset_again,  // the entry was reset to make its client log in again
+    };
+    Kind kind = Kind::no_service;
+    Decision decision = Decision::drop_no_server;
+    bool forgets = false;                   // the entry, of another connection with the same ends
+    const ServiceTable* service = nullptr;  // decided, reset_again
+};
+
+// flow: the entry of its key, or null.
+Judgement judge(const View& view, const Meeting& meeting, const Flow* flow);
+
+// What decide() is told of the key and its entry; the rest is the packet's.
+Arrival arrival_of(const View& view, const FlowKey& key, From from, const Flow* flow,
+                   const ServiceTable* service);
+
+// The flow's home gateway at this site; nothing when it is this one.
+std::optional<size_t> home_peer(const View& view, const FlowKey& key);
+// A gateway of the other site that is up and serves the VIP.
+std::optional<size_t> other_site_peer(const View& view, const Address& vip);
+
+// The peer to which a decision leads that is about one.
+size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow);
+
+}  // namespace rehome::vipd

@@ -1,0 +1,116 @@
+#include "vipd/path/map.h"
+
+#include "vipd/packet/fragment_v4.h"
+#include "vipd/packet/rewrite.h"
+#include "vipd/path/note.h"
+#include "vipd/path/out.h"
+#include "vipd/path/refuse.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+// One end of a map's packet becomes its counterpart: the destination of a client's, the source of a
+// server's.  An error quotes a packet that went the other way, so that there it is the other end,
+// by the map of that address: routers tell of others.
+template <bool from_client>
+void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart,
+                      const Tables& tables) {
+    if (auto quote = quoted_packet(frame, packet)) {
+        Translation to = unchanged(packet, *quote);
+        (from_client ? to.destination : to.source) = counterpart;
+        Address& quoted = (from_client ? to.quoted_source : to.quoted_destination).address;
+        if (const MapRule* rule =
+                from_client ? tables.map_of_vip(quoted) : tables.map_of_server(quoted)) {
+            quoted = from_client ? rule->to_server(quoted) : rule->to_vip(quoted);
+        }
+        translate_error(frame, packet, *quote, to);
+    } else if (from_client) {
+        rewrite_destination_address(frame, packet, counterpart);
+    } else {
+        rewrite_source_address(frame, packet, counterpart);
+    }
+}
+
+}  // namespace
+
+Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                           const Origin& origin, const MapRule& rule) {
+    const auto other = other_site_peer(view, packet.destination);
+    note(hands, "vip", "map {}", rule.name);
+    if (origin.from == From::line && other && view.snapshot.share.relays({packet.source, 0})) {
+        note(hands, "relay", "the client's share is the other site's");
+        return to_peer(view, hands, frame, packet, *other, to_go_on(view.tables, origin, *other),
+                       origin.back);
+    }
+    const Address server = rule.to_server(packet.destination);
+    if (server == packet.source) {
+        return dropped(hands, Drop::forged_source);
+    }
+    const uint32_t adjacency = next_hop(hands, server);
+    if (adjacency == Routing::none) {
+        return dropped(hands, Drop::no_route);
+    }
+    if (packet.ttl <= 1) {
+        return refuse_client(view, hands, frame, packet, origin.back,
+                             {Trouble::Kind::time_exceeded});
+    }
+    if (!fits(hands, frame, packet, adjacency, 0)) {
+        return refuse_client(view, hands, frame, packet, origin.back,
+                             {Trouble::Kind::too_big, hands.routing[adjacency].mtu});
+    }
+    take_hop(frame, packet);
+    translate_mapped<true>(frame, packet, server, view.tables);
+    ++hands.counters.to_servers;
+    return leave(hands, frame, packet, adjacency);
+}
+
+Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                           const MapRule& rule) {
+    if (!beyond_lines(view, hands, packet.destination)) {
+        note(hands, "vip", "a mapped server's, for this site: the kernel's");
+        return punted(hands);
+    }
+    note(hands, "vip", "map {}", rule.name);
+    return leave_as(view, hands, frame, packet, rule.to_vip(packet.source));
+}
+
+bool beyond_lines(const View& view, Hands& hands, const Address& to) {
+    if (stays_here(view.tables, to)) {
+        return false;
+    }
+    const uint32_t adjacency = next_hop(hands, to);
+    if (adjacency == Routing::none) {
+        return true;
+    }
+    const Hop& hop = hands.routing[adjacency].hop;
+    return view.tables.role(hop.port, hop.vlan) == PortRole::line;
+}
+
+std::optional<WayBack> line_by_route(const View& view, Hands& hands, const Address& client) {
+    const uint32_t adjacency = next_hop(hands, client);
+    const uint32_t line =
+        adjacency == Routing::none ? Routing::no_line : hands.routing.line_of(adjacency);
+    const bool usable = line != Routing::no_line && view.snapshot.line(line) == LineState::enabled;
+    return usable ? std::optional(by_line(view.tables, line)) : std::nullopt;
+}
+
+Verdict leave_as(const View& view, Hands& hands, Frame& frame, Packet& packet, const Address& vip) {
+    if (packet.ttl <= 1) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::time_exceeded});
+    }
+    const auto line = line_by_route(view, hands, packet.destination);
+    const auto back = line ? line : view.snapshot.through_any_peer();
+    if (!back) {
+        return dropped(hands, Drop::no_way_back);
+    }
+    const uint16_t room = room_to_client(view, hands, *back);
+    if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::too_big, room});
+    }
+    take_hop(frame, packet);
+    translate_mapped<false>(frame, packet, vip, view.tables);
+    return to_client(view, hands, frame, packet, *back, true);
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,56 @@
+// The ways out: to a server, to another gateway, to a client, and out of the pipeline.
+//
+//   to_server   by its entry: rewritten (nat), or as it is in a tunnel (direct return)
+//   to_peer     in GUE
+//   to_client   by a line, or through a peer that has one
+//   leave       done: by an adjacency, in fragments where it is too long and may be cut
+//
+// Each counts what it sends.  What does not fit, or has used up its hops, is refused: dropped, and
+// its sender told (refuse.h).  Drops: no_route, too_big, ttl_expired, no_way_back, line_disabled.
+#pragma once
+
+#include "vipd/packet/gue.h"
+#include "vipd/path/context.h"
+
+namespace rehome::vipd {
+
+Verdict dropped(Hands& hands, Drop drop);
+Verdict punted(Hands& hands);
+
+Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, const Flow& flow);
+// The same in a tunnel to a server that replies directly; adjacency: leads there.
+Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                            const Address& server, bool gue, uint32_t adjacency);
+
+// back: by which a client that must be told that its packet is too big is reached.
+Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
+                const Gue& gue, const WayBack& back);
+
+// ours: a reply of this site; otherwise one that a peer sent here to leave by a line.  hops: how
+// many gateways may still pass it on, at least one.
+Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,
+                  bool ours, uint8_t hops = gue_hops);
+
+// The packet, done, leaves.
+Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t adjacency);
+
+// A packet of our own leaves by its verdict.
+void emit(Hands& hands, const Frame& frame, const Verdict& verdict);
+
+// The adjacency that leads to an address, noted where there is none.
+uint32_t next_hop(Hands& hands, const Address& to);
+
+// Whether the packet fits the adjacency with so many bytes more, or may be cut to fit.
+bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency,
+          uint32_t overhead);
+
+// The longest packet that the way out of a reply takes; 0 where there is none.
+uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back);
+
+// A line of this gateway as a way back.
+WayBack by_line(const Tables& tables, size_t line);
+
+// How a service's servers are reached.
+Flow::Reach reach_of(const ServiceConfig& config);
+
+}  // namespace rehome::vipd

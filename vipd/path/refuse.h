@@ -1,0 +1,23 @@
+// Packets that are dropped with an answer to their sender: an ICMP error of our own, where one may
+// be sent and the rate allows it (RFC 1812 4.3.2, RFC 4443 2.4).
+//
+// Drops: ttl_expired, too_big, no_server.
+#pragma once
+
+#include "vipd/path/context.h"
+
+namespace rehome::vipd {
+
+struct Trouble {
+    enum class Kind : uint8_t { time_exceeded, too_big, no_server } kind;
+    uint16_t mtu = 0;  // too_big: what would have fitted
+};
+
+// back: by which its client is reached.
+Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+                      const WayBack& back, const Trouble& trouble);
+// What a server sent; vip: from which it would have left, which is who tells.
+Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+                      const Address& vip, const Trouble& trouble);
+
+}  // namespace rehome::vipd

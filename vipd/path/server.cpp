@@ -1,0 +1,90 @@
+#include "vipd/path/server.h"
+
+#include "vipd/flow/tcp.h"
+#include "vipd/packet/fragment_v4.h"
+#include "vipd/packet/rewrite.h"
+#include "vipd/path/icmp.h"
+#include "vipd/path/join.h"
+#include "vipd/path/map.h"
+#include "vipd/path/note.h"
+#include "vipd/path/out.h"
+#include "vipd/path/refuse.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+// To a server whose flow was reset: its segment shows the number wanted.
+Verdict reset_again(Hands& hands, Frame& frame, Packet& packet) {
+    if ((packet.tcp_flags & tcp_flag::rst) != 0 || !packet.has_ports) {
+        return dropped(hands, Drop::closed_flow);
+    }
+    ++hands.counters.resets;
+    answer_with_reset(frame, packet);
+    const uint32_t adjacency = next_hop(hands, packet.destination);
+    return adjacency == Routing::none ? dropped(hands, Drop::no_route)
+                                      : leave(hands, frame, packet, adjacency);
+}
+
+Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow& flow) {
+    note(hands, "flow", "reply of server {}", flow.server());
+    if (flow.stage == Flow::Stage::reset) {
+        return reset_again(hands, frame, packet);
+    }
+    const Flow& entry =
+        *follow(hands.flows, flow, packet, packet.has_ports, Side::server, view.now);
+    const WayBack back = hands.flows.way_back(entry);
+    const Address vip = entry.vip().address;
+    if (packet.ttl <= 1) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::time_exceeded});
+    }
+    const uint16_t room = room_to_client(view, hands, back);
+    if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::too_big, room});
+    }
+    take_hop(frame, packet);
+    rewrite_source(frame, packet, entry.vip());
+    if (entry.nat_port != 0) {
+        rewrite_destination(frame, packet, entry.client());
+    }
+    ++hands.counters.services[entry.service].to_clients;
+    return to_client(view, hands, frame, packet, back, true);
+}
+
+}  // namespace
+
+Flow* flow_of_reply(const View& view, Hands& hands, uint8_t protocol, const Endpoint& server,
+                    const Endpoint& to) {
+    const auto address = view.tables.pool_address(to.address);
+    if (!address) {
+        return hands.flows.find_reply(protocol, server, to);
+    }
+    const uint32_t id =
+        hands.source_nat.find(protocol, {hands.source_nat.number(*address), to.port});
+    Flow* flow =
+        id == FlowIndex::none ? nullptr : hands.flows.at(to.address.family == Family::v6, id);
+    return flow != nullptr && flow->server() == server ? flow : nullptr;
+}
+
+Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port) {
+    if (const MapRule* rule = view.tables.map_of_server(packet.source)) {
+        return from_mapped_server(view, hands, frame, packet, *rule);
+    }
+    if (const auto waits = join(view, hands, frame, packet, port)) {
+        return *waits;
+    }
+    if (packet.tcp() || packet.udp()) {
+        if (Flow* flow =
+                flow_of_reply(view, hands, packet.protocol, {packet.source, packet.source_port},
+                              {packet.destination, packet.destination_port})) {
+            return reply(view, hands, frame, packet, *flow);
+        }
+    }
+    if (const auto verdict = icmp_from_server(view, hands, frame, packet)) {
+        return *verdict;
+    }
+    note(hands, "flow", "from a server's side, of no flow: the kernel's");
+    return punted(hands);
+}
+
+}  // namespace rehome::vipd

@@ -1,0 +1,119 @@
+#include "vipd/path/tick.h"
+
+#include <algorithm>
+
+#include "vipd/packet/gue.h"
+#include "vipd/packet/rewrite.h"
+#include "vipd/path/out.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+constexpr Micros expiry_every = 10'000;
+constexpr Micros pacing = 1'000;
+
+// What the flow's client, or its server, is reset by: as if from the VIP, as if from the client,
+// both with the numbers that these wait for.
+Reset reset_of(const Hands& hands, const Flow& flow, Side to) {
+    if (to == Side::client) {
+        return {flow.vip(), flow.client(), flow.server_next, flow.client_next};
+    }
+    const Endpoint client = flow.nat_port == 0
+                                ? flow.client()
+                                : hands.source_nat.endpoint({flow.nat_address, flow.nat_port});
+    return {client, flow.direct_return() ? flow.vip() : flow.server(), flow.client_next,
+            flow.server_next};
+}
+
+Verdict reset_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                     const Flow& flow) {
+    const Address server = flow.server().address;
+    const uint32_t adjacency = next_hop(hands, server);
+    if (adjacency == Routing::none) {
+        return dropped(hands, Drop::no_route);
+    }
+    return flow.direct_return() ? to_server_in_tunnel(view, hands, frame, packet, server,
+                                                      flow.reach == Flow::Reach::gue, adjacency)
+                                : leave(hands, frame, packet, adjacency);
+}
+
+void send_reset(const View& view, Hands& hands, const Flow& flow, Side to) {
+    constexpr uint32_t room = 128;  // for a tunnel's headers
+    std::array<uint8_t, room + 128> bytes{};
+    const uint32_t length =
+        make_reset(std::span(bytes).subspan(room + ethernet_bytes), reset_of(hands, flow, to));
+    Frame frame{bytes.data() + room, ethernet_bytes + length, room, 0};
+    auto packet = parse_packet(frame.bytes(), ethernet_bytes);
+    ++hands.counters.resets;
+    const Verdict verdict = to == Side::client ? to_client(view, hands, frame, *packet,
+                                                           hands.flows.way_back(flow), true)
+                                               : reset_server(view, hands, frame, *packet, flow);
+    emit(hands, frame, verdict);
+}
+
+}  // namespace
+
+Ticker::Ticker(uint32_t worker, uint32_t workers, std::function<uint32_t()> served)
+    : worker_(worker), workers_(workers), served_(std::move(served)) {}
+
+void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
+    if (!before.tells_the_same(view.snapshot)) {
+        next_keepalive_ = view.now;  // the peers wait for it
+    }
+    const Snapshot::Relogin& order = view.snapshot.relogin;
+    if (before.relogin.id == order.id) {
+        return;
+    }
+    if (order.rate_per_s > 0) {
+        relogin_.start({order.rate_per_s / workers_, order.service}, hands.flows, view.now);
+    } else {
+        relogin_.stop();
+    }
+}
+
+void Ticker::send_keepalives(const View& view, Hands& hands, uint32_t served) {
+    std::array<uint8_t, 1500> packet;
+    ++rounds_;
+    for (size_t i = 0; i < view.tables.peers().size(); ++i) {
+        const auto& peer = view.tables.peers()[i];
+        Keepalive keepalive = view.snapshot.keepalive_for(i);
+        keepalive.flows_here = served;
+        keepalive.sequence = rounds_;
+        const TunnelEnds ends{view.tables.tunnel(), peer.tunnel, gue_port};
+        const uint32_t length = make_control_packet(packet, encode(keepalive), ends);
+        const uint32_t adjacency = next_hop(hands, peer.tunnel);
+        if (length > 0 && adjacency != Routing::none) {
+            hands.routing[adjacency].used = true;
+            hands.sink.emit(std::span(packet).first(length), adjacency);
+        }
+    }
+}
+
+void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
+    // The first flow is told at once: a peer that knows of none adopts its segments instead of
+    // asking.
+    const uint32_t served = served_();
+    const bool first_flow = told_ == 0 && served > 0;
+    if (view.now >= next_keepalive_ || first_flow) {
+        next_keepalive_ = view.now + keepalive_every;
+        told_ = served;
+        if (worker_ == 0) {
+            send_keepalives(view, hands, served);
+        }
+    }
+    if (view.now >= next_expiry_) {
+        next_expiry_ = view.now + expiry_every;
+        hands.flows.expire(view.now);
+        hands.fragments.expire(view.now, [&](uint32_t, Drop why) { hands.count(why); });
+    }
+    const auto send = [&](const Flow& flow, Side to) { send_reset(view, hands, flow, to); };
+    relogin_.tick(hands.flows, view.now, send, log);
+}
+
+Micros Ticker::next(Micros now) const {
+    const Micros next = std::min(next_keepalive_, next_expiry_);
+    return relogin_.running() ? std::min(next, now + pacing) : next;
+}
+
+}  // namespace rehome::vipd

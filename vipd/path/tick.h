@@ -1,0 +1,42 @@
+// What time brings, beside packets: keepalives, paced resets, forgetting old flows and fragments.
+//
+// One worker's own.
+#pragma once
+
+#include <functional>
+
+#include "vipd/flow/relogin.h"
+#include "vipd/path/context.h"
+
+namespace rehome::vipd {
+
+class Ticker {
+public:
+    // worker: this one's number, of so many.  served: how many flows end at all of them, which
+    // keepalives tell.
+    Ticker(uint32_t worker, uint32_t workers, std::function<uint32_t()> served);
+
+    void set_served(std::function<uint32_t()> served) { served_ = std::move(served); }
+
+    // The worker acts on the view's snapshot now, no more on the one before.
+    void take(const Snapshot& before, const View& view, Hands& hands);
+
+    void tick(const View& view, Hands& hands, const Relogin::Log& log);
+    Micros next(Micros now) const;  // when tick has something to do again
+
+    const Relogin& relogin() const { return relogin_; }
+    Relogin& relogin() { return relogin_; }
+
+private:
+    void send_keepalives(const View& view, Hands& hands, uint32_t served);
+
+    uint32_t worker_, workers_;
+    std::function<uint32_t()> served_;
+    Relogin relogin_;
+    uint32_t rounds_ = 0;  // of keepalives sent
+    uint32_t told_ = 0;    // flows, by the last of them
+    Micros next_keepalive_ = 0;
+    Micros next_expiry_ = 0;
+};
+
+}  // namespace rehome::vipd

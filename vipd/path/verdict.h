@@ -1,0 +1,36 @@
+// What becomes of a packet: every stage ends in one of these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "vipd/packet/drop.h"
+#include "vipd/packet/packet.h"
+#include "vipd/route/fib.h"
+
+namespace rehome::vipd {
+
+struct Verdict {
+    enum class Kind : uint8_t {
+        forward,   // leaves by the adjacency, whose header stands before it if it is usable
+        punt,      // to the twin of the port it came in by, unchanged
+        consumed,  // was for vipd itself, or is kept, or went to the Sink in pieces
+        drop,
+    };
+    static constexpr PortIndex no_port = UINT16_MAX;
+
+    Kind kind = Kind::punt;
+    Drop drop = Drop::count_;
+    PortIndex port = no_port;  // of a usable adjacency
+    uint32_t adjacency = 0;
+};
+
+// One packet of a burst.
+struct Job {
+    Frame frame;
+    Verdict verdict;
+};
+
+inline constexpr size_t burst_max = 64;
+
+}  // namespace rehome::vipd
