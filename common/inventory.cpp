@@ -160,7 +160,8 @@ Login read_login(const JsonView& view) {
 }
 
 Inventory read_document(const JsonView& view) {
-    return {view["move"]["from"].text(),
+    return {view["move"]["name"].text(),
+            view["move"]["from"].text(),
             view["move"]["to"].text(),
             read_list(view["sites"], read_site),
             read_list(view["carriers"], read_carrier),

@@ -115,6 +115,7 @@ struct Login {
 };
 
 struct Inventory {
+    std::string move;  // its name; empty: it has none
     std::string from;  // the site that is left
     std::string to;    // the site that takes over
     std::vector<Site> sites;

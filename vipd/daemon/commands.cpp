@@ -24,7 +24,7 @@ void Daemon::command(const json& request, const Reply& reply) {
     }
     const auto result = name == "status"   ? status()
                         : name == "stats"  ? stats()
-                        : name == "config" ? Result<json>(vipd::to_json(state_.config_in_force()))
+                        : name == "config" ? Result<json>(to_json(state_.config_in_force()))
                                            : see(name, request);
     if (result) {
         reply.done(*result);
@@ -74,7 +74,7 @@ Result<json> Daemon::status() {
                 {"prefixes", prefixes},
                 {"lines", lines},
                 {"peers", peers},
-                {"share", to_json(snapshot.share)},
+                {"share", share_json(snapshot.share)},
                 {"flows",
                  {{"here", sums->flows.here},
                   {"relayed", sums->flows.relayed},

@@ -20,6 +20,8 @@
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/adapter/worker.h"
+#include "vipd/state/orders_text.h"
+#include "vipd/state/reload.h"
 #include "vipd/state/state.h"
 #include "vipd/watch/figures.h"
 #include "vipd/watch/observer.h"
@@ -101,7 +103,6 @@ private:
     void reload(const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<void()> done);
-    static nlohmann::json to_json(const Share& share);
     Result<nlohmann::json> relogin_progress();
 
     // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.

@@ -66,14 +66,9 @@ void Daemon::answer_orders(Micros now) {
     ordered_.insert(ordered_.end(), waiting.begin(), waiting.end());
 }
 
-json Daemon::to_json(const Share& share) {
-    return {{"percent", share.hundredths / 100.0},
-            {"by", share.by == ShareBy::address ? "address" : "address-port"}};
-}
-
 void Daemon::share(const json& request, const Reply& reply) {
     if (!request.contains("percent")) {
-        reply.done(to_json(state_.snapshot()->share));
+        reply.done(share_json(state_.snapshot()->share));
         return;
     }
     const double percent = request["percent"].is_number() ? request["percent"].get<double>() : -1;
@@ -85,7 +80,7 @@ void Daemon::share(const json& request, const Reply& reply) {
     const Share share{static_cast<uint32_t>(std::lround(percent * 100)),
                       by == "address" ? ShareBy::address : ShareBy::address_port};
     when_in_force(state_.order(ShareOrder{share, said_now()}), reply,
-                  [reply, share] { reply.done(to_json(share)); });
+                  [reply, share] { reply.done(share_json(share)); });
 }
 
 // How it goes at all workers together.
@@ -105,7 +100,8 @@ Result<json> Daemon::relogin_progress() {
 void Daemon::relogin(const json& request, const Reply& reply) {
     ReloginOrder order;
     order.said = said_now();
-    if (!request.value("stop", false)) {
+    const bool stop = request.value("stop", false);
+    if (!stop) {
         order.rate_per_s = request.value("rate", 0.0);
         if (!(order.rate_per_s > 0 && order.rate_per_s <= 1e6)) {
             reply.refuse("expected a rate of more than 0 and at most 1,000,000 flows per second");
@@ -122,10 +118,11 @@ void Daemon::relogin(const json& request, const Reply& reply) {
         reply.refuse("no service is called \"" + order.service + "\"");
         return;
     }
-    when_in_force(state_.order(order), reply, [this, reply] {
-        const auto progress = relogin_progress();
-        progress ? reply.done(*progress) : reply.refuse(progress.error().text());
-    });
+    when_in_force(stop ? state_.stop_relogin(order.said) : state_.relogin(order), reply,
+                  [this, reply] {
+                      const auto progress = relogin_progress();
+                      progress ? reply.done(*progress) : reply.refuse(progress.error().text());
+                  });
 }
 
 void Daemon::reload(const Reply& reply) {

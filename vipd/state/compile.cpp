@@ -80,9 +80,12 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
         made->peers.push_back(peer_of(known.observed, i, now));
     }
-    if (known.orders.relogin) {
-        const ReloginOrder& order = *known.orders.relogin;
-        made->relogin = {known.relogin_id, order.rate_per_s, order.number};
+    made->holds_routes = known.confirmed;
+    made->relogin.id = known.relogin_id;
+    if (const auto& order = known.orders.relogin;
+        order && order->course == ReloginOrder::Course::running) {
+        made->relogin.rate_per_s = order->rate_per_s;
+        made->relogin.service = order->number;
     }
     return made;
 }

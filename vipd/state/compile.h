@@ -17,6 +17,7 @@ struct Known {
     uint64_t relogin_id = 0;       // of orders.relogin; rises with each
     std::vector<size_t> draining;  // lines that are being disabled
     Observed observed;
+    bool confirmed = true;  // that the orders still hold
 };
 
 // previous: the snapshot that this one follows; null: it is the first.  What did not change since

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -151,12 +150,22 @@ ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& 
     return service;
 }
 
+// Beside the control socket and named after it, so that no two vipds share one; but what lies in
+// /run does not outlive the host.
+std::string orders_path(const std::string& control) {
+    std::string path = control.starts_with("/run/") ? "/var/lib/" + control.substr(5) : control;
+    path.resize(path.ends_with(".sock") ? path.size() - 5 : path.size());
+    return path + ".orders.json";
+}
+
 Config read_config_document(const JsonView& view) {
     Config config;
     config.inventory = view["inventory"].text();
     config.gateway = view["gateway"].text();
     config.control = view["control"].text();
     config.reset_log = view["reset_log"].text();
+    config.orders = {view["orders"]["path"].text(orders_path(config.control)),
+                     view["orders"]["absence_s"].number(config.orders.absence_s)};
     config.workers = view["workers"].number(config.workers);
     config.memory = {view["memory"]["mib"].number(config.memory.mib),
                      view["memory"]["hugepages"].flag(config.memory.hugepages)};
@@ -365,42 +374,6 @@ Checked<Config> parse_config(std::string_view file, std::string_view text,
     return tl::unexpected(std::move(all));
 }
 
-std::vector<Error> needs_restart(const Config& from, const Config& to) {
-    std::vector<Error> errors;
-    const auto same = [&](bool is_same, const char* pointer, const char* what) {
-        if (!is_same) {
-            errors.push_back(
-                {Exit::no, pointer,
-                 fmt::format("{} cannot change while vipd runs, expected a restart", what)});
-        }
-    };
-    const auto place = [](const LineConfig& line) {
-        return std::tuple(line.carrier, line.port, line.vlan, line.address, line.peer);
-    };
-    const bool same_lines =
-        std::equal(from.lines.begin(), from.lines.end(), to.lines.begin(), to.lines.end(),
-                   [&](const LineConfig& a, const LineConfig& b) { return place(a) == place(b); });
-    same(from.gateway == to.gateway, "/gateway", "the gateway");
-    same(from.control == to.control, "/control", "the control socket");
-    same(from.reset_log == to.reset_log, "/reset_log", "the log of resets");
-    same(from.memory == to.memory, "/memory", "the memory");
-    same(from.workers == to.workers, "/workers", "the workers");
-    same(from.flows.capacity == to.flows.capacity, "/flows/capacity", "the table of flows");
-    same(from.flows.half_open == to.flows.half_open, "/flows/half_open",
-         "the table of half-open flows");
-    same(from.fragments == to.fragments, "/fragments", "the memory for fragments");
-    same(from.ports == to.ports, "/ports", "a port");
-    same(same_lines, "/lines", "a line, apart from \"enabled\",");
-    same(std::tie(from.tunnel, from.link, from.link_vlan) ==
-             std::tie(to.tunnel, to.link, to.link_vlan),
-         "/inventory", "this gateway's tunnel");
-    same(from.peers == to.peers, "/inventory", "the other gateways");
-    same(from.pools.size() <= to.pools.size() &&
-             std::equal(from.pools.begin(), from.pools.end(), to.pools.begin()),
-         "/pools", "a pool, apart from others behind it,");
-    return errors;
-}
-
 json to_json(const Config& config) {
     json document = {
         {"schema", "rehome/vipd/1"},
@@ -417,6 +390,7 @@ json to_json(const Config& config) {
         {"maps", json::array()},
         {"pools", json::array()},
         {"services", json::array()}};
+    document["orders"] = {{"path", config.orders.path}, {"absence_s", config.orders.absence_s}};
     if (!config.reset_log.empty()) {
         document["reset_log"] = config.reset_log;
     }

@@ -149,11 +149,28 @@ struct FragmentsConfig {
     bool operator==(const FragmentsConfig&) const = default;
 };
 
+// Where the operator's orders outlive vipd.
+struct OrdersConfig {
+    std::string path;
+    uint32_t absence_s = 900;  // after so long somebody has to confirm them; 0: nobody ever has to
+
+    bool operator==(const OrdersConfig&) const = default;
+};
+
 struct MemoryConfig {
     uint32_t mib = 256;
     bool hugepages = false;
 
     bool operator==(const MemoryConfig&) const = default;
+};
+
+// Which move the gateway takes part in.  Orders belong to one, and gateways tell each other which.
+struct MoveConfig {
+    std::string name;  // empty: it has none
+    std::string from, to;
+    uint64_t id = 0;  // of its name and sites; of its sites and prefixes where it has no name
+
+    bool operator==(const MoveConfig&) const = default;
 };
 
 struct Config {
@@ -165,7 +182,9 @@ struct Config {
     uint16_t link_vlan = 0;
     std::string control;    // path of the control socket
     std::string reset_log;  // path; empty: paced resets are not logged
+    OrdersConfig orders;
     uint32_t workers = 1;
+    MoveConfig move;
     MemoryConfig memory;
     FlowsConfig flows;
     FragmentsConfig fragments;
@@ -190,12 +209,6 @@ using InventoryReader = std::function<Checked<Inventory>(const std::string& path
 // file: the name that stands in the errors.
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory);
-
-// What a running vipd cannot change without a restart: gateway, ports, lines, memory, workers, the
-// size of the flow tables, fragments, control socket, tunnel, a pool that is there already (others
-// may be added behind it).  Empty when `to` can replace `from` by a reload, else one error for each
-// thing that differs.
-std::vector<Error> needs_restart(const Config& from, const Config& to);
 
 // The configuration in force as a file that parse_config takes.
 nlohmann::json to_json(const Config& config);

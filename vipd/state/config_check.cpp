@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "common/sha256.h"
 #include "common/special_addresses.h"
 #include "vipd/route/prefix_index.h"
 
@@ -631,6 +632,20 @@ std::string gateway_names(const Inventory& inventory) {
     return names;
 }
 
+// The same in every version of vipd, as gateways compare it.
+MoveConfig move_of(const Inventory& inventory) {
+    std::string text = inventory.from + "\n" + inventory.to + "\n" + inventory.move;
+    std::set<std::string> prefixes;
+    for (const Prefix& prefix : inventory.prefixes) {
+        prefixes.insert(prefix.text());
+    }
+    if (inventory.move.empty()) {
+        text += fmt::format("\n{}", fmt::join(prefixes, "\n"));
+    }
+    return {inventory.move, inventory.from, inventory.to,
+            std::stoull(sha256(text).substr(0, 16), nullptr, 16)};
+}
+
 }  // namespace
 
 void check_config(const Config& config, Mistakes& mistakes) {
@@ -644,6 +659,7 @@ void check_config(const Config& config, Mistakes& mistakes) {
 void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistakes) {
     Checker check(mistakes);
     config.prefixes = inventory.prefixes;
+    config.move = move_of(inventory);
     check_addresses(config, check);
     const Gateway* gateway = inventory.gateway(config.gateway);
     const Site* site = inventory.site_of_gateway(config.gateway);

@@ -12,6 +12,8 @@ constexpr uint32_t magic = 0x72686b61;
 constexpr uint8_t keepalive_version = 1;
 constexpr size_t fixed_bytes = 24;
 constexpr size_t line_bytes = 5;
+constexpr uint8_t move_option = 1;
+constexpr size_t options_max_bytes = 10;
 
 void append(std::vector<uint8_t>& out, const Prefix& prefix) {
     out.push_back(static_cast<uint8_t>(prefix.address.family));
@@ -37,6 +39,20 @@ std::optional<Prefix> take_prefix(std::span<const uint8_t>& rest) {
     return prefix;
 }
 
+// Takes the options, to the end.
+bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
+    while (!rest.empty()) {
+        if (rest.size() < 2 || rest.size() < size_t{2} + rest[1]) {
+            return false;
+        }
+        if (rest[0] == move_option && rest[1] == 8) {
+            keepalive.move = uint64_t{load32(&rest[2])} << 32 | load32(&rest[6]);
+        }
+        rest = rest.subspan(size_t{2} + rest[1]);
+    }
+    return true;
+}
+
 }  // namespace
 
 std::vector<uint8_t> encode(const Keepalive& keepalive) {
@@ -50,10 +66,18 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
     }
     uint16_t prefixes = 0;
     for (const auto& prefix : keepalive.prefixes) {
-        if (out.size() + 18 <= keepalive_max_bytes) {
+        if (out.size() + 18 + options_max_bytes <= keepalive_max_bytes) {
             append(out, prefix);
             ++prefixes;
         }
+    }
+    if (keepalive.move != 0) {
+        const auto at = out.size();
+        out.resize(at + 10);
+        out[at] = move_option;
+        out[at + 1] = 8;
+        store32(&out[at + 2], static_cast<uint32_t>(keepalive.move >> 32));
+        store32(&out[at + 6], static_cast<uint32_t>(keepalive.move));
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;
@@ -87,7 +111,7 @@ std::optional<Keepalive> decode_keepalive(std::span<const uint8_t> bytes) {
         }
         keepalive.prefixes.push_back(*prefix);
     }
-    return keepalive;
+    return take_options(rest, keepalive) ? std::optional(keepalive) : std::nullopt;
 }
 
 }  // namespace rehome::vipd

@@ -6,7 +6,10 @@
 //     8  own line version (32)                 12  the peer's line version last seen (32)
 //    16  flows that end here (32)              20  sequence (32)
 //    24  L x { carrier id (32), usable (8) }    then P x { family (8), length (8), address (4 or
-//    16) }
+//    16) }    then options, each { type (8), length (8), bytes }
+//
+// Who does not know an option skips it; a vipd that knows none reads no further than the prefixes.
+// Option 1: the move that the sender takes part in (64).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -39,6 +42,7 @@ struct Keepalive {
     uint32_t sequence = 0;
     std::vector<Line> lines;
     std::vector<Prefix> prefixes;
+    uint64_t move = 0;  // MoveConfig::id; 0: the sender does not say, or is not sure itself
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "vipd/state/share.h"
 
@@ -35,13 +36,18 @@ struct LineOrder {
 
 // To reset flows, so that their clients log in again.
 struct ReloginOrder {
-    double rate_per_s = 0;           // of all workers together; 0: stop
+    enum class Course : uint8_t { running, done, stopped, interrupted };
+
+    double rate_per_s = 0;           // of all workers together
     std::string service;             // its name; empty: all services
-    std::optional<uint32_t> number;  // the service's
+    std::optional<uint32_t> number;  // the service's; nothing: all services
     Said said;
+    Course course = Course::running;
 
     bool operator==(const ReloginOrder&) const = default;
 };
+
+std::string_view name(ReloginOrder::Course course);
 
 struct Orders {
     std::optional<ShareOrder> share;

@@ -22,12 +22,14 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
         keepalive.lines.push_back({carriers[i], lines[i] == LineState::enabled});
     }
     keepalive.prefixes = prefixes;
+    keepalive.move = holds_routes ? config->move.id : 0;
     return keepalive;
 }
 
 bool Snapshot::tells_the_same(const Snapshot& other) const {
     const auto seen = [](const Peer& a, const Peer& b) { return a.seen_version == b.seen_version; };
     return line_version == other.line_version && prefixes == other.prefixes &&
+           holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
 }
 

@@ -54,6 +54,7 @@ struct Snapshot {
     uint32_t line_version = 0;       // rises when a peer must know of another state of a line
     std::vector<Peer> peers;         // by number, as Tables::peers
     std::vector<Prefix> prefixes;    // that this gateway can serve
+    bool holds_routes = true;        // for these; else it waits to be confirmed (state.h)
     Relogin relogin;
 
     LineState line(size_t index) const { return lines[index]; }

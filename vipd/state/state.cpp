@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "vipd/state/reload.h"
+
 namespace rehome::vipd {
 
 namespace {
@@ -13,16 +15,17 @@ constexpr Micros drain_patience = 2'000'000;
 bool says_the_same(const Keepalive& a, const Keepalive& b) {
     return a.line_version == b.line_version && a.seen_version == b.seen_version &&
            (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
-           a.prefixes == b.prefixes;
+           a.prefixes == b.prefixes && a.move == b.move;
 }
 
 }  // namespace
 
-State::State(Config config, Orders orders, Micros now, Pace pace) : pace_(pace) {
+State::State(Config config, const Begin& begin, Micros now, Pace pace) : pace_(pace) {
     known_.observed.started = now;
     known_.observed.peers.resize(config.peers.size());
     known_.config = std::make_shared<const Config>(std::move(config));
-    known_.orders = std::move(orders);
+    known_.orders = begin.orders;
+    known_.confirmed = begin.confirmed;
     in_use_.push_back(compile(known_, now, nullptr));
 }
 
@@ -44,9 +47,30 @@ uint64_t State::order(const ShareOrder& order) {
     return change();
 }
 
-uint64_t State::order(const ReloginOrder& order) {
+uint64_t State::relogin(const ReloginOrder& order) {
     known_.orders.relogin = order;
     ++known_.relogin_id;
+    return change();
+}
+
+uint64_t State::stop_relogin(const Said& said) {
+    if (auto& order = known_.orders.relogin) {
+        order->course = ReloginOrder::Course::stopped;
+        order->said = said;
+    }
+    ++known_.relogin_id;
+    return change();
+}
+
+void State::relogin_ended(uint64_t id) {
+    auto& order = known_.orders.relogin;
+    if (id == known_.relogin_id && order && order->course == ReloginOrder::Course::running) {
+        order->course = ReloginOrder::Course::done;
+    }
+}
+
+uint64_t State::confirm() {
+    known_.confirmed = true;
     return change();
 }
 
@@ -57,7 +81,8 @@ uint64_t State::order(size_t line, const LineOrder& order) {
 }
 
 void State::drain(size_t line, const Said& said, Micros now) {
-    if (snapshot()->line(line) == LineState::disabled) {
+    const auto& lines = snapshot()->lines;
+    if (line >= lines.size() || lines[line] == LineState::disabled) {
         order(line, {false, said});
     } else if (!draining(line)) {
         draining_.push_back({line, said, now + drain_patience});
@@ -71,11 +96,15 @@ bool State::draining(size_t line) const {
 }
 
 uint64_t State::reload(Config config) {
-    for (size_t i = 0; i < config.lines.size(); ++i) {
+    config = arranged(*known_.config, std::move(config));
+    for (size_t i = 0; i < known_.config->lines.size(); ++i) {
         config.lines[i].enabled =
             known_.config->lines[i].enabled;  // the file gives the first state
     }
-    known_.config = std::make_shared<const Config>(std::move(config));
+    if (config != *known_.config) {
+        known_.observed.peers.resize(config.peers.size());
+        known_.config = std::make_shared<const Config>(std::move(config));
+    }
     return change();
 }
 
@@ -128,9 +157,20 @@ void State::settle_draining(Micros now) {
 
 void State::notice_peers(Micros now) {
     const Observed& observed = known_.observed;
-    for (size_t i = 0; i < observed.peers.size(); ++i) {
+    for (size_t i = 0; i < snapshot()->peers.size(); ++i) {
         changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
                    snapshot()->peer_gone(i) != observed.gone(i, now);
+    }
+}
+
+void State::notice_confirmation(Micros now) {
+    const Observed& observed = known_.observed;
+    for (size_t i = 0; i < observed.peers.size() && !known_.confirmed; ++i) {
+        const uint64_t move = known_.config->move.id;
+        if (observed.up(i, now) && move != 0 && observed.peers[i].last.move == move) {
+            known_.confirmed = changed_ = true;
+            confirmed_by_ = known_.config->peers[i].gateway;
+        }
     }
 }
 
@@ -142,6 +182,7 @@ Micros State::next_allowed() const {
 bool State::advance(Micros now) {
     settle_draining(now);
     notice_peers(now);
+    notice_confirmation(now);
     if (!changed_ || now < next_allowed()) {
         return false;
     }

@@ -12,6 +12,11 @@
 // on it and the rings between the workers are empty behind them (drained): on the word of one
 // worker a peer would disable a line while replies for it still come from another.
 //
+// A vipd that was away for long may have missed the end of the move, with orders to announce that
+// do not hold any more (resume.h).  It begins unconfirmed: it serves its flows and its peers, but
+// holds no route for its prefixes until a live peer says that it takes part in the same move, or
+// the operator says so.  Who is unconfirmed itself says nothing of the move to others.
+//
 // One thread's own; no I/O, no clock.
 #pragma once
 
@@ -29,9 +34,15 @@ struct Pace {
     Micros every = 62'500;
 };
 
+// What a start takes over from the run before.
+struct Begin {
+    Orders orders;
+    bool confirmed = true;
+};
+
 class State {
 public:
-    State(Config config, Orders orders, Micros now, Pace pace = {});
+    State(Config config, const Begin& begin, Micros now, Pace pace = {});
 
     // The newest; never null.
     const std::shared_ptr<const Snapshot>& snapshot() const { return in_use_.back(); }
@@ -41,16 +52,23 @@ public:
     // The snapshot's, with the lines as they are.
     Config config_in_force() const;
     const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
+    bool confirmed() const { return known_.confirmed; }
+    // The gateway that confirmed it; empty: none had to, or the operator did.
+    const std::string& confirmed_by() const { return confirmed_by_; }
 
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);
-    uint64_t order(const ReloginOrder& order);
+    uint64_t relogin(const ReloginOrder& order);
+    uint64_t stop_relogin(const Said& said);
+    uint64_t confirm();
     uint64_t order(size_t line, const LineOrder& order);  // at once; see drain
     // Disables a line that is enabled, once no peer uses it any more.
     void drain(size_t line, const Said& said, Micros now);
     bool draining(size_t line) const;
-    // Ports, lines and peers are those of the configuration before (needs_restart).
+    // May replace the one before (reload.h).
     uint64_t reload(Config config);
+    // Every worker has ended the re-login of that id (Snapshot::Relogin).
+    void relogin_ended(uint64_t id);
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
@@ -72,9 +90,11 @@ private:
     bool lines_confirmed(Micros now) const;
     void settle_draining(Micros now);
     void notice_peers(Micros now);
+    void notice_confirmation(Micros now);
     Micros next_allowed() const;
 
     Known known_;
+    std::string confirmed_by_;
     std::vector<Draining> draining_;
     std::deque<std::shared_ptr<const Snapshot>> in_use_;  // oldest first
     bool changed_ = false;                                // since the newest snapshot

@@ -125,7 +125,7 @@ uint64_t LabGateway::drops() const {
 }
 
 Act::Act(const Config& config, const Datapath::Settings& settings, Micros now, const Orders& orders)
-    : state(config, orders, now, no_pace), path(state.snapshot(), settings) {}
+    : state(config, {orders}, now, no_pace), path(state.snapshot(), settings) {}
 
 void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {

@@ -87,3 +87,35 @@ TEST_CASE("whatever is cut off a keepalive, it is refused") {
         CHECK_FALSE(decode_keepalive(cut));
     }
 }
+
+TEST_CASE("options behind what version 1 knows") {
+    Keepalive full;
+    full.move = 0x0123'4567'89ab'cdef;
+    full.lines.assign(255, {1, true});
+    full.prefixes.assign(200, *Prefix::parse("198.51.100.0/24"));
+    const auto bytes = encode(full);
+    CHECK(bytes.size() <= keepalive_max_bytes);
+    const auto again = decode_keepalive(bytes);
+    REQUIRE(again);
+    CHECK(again->move == full.move);
+    CHECK(again->prefixes.size() < 200);
+
+    Bytes with = encode(Keepalive{});
+    CHECK(with.size() == 24);
+    const auto add = [&](std::initializer_list<uint8_t> option) {
+        with.insert(with.end(), option);
+    };
+    add({77, 3, 1, 2, 3});  // of a later version
+    add({78, 0});
+    add({1, 8, 0, 0, 0, 0, 0, 0, 0, 9});
+    add({79, 1, 1});
+    REQUIRE(decode_keepalive(with));
+    CHECK(decode_keepalive(with)->move == 9);
+    for (size_t cut = 25; cut < with.size(); ++cut) {
+        const bool whole = cut == 29 || cut == 31 || cut == 41;
+        CHECK(decode_keepalive(std::span(with).first(cut)).has_value() == whole);
+    }
+    Bytes other_length = encode(Keepalive{});
+    other_length.insert(other_length.end(), {1, 1, 9});
+    CHECK(decode_keepalive(other_length)->move == 0);
+}

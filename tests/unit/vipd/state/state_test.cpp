@@ -333,9 +333,79 @@ TEST_CASE("an order is in force with the epoch that is answered, and outranks th
     CHECK(w.snapshot().line(1) == L::disabled);
     CHECK(w.snapshot().line(2) == L::enabled);
 
-    State later(with_lines(lab_config("old", names), true), w.state.orders(), start);
+    State later(with_lines(lab_config("old", names), true), {w.state.orders()}, start);
     CHECK(later.snapshot()->share.hundredths == 2'500);
     CHECK(later.snapshot()->line(1) == L::disabled);
+}
+
+TEST_CASE("who was away too long holds no route until a peer of this move confirms") {
+    Config config = with_lines(lab_config("old", names), true);
+    config.move.id = 7;
+    State state(config, {{}, false}, start, no_pace);
+    const auto hear = [&](size_t peer, uint64_t move, uint32_t sequence) {
+        Keepalive k;
+        k.sequence = sequence;
+        k.move = move;
+        state.hear(peer, k, start);
+        state.advance(start);
+    };
+    CHECK_FALSE(state.snapshot()->holds_routes);
+    CHECK(state.snapshot()->prefixes.size() == 2);  // it serves what peers send
+    CHECK(state.snapshot()->keepalive_for(0).move == 0);
+    hear(0, 0, 1);  // an old vipd, or one that waits itself
+    hear(1, 8, 1);  // of another move
+    CHECK_FALSE(state.confirmed());
+    CHECK_FALSE(state.snapshot()->holds_routes);
+    SUBCASE("a peer") {
+        hear(1, 7, 2);
+        CHECK(state.snapshot()->holds_routes);
+        CHECK(state.confirmed_by() == "new2");
+    }
+    SUBCASE("the operator") {
+        const uint64_t epoch = state.confirm();
+        state.advance(start);
+        CHECK(state.snapshot()->epoch == epoch);
+        CHECK(state.snapshot()->holds_routes);
+        CHECK(state.confirmed_by().empty());
+    }
+    CHECK(state.snapshot()->keepalive_for(0).move == 7);
+}
+
+TEST_CASE("two that were away do not confirm each other") {
+    Lab lab;
+    for (auto& gateway : lab.gateways) {
+        Config config = gateway.config;
+        config.move.id = 7;
+        State waits(config, {{}, false}, start, no_pace);
+        State other(config, {{}, false}, start, no_pace);
+        Keepalive k = other.snapshot()->keepalive_for(0);
+        k.sequence = 1;
+        waits.hear(0, k, start);
+        waits.advance(start);
+        CHECK_FALSE(waits.confirmed());
+    }
+}
+
+TEST_CASE("a re-login is over when every worker has ended it, and not by an older one's end") {
+    World w;
+    using Course = ReloginOrder::Course;
+    const auto course = [&] { return w.state.orders().relogin->course; };
+    w.state.relogin({100, "", {}, {}, {}});
+    const uint64_t first = w.snapshot().relogin.id;
+    w.state.relogin({200, "", {}, {}, {}});
+    const uint64_t second = w.snapshot().relogin.id;
+    CHECK(second != first);
+    CHECK(w.snapshot().relogin.rate_per_s == 200);
+    w.state.relogin_ended(first);
+    CHECK((course() == Course::running));
+    w.state.relogin_ended(second);
+    CHECK((course() == Course::done));
+    w.state.relogin({100, "", {}, {}, {}});
+    w.state.stop_relogin({5, 6});
+    CHECK((course() == Course::stopped));
+    CHECK(w.snapshot().relogin.rate_per_s == 0);
+    w.state.relogin_ended(w.snapshot().relogin.id);
+    CHECK((course() == Course::stopped));
 }
 
 TEST_CASE("what did not change is not made again") {
@@ -344,7 +414,11 @@ TEST_CASE("what did not change is not made again") {
     w.state.order(ShareOrder{{100}, {}});
     w.say(0, "rgb");
     CHECK(w.snapshot().tables == tables);
-    w.state.reload(lab_config("old", names));
+    w.state.reload(with_lines(lab_config("old", names), false));  // which no reload changes
+    CHECK(w.snapshot().tables == tables);
+    Config other = lab_config("old", names);
+    other.services.pop_back();
+    w.state.reload(other);
     CHECK(w.snapshot().tables != tables);
     const uint64_t epoch = w.snapshot().epoch;
     w.say(0, "rgb", 2, 0);  // as before, but for its own version
@@ -406,19 +480,19 @@ TEST_CASE("a re-login is begun once by each worker, at its part of the rate") {
     Lab lab;
     LabGateway& old = lab.gateways[0];
     const auto relogin = [&](const ReloginOrder& order) {
-        old.state->order(order);
+        order.rate_per_s > 0 ? old.state->relogin(order) : old.state->stop_relogin({});
         old.act->follow(lab.now);
     };
     lab.enter(0, red, to_meters(end("100.80.0.1:40000")));
     CHECK_FALSE(old.path->relogin().running());
-    relogin({0.001, "", {}, {}});
+    relogin({0.001, "", {}, {}, {}});
     CHECK(old.path->relogin().running());
     old.path->relogin().stop();
     lab.share(old, {100});
     CHECK_FALSE(old.path->relogin().running());  // another snapshot, the same order
-    relogin({0.001, "", {}, {}});
+    relogin({0.001, "", {}, {}, {}});
     CHECK(old.path->relogin().running());
-    relogin({0, "", {}, {}});
+    relogin({0, "", {}, {}, {}});
     CHECK_FALSE(old.path->relogin().running());
 }
 

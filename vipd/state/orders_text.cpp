@@ -1,0 +1,143 @@
+#include "vipd/state/orders_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "common/json_file.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view schema =
+#include "common/formats/vipd-orders.schema.inc"
+    ;
+
+json with(json order, const Said& said) {
+    order["at"] = iso8601(said.at_us);
+    order["uid"] = said.uid;
+    return order;
+}
+
+// What the schema has checked cannot fail, but for a time like the 31st of February.
+int64_t time_of(const json& text, std::string_view pointer, Mistakes& mistakes) {
+    const auto time = parse_iso8601(text.get<std::string>());
+    if (!time) {
+        mistakes.add(pointer, time.error().what);
+    }
+    return time.value_or(0);
+}
+
+Said said_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
+    return {time_of(order["at"], pointer_to(pointer, "at"), mistakes), order["uid"]};
+}
+
+json relogin_json(const ReloginOrder& order) {
+    json out{{"rate", order.rate_per_s}, {"course", name(order.course)}};
+    if (!order.service.empty()) {
+        out["service"] = order.service;
+    }
+    return with(out, order.said);
+}
+
+ReloginOrder::Course course_of(const std::string& text) {
+    using Course = ReloginOrder::Course;
+    for (const Course course : {Course::running, Course::done, Course::stopped}) {
+        if (name(course) == text) {
+            return course;
+        }
+    }
+    return Course::interrupted;
+}
+
+Orders orders_of(const json& document, Mistakes& mistakes) {
+    Orders orders;
+    if (document.contains("share")) {
+        const json& share = document["share"];
+        const auto by = share["by"] == "address" ? ShareBy::address : ShareBy::address_port;
+        const auto hundredths =
+            static_cast<uint32_t>(std::lround(share["percent"].get<double>() * 100));
+        orders.share = {{hundredths, by}, said_of(share, "/share", mistakes)};
+    }
+    for (size_t i = 0; i < document["lines"].size(); ++i) {
+        const json& line = document["lines"][i];
+        const auto pointer = pointer_to("/lines", i);
+        const bool added =
+            orders.lines
+                .emplace(line["carrier"],
+                         LineOrder{line["enabled"], said_of(line, pointer, mistakes)})
+                .second;
+        if (!added) {
+            mistakes.add(pointer, "a second order for this carrier, expected one");
+        }
+    }
+    if (document.contains("relogin")) {
+        const json& relogin = document["relogin"];
+        orders.relogin = {relogin["rate"],
+                          relogin.value("service", ""),
+                          {},
+                          said_of(relogin, "/relogin", mistakes),
+                          course_of(relogin["course"])};
+    }
+    return orders;
+}
+
+}  // namespace
+
+json share_json(const Share& share) {
+    return {{"percent", share.hundredths / 100.0},
+            {"by", share.by == ShareBy::address ? "address" : "address-port"}};
+}
+
+std::string orders_text(const Stored& stored) {
+    const auto& [gateway, move, alive_at_us, confirmed, orders] = stored;
+    json document{{"schema", "rehome/vipd-orders/1"},
+                  {"gateway", gateway},
+                  {"move", {{"from", move.from}, {"to", move.to}}},
+                  {"alive_at", iso8601(alive_at_us)},
+                  {"confirmed", confirmed},
+                  {"lines", json::array()}};
+    document["move"]["id"] = fmt::format("{:016x}", move.id);
+    if (!move.name.empty()) {
+        document["move"]["name"] = move.name;
+    }
+    if (orders.share) {
+        document["share"] = with(share_json(orders.share->share), orders.share->said);
+    }
+    for (const auto& [carrier, line] : orders.lines) {
+        document["lines"].push_back(
+            with({{"carrier", carrier}, {"enabled", line.enabled}}, line.said));
+    }
+    if (orders.relogin) {
+        document["relogin"] = relogin_json(*orders.relogin);
+    }
+    return document.dump(2) + "\n";
+}
+
+Checked<Stored> parse_orders(std::string_view file, std::string_view text) {
+    const auto document = parse_json(file, text, schema);
+    if (!document) {
+        return tl::unexpected(document.error());
+    }
+    Mistakes mistakes{std::string(file)};
+    const json& move = (*document)["move"];
+    Stored stored;
+    stored.gateway = (*document)["gateway"];
+    stored.move = {move.value("name", ""), move["from"], move["to"],
+                   std::stoull(move["id"].get<std::string>(), nullptr, 16)};
+    stored.alive_at_us = time_of((*document)["alive_at"], "/alive_at", mistakes);
+    stored.confirmed = (*document)["confirmed"];
+    stored.orders = orders_of(*document, mistakes);
+    if (!mistakes.none()) {
+        return tl::unexpected(mistakes.take());
+    }
+    return stored;
+}
+
+}  // namespace rehome::vipd

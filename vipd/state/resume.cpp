@@ -1,0 +1,47 @@
+#include "vipd/state/resume.h"
+
+#include <cstdlib>
+
+namespace rehome::vipd {
+
+namespace {
+
+// A clock that went back tells nothing of how long vipd was away.
+bool too_long(const Config& config, int64_t away_s) {
+    return config.orders.absence_s != 0 && std::abs(away_s) > int64_t{config.orders.absence_s};
+}
+
+std::string named(const MoveConfig& move) {
+    const std::string sites = move.from + " to " + move.to;
+    return move.name.empty() ? sites : move.name + " (" + sites + ")";
+}
+
+}  // namespace
+
+Resumed resume(const Config& config, const Stored& stored, int64_t now_us) {
+    Resumed resumed;
+    resumed.away_s = (now_us - stored.alive_at_us) / 1'000'000;
+    resumed.begin.confirmed = stored.confirmed && !too_long(config, *resumed.away_s);
+    if (stored.gateway != config.gateway) {
+        resumed.aside = "they are gateway " + stored.gateway + "'s";
+    } else if (stored.move.id != config.move.id) {
+        resumed.aside = "they belong to another move, " + named(stored.move);
+    } else {
+        resumed.begin.orders = stored.orders;
+    }
+    auto& relogin = resumed.begin.orders.relogin;
+    if (relogin && relogin->course == ReloginOrder::Course::running) {
+        relogin->course = ReloginOrder::Course::interrupted;
+    }
+    return resumed;
+}
+
+Resumed resume_unreadable(const Config& config, int64_t written_at_us, int64_t now_us) {
+    Resumed resumed;
+    resumed.away_s = (now_us - written_at_us) / 1'000'000;
+    resumed.begin.confirmed = !too_long(config, *resumed.away_s);
+    resumed.aside = "they cannot be read";
+    return resumed;
+}
+
+}  // namespace rehome::vipd
