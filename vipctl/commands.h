@@ -16,6 +16,11 @@ Result<nlohmann::json> ask(const Given& given, const nlohmann::json& request);
 Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
                    const std::function<std::string(const nlohmann::json&)>& show);
 
+// The same for an order: Exit::world, and a line about each, where a worker is late or something
+// about it failed though it is in force.
+Result<Exit> print_order(const Given& given, const Result<nlohmann::json>& answer,
+                         const std::function<std::string(const nlohmann::json&)>& show);
+
 Command why_command();
 Command capture_command();
 Command flows_command();

@@ -33,6 +33,26 @@ Result<Exit> print(const Given& given, const Result<json>& answer,
     return Exit::yes;
 }
 
+Result<Exit> print_order(const Given& given, const Result<json>& answer,
+                         const std::function<std::string(const json&)>& show) {
+    const auto printed = print(given, answer, show);
+    if (!printed || !answer->contains("late")) {
+        return printed;  // refused, or it was a question
+    }
+    std::string wrong;
+    for (const json& worker : answer->value("late", json::array())) {
+        wrong += fmt::format("worker {} is late: it acts on it when it comes\n", worker.dump());
+    }
+    for (const auto& [key, what] : {std::pair{"not_stored", "in force, not stored"},
+                                    {"not_announced", "a prefix's route is not as it should be"}}) {
+        if (const json why = answer->value(key, json()); why.is_string()) {
+            wrong += fmt::format("{}: {}\n", what, why.get<std::string>());
+        }
+    }
+    fmt::print(stderr, "{}", wrong);
+    return wrong.empty() ? Exit::yes : Exit::world;
+}
+
 namespace {
 
 using Show = std::string (*)(const json& answer);
@@ -49,7 +69,7 @@ const std::vector<Option> common_options{
 Command plain(const std::string& name, const std::string& summary, Show show,
               const std::string& teaching = "") {
     return {name, summary, teaching, {}, [name, show](const Given& given) {
-                return print(given, ask(given, {{"command", name}}), show);
+                return print_order(given, ask(given, {{"command", name}}), show);
             }};
 }
 
@@ -63,7 +83,7 @@ Result<Exit> share(const Given& given) {
     } else if (given.has("by")) {
         return fail(Exit::usage, "vipctl share", "--by is given alone, expected a PERCENT with it");
     }
-    return print(given, ask(given, request), show_share);
+    return print_order(given, ask(given, request), show_share);
 }
 
 Command share_command() {
@@ -86,7 +106,7 @@ Result<Exit> line(const Given& given) {
         return fail(Exit::usage, "vipctl line", "expected: vipctl line CARRIER enable|disable");
     }
     const json request{{"command", "line"}, {"carrier", given.text("carrier")}, {"state", state}};
-    return print(given, ask(given, request), show_line);
+    return print_order(given, ask(given, request), show_line);
 }
 
 Command line_command() {
@@ -147,9 +167,18 @@ Result<Exit> relogin(const Given& given) {
     }
     auto answer = ask(given, request);
     if (answer && given.has("wait")) {
-        answer = follow_relogin(given);
+        const auto followed = follow_relogin(given);
+        if (!followed) {
+            return tl::unexpected(followed.error());
+        }
+        answer->update(*followed);
     }
-    return print(given, answer, [](const json& result) { return show_relogin(result) + "\n"; });
+    const auto show = [](const json& result) { return show_relogin(result) + "\n"; };
+    auto done = print_order(given, answer, show);
+    const bool interrupted =
+        answer && given.has("wait") &&
+        answer->value("/order/course"_json_pointer, std::string()) == "interrupted";
+    return interrupted ? Exit::world : done;
 }
 
 Command relogin_command() {
@@ -180,7 +209,8 @@ int main(int argc, char** argv) {
     program.teaching =
         "  vipctl status                         the gateway at a glance\n"
         "  vipctl --socket PATH stats --json     another vipd, for a program\n\n"
-        "Exit: 0 done, 1 vipd says no, 2 wrong usage, 3 vipd cannot be reached.";
+        "Exit: 0 done, 1 vipd says no, 2 wrong usage, 3 vipd cannot be reached, or an order is in\n"
+        "force and something about it failed.";
     program.options = common_options;
     program.commands = {
         plain("status", "lines, peers, share, flows, re-login", show_status),
@@ -188,6 +218,11 @@ int main(int argc, char** argv) {
         plain("config", "the configuration in force", show_config),
         plain("reload", "read the configuration again; no packet is lost", show_reload,
               "A file with mistakes, or with changes that need a restart, is refused as a whole."),
+        plain("confirm", "announce prefixes again after a long absence", show_confirm,
+              "  vipctl confirm\n\n"
+              "A vipd that was away for long may have missed the end of the move.  It serves its\n"
+              "flows and its peers, but announces no prefix until a peer of the same move, or the\n"
+              "operator by this, confirms that its orders still hold."),
         share_command(),
         line_command(),
         relogin_command(),

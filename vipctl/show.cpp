@@ -56,6 +56,35 @@ std::string lines_table(const json& lines) {
     return out;
 }
 
+// What is not as it should be with the operator's orders.
+std::string orders_text(const json& orders) {
+    std::string out;
+    if (!flag(orders, "confirmed")) {
+        out += fmt::format("orders   NOT CONFIRMED after {} s away: a peer of this move does, or "
+                           "`vipctl confirm`\n",
+                           text(orders, "away_s"));
+    }
+    if (text(orders, "set_aside") != "-") {
+        out += fmt::format("orders   of the run before DO NOT HOLD: {}; kept at {}\n",
+                           text(orders, "set_aside"), text(orders, "kept_at"));
+    }
+    if (text(orders, "not_stored") != "-") {
+        out += fmt::format("orders   NOT STORED: {}\n", text(orders, "not_stored"));
+    }
+    return out;
+}
+
+std::string epochs_text(const json& status) {
+    std::string out = "epoch    " + text(status, "epoch");
+    for (const json& worker : list(status, "workers")) {
+        if (text(worker, "epoch") != text(status, "epoch")) {
+            out += fmt::format(", worker {} is at {}", text(worker, "worker"),
+                               text(worker, "epoch"));
+        }
+    }
+    return out + "\n";
+}
+
 // Counters of one group, one a line; those that are 0 only where that says something.
 std::string counters_rows(const std::string& group, const json& counters, bool zeros) {
     std::string out;
@@ -95,8 +124,10 @@ std::string show_status(const json& status) {
         fmt::format("gateway  {} at site {}, up {} s, {}\n", text(status, "gateway"),
                     text(status, "site"), text(status, "uptime_s"), text(status, "at"));
     for (const json& prefix : list(status, "prefixes")) {
-        out += fmt::format("prefix   {:<20} {}\n", text(prefix, "prefix"),
-                           flag(prefix, "served") ? "served" : "NOT SERVED");
+        const bool served = flag(prefix, "served");
+        out += fmt::format("prefix   {:<20} {}{}\n", text(prefix, "prefix"),
+                           served ? "served" : "NOT SERVED",
+                           served && !flag(prefix, "announced") ? ", NOT ANNOUNCED" : "");
     }
     for (const json& peer : list(status, "peers")) {
         out += fmt::format("peer     {}\n", peer_text(peer));
@@ -109,6 +140,8 @@ std::string show_status(const json& status) {
     out += fmt::format("served   {} TCP and {} UDP flows by this site's servers\n",
                        text(served, "tcp"), text(served, "udp"));
     out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
+    out += orders_text(part(status, "orders"));
+    out += epochs_text(status);
     return out + lines_table(list(status, "lines"));
 }
 
@@ -144,10 +177,17 @@ std::string show_line(const json& line) {
                        flag(line, "enabled") ? "enabled" : "disabled");
 }
 
+std::string show_confirm(const json&) {
+    return "confirmed: the prefixes that can be served are announced\n";
+}
+
 std::string show_relogin(const json& relogin) {
+    const bool interrupted = text(part(relogin, "order"), "course") == "interrupted";
     return fmt::format("{}, {} flows reset, {} remaining",
-                       flag(relogin, "running") ? "running" : "not running", text(relogin, "reset"),
-                       text(relogin, "remaining"));
+                       flag(relogin, "running") ? "running"
+                       : interrupted            ? "INTERRUPTED by a restart"
+                                                : "not running",
+                       text(relogin, "reset"), text(relogin, "remaining"));
 }
 
 }  // namespace rehome::vipctl

@@ -235,10 +235,11 @@ Checked<OfferReading> read_offer(std::string_view text, const std::string& where
         reader.wrong("/schema", "is no configuration of vipd, expected \"rehome/vipd/1\"");
         return reader.take();
     }
-    reader.doubt_unless(object_of(document, {"schema", "inventory", "gateway", "control",
-                                             "reset_log", "memory", "workers", "flows", "fragments",
-                                             "maps", "pools", "ports", "lines", "services"}),
-                        "");
+    reader.doubt_unless(
+        object_of(document,
+                  {"schema", "inventory", "gateway", "control", "reset_log", "orders", "memory",
+                   "workers", "flows", "fragments", "maps", "pools", "ports", "lines", "services"}),
+        "");
     const auto each = [&](const char* key, void (Reader::*read)(const json&, size_t)) {
         const auto list = document.find(key);
         const bool needed = std::string_view(key) == "services";

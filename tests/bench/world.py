@@ -88,6 +88,8 @@ def private_init():
     sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     for folder in ("/run/netns", DIR, "/run/lock"):
         os.makedirs(folder)
+    os.makedirs("/var/lib/rehome", exist_ok=True)
+    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib/rehome")
     sh("ip", "link", "set", "lo", "up")
 
 

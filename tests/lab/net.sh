@@ -8,7 +8,7 @@
 #   wait_until SECONDS CMD...      polls until the command succeeds; fails, and shows why, after SECONDS
 
 # Private net, mount, pid and ipc namespaces, with empty tmpfs on /run (netns names, control sockets,
-# FRR's folders): all of it, network and processes, is gone when the script ends or is killed.
+# FRR's folders) and /var/lib/rehome (orders): all of it, network and processes, is gone when the script ends or is killed.
 # REHOME_PRIVATE names the process that is first in there, so that a script started inside by
 # another private one gets a world of its own again.
 private() {
@@ -24,6 +24,8 @@ private_init() {
     trap 'exit 130' INT
     mount -t tmpfs -o mode=755 tmpfs /run
     mkdir -p /run/netns /run/rehome /run/lock
+    [ -d /var/lib/rehome ] || mkdir /var/lib/rehome
+    mount -t tmpfs -o mode=755 tmpfs /var/lib/rehome
     ip link set lo up
     more_files
 }

@@ -8,6 +8,7 @@
 #   vipd_world            builds it, starts both gateways; the carrier delivers to the old one
 #   deliver_to old|new    where the carrier sends the prefix
 #   ctl old|new CMD...    vipctl
+#   stop_gateway old|new SIGNAL, start_gateway old|new
 #   figure old|new .path  one figure of vipctl status (jq's syntax)
 # $dir is a folder of the test's own (_init.sh).
 : "${dir:?}"
@@ -39,8 +40,16 @@ vipd_config() { # old|new SERVER ENABLED
 }
 
 start_gateway() { # old|new
+    : >"$dir/$1.log" # the run before was ready too
     on "$1-gw" vipd run --config "$dir/$1.json" >"$dir/$1.log" 2>&1 &
     wait_until 20 grep -q ready "$dir/$1.log" || { cat "$dir/$1.log" >&2; return 1; }
+}
+
+stop_gateway() { # old|new SIGNAL
+    local pid
+    pid=$(pgrep -f "^vipd run --config $dir/$1.json")
+    kill -"$2" "$pid"
+    wait_until 10 fails pgrep -f "^vipd run --config $dir/$1.json"
 }
 
 # Addresses stand on the twins, which vipd has made.

@@ -8,6 +8,8 @@ vipd_world
 ctl old status --json | fits vipd-status
 ctl new status --json | fits vipd-status
 ctl old stats --json | fits vipd-stats
+ctl old share 5
+ctl old status --json | fits vipd-status
 ctl old status --json | jq 'del(.at) | .typo = 1' >"$dir/wrong"
 fails fits vipd-status <"$dir/wrong" 2>"$dir/mistakes"
 grep -q '/at: is missing' "$dir/mistakes"

@@ -36,6 +36,7 @@ constexpr uint64_t clock_tag = 1;
 
 struct Client {
     Fd fd;
+    uint32_t uid = 0;
     std::string in;
     std::string out;
     bool answering = false;     // one of its requests is with the handler
@@ -55,6 +56,14 @@ struct Client {
 
 tl::unexpected<Error> trouble(const std::string& path, const char* what) {
     return fail(Exit::world, path, fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+// Who was at the other end when it connected (unix(7), SO_PEERCRED).
+uint32_t user_of(int fd) {
+    ucred user{};
+    socklen_t size = sizeof user;
+    const bool told = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) == 0;
+    return told ? user.uid : UINT32_MAX;
 }
 
 // Takes the file of a vipd that is gone out of the way.
@@ -103,6 +112,7 @@ Result<Fd> listen_at(const std::string& path) {
 struct Reply::State {
     std::weak_ptr<Control::State> server;
     uint64_t client = 0;
+    uint32_t uid = 0;
     bool answered = false;
 
     void answer(const json& line);
@@ -142,7 +152,9 @@ void Control::State::accept_clients() {
             return;
         }
         if (clients.size() < clients_max && watch(EPOLL_CTL_ADD, fd.get(), next_client, EPOLLIN)) {
-            clients[next_client++].fd = std::move(fd);
+            Client& client = clients[next_client++];
+            client.uid = user_of(fd.get());
+            client.fd = std::move(fd);
         }
     }
 }
@@ -222,6 +234,7 @@ void Control::State::hand_over(uint64_t id, const std::string& line) {
     reply.state_ = std::make_shared<Reply::State>();
     reply.state_->server = weak_from_this();
     reply.state_->client = id;
+    reply.state_->uid = clients.at(id).uid;
     const json request = json::parse(line, nullptr, false);
     if (!request.is_object()) {
         reply.refuse("the request is no JSON object, expected {\"command\":...} on one line");
@@ -249,6 +262,10 @@ void Reply::done(const json& result) const {
 
 void Reply::refuse(const std::string& error) const {
     state_->answer({{"ok", false}, {"error", error}});
+}
+
+uint32_t Reply::uid() const {
+    return state_->uid;
 }
 
 bool Reply::waited_for() const {

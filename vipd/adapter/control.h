@@ -29,6 +29,7 @@ public:
     void done(const nlohmann::json& result) const;
     void refuse(const std::string& error) const;
     bool waited_for() const;  // the client is still there and unanswered
+    uint32_t uid() const;     // the user that asks
 
 private:
     friend class Control;

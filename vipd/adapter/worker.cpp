@@ -22,6 +22,7 @@ namespace {
 constexpr Micros spin_before_sleep = 20;  // a reply often follows at once
 constexpr Micros back_off = 200;          // where there is nothing to wait for
 constexpr Micros hold_check_every = 100'000;
+constexpr Micros patience = 2'000'000;  // of who asks it
 constexpr size_t heard_max = 256;  // keepalives that nobody has fetched: who floods them loses some
 
 Frame frame_of(rte_mbuf& packet) {
@@ -109,7 +110,8 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
         }
     };
     datapath_->set_sink(std::move(sink));
-    offered_ = acts_on_ = datapath_->snapshot().epoch;
+    acts_on_ = datapath_->snapshot().epoch;
+    round_at_ = monotonic_us();
 }
 
 // Each queue of a port has one worker, which both receives from it and sends to it.  Where there is
@@ -159,36 +161,59 @@ Result<> Worker::start() {
 }
 
 Result<> Worker::ask(const std::function<void(Datapath&)>& act) {
+    const auto silent = fail(Exit::world, fmt::format("worker {}", number_), "does not answer");
+    if (monotonic_us() - last_round() > patience) {
+        return silent;  // who waited for it once more would be late himself
+    }
     auto request = std::make_shared<Request>();
     request->act = act;
     std::unique_lock lock(mutex_);
     requests_.push_back(request);
     asked_ = true;
     signal(wake_fd_);
-    answered_.wait_for(lock, std::chrono::seconds(2), [&] { return request->done || failed_; });
+    answered_.wait_for(lock, std::chrono::microseconds(patience),
+                       [&] { return request->done || failed_; });
     if (!request->done && !request->taken) {
         std::erase(requests_, request);
-        return fail(Exit::world, "worker", failed_ ? "could not start" : "does not answer");
+        return failed_ ? fail(Exit::world, fmt::format("worker {}", number_), "could not start")
+                       : silent;
     }
     answered_.wait(lock, [&] { return request->done; });  // it is running: it ends
     return {};
 }
 
-Result<> Worker::set_forwarding(const Forwarding& forwarding) {
-    return ask([&](Datapath& datapath) {
-        datapath.replace_routes(forwarding.routes);
-        datapath.replace_neighbours(forwarding.neighbours);
-        next_hops_.release();
-    });
-}
-
 void Worker::offer(std::shared_ptr<const Snapshot> snapshot) {
     {
         const std::lock_guard lock(mutex_);
-        offered_.store(snapshot->epoch, std::memory_order_release);
-        offer_ = std::move(snapshot);
+        offer_.snapshot = std::move(snapshot);
+        offered_.store(true, std::memory_order_release);
     }
     signal(wake_fd_);
+}
+
+void Worker::offer(const Forwarding& forwarding) {
+    {
+        const std::lock_guard lock(mutex_);
+        offer_.forwarding = forwarding;
+        offered_.store(true, std::memory_order_release);
+    }
+    signal(wake_fd_);
+}
+
+Worker::Relogin Worker::relogin() const {
+    const uint64_t state = relogin_.load(std::memory_order_acquire);
+    return {state / 2, state % 2 == 1, relogin_reset_.load(std::memory_order_relaxed),
+            relogin_remaining_.load(std::memory_order_relaxed)};
+}
+
+void Worker::publish_relogin() {
+    const auto& relogin = datapath_->relogin();
+    const uint64_t state = datapath_->snapshot().relogin.id * 2 + (relogin.running() ? 1U : 0U);
+    relogin_reset_.store(relogin.flows_reset(), std::memory_order_relaxed);
+    relogin_remaining_.store(relogin.remaining(datapath_->flows()), std::memory_order_relaxed);
+    if (relogin_.exchange(state, std::memory_order_release) != state) {
+        signal(outbox_fd_);
+    }
 }
 
 void Worker::empty_rings(uint64_t epoch) {
@@ -198,16 +223,26 @@ void Worker::empty_rings(uint64_t epoch) {
 
 // Between two rounds, when nothing that was decided before waits here: it is all sent, or in rings.
 void Worker::take_offer() {
-    std::shared_ptr<const Snapshot> snapshot;
+    Offer offer;
     {
         const std::lock_guard lock(mutex_);
-        snapshot = std::exchange(offer_, nullptr);
+        offer = std::exchange(offer_, {});
+        offered_.store(false, std::memory_order_relaxed);
     }
-    if (ownership_ && snapshot->tables.get() != &datapath_->tables()) {
-        ownership_->set_tables(snapshot->tables);
+    if (offer.forwarding) {
+        datapath_->replace_routes(offer.forwarding->routes);
+        datapath_->replace_neighbours(offer.forwarding->neighbours);
+        next_hops_.release();
     }
-    const uint64_t epoch = snapshot->epoch;
-    datapath_->take(std::move(snapshot), now_);
+    if (offer.snapshot == nullptr) {
+        return;
+    }
+    if (ownership_ && offer.snapshot->tables.get() != &datapath_->tables()) {
+        ownership_->set_tables(offer.snapshot->tables);
+    }
+    const uint64_t epoch = offer.snapshot->epoch;
+    datapath_->take(std::move(offer.snapshot), now_);
+    publish_relogin();
     acts_on_.store(epoch, std::memory_order_release);
     signal(outbox_fd_);
 }
@@ -269,10 +304,11 @@ void Worker::run() {
     unsigned round = 0;
     while (!stopping_) {
         const Micros now = now_ = monotonic_us();
+        round_at_.store(now, std::memory_order_relaxed);
         if (asked_) {
             serve_requests();
         }
-        if (offered_.load(std::memory_order_acquire) != acts_on_.load(std::memory_order_relaxed)) {
+        if (offered_.load(std::memory_order_acquire)) {
             take_offer();
         }
         const uint64_t to_drain = to_drain_.load(std::memory_order_acquire);
@@ -616,6 +652,7 @@ void Worker::tick(Micros now) {
         datapath_->tick(now, [&](const Flow& flow) {
             resets_.push_back({flow.client(), flow.vip(), flow.server()});
         });
+        publish_relogin();
     }
     if (now >= next_expiry_) {
         next_expiry_ = now + hold_check_every;

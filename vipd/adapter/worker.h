@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -75,7 +76,6 @@ public:
     // Runs act in the worker's thread between two bursts and waits for it; an error when the worker
     // does not come to it within 2 s (then it never runs).
     Result<> ask(const std::function<void(Datapath&)>& act);
-    Result<> set_forwarding(const Forwarding& forwarding);
     // Who looks on from the next burst; null: nobody.  The one before is not used any more once
     // this returns.
     Result<> set_observer(std::shared_ptr<Observer> observer);
@@ -84,11 +84,22 @@ public:
     // never the last owner of its snapshot: that is freed by whoever offers it, once acts_on() is
     // beyond.
     void offer(std::shared_ptr<const Snapshot> snapshot);
+    void offer(const Forwarding& forwarding);
     uint64_t acts_on() const { return acts_on_.load(std::memory_order_acquire); }  // its epoch
     // Once all workers act on that epoch: what older ones decided is in rings alone, and has left
     // each worker that has gone round with its rings once more.
     void empty_rings(uint64_t epoch);
     uint64_t drained() const { return drained_.load(std::memory_order_acquire); }
+
+    // How its re-login goes.
+    struct Relogin {
+        uint64_t id = 0;  // of the order, as in Snapshot::Relogin
+        bool running = false;
+        uint64_t reset = 0, remaining = 0;
+    };
+    Relogin relogin() const;
+    // When it last came round; one that is alive does so 100 times a second.
+    Micros last_round() const { return round_at_.load(std::memory_order_relaxed); }
 
     int outbox_fd() const { return outbox_fd_; }  // also signalled when the two above change
     Outbox take_outbox();
@@ -117,6 +128,7 @@ private:
     void run();
     bool receive();
     void take_offer();
+    void publish_relogin();
     bool take_handed_over(bool all);
     uint16_t take_from(uint32_t worker);
     void sort(PortIndex port, std::span<rte_mbuf*> packets);
@@ -156,6 +168,11 @@ private:
     bool can_sleep_ = true;  // every queue has something to wait for
     std::atomic<uint32_t> flows_served_ = 0;
 
+    // What it is to take over between two rounds; nothing: as it is.
+    struct Offer {
+        std::shared_ptr<const Snapshot> snapshot;
+        std::optional<Forwarding> forwarding;
+    };
     struct Request {
         std::function<void(Datapath&)> act;
         bool taken = false;
@@ -165,8 +182,12 @@ private:
     std::condition_variable answered_;
     std::vector<std::shared_ptr<Request>> requests_;
     Outbox outbox_;
-    std::shared_ptr<const Snapshot> offer_;                                         // null: taken
-    std::atomic<uint64_t> offered_ = 0, acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
+    Offer offer_;
+    std::atomic<bool> offered_ = false;
+    std::atomic<uint64_t> acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
+    std::atomic<uint64_t> relogin_ = 0;  // twice its id, and 1 while it runs
+    std::atomic<uint64_t> relogin_reset_ = 0, relogin_remaining_ = 0;
+    std::atomic<Micros> round_at_ = 0;
     std::atomic<bool> asked_ = false;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> failed_ = false;

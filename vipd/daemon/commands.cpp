@@ -18,7 +18,8 @@ double rounded(double value) {
 
 void Daemon::command(const json& request, const Reply& reply) {
     const std::string name = request.value("command", "");
-    if (name == "share" || name == "line" || name == "relogin" || name == "reload") {
+    if (name == "share" || name == "line" || name == "relogin" || name == "reload" ||
+        name == "confirm") {
         order(name, request, reply);  // answers when it is in force
         return;
     }
@@ -40,9 +41,9 @@ Result<json> Daemon::status() {
     if (!sums) {
         return tl::unexpected(sums.error());
     }
-    const auto relogin = relogin_progress();
-    if (!relogin) {
-        return tl::unexpected(relogin.error());
+    json workers = json::array();
+    for (size_t i = 0; i < workers_.size(); ++i) {
+        workers.push_back({{"worker", i}, {"epoch", workers_[i]->acts_on()}});
     }
     json peers = json::array();
     for (size_t i = 0; i < config().peers.size(); ++i) {
@@ -64,13 +65,20 @@ Result<json> Daemon::status() {
     }
     json prefixes = json::array();
     for (const auto& prefix : tables().prefixes()) {
-        prefixes.push_back({{"prefix", prefix.text()}, {"served", tables().can_serve(prefix)}});
+        const bool served = tables().can_serve(prefix);
+        prefixes.push_back(
+            {{"prefix", prefix.text()},
+             {"served", served},
+             {"announced", served && snapshot.holds_routes && held_trouble_.empty()}});
     }
     return json{{"schema", "rehome/vipd-status/1"},
                 {"at", iso8601(now_us())},
                 {"gateway", config().gateway},
                 {"site", config().site},
                 {"uptime_s", (now - started_) / 1'000'000},
+                {"epoch", snapshot.epoch},
+                {"workers", workers},
+                {"orders", orders_state()},
                 {"prefixes", prefixes},
                 {"lines", lines},
                 {"peers", peers},
@@ -81,7 +89,7 @@ Result<json> Daemon::status() {
                   {"provisional", sums->flows.provisional},
                   {"closing", sums->flows.closing}}},
                 {"served", {{"tcp", sums->flows.served_tcp}, {"udp", sums->flows.served_udp}}},
-                {"relogin", *relogin}};
+                {"relogin", relogin_progress()}};
 }
 
 Result<json> Daemon::stats() {

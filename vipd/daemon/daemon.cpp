@@ -47,7 +47,9 @@ uint64_t random_key() {
 
 Daemon::Daemon(std::string config_path, Config config)
     : config_path_(std::move(config_path)),
-      state_(std::move(config), {}, monotonic_us()),
+      orders_file_(config, now_us()),
+      state_(std::move(config), orders_file_.resumed().begin, monotonic_us()),
+      told_confirmed_(state_.confirmed()),
       rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
 
@@ -58,7 +60,6 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config co
         +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
         +[](Daemon& o) { return o.start_workers(); },
-        +[](Daemon& o) { return o.hold_prefixes(); },
     };
     for (const auto& step : steps) {
         if (auto done = step(g); !done) {
@@ -72,6 +73,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config co
         return tl::unexpected(control.error());
     }
     g.control_ = std::move(*control);
+    g.say_how_it_begins();
+    g.hold_prefixes();
+    g.store_orders();  // nobody else has this socket, nor this file
     return daemon;
 }
 
@@ -211,17 +215,38 @@ Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
     return *workers_[ownership.next(frame, port, monotonic_us()).worker];
 }
 
-// While a prefix can be served it has a kernel route, which BIRD exports.
-Result<> Daemon::hold_prefixes() {
-    for (const auto& prefix : tables().prefixes()) {
-        auto done = tables().can_serve(prefix) ? kernel_->hold_route(prefix)
-                                               : kernel_->release_route(prefix);
-        if (!done) {
-            return done;
-        }
+void Daemon::say_how_it_begins() const {
+    const Resumed& resumed = orders_file_.resumed();
+    if (!resumed.aside.empty()) {
+        fmt::print(stderr, "vipd: orders of the run before do not hold: {}\n", resumed.aside);
     }
-    held_ = state_.snapshot()->tables;
-    return {};
+    if (!state_.confirmed()) {
+        fmt::print(stderr,
+                   "vipd: was away for {} s: no prefix is announced until a peer of this move or "
+                   "`vipctl confirm` confirms\n",
+                   resumed.away_s.value_or(0));
+    }
+    const auto& relogin = state_.orders().relogin;
+    if (relogin && relogin->course == ReloginOrder::Course::interrupted) {
+        fmt::print(stderr, "vipd: a re-login at {} flows a second was interrupted\n",
+                   relogin->rate_per_s);
+    }
+}
+
+// While a prefix can be served it has a kernel route, which BIRD exports.
+void Daemon::hold_prefixes() {
+    const auto& snapshot = state_.snapshot();
+    std::string trouble;
+    for (const auto& prefix : tables().prefixes()) {
+        const bool holds = snapshot->holds_routes && tables().can_serve(prefix);
+        const auto done = holds ? kernel_->hold_route(prefix) : kernel_->release_route(prefix);
+        trouble = done ? trouble : done.error().text();
+    }
+    if (!trouble.empty() && trouble != held_trouble_) {
+        fmt::print(stderr, "vipd: a prefix's route is not as it should be: {}\n", trouble);
+    }
+    held_trouble_ = trouble;
+    held_ = snapshot;
 }
 
 Result<> Daemon::follow_kernel(Result<bool> changed) {
@@ -232,7 +257,10 @@ Result<> Daemon::follow_kernel(Result<bool> changed) {
         return {};
     }
     const auto forwarding = kernel_->forwarding();
-    return on_workers([&](Worker& worker) { return worker.set_forwarding(forwarding); });
+    for (auto& worker : workers_) {
+        worker->offer(forwarding);
+    }
+    return {};
 }
 
 void Daemon::take_outboxes() {
@@ -258,6 +286,7 @@ Result<> Daemon::run(int stop_fd) {
         }
         ::poll(fds.data(), fds.size(), wait_ms(monotonic_us()));
         if (fds[0].revents != 0) {
+            store_orders(true);
             return {};
         }
         if (fds[1].revents != 0) {
@@ -271,9 +300,7 @@ Result<> Daemon::run(int stop_fd) {
         // Whatever took long before: what the peers said meanwhile comes before what time says.
         take_outboxes();
         const Micros now = monotonic_us();
-        if (auto done = hand_out(now); !done) {
-            return done;
-        }
+        hand_out(now);
         if (now >= next_tick) {
             next_tick = now + 250'000;
             if (auto done = follow_kernel(kernel_->tick()); !done) {
@@ -293,21 +320,39 @@ int Daemon::wait_ms(Micros now) const {
     return static_cast<int>((std::max<Micros>(next - now, 0) + 999) / 1000);
 }
 
-Result<> Daemon::hand_out(Micros now) {
+void Daemon::hand_out(Micros now) {
     if (state_.advance(now)) {
         for (auto& worker : workers_) {
             worker->offer(state_.snapshot());
         }
-        if (state_.snapshot()->tables != held_) {
-            if (auto held = hold_prefixes(); !held) {
-                return held;
-            }
+        const Snapshot& snapshot = *state_.snapshot();
+        if (snapshot.tables != held_->tables || snapshot.holds_routes != held_->holds_routes) {
+            hold_prefixes();
         }
+        rates_.resize(config().lines.size());
     }
+    if (state_.confirmed() && !told_confirmed_) {
+        told_confirmed_ = true;
+        fmt::print(
+            stderr, "vipd: confirmed by {}: prefixes are announced\n",
+            state_.confirmed_by().empty() ? "the operator" : "gateway " + state_.confirmed_by());
+    }
+    follow_workers();
+    store_orders();  // before anything is answered
+    answer_draining();
+    answer_orders(now);
+}
+
+// How far they are.
+void Daemon::follow_workers() {
     uint64_t acts_on = UINT64_MAX, drained = UINT64_MAX;
+    bool relogin_ended = true;
+    const uint64_t relogin = state_.snapshot()->relogin.id;
     for (const auto& worker : workers_) {
         acts_on = std::min(acts_on, worker->acts_on());
         drained = std::min(drained, worker->drained());
+        const auto progress = worker->relogin();
+        relogin_ended = relogin_ended && progress.id == relogin && !progress.running;
     }
     if (acts_on > emptying_) {
         emptying_ = acts_on;
@@ -316,18 +361,33 @@ Result<> Daemon::hand_out(Micros now) {
         }
     }
     state_.drained(drained);
-    answer_draining();
-    answer_orders(now);
-    return {};
+    if (relogin_ended) {
+        state_.relogin_ended(relogin);
+    }
+}
+
+void Daemon::store_orders(bool at_once) {
+    if (orders_file_.keep(state_, now_us(), at_once)) {
+        const std::string& trouble = orders_file_.trouble();
+        fmt::print(stderr, "vipd: orders are {}\n",
+                   trouble.empty() ? "stored again" : "in force, not stored: " + trouble);
+    }
 }
 
 void Daemon::every_second(Micros now) {
     if (now - rated_ < 1'000'000) {
         return;
     }
+    if (!held_trouble_.empty()) {
+        hold_prefixes();
+    }
     // By their MAC addresses lines of one VLAN are told apart, before anything is sent there.
     for (const TableLine& line : tables().lines()) {
         kernel_->request({line.port, line.peer, line.vlan});
+    }
+    const auto silent = [&](const auto& worker) { return now - worker->last_round() > 500'000; };
+    if (std::any_of(workers_.begin(), workers_.end(), silent)) {
+        return;  // whoever waits for it answers nobody meanwhile
     }
     const auto now_counted = sums();
     if (!now_counted) {

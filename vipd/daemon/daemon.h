@@ -18,6 +18,7 @@
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"
 #include "vipd/adapter/kernel.h"
+#include "vipd/adapter/orders_file.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/adapter/worker.h"
 #include "vipd/state/orders_text.h"
@@ -56,11 +57,11 @@ private:
         size_t line;
         Reply reply;
     };
-    // An order that is answered once every worker acts on it.
+    // An order that is answered once every worker acts on it, or is late.
     struct Ordered {
         uint64_t epoch;
         Micros deadline;
-        std::function<void()> done;
+        std::function<nlohmann::json()> result;
         Reply reply;
     };
     struct Rate {
@@ -70,9 +71,11 @@ private:
 
     Daemon(std::string config_path, Config config);
 
+    void say_how_it_begins() const;
     Result<> open_ports();
     Result<> start_workers();
-    Result<> hold_prefixes();
+    // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
+    void hold_prefixes();
     // One worker after the other, act in each one's thread; the first error.
     Result<> ask_all(const std::function<void(Datapath&)>& act);
     Result<> on_workers(const std::function<Result<>(Worker&)>& act);
@@ -87,7 +90,9 @@ private:
     const Config& config() const { return *state_.snapshot()->config; }
     const Tables& tables() const { return *state_.snapshot()->tables; }
     // Offers the workers what has changed, and follows how far they are.
-    Result<> hand_out(Micros now);
+    void hand_out(Micros now);
+    void follow_workers();
+    void store_orders(bool at_once = false);
     void answer_orders(Micros now);
     void answer_draining();
     int wait_ms(Micros now) const;
@@ -102,8 +107,10 @@ private:
     void relogin(const nlohmann::json& request, const Reply& reply);
     void reload(const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
-    void when_in_force(uint64_t epoch, const Reply& reply, std::function<void()> done);
-    Result<nlohmann::json> relogin_progress();
+    void confirm(const Reply& reply);
+    void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
+    nlohmann::json relogin_progress() const;
+    nlohmann::json orders_state() const;
 
     // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
     Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
@@ -119,7 +126,9 @@ private:
     void stop_looking(Micros now);
 
     std::string config_path_;
+    OrdersFile orders_file_;
     State state_;
+    bool told_confirmed_ = false;
     Pool pool_;
     Shared shared_;
     std::unique_ptr<Kernel> kernel_;
@@ -128,9 +137,10 @@ private:
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Ordered> ordered_;
-    std::shared_ptr<const Tables> held_;  // by whose prefixes the kernel has its routes
-    uint64_t emptying_ = 0;               // the epoch behind which the workers empty their rings
-    std::vector<Rate> rates_;             // one a line
+    std::shared_ptr<const Snapshot> held_;  // by which the kernel has its routes
+    std::string held_trouble_;              // why it has not; empty: it has
+    uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings
+    std::vector<Rate> rates_;               // one a line
     std::optional<Capturing> capture_;
     uint64_t captures_ = 0;
     std::vector<std::shared_ptr<Top>> tops_;  // one a worker; empty: nobody asks

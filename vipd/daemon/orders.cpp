@@ -26,8 +26,12 @@ std::string all_of(const std::vector<Error>& errors) {
     return text;
 }
 
-Said said_now() {
-    return {now_us(), 0};
+Said said_by(const Reply& caller) {
+    return {now_us(), caller.uid()};
+}
+
+json said_json(const Said& said) {
+    return {{"at", iso8601(said.at_us)}, {"uid", said.uid}};
 }
 
 }  // namespace
@@ -39,31 +43,42 @@ void Daemon::order(const std::string& name, const json& request, const Reply& re
         share(request, reply);
     } else if (name == "relogin") {
         relogin(request, reply);
+    } else if (name == "confirm") {
+        confirm(reply);
     } else {
         reload(reply);
     }
 }
 
-void Daemon::when_in_force(uint64_t epoch, const Reply& reply, std::function<void()> done) {
-    ordered_.push_back({epoch, monotonic_us() + patience, std::move(done), reply});
+void Daemon::when_in_force(uint64_t epoch, const Reply& reply, std::function<json()> result) {
+    ordered_.push_back({epoch, monotonic_us() + patience, std::move(result), reply});
 }
 
+// With its result: since which epoch every worker acts on it, who is late, and what went wrong with
+// storing it or with the prefixes' routes.
+// Nothing that was decided before is on its way any more, so that a line can be withdrawn.
 void Daemon::answer_orders(Micros now) {
-    std::vector<Ordered> waiting = std::exchange(ordered_, {});
-    std::erase_if(waiting, [&](const Ordered& ordered) {
-        const auto late = std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
-            return worker->acts_on() < ordered.epoch;
-        });
-        if (late == workers_.end()) {
-            ordered.done();
-        } else if (now >= ordered.deadline) {
-            ordered.reply.refuse(
-                fmt::format("worker {} has not come to it within 2 s; it acts on it when it comes",
-                            late - workers_.begin()));
+    std::erase_if(ordered_, [&](const Ordered& ordered) {
+        json late = json::array();
+        bool emptied = true;
+        for (size_t i = 0; i < workers_.size(); ++i) {
+            emptied = emptied && workers_[i]->drained() >= ordered.epoch;
+            if (workers_[i]->acts_on() < ordered.epoch) {
+                late.push_back(i);
+            }
         }
-        return late == workers_.end() || now >= ordered.deadline;
+        if (!emptied && now < ordered.deadline) {
+            return false;
+        }
+        json result = ordered.result();
+        result["epoch"] = ordered.epoch;
+        result["late"] = late;
+        result["not_stored"] =
+            orders_file_.trouble().empty() ? json() : json(orders_file_.trouble());
+        result["not_announced"] = held_trouble_.empty() ? json() : json(held_trouble_);
+        ordered.reply.done(result);
+        return true;
     });
-    ordered_.insert(ordered_.end(), waiting.begin(), waiting.end());
 }
 
 void Daemon::share(const json& request, const Reply& reply) {
@@ -79,27 +94,47 @@ void Daemon::share(const json& request, const Reply& reply) {
     }
     const Share share{static_cast<uint32_t>(std::lround(percent * 100)),
                       by == "address" ? ShareBy::address : ShareBy::address_port};
-    when_in_force(state_.order(ShareOrder{share, said_now()}), reply,
-                  [reply, share] { reply.done(share_json(share)); });
+    when_in_force(state_.order(ShareOrder{share, said_by(reply)}), reply,
+                  [share] { return share_json(share); });
 }
 
-// How it goes at all workers together.
-Result<json> Daemon::relogin_progress() {
+// How it goes at all workers together.  At a late one it may yet begin.
+json Daemon::relogin_progress() const {
     bool running = false;
     uint64_t reset = 0, remaining = 0;
-    const auto asked = ask_all([&](Datapath& d) {
-        running = running || d.relogin().running();
-        reset += d.relogin().flows_reset();
-        remaining += d.relogin().remaining(d.flows());
-    });
-    return asked ? Result<json>(
-                       json{{"running", running}, {"reset", reset}, {"remaining", remaining}})
-                 : tl::unexpected(asked.error());
+    for (const auto& worker : workers_) {
+        const auto progress = worker->relogin();
+        running = running || progress.running;
+        reset += progress.reset;
+        remaining += progress.remaining;
+    }
+    json result{{"running", running}, {"reset", reset}, {"remaining", remaining}};
+    const auto& order = state_.orders().relogin;
+    result["order"] = order ? said_json(order->said) : json();
+    if (order) {
+        result["order"]["rate"] = order->rate_per_s;
+        result["order"]["service"] = order->service.empty() ? json() : json(order->service);
+        result["order"]["course"] = name(order->course);
+    }
+    return result;
+}
+
+// What status tells of the orders beside what they are.
+json Daemon::orders_state() const {
+    const Resumed& resumed = orders_file_.resumed();
+    const auto or_null = [](const std::string& text) { return text.empty() ? json() : json(text); };
+    return {{"path", orders_file_.path()},
+            {"not_stored", or_null(orders_file_.trouble())},
+            {"set_aside", or_null(resumed.aside)},
+            {"kept_at", or_null(orders_file_.kept_aside())},
+            {"away_s", resumed.away_s ? json(*resumed.away_s) : json()},
+            {"confirmed", state_.confirmed()},
+            {"confirmed_by", or_null(state_.confirmed_by())}};
 }
 
 void Daemon::relogin(const json& request, const Reply& reply) {
     ReloginOrder order;
-    order.said = said_now();
+    order.said = said_by(reply);
     const bool stop = request.value("stop", false);
     if (!stop) {
         order.rate_per_s = request.value("rate", 0.0);
@@ -119,10 +154,11 @@ void Daemon::relogin(const json& request, const Reply& reply) {
         return;
     }
     when_in_force(stop ? state_.stop_relogin(order.said) : state_.relogin(order), reply,
-                  [this, reply] {
-                      const auto progress = relogin_progress();
-                      progress ? reply.done(*progress) : reply.refuse(progress.error().text());
-                  });
+                  [this] { return relogin_progress(); });
+}
+
+void Daemon::confirm(const Reply& reply) {
+    when_in_force(state_.confirm(), reply, [] { return json{{"confirmed", true}}; });
 }
 
 void Daemon::reload(const Reply& reply) {
@@ -140,8 +176,8 @@ void Daemon::reload(const Reply& reply) {
         return;
     }
     const size_t services = config->services.size();
-    when_in_force(state_.reload(std::move(*config)), reply, [reply, services] {
-        reply.done(json{{"services", services}});
+    when_in_force(state_.reload(std::move(*config)), reply, [services] {
+        return json{{"services", services}};
     });
 }
 
@@ -157,11 +193,11 @@ void Daemon::line(const json& request, const Reply& reply) {
     }
     const auto index = static_cast<size_t>(found - lines.begin());
     if (state == "enable") {
-        when_in_force(state_.order(index, {true, said_now()}), reply, [reply, carrier] {
-            reply.done(json{{"carrier", carrier}, {"enabled", true}});
+        when_in_force(state_.order(index, {true, said_by(reply)}), reply, [carrier] {
+            return json{{"carrier", carrier}, {"enabled", true}};
         });
     } else {
-        state_.drain(index, said_now(), monotonic_us());
+        state_.drain(index, said_by(reply), monotonic_us());
         draining_.push_back({index, reply});
     }
 }
@@ -175,18 +211,19 @@ void Daemon::answer_draining() {
             return false;
         }
         const Snapshot& snapshot = *state_.snapshot();
-        const std::string carrier = snapshot.config->lines[draining.line].carrier;
+        const std::string carrier = state_.config().lines[draining.line].carrier;
         const auto& orders = state_.orders().lines;
         const auto order = orders.find(carrier);
         if (order == orders.end() || order->second.enabled) {
             draining.reply.refuse("a peer has not confirmed within 2 s; the line stays enabled");
             return true;
         }
-        if (snapshot.line(draining.line) != LineState::disabled) {
+        if (draining.line >= snapshot.lines.size() ||
+            snapshot.line(draining.line) != LineState::disabled) {
             return false;  // with the next snapshot
         }
-        when_in_force(snapshot.epoch, draining.reply, [reply = draining.reply, carrier] {
-            reply.done(json{{"carrier", carrier}, {"enabled", false}});
+        when_in_force(snapshot.epoch, draining.reply, [carrier] {
+            return json{{"carrier", carrier}, {"enabled", false}};
         });
         return true;
     });

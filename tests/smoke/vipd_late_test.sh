@@ -1,0 +1,38 @@
+#!/bin/bash
+# One of two workers stands still: its gateway says who is late, confirms nothing to its peer meanwhile, and has it act
+# on the newest when it comes.
+. "$(dirname "$0")/_init.sh"
+# shellcheck source=tests/smoke/_vipd.sh
+. "$here/_vipd.sh"
+eval "$(declare -f vipd_config | sed '1s/vipd_config/one_worker_config/')"
+vipd_config() { one_worker_config "$@" | jq '.workers = 2'; }
+vipd_world
+
+# Stops worker 1, which has the servers' port, and no other thread; it goes on when its input ends.
+mkfifo "$dir/still"
+new_pid=$(pgrep -f "^vipd run --config $dir/new.json")
+python3 tests/smoke/stand_still.py "$new_pid" vipd-1 <"$dir/still" >"$dir/stands" &
+exec 7>"$dir/still"
+wait_until 5 grep -q still "$dir/stands"
+
+echo "an order is in force at one, and the answer says who is late"
+code=0
+ctl new share 10 --json >"$dir/answer" 2>"$dir/said" || code=$?
+[ "$code" = 3 ]
+jq -e '.percent == 10 and .late == [1] and .not_stored == null' "$dir/answer"
+found "worker 1 is late" <"$dir/said"
+
+echo "on the word of the other the peer disables no line"
+fails ctl old line red disable 2>"$dir/refused"
+found "has not confirmed" <"$dir/refused"
+figure_is old '.lines[0].enabled' true
+
+echo "many orders later it comes, and acts on the newest"
+for percent in 20 30; do ctl new share $percent || [ $? = 3 ]; done
+exec 7>&-
+acts() { figure new '[.workers[].epoch] == [.epoch, .epoch]' | grep -qx true; }
+wait_until 5 acts
+figure_is new .share.percent 30
+ctl new share 40 --json | jq -e '.late == []'
+ctl old line red disable
+figure_is old '.lines[0].enabled' false

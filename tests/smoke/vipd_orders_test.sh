@@ -1,0 +1,157 @@
+#!/bin/bash
+# The operator's orders outlive reloads, restarts and crashes, and hold only where they still should: not for another
+# move, not unread, and after a long absence not without somebody's word.
+. "$(dirname "$0")/_init.sh"
+# shellcheck source=tests/smoke/_vipd.sh
+. "$here/_vipd.sh"
+vipd_world
+
+orders=/var/lib/rehome # below which the files of orders are, as the control sockets are below /run/rehome
+announced() { [ "$(ip -n "$1-gw" -j route show 198.51.100.0/24 proto 201 | jq length)" = 1 ]; }
+restart() { # old|new SIGNAL
+    stop_gateway "$1" "$2"
+    start_gateway "$1"
+}
+# As vipd left it, but for that.
+rewrite() { # old|new FILTER
+    jq "$2" "$orders/$1.orders.json" >"$dir/rewritten" && cp "$dir/rewritten" "$orders/$1.orders.json"
+}
+
+echo "a line that was enabled, and a share, over a reload, a crash and a stop"
+figure_is new '.lines[0].enabled' false
+ctl new line red enable
+ctl old share 12.34 --by address-port
+ctl new reload
+figure_is new '.lines[0].enabled' true
+restart new KILL
+restart old KILL
+figure_is new '.lines[0].enabled' true
+figure_is old .share '{"by":"address-port","percent":12.34}'
+wait_until 5 figure_is new '.peers[0].alive' true
+wait_until 5 figure_is old '.peers[0].alive' true
+ctl new line red disable
+restart new TERM
+figure_is new '.lines[0].enabled' false
+[ "$(jq -c '.lines | map([.carrier, .enabled, .uid])' $orders/new.orders.json)" = '[["red",false,0]]' ]
+
+fits vipd-orders <$orders/old.orders.json
+fits vipd-orders <$orders/new.orders.json
+
+echo "the file gives the first state alone"
+vipd_config new 172.20.0.2 true >"$dir/new.json"
+ctl new reload
+restart new KILL
+figure_is new '.lines[0].enabled' false
+ctl new config --json | jq -e '.lines[0].enabled == false'
+
+echo "a full disk: in force, not stored, and said; stored once there is room"
+mkdir "$dir/small"
+mount -t tmpfs -o size=8k tmpfs "$dir/small"
+stop_gateway old TERM
+jq --arg path "$dir/small/orders.json" '.orders = {"path": $path, "absence_s": 900}' "$dir/old.json" >"$dir/moved"
+cp $orders/old.orders.json "$dir/small/orders.json"
+cp "$dir/moved" "$dir/old.json"
+start_gateway old
+figure_is old .share.percent 12.34
+fails dd if=/dev/zero of="$dir/small/fill" bs=1k 2>/dev/null
+code=0
+ctl old share 20 --json >"$dir/answer" 2>"$dir/said" || code=$?
+[ "$code" = 3 ]
+jq -e '.percent == 20 and (.not_stored | contains("No space left")) and .late == []' "$dir/answer"
+found "in force, not stored" <"$dir/said"
+figure_is old .share.percent 20
+ctl old status | found "NOT STORED"
+found "not stored" <"$dir/old.log"
+rm "$dir/small/fill"
+wait_until 5 figure_is old .orders.not_stored null
+restart old KILL
+figure_is old .share.percent 20
+vipd_config old 10.1.0.2 true >"$dir/old.json"
+restart old TERM
+figure_is old .share.percent 12.34 # what stands in the other file
+
+echo "orders that cannot be read: kept aside and said, vipd starts"
+stop_gateway old TERM
+echo '{"schema":' >$orders/old.orders.json
+start_gateway old
+figure_is old .share.percent 0
+figure_is old '.lines[0].enabled' true
+found "do not hold: they cannot be read" <"$dir/old.log"
+kept=$(figure old .orders.kept_at | jq -r .)
+[ "$(cat "$kept")" = '{"schema":' ]
+ctl old status | found "DO NOT HOLD"
+announced old
+ctl old share 30
+restart old KILL
+figure_is old .share.percent 30
+figure_is old .orders.set_aside null
+
+echo "orders of another move do not hold"
+stop_gateway new TERM
+rewrite new '.move.name = "spring" | .move.id = "0123456789abcdef"'
+start_gateway new
+figure_is new '.lines[0].enabled' true # as the file says
+figure new .orders.set_aside | found "another move, spring (old to new)"
+
+echo "a re-login that a crash interrupts is not done"
+on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+ctl old share 0
+wait_until 5 on client python3 tests/smoke/lines.py ask 198.51.100.10 1883
+mkfifo "$dir/hold"
+on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
+exec 7>"$dir/hold"
+echo ask >&7
+wait_until 5 grep -q old-s "$dir/held"
+ctl old relogin --rate 0.001
+fits vipd-orders <$orders/old.orders.json
+ctl old status --json | fits vipd-status
+figure_is old .relogin.order.course '"running"'
+restart old KILL
+figure_is old '[.relogin.running, .relogin.order.course]' '[false,"interrupted"]'
+ctl old status | found "INTERRUPTED by a restart"
+found "was interrupted" <"$dir/old.log"
+ctl old relogin --rate 100 --wait
+figure_is old .relogin.order.course '"done"'
+
+echo "a long absence: nothing is announced until a peer of the same move confirms"
+wait_until 5 figure_is new '.peers[0].alive' true
+stop_gateway old TERM
+rewrite old '.alive_at = "2020-01-01T00:00:00.000000Z"'
+ip -n new-gw link set link0 down # nobody to ask
+start_gateway old
+fails announced old
+figure_is old '.prefixes[0]' '{"announced":false,"prefix":"198.51.100.0/24","served":true}'
+ctl old status | found "NOT CONFIRMED"
+restart old KILL # which does not confirm it either
+fails announced old
+ip -n new-gw link set link0 up
+wait_until 10 announced old
+figure_is old '[.orders.confirmed, .orders.confirmed_by]' '[true,"new-gw"]'
+found "confirmed by gateway new-gw" <"$dir/old.log"
+restart old KILL
+announced old
+
+echo "and both after a long absence: until the operator does, and the other one takes his word for it"
+for gateway in old new; do
+    stop_gateway $gateway TERM
+    rewrite $gateway '.alive_at = "2020-01-01T00:00:00.000000Z"'
+done
+start_gateway old
+start_gateway new
+wait_until 5 figure_is old '.peers[0].alive' true
+wait_until 5 figure_is new '.peers[0].alive' true
+figure_is old .orders.confirmed false
+figure_is new .orders.confirmed false
+ctl old confirm
+announced old
+wait_until 5 announced new
+figure_is new .orders.confirmed_by '"old-gw"'
+
+echo "a short time, by the configuration"
+jq '.orders.absence_s = 1' "$dir/old.json" >"$dir/short" && cp "$dir/short" "$dir/old.json"
+ip -n new-gw link set link0 down
+stop_gateway old KILL
+away_over() { [ "$(jq -r '.alive_at | sub("\\..*"; "Z") | fromdate + 4 < now' $orders/old.orders.json)" = true ]; }
+wait_until 10 away_over
+start_gateway old
+figure_is old .orders.confirmed false
