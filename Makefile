@@ -187,7 +187,7 @@ bench-tables: $(BUILD)/bench/tables
 FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-parts_datapath_fuzz := $(filter-out vipd/state/config% vipd/state/orders_text%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
+parts_datapath_fuzz := $(filter-out vipd/state/config% vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
 	common/address.cpp common/special_addresses.cpp common/error.cpp common/huge_memory.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp

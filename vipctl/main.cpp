@@ -73,6 +73,21 @@ Command plain(const std::string& name, const std::string& summary, Show show,
             }};
 }
 
+// ---- config -------------------------------------------------------------------------------------
+
+Command config_command() {
+    return {"config",
+            "the configuration in force, and from where each thing is",
+            "  vipctl config                         as a file that vipd takes\n"
+            "  vipctl config --origins               each thing: an order, the file or a default",
+            {Option::flag("origins", "from where each thing is, orders too")},
+            [](const Given& given) {
+                const bool origins = given.has("origins");
+                return print(given, ask(given, {{"command", origins ? "origins" : "config"}}),
+                             origins ? show_origins : show_config);
+            }};
+}
+
 // ---- share --------------------------------------------------------------------------------------
 
 Result<Exit> share(const Given& given) {
@@ -215,7 +230,7 @@ int main(int argc, char** argv) {
     program.commands = {
         plain("status", "lines, peers, share, flows, re-login", show_status),
         plain("stats", "what was sent, punted and dropped, and why", show_stats),
-        plain("config", "the configuration in force", show_config),
+        config_command(),
         plain("reload", "read the configuration again; no packet is lost", show_reload,
               "A file with mistakes, or with changes that need a restart, is refused as a whole."),
         plain("confirm", "announce prefixes again after a long absence", show_confirm,

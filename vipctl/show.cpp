@@ -60,9 +60,10 @@ std::string lines_table(const json& lines) {
 std::string orders_text(const json& orders) {
     std::string out;
     if (!flag(orders, "confirmed")) {
-        out += fmt::format("orders   NOT CONFIRMED after {} s away: a peer of this move does, or "
-                           "`vipctl confirm`\n",
-                           text(orders, "away_s"));
+        out += fmt::format(
+            "orders   NOT CONFIRMED after {} s away: a peer of this move does, or "
+            "`vipctl confirm`\n",
+            text(orders, "away_s"));
     }
     if (text(orders, "set_aside") != "-") {
         out += fmt::format("orders   of the run before DO NOT HOLD: {}; kept at {}\n",
@@ -78,8 +79,8 @@ std::string epochs_text(const json& status) {
     std::string out = "epoch    " + text(status, "epoch");
     for (const json& worker : list(status, "workers")) {
         if (text(worker, "epoch") != text(status, "epoch")) {
-            out += fmt::format(", worker {} is at {}", text(worker, "worker"),
-                               text(worker, "epoch"));
+            out +=
+                fmt::format(", worker {} is at {}", text(worker, "worker"), text(worker, "epoch"));
         }
     }
     return out + "\n";
@@ -158,6 +159,20 @@ std::string show_stats(const json& stats) {
         }
     }
     return groups + lists;
+}
+
+std::string show_origins(const json& origins) {
+    std::string out;
+    for (const json& row : list(origins, "settings")) {
+        const json value = row.value("value", json());
+        const std::string by =
+            text(row, "from") == "order"
+                ? fmt::format("order of uid {} at {}", text(row, "uid"), text(row, "at"))
+                : text(row, "from");
+        const std::string shown = value.is_object() ? share_text(value) : text(row, "value");
+        out += fmt::format("{:<32} {:<44} {}\n", text(row, "setting"), shown, by);
+    }
+    return out;
 }
 
 std::string show_config(const json& config) {

@@ -10,6 +10,7 @@ namespace rehome::vipctl {
 
 std::string show_status(const nlohmann::json& status);
 std::string show_stats(const nlohmann::json& stats);  // reasons that dropped nothing are left out
+std::string show_origins(const nlohmann::json& origins);
 std::string show_config(const nlohmann::json& config);
 std::string show_reload(const nlohmann::json& reload);
 std::string show_share(const nlohmann::json& share);

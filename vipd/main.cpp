@@ -24,15 +24,15 @@ const Option json_option = Option::flag("json", "print the result as JSON");
 
 Result<Exit> run_gateway(const Given& given) {
     const auto path = given.text("config");
-    auto config = read_config(path);
-    if (!config) {
-        return print_mistakes(config.error());
+    auto file = read_config_file(path);
+    if (!file) {
+        return print_mistakes(file.error());
     }
     const auto stop = StopSignal::watch();
     if (!stop) {
         return tl::unexpected(stop.error());
     }
-    auto daemon = Daemon::start(path, std::move(*config));
+    auto daemon = Daemon::start(path, std::move(*file));
     if (!daemon) {
         return tl::unexpected(daemon.error());
     }

@@ -37,6 +37,13 @@ figure_is new '.lines[0].enabled' false
 fits vipd-orders <$orders/old.orders.json
 fits vipd-orders <$orders/new.orders.json
 
+ctl old config --origins --json >"$dir/origins"
+fits vipd-origins <"$dir/origins"
+jq -e '[.settings[] | select(.from == "order") | [.setting, .uid]] == [["share", 0]]' "$dir/origins"
+ctl old config --origins | found "^share .*12.34 %.*order of uid 0 at "
+ctl old config --origins | found "^lines/red *enabled *file"
+ctl old config --origins | found "^workers *1 *default"
+
 echo "the file gives the first state alone"
 vipd_config new 172.20.0.2 true >"$dir/new.json"
 ctl new reload

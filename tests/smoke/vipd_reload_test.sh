@@ -20,6 +20,25 @@ done
 wait "$ping"
 grep -q "400 packets transmitted, 400 received" "$dir/ping"
 
+echo "a line and a gateway more, in front of the others; the flows' line stays theirs"
+cp "$dir/inventory.json" "$dir/inventory.before"
+jq '.carriers += [{"name":"azure","vantage":{"host":"netns:client","source":"10.10.0.3"},"clients":["10.10.0.0/24"]}] |
+    .sites[0].lines = [{"carrier":"azure","gateway":"old-gw","port":"red","address":"100.64.9.2/30","peer":"100.64.9.1","peer_asn":64509}] + .sites[0].lines |
+    .sites[1].gateways = [(.sites[1].gateways[0] | .name = "new-gw2" | .tunnel.address = "10.99.0.6")] + .sites[1].gateways' \
+    "$dir/inventory.before" >"$dir/inventory.json"
+jq '.lines = [{"carrier":"azure","enabled":true}] + .lines' "$dir/old.json" >"$dir/more.json" && cp "$dir/more.json" "$dir/old.json"
+ctl old reload
+figure_is old '[.lines[] | [.carrier, .enabled]]' '[["red",true],["azure",true]]'
+figure_is old '[.peers[] | [.gateway, .alive]]' '[["new-gw",true],["new-gw2",false]]'
+wait_until 5 say
+ctl old line azure disable
+figure_is old '[.lines[] | .enabled]' '[true,false]'
+cp "$dir/inventory.before" "$dir/inventory.json"
+vipd_config old 10.1.0.2 true >"$dir/old.json"
+fails ctl old reload 2>"$dir/refused"
+grep -q 'the line of "azure" cannot go while vipd runs, expected a restart' "$dir/refused"
+grep -q 'gateway "new-gw2" cannot go while vipd runs, expected a restart' "$dir/refused"
+
 echo "mistakes are all told, nothing is applied"
 jq '.services[0].vip = "192.0.2.1" | .services[0].servers[0].weight = -1 | .typo = 1' "$dir/old.json" >"$dir/bad.json"
 cp "$dir/bad.json" "$dir/old.json"

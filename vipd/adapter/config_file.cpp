@@ -8,7 +8,7 @@
 
 namespace rehome::vipd {
 
-Checked<Config> read_config(const std::string& path) {
+Checked<ConfigFile> read_config_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     if (!file) {
@@ -16,9 +16,18 @@ Checked<Config> read_config(const std::string& path) {
         return tl::unexpected(std::vector<Error>{{Exit::usage, path, why}});
     }
     const auto folder = std::filesystem::path(path).parent_path();
-    return parse_config(path, text, [&](const std::string& inventory) {
+    auto config = parse_config(path, text, [&](const std::string& inventory) {
         return read_inventory((folder / inventory).string());
     });
+    if (!config) {
+        return tl::unexpected(config.error());
+    }
+    return ConfigFile{std::move(*config), text};
+}
+
+Checked<Config> read_config(const std::string& path) {
+    auto file = read_config_file(path);
+    return file ? Checked<Config>(std::move(file->config)) : tl::unexpected(file.error());
 }
 
 }  // namespace rehome::vipd

@@ -12,4 +12,11 @@ namespace rehome::vipd {
 
 Checked<Config> read_config(const std::string& path);
 
+// With the file's text, which says what stands in there and what is a default.
+struct ConfigFile {
+    Config config;
+    std::string text;
+};
+Checked<ConfigFile> read_config_file(const std::string& path);
+
 }  // namespace rehome::vipd

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "vipd/daemon/daemon.h"
+#include "vipd/watch/origins.h"
 
 namespace rehome::vipd {
 
@@ -23,15 +24,23 @@ void Daemon::command(const json& request, const Reply& reply) {
         order(name, request, reply);  // answers when it is in force
         return;
     }
-    const auto result = name == "status"   ? status()
-                        : name == "stats"  ? stats()
-                        : name == "config" ? Result<json>(to_json(state_.config_in_force()))
-                                           : see(name, request);
+    const auto result = name == "status"    ? status()
+                        : name == "stats"   ? stats()
+                        : name == "origins" ? Result<json>(origins())
+                        : name == "config"  ? Result<json>(to_json(state_.config_in_force()))
+                                            : see(name, request);
     if (result) {
         reply.done(*result);
     } else {
         reply.refuse(result.error().text());
     }
+}
+
+json Daemon::origins() const {
+    json told = origins_json(state_, to_json(state_.config_in_force()),
+                             json::parse(config_text_, nullptr, false));
+    told["schema"] = "rehome/vipd-origins/1";
+    return told;
 }
 
 Result<json> Daemon::status() {

@@ -45,16 +45,17 @@ uint64_t random_key() {
 
 }  // namespace
 
-Daemon::Daemon(std::string config_path, Config config)
+Daemon::Daemon(std::string config_path, ConfigFile file)
     : config_path_(std::move(config_path)),
-      orders_file_(config, now_us()),
-      state_(std::move(config), orders_file_.resumed().begin, monotonic_us()),
+      config_text_(std::move(file.text)),
+      orders_file_(file.config, now_us()),
+      state_(std::move(file.config), orders_file_.resumed().begin, monotonic_us()),
       told_confirmed_(state_.confirmed()),
       rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
 
-Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, Config config) {
-    auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(config_path), std::move(config)));
+Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFile file) {
+    auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(config_path), std::move(file)));
     Daemon& g = *daemon;
     const auto steps = {
         +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },

@@ -15,6 +15,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
+#include "vipd/adapter/config_file.h"
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"
 #include "vipd/adapter/kernel.h"
@@ -45,7 +46,7 @@ struct Capturing {
 class Daemon {
 public:
     // config_path is read again by a reload.
-    static Result<std::unique_ptr<Daemon>> start(std::string config_path, Config config);
+    static Result<std::unique_ptr<Daemon>> start(std::string config_path, ConfigFile file);
     ~Daemon();  // in the reverse order of start
 
     // Until stop_fd is readable.
@@ -69,7 +70,7 @@ private:
         double rx_pps = 0, tx_pps = 0;
     };
 
-    Daemon(std::string config_path, Config config);
+    Daemon(std::string config_path, ConfigFile file);
 
     void say_how_it_begins() const;
     Result<> open_ports();
@@ -99,6 +100,7 @@ private:
 
     void command(const nlohmann::json& request, const Reply& reply);
     Result<nlohmann::json> status();
+    nlohmann::json origins() const;
     Result<nlohmann::json> stats();
 
     // Orders, which are answered when they are in force: orders.cpp.
@@ -126,6 +128,7 @@ private:
     void stop_looking(Micros now);
 
     std::string config_path_;
+    std::string config_text_;  // as last read
     OrdersFile orders_file_;
     State state_;
     bool told_confirmed_ = false;

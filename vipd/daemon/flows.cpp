@@ -124,7 +124,7 @@ Result<json> Daemon::flows(const json& request) {
             flow["server"] = row.server.port == 0 ? row.server.address.text() : row.server.text();
             flow["forward"] = row.reach == Flow::Reach::ipip  ? "ipip"
                               : row.reach == Flow::Reach::gue ? "gue"
-                                                                  : "nat";
+                                                              : "nat";
         } else {
             flow["peer"] = config().peers[row.peer].gateway;
         }

@@ -162,21 +162,22 @@ void Daemon::confirm(const Reply& reply) {
 }
 
 void Daemon::reload(const Reply& reply) {
-    auto config = read_config(config_path_);
-    if (!config) {
-        reply.refuse(all_of(config.error()));
+    auto file = read_config_file(config_path_);
+    if (!file) {
+        reply.refuse(all_of(file.error()));
         return;
     }
-    if (const auto errors = needs_restart(state_.config(), *config); !errors.empty()) {
+    if (const auto errors = needs_restart(state_.config(), file->config); !errors.empty()) {
         reply.refuse(all_of(errors));
         return;
     }
-    if (tables().service_numbers() + config->services.size() > Flow::services_max) {
+    if (tables().service_numbers() + file->config.services.size() > Flow::services_max) {
         reply.refuse("there were too many services since vipd began, expected a restart");
         return;
     }
-    const size_t services = config->services.size();
-    when_in_force(state_.reload(std::move(*config)), reply, [services] {
+    const size_t services = file->config.services.size();
+    config_text_ = std::move(file->text);
+    when_in_force(state_.reload(std::move(file->config)), reply, [services] {
         return json{{"services", services}};
     });
 }

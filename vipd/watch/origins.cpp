@@ -1,0 +1,69 @@
+#include "vipd/watch/origins.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/state/orders_text.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+json setting(const std::string& name, const json& value, const char* from) {
+    return {{"setting", name}, {"value", value}, {"from", from}};
+}
+
+json ordered(const std::string& name, const json& value, const Said& said) {
+    json row = setting(name, value, "order");
+    row["at"] = iso8601(said.at_us);
+    row["uid"] = said.uid;
+    return row;
+}
+
+std::string_view name(LineState state) {
+    return state == LineState::enabled    ? "enabled"
+           : state == LineState::draining ? "draining"
+                                          : "disabled";
+}
+
+// Long lists are told by their length: they are the file's as a whole.
+void add_configured(json& rows, const json& in_force, const json& file) {
+    for (const auto& [key, value] : in_force.items()) {
+        if (value.is_array()) {
+            if (key != "lines") {
+                rows.push_back(setting(key, value.size(), file.contains(key) ? "file" : "default"));
+            }
+            continue;
+        }
+        const json parts = value.is_object() ? value.flatten() : json{{"", value}};
+        for (const auto& [part, single] : parts.items()) {
+            const json::json_pointer at("/" + key + part);
+            rows.push_back(setting(key + part, single, file.contains(at) ? "file" : "default"));
+        }
+    }
+}
+
+}  // namespace
+
+json origins_json(const State& state, const json& in_force, const json& file) {
+    const Snapshot& snapshot = *state.snapshot();
+    const Orders& orders = state.orders();
+    json rows = json::array();
+    const json share = share_json(snapshot.share);
+    rows.push_back(orders.share ? ordered("share", share, orders.share->said)
+                                : setting("share", share, "default"));
+    for (size_t i = 0; i < snapshot.lines.size(); ++i) {
+        const std::string carrier = snapshot.config->lines[i].carrier;
+        const auto order = orders.lines.find(carrier);
+        rows.push_back(
+            order == orders.lines.end()
+                ? setting("lines/" + carrier, name(snapshot.line(i)), "file")
+                : ordered("lines/" + carrier, name(snapshot.line(i)), order->second.said));
+    }
+    add_configured(rows, in_force, file);
+    return {{"settings", rows}};
+}
+
+}  // namespace rehome::vipd
