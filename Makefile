@@ -187,11 +187,12 @@ bench-tables: $(BUILD)/bench/tables
 FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-parts_datapath_fuzz := $(filter-out vipd/state/config% vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
-	common/address.cpp common/special_addresses.cpp common/error.cpp common/huge_memory.cpp tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
+	$(patsubst %,common/%.cpp,address special_addresses error huge_memory prefix_index) \
+	tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
-parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp,$(call parts,common))
+parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
 $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)

@@ -54,7 +54,8 @@ public:
         from_ += from.name + "\n" + canonical(offered->offer);
         to_ += to.name + "\n" + canonical(there->offer);
 
-        const auto wanted = translate(offered->offer, mapping_, there->pools, old_place, errors_);
+        const auto wanted =
+            translate(offered->offer, mapping_, there->offer.pools, old_place, errors_);
         GatewayPlan plan{state.pair, state.to_file, state.to_file, canonical(wanted), false};
         auto changes = differences(there->offer, wanted, to.host);
         if (!changes.empty()) {

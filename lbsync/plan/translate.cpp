@@ -145,6 +145,15 @@ void translate_table(Table& table, const std::string& where, Translator& transla
     }
 }
 
+std::optional<uint32_t> index_of(const std::vector<vipd::PoolConfig>& pools,
+                                 const std::string& name) {
+    const auto found = std::find_if(pools.begin(), pools.end(), [&](const vipd::PoolConfig& pool) {
+        return pool.name == name;
+    });
+    return found == pools.end() ? std::nullopt
+                                : std::optional(static_cast<uint32_t>(found - pools.begin()));
+}
+
 }  // namespace
 
 Expr to_expr(const Interval& interval) {
@@ -187,10 +196,12 @@ Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfac
     return result;
 }
 
-Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<std::string>& pools,
-                const std::string& where, std::vector<Error>& errors) {
+Offer translate(const Offer& offer, const Mapping& mapping,
+                const std::vector<vipd::PoolConfig>& pools, const std::string& where,
+                std::vector<Error>& errors) {
     Offer result = offer;
-    for (OfferedMap& map : result.maps) {
+    result.pools = pools;
+    for (vipd::MapConfig& map : result.maps) {
         if (const auto image = mapping.map_hosts(map.server)) {
             map.server = *image;
         } else {
@@ -198,26 +209,31 @@ Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<st
                 {Exit::usage, fmt::format("{}: map {}", where, map.name), image.error()});
         }
     }
-    for (OfferedService& service : result.services) {
-        if (!service.source_nat.empty() &&
-            std::find(pools.begin(), pools.end(), service.source_nat) == pools.end()) {
-            errors.push_back(
-                {Exit::usage, fmt::format("{}: service {}", where, service.name),
-                 fmt::format("object without a counterpart: pool {}, expected a pool of that name "
-                             "in the new gateway's configuration, of its site's addresses",
-                             service.source_nat)});
+    for (vipd::ServiceConfig& service : result.services) {
+        const auto wrong = [&](const std::string& what) {
+            errors.push_back({Exit::usage, fmt::format("{}: service {}", where, service.name),
+                              "object without a counterpart: " + what});
+        };
+        if (service.pool) {
+            const std::string& pool = offer.pools[*service.pool].name;
+            service.pool = index_of(pools, pool);
+            if (!service.pool) {
+                wrong(
+                    fmt::format("pool {}, expected a pool of that name in the new gateway's "
+                                "configuration, of its site's addresses",
+                                pool));
+            }
         }
-        for (ServiceServer& server : service.servers) {
+        for (vipd::ServerConfig& server : service.servers) {
             const auto image = mapping.paired(server.address);
             if (image) {
                 server.address = *image;
-                continue;
+            } else {
+                wrong(
+                    fmt::format("server {} ({}), expected a server that the inventory gives a "
+                                "new address",
+                                server.name, server.address.text()));
             }
-            errors.push_back(
-                {Exit::usage, fmt::format("{}: service {}", where, service.name),
-                 fmt::format("object without a counterpart: server {} ({}), expected a server that "
-                             "the inventory gives a new address",
-                             server.name, server.address.text())});
         }
     }
     return result;

@@ -19,10 +19,11 @@ Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfac
                   const std::string& where, std::vector<Error>& errors);
 
 // where: the old gateway's file.
-// pools: the names of the new gateway's, one of which a service's source NAT must have: a pool's
-// addresses are its site's own.
-Offer translate(const Offer& offer, const Mapping& mapping, const std::vector<std::string>& pools,
-                const std::string& where, std::vector<Error>& errors);
+// pools: the new gateway's, one of which must have the name that a service's source NAT asks for: a
+// pool's addresses are its site's own.
+Offer translate(const Offer& offer, const Mapping& mapping,
+                const std::vector<vipd::PoolConfig>& pools, const std::string& where,
+                std::vector<Error>& errors);
 
 // An interval as nft prints it: address, prefix or range.
 Expr to_expr(const Interval& interval);

@@ -1,9 +1,7 @@
-// What vipd's configuration ("rehome/vipd/1", a public contract) offers on the VIPs: its services
-// and its maps, and nothing else of it.
+// What vipd's configuration offers on the VIPs: its services and its maps, and nothing else of it.
 //
-// Only what lies in a prefix that moves is read and written; other services and maps, and
-// everything that belongs to the gateway (ports, lines, control socket, memory, workers, flows,
-// fragments, pools), stay as they are.
+// Only what lies in a prefix that moves is read and written; other services and maps, and the keys
+// of which the schema says that they stay (common/vipd_config/carried.h), are left as they are.
 #pragma once
 
 #include <functional>
@@ -25,15 +23,15 @@ InScope in_prefixes(std::vector<Prefix> prefixes);
 
 struct OfferReading {
     Offer offer;
-    std::vector<std::string> pools;  // their names
-    std::vector<Doubt> doubts;       // keys that are not known here
+    std::vector<Doubt> doubts;  // policy that is not carried
 };
 
 // where: "netns:old-gw: /etc/vipd.json".
 Checked<OfferReading> read_offer(std::string_view text, const std::string& where,
                                  const InScope& in_scope);
 
-// The same text with its services and maps in scope replaced.  The text must have been read before.
+// The same text with its services and maps in scope replaced.  The text must have been read before,
+// and the offer's pools be among its own.
 std::string with_offer(std::string_view text, const Offer& offer, const InScope& in_scope);
 
 // Equal exactly when the offers are: sorted by name, one line each.

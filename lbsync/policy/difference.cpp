@@ -69,40 +69,60 @@ private:
     std::vector<Change> changes_;
 };
 
-Lines service_lines(const OfferedService& service) {
-    Lines lines{fmt::format("{} {} port {} forward {}{}{}{}", service.vip.text(), service.protocol,
-                            service.port, service.forward,
-                            service.encapsulation.empty() ? "" : " " + service.encapsulation,
-                            service.source_nat.empty() ? "" : " source_nat ", service.source_nat)};
-    for (const ServiceServer& server : service.servers) {
-        lines.push_back(fmt::format(
-            "server {} {} weight {}{}", server.name,
-            server.port == 0 ? server.address.text() : Endpoint{server.address, server.port}.text(),
-            server.weight, server.masked ? " masked" : ""));
+// A thing with a unique name, as lines.
+struct Named {
+    std::string name;
+    Lines lines;
+};
+
+std::string server_line(const vipd::ServerConfig& server) {
+    return fmt::format("server {} {} weight {}{}", server.name,
+                       server.port == 0 ? server.address.text() : server.endpoint().text(),
+                       server.weight, server.masked ? " masked" : "");
+}
+
+std::vector<Named> services_of(const Offer& offer) {
+    std::vector<Named> all;
+    for (const vipd::ServiceConfig& service : offer.services) {
+        std::string line = fmt::format("{} {} port {} forward {}", service.vip.text(),
+                                       name(service.protocol), service.port, name(service.forward));
+        if (service.forward == vipd::Forward::tunnel) {
+            line += fmt::format(" {}", name(service.encapsulation));
+        }
+        if (service.pool) {
+            line += " source_nat " + offer.pools[*service.pool].name;
+        }
+        Lines lines{line};
+        for (const vipd::ServerConfig& server : service.servers) {
+            lines.push_back(server_line(server));
+        }
+        std::sort(lines.begin() + 1, lines.end());
+        all.push_back({service.name, std::move(lines)});
     }
-    std::sort(lines.begin() + 1, lines.end());
-    return lines;
+    return all;
 }
 
-Lines map_lines(const OfferedMap& map) {
-    return {map.vip.text() + " to " + map.server.text()};
+std::vector<Named> maps_of(const Offer& offer) {
+    std::vector<Named> all;
+    for (const vipd::MapConfig& map : offer.maps) {
+        all.push_back({map.name, {map.vip.text() + " to " + map.server.text()}});
+    }
+    return all;
 }
 
-// Two lists of one kind of things with unique names, each as lines.
-template <typename Thing>
-void compare_named(const std::vector<Thing>& current, const std::vector<Thing>& wanted,
+void compare_named(const std::vector<Named>& current, const std::vector<Named>& wanted,
                    const std::string& host, const std::string& kind_of_thing,
-                   Lines (*lines_of)(const Thing&), std::vector<Change>& changes) {
+                   std::vector<Change>& changes) {
     compare(
         current, wanted,
-        [](const auto& things, const Thing& like) -> const Thing* {
+        [](const auto& things, const Named& like) -> const Named* {
             const auto found = std::find_if(things.begin(), things.end(),
-                                            [&](const Thing& it) { return it.name == like.name; });
+                                            [&](const Named& it) { return it.name == like.name; });
             return found == things.end() ? nullptr : &*found;
         },
-        [&](Kind kind, const Thing* before, const Thing* after) {
-            Lines lines = line_diff(before != nullptr ? lines_of(*before) : Lines{},
-                                    after != nullptr ? lines_of(*after) : Lines{});
+        [&](Kind kind, const Named* before, const Named* after) {
+            Lines lines = line_diff(before != nullptr ? before->lines : Lines{},
+                                    after != nullptr ? after->lines : Lines{});
             if (!lines.empty()) {
                 changes.push_back({host,
                                    kind_of_thing + " " + (after != nullptr ? after : before)->name,
@@ -132,8 +152,8 @@ std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
 std::vector<Change> differences(const Offer& current, const Offer& wanted,
                                 const std::string& host) {
     std::vector<Change> changes;
-    compare_named(current.services, wanted.services, host, "service", service_lines, changes);
-    compare_named(current.maps, wanted.maps, host, "map", map_lines, changes);
+    compare_named(services_of(current), services_of(wanted), host, "service", changes);
+    compare_named(maps_of(current), maps_of(wanted), host, "map", changes);
     return changes;
 }
 

@@ -7,51 +7,23 @@
 // the handle is kept only to name a rule in a message.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "common/address.h"
+#include "common/vipd_config/config.h"
 
 namespace rehome::lbsync {
 
-// A service as a gateway offers it.
-struct ServiceServer {
-    std::string name;
-    Address address;
-    uint16_t port = 0;  // 0: the VIP's, in a tunnel
-    uint32_t weight = 1;
-    bool masked = false;
-    auto operator<=>(const ServiceServer&) const = default;
-};
-
-struct OfferedService {
-    std::string name;
-    Address vip;
-    std::string protocol;
-    uint16_t port = 0;
-    std::string forward;
-    std::string encapsulation;  // with "tunnel" alone
-    std::string source_nat;     // a pool's name; empty: none
-    std::vector<ServiceServer> servers;
-    auto operator<=>(const OfferedService&) const = default;
-};
-
-// A prefix of VIPs that a gateway rewrites 1:1 to a prefix of servers.
-struct OfferedMap {
-    std::string name;
-    Prefix vip;
-    Prefix server;
-    auto operator<=>(const OfferedMap&) const = default;
-};
-
-// What a gateway offers on the VIPs.
+// What a gateway offers on the VIPs, as its configuration says it.
 struct Offer {
-    std::vector<OfferedService> services;
-    std::vector<OfferedMap> maps;
-    auto operator<=>(const Offer&) const = default;
+    std::vector<vipd::ServiceConfig> services;
+    std::vector<vipd::MapConfig> maps;
+    std::vector<vipd::PoolConfig> pools;  // named by services; their addresses are the site's own
+
+    bool operator==(const Offer&) const = default;
 };
 
 // A value or a place in a packet, after the grammar of libnftables-json(5).

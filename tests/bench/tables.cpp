@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "common/inventory.h"
+#include "common/vipd_config/config.h"
 #include "vipd/packet/hash.h"
-#include "vipd/state/config.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/tables.h"
 

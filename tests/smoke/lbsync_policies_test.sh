@@ -8,7 +8,7 @@ mkdir -p "$dir"/old-gw "$dir"/new-gw
 inventory=$dir/inventory.json
 cp tests/lab/inventory.json "$inventory"
 config() { # GATEWAY SERVICES
-    printf '{"schema":"rehome/vipd/1","inventory":"%s","gateway":"%s","control":"%s","ports":[],"lines":[],"services":[%s]}' \
+    printf '{"schema":"rehome/vipd/1","inventory":"%s","gateway":"%s","control":"%s","ports":[{"name":"p","device":"null:"}],"lines":[],"services":[%s]}' \
         "$inventory" "$1" "$dir/$1/vipd.sock" "$2" >"$dir/$1/vipd.json"
 }
 config old-gw '{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"forward":"nat","servers":[

@@ -42,9 +42,10 @@ lb apply
 lb verify
 
 echo "# what vipd refuses is backed out"
-service 4 magic
 cp "$dir/new.json" "$dir/before.json"
-refuses 1 "backed out" lb apply
+jq '.services[0].servers[0].new.address = "169.254.0.9" | .sites[1].networks += ["169.254.0.0/24"]' \
+    "$dir/inventory.json" >"$dir/wrong.json"
+refuses 1 "no address that a server can have" lbsync apply --inventory "$dir/wrong.json"
 cmp "$dir/new.json" "$dir/before.json"
 [ "$(in_force | jq -c '.[1].weight')" = 3 ]
 

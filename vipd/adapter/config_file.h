@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/error.h"
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 namespace rehome::vipd {
 

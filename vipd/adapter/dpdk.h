@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "common/error.h"
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 struct rte_mempool;
 

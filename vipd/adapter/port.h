@@ -18,8 +18,8 @@
 
 #include "common/error.h"
 #include "common/fd.h"
+#include "common/vipd_config/config.h"
 #include "vipd/packet/mac.h"
-#include "vipd/state/config.h"
 #include "vipd/watch/counters.h"
 
 struct rte_mbuf;

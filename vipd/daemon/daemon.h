@@ -15,6 +15,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
+#include "common/vipd_config/config.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"

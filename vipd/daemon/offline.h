@@ -6,7 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 namespace rehome::vipd {
 

@@ -18,6 +18,7 @@
 
 #include <tl/expected.hpp>
 
+#include "common/vipd_config/lifetimes.h"
 #include "vipd/flow/flow.h"
 #include "vipd/flow/flow_index.h"
 #include "vipd/flow/huge_array.h"
@@ -26,7 +27,6 @@
 #include "vipd/packet/drop.h"
 #include "vipd/packet/hash.h"
 #include "vipd/packet/micros.h"
-#include "vipd/state/lifetimes.h"
 #include "vipd/watch/counters.h"
 
 namespace rehome::vipd {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/error.h"
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 namespace rehome::vipd {
 

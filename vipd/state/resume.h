@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 #include "vipd/state/orders.h"
 #include "vipd/state/state.h"
 

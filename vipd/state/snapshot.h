@@ -11,8 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "common/vipd_config/config.h"
 #include "vipd/flow/flow.h"
-#include "vipd/state/config.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/orders.h"
 #include "vipd/state/tables.h"

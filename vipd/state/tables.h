@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "common/fixed_map.h"
+#include "common/prefix_index.h"
+#include "common/vipd_config/config.h"
 #include "vipd/route/fib.h"
-#include "vipd/route/fixed_map.h"
-#include "vipd/route/prefix_index.h"
-#include "vipd/state/config.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
 

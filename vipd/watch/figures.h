@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "common/vipd_config/config.h"
 #include "vipd/path/datapath.h"
 #include "vipd/state/snapshot.h"
 #include "vipd/watch/counter_table.h"

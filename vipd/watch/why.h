@@ -8,9 +8,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "common/vipd_config/config.h"
 #include "vipd/packet/packet_text.h"
 #include "vipd/path/datapath.h"
-#include "vipd/state/config.h"
 
 namespace rehome::vipd {
 

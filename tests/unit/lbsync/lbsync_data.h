@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "common/inventory.h"
 #include "common/json_file.h"
 #include "lbsync/nft/read.h"
@@ -47,6 +49,15 @@ struct Lab {
         mapping = Mapping::make(inventory, move, pairs).value();
     }
 };
+
+// A configuration of vipd with these keys, and the least of the others: {"services":[...]}.
+inline std::string vipd_file(const std::string& keys) {
+    auto document = nlohmann::json::parse(R"({"schema":"rehome/vipd/1","inventory":"i.json",
+        "gateway":"gw","control":"/run/vipd.sock","ports":[{"name":"red","device":"null:"}],
+        "lines":[{"carrier":"red","enabled":false}],"services":[]})");
+    document.merge_patch(nlohmann::json::parse(keys));
+    return document.dump();
+}
 
 inline bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;

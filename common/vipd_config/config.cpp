@@ -1,6 +1,6 @@
 // From the document to the types.  Reading goes on over mistakes, and lists keep their order and
 // length, so that all mistakes are found in one run; what needs several values is in config_check.
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -8,13 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "common/json_view.h"
-#include "vipd/state/config_check.h"
+#include "common/vipd_config/check.h"
 
 namespace rehome::vipd {
 
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 // The parts between separators, empty ones too.
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -27,7 +28,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
     return parts;
 }
 
-constexpr std::string_view schema =
+constexpr std::string_view schema_text =
 #include "common/formats/vipd.schema.inc"
     ;
 
@@ -182,33 +183,14 @@ Config read_config_document(const JsonView& view) {
     return config;
 }
 
-json server_json(const ServerConfig& server, Forward forward) {
-    json object = {
-        {"name", server.name}, {"address", server.address.text()}, {"weight", server.weight}};
+ordered_json server_json(const ServerConfig& server, Forward forward) {
+    ordered_json object = {{"name", server.name}, {"address", server.address.text()}};
     if (forward == Forward::nat) {
         object["port"] = server.port;
     }
+    object["weight"] = server.weight;
     if (server.masked) {
         object["masked"] = true;
-    }
-    return object;
-}
-
-json service_json(const ServiceConfig& service, const std::vector<PoolConfig>& pools) {
-    json object = {{"name", service.name},
-                   {"vip", service.vip.text()},
-                   {"protocol", name(service.protocol)},
-                   {"port", service.port},
-                   {"forward", name(service.forward)},
-                   {"servers", json::array()}};
-    if (service.forward == Forward::tunnel) {
-        object["encapsulation"] = name(service.encapsulation);
-    }
-    if (service.pool) {
-        object["source_nat"] = pools[*service.pool].name;
-    }
-    for (const ServerConfig& server : service.servers) {
-        object["servers"].push_back(server_json(server, service.forward));
     }
     return object;
 }
@@ -242,7 +224,23 @@ json pool_json(const PoolConfig& pool) {
     return {{"name", pool.name}, {"addresses", addresses}};
 }
 
+// What the file says by itself; nothing if it is no JSON.
+std::optional<Config> read_alone(std::string_view text, Mistakes& mistakes) {
+    const std::optional<json> document = parse_json(mistakes, text, schema_text);
+    if (!document) {
+        return std::nullopt;
+    }
+    Config config = read_config_document(JsonView(*document, mistakes));
+    check_config(config, mistakes);
+    return config;
+}
+
 }  // namespace
+
+const json& config_schema() {
+    static const json schema = json::parse(schema_text);
+    return schema;
+}
 
 Result<Device> Device::parse(std::string_view text) {
     const auto wrong = [&] {
@@ -348,30 +346,61 @@ const LineConfig* Config::line(std::string_view carrier) const {
     return const_cast<Config*>(this)->line(carrier);
 }
 
+Checked<Config> parse_config_alone(std::string_view file, std::string_view text) {
+    Mistakes mistakes{std::string(file)};
+    auto config = read_alone(text, mistakes);
+    if (mistakes.none()) {
+        return std::move(*config);
+    }
+    return tl::unexpected(mistakes.take());
+}
+
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory) {
     Mistakes mistakes{std::string(file)};
-    const std::optional<json> document = parse_json(mistakes, text, schema);
-    if (!document) {
+    auto config = read_alone(text, mistakes);
+    if (!config) {
         return tl::unexpected(mistakes.take());
     }
-    Config config = read_config_document(JsonView(*document, mistakes));
-    check_config(config, mistakes);
     std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
-    if (!config.inventory.empty()) {
-        const Checked<Inventory> read = inventory(config.inventory);
+    if (!config->inventory.empty()) {
+        const Checked<Inventory> read = inventory(config->inventory);
         if (read) {
-            resolve_config(config, *read, mistakes);
+            resolve_config(*config, *read, mistakes);
         } else {
             theirs = read.error();
         }
     }
     if (mistakes.none() && theirs.empty()) {
-        return config;
+        return std::move(*config);
     }
     std::vector<Error> all = mistakes.take();
     all.insert(all.end(), theirs.begin(), theirs.end());
     return tl::unexpected(std::move(all));
+}
+
+ordered_json to_json(const MapConfig& map) {
+    return {
+        {"name", map.name}, {"vip_prefix", map.vip.text()}, {"server_prefix", map.server.text()}};
+}
+
+ordered_json to_json(const ServiceConfig& service, const std::vector<PoolConfig>& pools) {
+    ordered_json object = {{"name", service.name},
+                           {"vip", service.vip.text()},
+                           {"protocol", name(service.protocol)},
+                           {"port", service.port},
+                           {"forward", name(service.forward)}};
+    if (service.forward == Forward::tunnel) {
+        object["encapsulation"] = name(service.encapsulation);
+    }
+    if (service.pool) {
+        object["source_nat"] = pools[*service.pool].name;
+    }
+    object["servers"] = ordered_json::array();
+    for (const ServerConfig& server : service.servers) {
+        object["servers"].push_back(server_json(server, service.forward));
+    }
+    return object;
 }
 
 json to_json(const Config& config) {
@@ -401,15 +430,13 @@ json to_json(const Config& config) {
         document["lines"].push_back({{"carrier", line.carrier}, {"enabled", line.enabled}});
     }
     for (const MapConfig& map : config.maps) {
-        document["maps"].push_back({{"name", map.name},
-                                    {"vip_prefix", map.vip.text()},
-                                    {"server_prefix", map.server.text()}});
+        document["maps"].push_back(json(to_json(map)));
     }
     for (const PoolConfig& pool : config.pools) {
         document["pools"].push_back(pool_json(pool));
     }
     for (const ServiceConfig& service : config.services) {
-        document["services"].push_back(service_json(service, config.pools));
+        document["services"].push_back(json(to_json(service, config.pools)));
     }
     return document;
 }

@@ -1,5 +1,5 @@
-// vipd's configuration ("rehome/vipd/1") as vipd needs it: every reference to the inventory
-// resolved.
+// vipd's configuration ("rehome/vipd/1"): read by vipd, with every reference to the inventory
+// resolved, and by lbsync, which carries a part of it to another site (carried.h).
 //
 // Schema: common/formats/vipd.schema.json.  The gateway's name picks, from the inventory, its
 // site, its tunnel address, its lines and its peers (every other gateway); the file itself says by
@@ -23,7 +23,7 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "common/inventory.h"
-#include "vipd/state/lifetimes.h"
+#include "common/vipd_config/lifetimes.h"
 
 namespace rehome::vipd {
 
@@ -210,7 +210,17 @@ using InventoryReader = std::function<Checked<Inventory>(const std::string& path
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory);
 
+// What the file says by itself, of whatever site: what comes from the inventory is left empty, and
+// not checked.
+Checked<Config> parse_config_alone(std::string_view file, std::string_view text);
+
+const nlohmann::json& config_schema();
+
 // The configuration in force as a file that parse_config takes.
 nlohmann::json to_json(const Config& config);
+
+// Its entries in the order of keys in which a person writes them.  pools: those of the file.
+nlohmann::ordered_json to_json(const ServiceConfig& service, const std::vector<PoolConfig>& pools);
+nlohmann::ordered_json to_json(const MapConfig& map);
 
 }  // namespace rehome::vipd

@@ -3,7 +3,7 @@
 
 #include "common/inventory.h"
 #include "common/json_file.h"
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 namespace rehome::vipd {
 

@@ -1,4 +1,4 @@
-#include "vipd/state/config_check.h"
+#include "common/vipd_config/check.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <set>
 #include <tuple>
 
+#include "common/prefix_index.h"
 #include "common/sha256.h"
 #include "common/special_addresses.h"
-#include "vipd/route/prefix_index.h"
 
 namespace rehome::vipd {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "common/address.h"
-#include "vipd/route/fixed_map.h"
+#include "common/fixed_map.h"
 
-namespace rehome::vipd {
+namespace rehome {
 
 class PrefixIndex {
 public:
@@ -71,4 +71,4 @@ private:
     FixedMap<WideKey> v6_;
 };
 
-}  // namespace rehome::vipd
+}  // namespace rehome

@@ -1,5 +1,5 @@
 // The reader of rehome/vipd/1: what it takes, and the longer table of what it refuses.
-#include "vipd/state/config.h"
+#include "common/vipd_config/config.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace rehome::vipd {
+namespace rehome {
 
 // An IPv6 address, or what is masked from it, and what belongs to it.
 struct WideKey {
@@ -70,4 +70,4 @@ private:
     int shift_;
 };
 
-}  // namespace rehome::vipd
+}  // namespace rehome

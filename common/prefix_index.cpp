@@ -1,13 +1,13 @@
-#include "vipd/route/prefix_index.h"
+#include "common/prefix_index.h"
+
+#include <endian.h>
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
 #include <set>
 
-#include "vipd/packet/bytes.h"
-
-namespace rehome::vipd {
+namespace rehome {
 
 namespace {
 
@@ -17,6 +17,13 @@ uint64_t ones(unsigned length) {
 }
 
 constexpr size_t few = 4;
+
+// Of an IPv6 address's bits.
+uint64_t half(const std::array<uint8_t, 16>& address, size_t which) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &address[8 * which], sizeof bits);
+    return be64toh(bits);
+}
 
 }  // namespace
 
@@ -40,7 +47,7 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
             }
             std::memcpy(some.network.data(), address.bytes.data(), 16);
             some_v6_.push_back(some);
-            v6_.put({load64(&address.bytes[0]), load64(&address.bytes[8]), length}, i);
+            v6_.put({half(address.bytes, 0), half(address.bytes, 1), length}, i);
         }
     }
     few_v4_ = some_v4_.size() <= few;
@@ -79,8 +86,8 @@ uint32_t PrefixIndex::find(const std::array<uint8_t, 16>& v6) const {
         }
         return none;
     }
-    const uint64_t high = load64(&v6[0]);
-    const uint64_t low = load64(&v6[8]);
+    const uint64_t high = half(v6, 0);
+    const uint64_t low = half(v6, 1);
     for (const Mask& mask : masks_v6_) {
         const uint32_t found = v6_.find({high & mask.high, low & mask.low, mask.length});
         if (found != none) {
@@ -90,4 +97,4 @@ uint32_t PrefixIndex::find(const std::array<uint8_t, 16>& v6) const {
     return none;
 }
 
-}  // namespace rehome::vipd
+}  // namespace rehome
