@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "common/far_program.h"
 #include "common/json_file.h"
 
 namespace rehome::cutover {
@@ -25,7 +26,7 @@ Result<Finished> RealWorld::run(const Step& step, const Argv& argv, Seconds limi
     RunOptions options;
     options.timeout = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(limit),
                                std::chrono::milliseconds(1));
-    return rehome::run(step.host.on(argv), options);
+    return run_on(step.host, argv, options);
 }
 
 Result<> RealWorld::save(const std::string& path, const std::string& content) {

@@ -1,10 +1,6 @@
 #include "lbsync/adapter/remote.h"
 
-#include <unistd.h>
-
-#include <array>
-
-#include <fmt/format.h>
+#include "common/far_program.h"
 
 namespace rehome::lbsync {
 
@@ -12,18 +8,13 @@ namespace {
 
 constexpr std::chrono::seconds longest_command{30};
 
-std::string first_line(const Finished& finished) {
-    const std::string& text = finished.err.empty() ? finished.out : finished.err;
-    return text.substr(0, text.find('\n'));
-}
-
-// Our own program, for what runs on this machine; elsewhere it is expected in the path.
-std::string own_program(const Host& host) {
-    std::array<char, 4096> path{};
-    const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-    return host.kind == Host::Kind::ssh || length <= 0
-               ? "lbsync"
-               : std::string(path.data(), static_cast<size_t>(length));
+// An operator's answers are about policies: whatever fails on a host is the world's failure.
+template <typename T>
+Result<T> of_the_world(Result<T> result) {
+    return std::move(result).map_error([](Error error) {
+        error.kind = Exit::world;
+        return error;
+    });
 }
 
 }  // namespace
@@ -33,20 +24,13 @@ Result<Remote> Remote::to(const std::string& host) {
 }
 
 Result<std::string> Remote::command(const Argv& argv, const std::string& input) const {
-    auto finished = rehome::run(host_.on(argv), {.timeout = longest_command, .input = input});
-    const std::string where = fmt::format("{}: {}", name(), printable(argv));
-    if (!finished) {
-        return fail(finished.error().kind, where, finished.error().text());
-    }
-    if (finished->timed_out) {
-        return fail(Exit::world, where,
-                    fmt::format("has not ended after {} s", longest_command.count()));
-    }
-    if (finished->code != 0) {
-        return fail(Exit::world, where,
-                    fmt::format("exit {}: {}", finished->code, first_line(*finished)));
-    }
-    return std::move(finished->out);
+    return of_the_world(output_of(host_, argv, {.timeout = longest_command, .input = input}));
+}
+
+Result<std::string> Remote::ours(std::string_view program, const Argv& words,
+                                 const std::string& input) const {
+    return of_the_world(
+        output_of_ours(host_, program, words, {.timeout = longest_command, .input = input}));
 }
 
 Result<std::string> Remote::read_file(const std::string& path) const {
@@ -55,8 +39,7 @@ Result<std::string> Remote::read_file(const std::string& path) const {
 
 Result<> Remote::write_file(const std::string& path, const std::string& content,
                             const std::string& expected_sha256) const {
-    return command({own_program(host_), "put", "--path", path, "--expect-sha256", expected_sha256},
-                   content)
+    return ours("lbsync", {"put", "--path", path, "--expect-sha256", expected_sha256}, content)
         .map([](const std::string&) {});
 }
 
@@ -83,11 +66,11 @@ Result<> Remote::run_batch(const std::string& batch) const {
 }
 
 Result<> Remote::reload(const std::string& socket) const {
-    return command({"vipctl", "--socket", socket, "reload"}).map([](const std::string&) {});
+    return ours("vipctl", {"--socket", socket, "reload"}).map([](const std::string&) {});
 }
 
 Result<std::string> Remote::config(const std::string& socket) const {
-    return command({"vipctl", "--socket", socket, "config", "--json"});
+    return ours("vipctl", {"--socket", socket, "config", "--json"});
 }
 
 }  // namespace rehome::lbsync

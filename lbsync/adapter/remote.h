@@ -1,7 +1,7 @@
 // What lbsync does on a host, all of it by commands that an operator could type.
 //
-// Every call is bounded in time.  A command that fails is an Error (Exit::world) with the host, the
-// command and the first line that it printed on standard error.
+// Every call is bounded in time.  A command that fails is an Error (Exit::world) with the host and
+// what the command said.
 #pragma once
 
 #include <string>
@@ -39,6 +39,8 @@ private:
     explicit Remote(Host host) : host_(std::move(host)) {}
 
     Result<std::string> command(const Argv& argv, const std::string& input = "") const;
+    Result<std::string> ours(std::string_view program, const Argv& words,
+                             const std::string& input = "") const;
 
     Host host_;
 };

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "common/child.h"
+#include "common/far_program.h"
 #include "common/inventory.h"
 #include "common/json_file.h"
 #include "cutover/adapter/login/folder.h"
@@ -34,12 +34,7 @@ Error joined(const std::vector<Error>& errors) {
 
 Result<std::string> read_at(const Host& host, const std::string& path, size_t limit) {
     if (host.kind != Host::Kind::ssh) return read_file(path, limit);
-    RunOptions options;
-    options.output_limit = limit;
-    const auto done = run(host.on({"cat", path}), options);
-    if (!done) return tl::unexpected(done.error());
-    if (done->code == 0 && !done->timed_out) return done->out;
-    return fail(Exit::world, host.text() + ":" + path, "cannot be read: " + done->err);
+    return output_of(host, {"cat", "--", path}, {.output_limit = limit});
 }
 
 std::string agents_file(const std::string& dir) {
@@ -161,36 +156,19 @@ Result<> restore_fleet(const LoginFleet& known) {
     return fail(Exit::world, agents_file(known.dir), "cannot be removed: " + error.message());
 }
 
-// This very program; on a far host, the one that its PATH finds.
-std::string program_on(const Host& host) {
-    std::error_code error;
-    const fs::path self = fs::read_symlink("/proc/self/exe", error);
-    return host.kind == Host::Kind::ssh || error ? "cutover" : self.string();
+// `cutover WORDS` on a carrier's vantage host.
+Result<> cutover_at(const LoginPlace& place, const Argv& words, const RunOptions& options = {}) {
+    const auto done = output_of_ours(place.host, "cutover", words, options);
+    if (done) return {};
+    return fail(done.error().kind, place.carrier + " on " + done.error().where, done.error().what);
 }
 
 Result<> start_agent(const LoginStart& wanted, const LoginFleet& fleet, const LoginPlace& place) {
-    Argv argv = {program_on(place.host),
-                 "login",
-                 "run",
-                 "--detach",
-                 "--inventory",
-                 fs::absolute(wanted.inventory).string(),
-                 "--login",
-                 wanted.login,
-                 "--carrier",
-                 place.carrier,
-                 "--dir",
-                 fleet.dir};
-    argv.insert(argv.end(), wanted.pace.begin(), wanted.pace.end());
-    const auto done = run(place.host.on(argv));
-    if (!done) return tl::unexpected(done.error());
-    if (done->code == 0 && !done->timed_out) return {};
-    std::string why = done->err;
-    while (!why.empty() && why.back() == '\n') why.pop_back();
-    const bool told = done->code >= 1 && done->code <= 4;
-    return fail(told ? static_cast<Exit>(done->code) : Exit::world,
-                place.carrier + " on " + place.host.text(),
-                why.empty() ? fmt::format("the agent did not start (exit {})", done->code) : why);
+    const std::string inventory = fs::absolute(wanted.inventory).string();
+    Argv words = {"login",      "run",       "--detach",    "--inventory", inventory, "--login",
+                  wanted.login, "--carrier", place.carrier, "--dir",       fleet.dir};
+    words.insert(words.end(), wanted.pace.begin(), wanted.pace.end());
+    return cutover_at(place, words);
 }
 
 Result<> ask_to_end(const LoginFleet& fleet, const LoginPlace& place, std::vector<LiveAgent>& live,
@@ -201,14 +179,8 @@ Result<> ask_to_end(const LoginFleet& fleet, const LoginPlace& place, std::vecto
         if (agent->pidfd && agent->ask_to_end()) live.push_back(std::move(*agent));
         return {};
     }
-    RunOptions options;
-    options.timeout = limit + std::chrono::seconds(10);
-    const auto done = run(place.host.on({program_on(place.host), "login", "stop", "--dir",
-                                         fleet.dir, "--carrier", place.carrier}),
-                          options);
-    if (!done) return tl::unexpected(done.error());
-    if (done->code == 0 && !done->timed_out) return {};
-    return fail(Exit::world, place.carrier + " on " + place.host.text(), done->err);
+    return cutover_at(place, {"login", "stop", "--dir", fleet.dir, "--carrier", place.carrier},
+                      {.timeout = limit + std::chrono::seconds(10)});
 }
 
 // Names those that have not ended in time.
