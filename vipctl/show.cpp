@@ -49,9 +49,8 @@ std::string lines_table(const json& lines) {
                                   "in pps", "out pps", "in packets", "out packets");
     for (const json& line : lines) {
         out += fmt::format("{:<15} {:<9} {:>11} {:>11} {:>14} {:>14}\n", text(line, "carrier"),
-                           flag(line, "enabled") ? "enabled" : "disabled", text(line, "rx_vip_pps"),
-                           text(line, "tx_vip_pps"), text(line, "rx_vip_packets"),
-                           text(line, "tx_vip_packets"));
+                           text(line, "state"), text(line, "rx_vip_pps"), text(line, "tx_vip_pps"),
+                           text(line, "rx_vip_packets"), text(line, "tx_vip_packets"));
     }
     return out;
 }

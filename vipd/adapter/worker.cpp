@@ -223,6 +223,9 @@ void Worker::empty_rings(uint64_t epoch) {
 
 // Between two rounds, when nothing that was decided before waits here: it is all sent, or in rings.
 void Worker::take_offer() {
+    if (!offered_.load(std::memory_order_acquire)) {
+        return;
+    }
     Offer offer;
     {
         const std::lock_guard lock(mutex_);
@@ -267,6 +270,7 @@ void Worker::serve_requests() {
             request->taken = true;
         }
     }
+    take_offer();
     for (auto& request : requests) {
         request->act(*datapath_);
     }
@@ -308,9 +312,7 @@ void Worker::run() {
         if (asked_) {
             serve_requests();
         }
-        if (offered_.load(std::memory_order_acquire)) {
-            take_offer();
-        }
+        take_offer();
         const uint64_t to_drain = to_drain_.load(std::memory_order_acquire);
         const bool drains = to_drain != drained_.load(std::memory_order_relaxed);
         bool busy = receive();

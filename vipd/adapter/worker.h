@@ -74,7 +74,8 @@ public:
     void stop();
 
     // Runs act in the worker's thread between two bursts and waits for it; an error when the worker
-    // does not come to it within 2 s (then it never runs).
+    // does not come to it within 2 s (then it never runs).  By then the worker acts on every
+    // snapshot that was offered before.
     Result<> ask(const std::function<void(Datapath&)>& act);
     // Who looks on from the next burst; null: nobody.  The one before is not used any more once
     // this returns.

@@ -67,6 +67,7 @@ Result<json> Daemon::status() {
         lines.push_back({{"carrier", config().lines[i].carrier},
                          {"port", config().ports[config().lines[i].port].name},
                          {"enabled", snapshot.line(i) == LineState::enabled},
+                         {"state", name(snapshot.line(i))},
                          {"rx_vip_packets", sums->lines[i].rx_vip_packets},
                          {"tx_vip_packets", sums->lines[i].tx_vip_packets},
                          {"rx_vip_pps", rounded(rates_[i].rx_pps)},

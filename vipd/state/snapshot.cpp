@@ -4,6 +4,18 @@
 
 namespace rehome::vipd {
 
+std::string_view name(LineState state) {
+    switch (state) {
+        case LineState::disabled:
+            return "disabled";
+        case LineState::draining:
+            return "draining";
+        case LineState::enabled:
+            return "enabled";
+    }
+    return "";
+}
+
 bool Snapshot::Peer::has_line(uint32_t carrier) const {
     return std::find(carriers.begin(), carriers.end(), carrier) != carriers.end();
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "common/vipd_config/config.h"
@@ -25,6 +26,8 @@ enum class LineState : uint8_t {
                // leave
     enabled,
 };
+
+std::string_view name(LineState state);
 
 struct Snapshot {
     struct Peer {
