@@ -49,6 +49,7 @@ struct Gate {
 struct Step {
     enum class Kind { act, gate, hold } kind = Kind::act;
     std::string id;
+    std::string at;  // where it stands in the playbook, a JSON pointer
     std::string stage;
     std::string name;
     std::string on;  // the host's name in the inventory; empty: here

@@ -184,6 +184,7 @@ Step read_step(const Placed& placed, const std::vector<Placed>& figures, const s
     const Reader reader{placed.object, placed.at, mistakes};
     Step step;
     step.name = reader.text("name");
+    step.at = placed.at;
     step.stage = stage;
     step.id = stage + "/" + step.name;
     step.on = reader.text("on");
