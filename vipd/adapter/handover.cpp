@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "vipd/adapter/dpdk_log.h"
 
 namespace rehome::vipd {
@@ -37,60 +39,68 @@ Result<std::unique_ptr<Handover>> Handover::make(uint32_t workers) {
     const Complaints complaints;
     for (uint32_t pair = 0; pair < workers * workers; ++pair) {
         const uint32_t from = pair / workers, to = pair % workers;
-        rte_ring* ring = nullptr;
-        if (from != to) {
-            ring = rte_ring_create(fmt::format("worker{}-{}", from, to).c_str(), ring_packets,
-                                   SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-            if (ring == nullptr) {
-                return complaints.fail("DPDK", fmt::format("cannot make a ring between workers: {}",
-                                                           rte_strerror(rte_errno)));
-            }
+        if (from == to) {
+            continue;
         }
-        handover->rings_.push_back(ring);
+        rte_ring* ring = rte_ring_create(fmt::format("worker{}-{}", from, to).c_str(), ring_packets,
+                                         SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        if (ring == nullptr) {
+            return complaints.fail("DPDK", fmt::format("cannot make a ring between workers: {}",
+                                                       rte_strerror(rte_errno)));
+        }
+        handover->lane(from, to).ring = ring;
     }
     return handover;
 }
 
 Handover::~Handover() {
-    for (rte_ring* ring : rings_) {
+    for (Lane& lane : lanes_) {
         void* packet = nullptr;
-        while (ring != nullptr && rte_ring_dequeue(ring, &packet) == 0) {
+        while (lane.ring != nullptr && rte_ring_dequeue(lane.ring, &packet) == 0) {
             rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
         }
-        rte_ring_free(ring);
+        rte_ring_free(lane.ring);
     }
 }
 
 uint16_t Handover::give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count) {
-    const unsigned taken = rte_ring_sp_enqueue_burst(
-        ring(from, to), reinterpret_cast<void**>(packets), count, nullptr);
-    if (taken < count) {
-        rte_pktmbuf_free_bulk(packets + taken, count - taken);
+    Lane& lane = this->lane(from, to);
+    const unsigned fits =
+        rte_ring_sp_enqueue_burst(lane.ring, reinterpret_cast<void**>(packets), count, nullptr);
+    if (fits < count) {
+        rte_pktmbuf_free_bulk(packets + fits, count - fits);
     }
-    // Either the receiver sees the packets before it sleeps, or we see that it sleeps.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    lane.given.store(lane.given.load(std::memory_order_relaxed) + fits, std::memory_order_seq_cst);
     Place& place = places_[to];
-    if (place.asleep.load(std::memory_order_relaxed) && place.asleep.exchange(false)) {
+    if (place.asleep.load(std::memory_order_seq_cst) && place.asleep.exchange(false)) {
         const uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(place.wake.get(), &one, sizeof one);
     }
-    return static_cast<uint16_t>(taken);
+    return static_cast<uint16_t>(fits);
 }
 
+// No more than is counted: the rest is there in a moment.
 uint16_t Handover::take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room) {
-    return static_cast<uint16_t>(rte_ring_sc_dequeue_burst(
-        ring(from, to), reinterpret_cast<void**>(packets), room, nullptr));
+    const uint32_t wanted = std::min<uint32_t>(room, waiting(from, to));
+    if (wanted == 0) {
+        return 0;
+    }
+    Lane& lane = this->lane(from, to);
+    const unsigned count =
+        rte_ring_sc_dequeue_burst(lane.ring, reinterpret_cast<void**>(packets), wanted, nullptr);
+    lane.taken += count;
+    return static_cast<uint16_t>(count);
 }
 
 uint32_t Handover::waiting(uint32_t from, uint32_t to) const {
-    return rte_ring_count(ring(from, to));
+    const Lane& lane = this->lane(from, to);
+    return lane.given.load(std::memory_order_seq_cst) - lane.taken;
 }
 
 bool Handover::may_sleep(uint32_t worker) {
-    places_[worker].asleep.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    places_[worker].asleep.store(true, std::memory_order_seq_cst);
     for (uint32_t from = 0; from < workers_; ++from) {
-        if (from != worker && rte_ring_empty(ring(from, worker)) == 0) {
+        if (from != worker && waiting(from, worker) != 0) {
             awake(worker);
             return false;
         }

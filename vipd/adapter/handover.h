@@ -3,6 +3,11 @@
 //
 // A packet carries its mark in the mbuf, where the hash of the NIC was: which port it is about, and
 // what the receiver has to do with it.  What finds no room in a ring is freed and lost.
+//
+// No wake-up is lost: a giver first counts what it has given and then looks whether the receiver
+// sleeps; the receiver first says that it sleeps and then looks at the counts.  All four are
+// sequentially consistent, so there is one order of them, and in it one of the two looks comes
+// last.  The count also orders the packets' bytes before whoever reads it.
 #pragma once
 
 #include <atomic>
@@ -45,6 +50,7 @@ public:
     // the others are freed.
     uint16_t give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count);
     uint16_t take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room);
+    // For the receiver: how many there are to take.
     uint32_t waiting(uint32_t from, uint32_t to) const;
 
     // A worker that is about to wait for its wake_fd; false: something has come, don't.
@@ -58,12 +64,21 @@ private:
         Fd wake;
     };
 
-    explicit Handover(uint32_t workers) : workers_(workers), places_(workers) {}
-    rte_ring* ring(uint32_t from, uint32_t to) const { return rings_[from * workers_ + to]; }
+    // Packets in all, modulo 2^32; each number has one writer.
+    struct Lane {
+        rte_ring* ring = nullptr;  // null: from a worker to itself
+        alignas(64) std::atomic<uint32_t> given = 0;
+        alignas(64) uint32_t taken = 0;
+    };
+
+    explicit Handover(uint32_t workers)
+        : workers_(workers), places_(workers), lanes_(size_t{workers} * workers) {}
+    Lane& lane(uint32_t from, uint32_t to) { return lanes_[from * workers_ + to]; }
+    const Lane& lane(uint32_t from, uint32_t to) const { return lanes_[from * workers_ + to]; }
 
     uint32_t workers_;
     std::vector<Place> places_;
-    std::vector<rte_ring*> rings_;  // null: from a worker to itself
+    std::vector<Lane> lanes_;
 };
 
 }  // namespace rehome::vipd
