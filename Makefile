@@ -29,6 +29,10 @@ CXXFLAGS := -std=c++20 -O2 -g -Wall -Wextra -Wpedantic -Wconversion -Wshadow -We
 CPPFLAGS := -I. -I$(BUILD)/gen -MMD -MP
 LDFLAGS := $(SANITIZERS)
 
+# ThreadSanitizer has to be told of the order that DPDK's pools give.
+POOL_ORDER := $(if $(findstring thread,$(SANITIZE)),$(BUILD)/obj/tests/sanitize/pool_order.o)
+LDFLAGS += $(if $(POOL_ORDER),-Wl$(comma)--wrap=rte_pktmbuf_pool_create)
+
 # What a folder needs beyond the common libraries.
 CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
 LIBS_common = -lboost_program_options -lfmt -lcrypto
@@ -51,12 +55,14 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-.PHONY: all deps demo test unit smoke bench bench-vipd bench-tables fuzz lint format install clean help
+TARGETS := all deps demo test test-memory test-thread unit smoke bench bench-vipd baseline bench-tables fuzz \
+	lint format install clean
+.PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
 	@:
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "targets: all deps demo test unit smoke bench bench-vipd baseline bench-tables fuzz lint format install clean"
+	@sed -n 's/^#   //p' Makefile; echo "targets: $(TARGETS)"
 
 deps:
 	$(Q)tests/deps $(PACKAGES)
@@ -99,6 +105,9 @@ $(BUILD)/bin/$(1): $$(call object,$(1)/main.cpp) $$(call library,$(1) common)
 	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(BUILD)/bin/vipd $(BUILD)/test/unit-vipd: $(POOL_ORDER)
+$(POOL_ORDER): CPPFLAGS += $(CPPFLAGS_vipd)
 
 define unit_program
 $(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp tests/unit/$(1)/*/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)
@@ -147,6 +156,16 @@ test: deps
 	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS)
 	$(Q)tests/run $(BUILD) unit smoke
 
+# The unit tests under the sanitizers, and the smoke tests in which vipd's threads meet.
+test-memory:
+	$(Q)$(MAKE) SANITIZE=address,undefined unit
+
+test-thread:
+	$(Q)$(MAKE) SANITIZE=thread threads
+.PHONY: threads
+threads: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(UNITS)
+	$(Q)tests/threads $(BUILD)
+
 demo: deps
 	$(Q)$(MAKE) all
 	$(Q)tests/lab/demo $(BUILD)
@@ -163,7 +182,6 @@ bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 # The vipd that changes are held against (ARGS="rows --against build/baseline/build"): that of the
 # commit which tests/bench/baseline names, built apart.
 BASELINE := build/baseline
-.PHONY: baseline
 baseline: $(BASELINE)/build/bin/vipd
 $(BASELINE)/build/bin/vipd: tests/bench/baseline
 	$(call say,BASE,$(shell cut -c1-12 tests/bench/baseline))
