@@ -22,12 +22,6 @@ json ordered(const std::string& name, const json& value, const Said& said) {
     return row;
 }
 
-std::string_view name(LineState state) {
-    return state == LineState::enabled    ? "enabled"
-           : state == LineState::draining ? "draining"
-                                          : "disabled";
-}
-
 // Long lists are told by their length: they are the file's as a whole.
 void add_configured(json& rows, const json& in_force, const json& file) {
     for (const auto& [key, value] : in_force.items()) {
