@@ -95,7 +95,7 @@ const std::map<std::string, std::vector<Row>> rows{
 
 const char* const vipd_status = R"json({
   "schema": "rehome/vipd-status/1", "at": "2026-05-06T01:02:03.456789Z", "gateway": "old-gw", "site": "old",
-  "uptime_s": 1000, "prefixes": [{"prefix": "198.51.100.0/24", "served": true}],
+  "uptime_s": 1000, "prefixes": [{"prefix": "198.51.100.0/24", "served": true, "announced": true}],
   "lines": [
     {"carrier": "red", "port": "red", "enabled": true, "state": "enabled", "rx_vip_packets": 9, "tx_vip_packets": 9,
      "rx_vip_pps": 0, "tx_vip_pps": 0},
@@ -106,7 +106,10 @@ const char* const vipd_status = R"json({
   "peers": [{"gateway": "new-gw", "site": "new", "alive": true, "last_seen_ms": 12}],
   "share": {"percent": 0, "by": "address"},
   "flows": {"here": 0, "relayed": 0, "provisional": 0, "closing": 0}, "served": {"tcp": 0, "udp": 0},
-  "relogin": {"running": false, "reset": 0, "remaining": 0}})json";
+  "relogin": {"running": false, "reset": 0, "remaining": 0, "order": null},
+  "epoch": 7, "workers": [{"worker": 0, "epoch": 7}],
+  "orders": {"path": "/var/lib/rehome/vipd.orders.json", "not_stored": null, "set_aside": null, "kept_at": null,
+             "away_s": null, "confirmed": true, "confirmed_by": null}})json";
 
 // What a command of this format says when nothing in particular is the case.
 json document_of(const std::string& format) {
