@@ -90,6 +90,14 @@ T Given::value(std::string_view name) const {
     return std::holds_alternative<std::monostate>(value) ? T{} : std::get<T>(value);
 }
 
+const Given::Value* Given::find(std::string_view name) const {
+    const auto found = entries_.find(name);
+    const bool there =
+        found != entries_.end() &&
+        (found->second.given || !std::holds_alternative<std::monostate>(found->second.value));
+    return there ? &found->second.value : nullptr;
+}
+
 bool Given::has(std::string_view name) const {
     return entry(name).given;
 }

@@ -63,8 +63,11 @@ public:
     int64_t integer(std::string_view name) const;
     double number(std::string_view name) const;
 
+    // A flag has no value.
     using Value =
         std::variant<std::monostate, std::string, std::vector<std::string>, int64_t, double>;
+    // The same for a name that need not be an option: null where nothing is given, nor by default.
+    const Value* find(std::string_view name) const;
     void put(const Option& option, bool given, Value value);
 
 private:

@@ -98,6 +98,15 @@ std::string range(const json& schema, const char* lowest, const char* highest,
     return high != nullptr ? " of at most " + high->dump() : "";
 }
 
+std::string number_range(const json& schema) {
+    const json* above = schema_member(&schema, "exclusiveMinimum");
+    if (above == nullptr) {
+        return range(schema, "minimum", "maximum", "from");
+    }
+    const std::string most = range(schema, "", "maximum");
+    return " of more than " + above->dump() + (most.empty() ? "" : " and" + most.substr(3));
+}
+
 std::string expected_string(const json& schema) {
     std::string text = "a string";
     const std::string length = range(schema, "minLength", "maxLength");
@@ -135,8 +144,7 @@ std::string expected_type(const json& schema, const std::string& type) {
     if (type == "boolean") {
         return "true or false";
     }
-    return (type == "integer" ? "an integer" : "a " + type) +
-           range(schema, "minimum", "maximum", "from");
+    return (type == "integer" ? "an integer" : "a " + type) + number_range(schema);
 }
 
 // What the schema takes, or nothing where it does not say it in one of the ways known here.
@@ -262,8 +270,11 @@ void check_lengths(Mistakes& mistakes, const json& schema, const json& value, Pa
 
 }  // namespace
 
-void check_schema(Mistakes& mistakes, const json& document, std::string_view schema_text) {
-    const json schema = json::parse(schema_text);
+void check_schema(Mistakes& mistakes, const json& document, std::string_view schema) {
+    check_schema(mistakes, document, json::parse(schema));
+}
+
+void check_schema(Mistakes& mistakes, const json& document, const json& schema) {
     const size_t before = mistakes.count();
     if (has_longer(document)) {
         Path path;

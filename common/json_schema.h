@@ -1,5 +1,5 @@
 // Validation of a document against its JSON Schema (draft 7), by valijson, with the findings worded
-// for a person from the schema's own keywords.  For json_file.cpp.
+// for a person from the schema's own keywords.  Files are read with json_file.h, which uses it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,5 +11,6 @@ namespace rehome {
 
 // Adds every violation.  schema: the text of a schema that is right; throws std::exception if not.
 void check_schema(Mistakes& mistakes, const nlohmann::json& document, std::string_view schema);
+void check_schema(Mistakes& mistakes, const nlohmann::json& document, const nlohmann::json& schema);
 
 }  // namespace rehome

@@ -41,19 +41,8 @@ Result<> append(FILE* file, const std::string& path, const json& answer, const c
     return {};
 }
 
-json start_request(const Given& given) {
-    json request{{"command", "capture"}, {"action", "start"}};
-    for (const char* key : {"filter", "drop", "port", "direction"}) {
-        if (given.has(key)) {
-            request[key] = given.text(key);
-        }
-    }
-    for (const char* key : {"count", "snap"}) {
-        if (given.has(key)) {
-            request[key] = given.integer(key);
-        }
-    }
-    return request;
+json next_request(const std::string& command, const json& answer) {
+    return {{"command", command}, {"id", answer["id"]}};
 }
 
 void show_progress(const json& answer, bool last) {
@@ -70,25 +59,26 @@ void show_progress(const json& answer, bool last) {
 // Until it is full, the time is over, or a signal comes; the last answer.
 Result<json> follow(const Given& given, FILE* file, const std::string& path, json answer,
                     const StopSignal& stop) {
-    const json id = answer["id"];
-    const int64_t end =
+    const json read = next_request("capture-read", answer);
+    const json end = next_request("capture-stop", answer);
+    const int64_t until =
         given.has("seconds") ? monotonic_us() + given.integer("seconds") * 1'000'000 : INT64_MAX;
-    while (!stop.wanted() && monotonic_us() < end && !answer.value("full", false)) {
+    while (!stop.wanted() && monotonic_us() < until && !answer.value("full", false)) {
         show_progress(answer, false);
         if (!answer.value("more", false)) {
             stop.wait(pause);
         }
-        auto next = ask(given, {{"command", "capture"}, {"action", "read"}, {"id", id}});
+        auto next = ask(given, read);
         if (!next) {
             return next;
         }
         answer = std::move(*next);
         if (auto done = append(file, path, answer, "file"); !done) {
-            ask(given, {{"command", "capture"}, {"action", "stop"}, {"id", id}});
+            ask(given, end);
             return tl::unexpected(done.error());
         }
     }
-    return ask(given, {{"command", "capture"}, {"action", "stop"}, {"id", id}});
+    return ask(given, end);
 }
 
 Result<Exit> capture(const Given& given) {
@@ -104,11 +94,11 @@ Result<Exit> capture(const Given& given) {
     if (!stop) {
         return tl::unexpected(stop.error());
     }
-    const auto started = ask(given, start_request(given));
+    const auto started = ask(given, request_for("capture", given));
     if (!started) {
         return tl::unexpected(started.error());
     }
-    const json end{{"command", "capture"}, {"action", "stop"}, {"id", (*started)["id"]}};
+    const json end = next_request("capture-stop", *started);
     const File file(piped ? stdout : std::fopen(path.c_str(), "wb"));
     if (!file) {
         ask(given, end);
@@ -128,7 +118,8 @@ Result<Exit> capture(const Given& given) {
         }
     }
     if (given.has("json") && !piped) {
-        const json result{{"out", path},
+        const json result{{"schema", "rehome/vipctl-capture/1"},
+                          {"out", path},
                           {"packets", last->value("packets", json())},
                           {"missed", last->value("missed", json())}};
         fmt::print("{}\n", result.dump(2));
@@ -151,13 +142,13 @@ Command capture_command() {
         "they were dropped. Traffic never waits: what finds no room is counted as missed.\n"
         "Ends with Ctrl-C, --seconds or --count; the file is valid at any time.",
         {Option::text("out", "the file; - is a pipe"),
-         Option::integer("count", "end after so many packets").within(0, UINT32_MAX),
-         Option::integer("seconds", "end after that time").within(0, UINT32_MAX),
+         Option::integer("count", "end after so many packets"),
+         Option::integer("seconds", "end after that time").within(1, UINT32_MAX),
          Option::text("filter", "only these, in pcap-filter(7)'s language"),
          Option::text("drop", "only dropped ones: a reason, or all"),
          Option::text("port", "only by this port"),
          Option::text("direction", "in (unless given), out or both"),
-         Option::integer("snap", "keep so many bytes of each").within(0, UINT32_MAX)},
+         Option::integer("snap", "keep so many bytes of each")},
         capture};
 }
 

@@ -9,7 +9,10 @@
 
 namespace rehome::vipctl {
 
-// Asks the vipd whose socket is given.
+// The request for that command, with the options given, or by default, that are keys of it.
+nlohmann::json request_for(const std::string& command, const Given& given);
+
+// Asks the vipd whose socket is given.  A request that its schema refuses is not sent: Exit::usage.
 Result<nlohmann::json> ask(const Given& given, const nlohmann::json& request);
 
 // The answer as JSON where that is asked for, else as show puts it.

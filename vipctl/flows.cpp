@@ -1,7 +1,9 @@
 // vipctl flows: goes through the table in pieces, as many questions as it takes.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -33,55 +35,50 @@ std::string row(const json& flow) {
                        duration(flow, "expires_ms"));
 }
 
-json first_request(const Given& given) {
-    json request{{"command", "flows"}, {"place", 0}, {"count", given.has("count")}};
-    for (const char* key : {"client", "vip", "server", "state"}) {
-        if (given.has(key)) {
-            request[key] = given.text(key);
-        }
+void print_rows(const json& flows, bool first) {
+    if (first && !flows.empty()) {
+        fmt::print("{:<5} {:<23} {:<23} {:<23} {:<11} {:<16} {:>7} {:>7}\n", "", "client", "vip",
+                   "server", "state", "way back", "idle", "expires");
     }
-    return request;
+    for (const json& flow : flows) {
+        std::fputs(row(flow).c_str(), stdout);
+    }
+}
+
+// A piece, and the pieces before it, as one.
+json together(json before, json piece) {
+    if (!before.is_null()) {
+        before["flows"].insert(before["flows"].end(), piece["flows"].begin(), piece["flows"].end());
+        piece["flows"] = std::move(before["flows"]);
+        piece["matched"] = piece["matched"].get<uint64_t>() + before["matched"].get<uint64_t>();
+        piece["longest_us"] = std::max(piece["longest_us"], before["longest_us"]);
+    }
+    return piece;
 }
 
 Result<Exit> flows(const Given& given) {
-    json request = first_request(given);
     const bool as_json = given.has("json"), count = given.has("count");
-    auto left = static_cast<uint64_t>(given.integer("limit"));
-    const uint64_t limit = left;
-    uint64_t matched = 0;
-    json all = json::array();
-    bool end = false, head = false;
-    while (!end && (count || left > 0)) {
+    json request = request_for("flows", given);
+    json all;
+    const int64_t limit = given.integer("limit");
+    for (int64_t left = limit; all.is_null() || (all["all"] == false && (count || left > 0));) {
         request["limit"] = left;
-        const auto answer = ask(given, request);
-        if (!answer) {
-            return tl::unexpected(answer.error());
+        auto piece = ask(given, request);
+        if (!piece) {
+            return tl::unexpected(piece.error());
         }
-        end = answer->value("end", true);
-        request["place"] = answer->value("place", json(0));
-        matched += answer->value("matched", uint64_t{0});
-        for (const json& flow : answer->value("flows", json::array())) {
-            --left;
-            if (as_json) {
-                all.push_back(flow);
-                continue;
-            }
-            if (!std::exchange(head, true)) {
-                fmt::print("{:<5} {:<23} {:<23} {:<23} {:<11} {:<16} {:>7} {:>7}\n", "", "client",
-                           "vip", "server", "state", "way back", "idle", "expires");
-            }
-            std::fputs(row(flow).c_str(), stdout);
+        if (!as_json) {
+            print_rows((*piece)["flows"], left == limit);
         }
+        left -= static_cast<int64_t>((*piece)["flows"].size());
+        all = together(std::move(all), std::move(*piece));
+        request["place"] = all["place"];
     }
     if (as_json) {
-        json result{{"schema", "rehome/vipd-flows/1"}, {"matched", matched}, {"all", end}};
-        if (!count) {
-            result["flows"] = all;
-        }
-        fmt::print("{}\n", result.dump(2));
+        fmt::print("{}\n", all.dump(2));
     } else if (count) {
-        fmt::print("{}\n", matched);
-    } else if (!end) {
+        fmt::print("{}\n", all["matched"].get<uint64_t>());
+    } else if (all["all"] == false) {
         fmt::print("the first {}, there may be more: --limit N\n", limit);
     }
     return Exit::yes;
@@ -101,7 +98,7 @@ Command flows_command() {
         "small pieces, so flows that come or go meanwhile may be told or not.",
         {Option::text("client", "only this client's"), Option::text("vip", "only to this VIP"),
          Option::text("server", "only at this server"), Option::text("state", "only in this state"),
-         Option::integer("limit", "list at most so many").by_default("100").within(0, UINT32_MAX),
+         Option::integer("limit", "list at most so many").by_default("100"),
          Option::flag("count", "only how many there are")},
         flows};
 }

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/command.h"
+#include "common/control_request.h"
 #include "vipctl/client.h"
 #include "vipctl/commands.h"
 #include "vipctl/show.h"
@@ -19,7 +20,31 @@ namespace rehome::vipctl {
 
 using nlohmann::json;
 
+json request_for(const std::string& command, const Given& given) {
+    json request{{"command", command}};
+    for (const auto& key : request_keys(command)) {
+        const auto* value = given.find(key);
+        if (value == nullptr) {
+            continue;
+        }
+        if (const auto* text = std::get_if<std::string>(value)) {
+            request[key] = *text;
+        } else if (const auto* integer = std::get_if<int64_t>(value)) {
+            request[key] = *integer;
+        } else if (const auto* number = std::get_if<double>(value)) {
+            request[key] = *number;
+        } else {
+            request[key] = true;
+        }
+    }
+    return request;
+}
+
 Result<json> ask(const Given& given, const json& request) {
+    const auto where = "vipctl " + request["command"].get<std::string>();
+    if (std::string wrong = wrong_request(where, request); !wrong.empty()) {
+        return fail(Exit::usage, "", std::move(wrong));
+    }
     return ask_vipd(given.text("socket"), request);
 }
 
@@ -69,7 +94,7 @@ const std::vector<Option> common_options{
 Command plain(const std::string& name, const std::string& summary, Show show,
               const std::string& teaching = "") {
     return {name, summary, teaching, {}, [name, show](const Given& given) {
-                return print_order(given, ask(given, {{"command", name}}), show);
+                return print_order(given, ask(given, request_for(name, given)), show);
             }};
 }
 
@@ -91,14 +116,10 @@ Command config_command() {
 // ---- share --------------------------------------------------------------------------------------
 
 Result<Exit> share(const Given& given) {
-    json request{{"command", "share"}};
-    if (given.has("percent")) {
-        request["percent"] = given.number("percent");
-        request["by"] = given.text("by");
-    } else if (given.has("by")) {
+    if (given.has("by") && !given.has("percent")) {
         return fail(Exit::usage, "vipctl share", "--by is given alone, expected a PERCENT with it");
     }
-    return print_order(given, ask(given, request), show_share);
+    return print_order(given, ask(given, request_for("share", given)), show_share);
 }
 
 Command share_command() {
@@ -109,19 +130,14 @@ Command share_command() {
             "  vipctl share 2.5 --by address-port    finer: clients behind one NAT are spread\n\n"
             "Only new flows are placed by the share; a larger share contains the smaller.",
             {Option::number("percent", "0 to 100, in steps of 0.01").positional(),
-             Option::text("by", "address or address-port").by_default("address")},
+             Option::text("by", "address (unless given) or address-port")},
             share};
 }
 
 // ---- line ---------------------------------------------------------------------------------------
 
 Result<Exit> line(const Given& given) {
-    const std::string state = given.text("state");
-    if (state != "enable" && state != "disable") {
-        return fail(Exit::usage, "vipctl line", "expected: vipctl line CARRIER enable|disable");
-    }
-    const json request{{"command", "line"}, {"carrier", given.text("carrier")}, {"state", state}};
-    return print_order(given, ask(given, request), show_line);
+    return print_order(given, ask(given, request_for("line", given)), show_line);
 }
 
 Command line_command() {
@@ -168,19 +184,10 @@ Result<json> follow_relogin(const Given& given) {
 }
 
 Result<Exit> relogin(const Given& given) {
-    json request{{"command", "relogin"}};
     if (given.has("stop") == given.has("rate")) {
         return fail(Exit::usage, "vipctl relogin", "expected either --rate N or --stop");
     }
-    if (given.has("stop")) {
-        request["stop"] = true;
-    } else {
-        request["rate"] = given.number("rate");
-    }
-    if (given.has("service")) {
-        request["service"] = given.text("service");
-    }
-    auto answer = ask(given, request);
+    auto answer = ask(given, request_for(given.has("stop") ? "relogin-stop" : "relogin", given));
     if (answer && given.has("wait")) {
         const auto followed = follow_relogin(given);
         if (!followed) {

@@ -43,10 +43,8 @@ std::string show(const json& answer) {
 
 Result<Exit> top(const Given& given) {
     const auto seconds = given.integer("seconds");
-    json request{{"command", "top"},
-                 {"by", given.text("by")},
-                 {"limit", given.integer("limit")},
-                 {"fresh", true}};
+    json request = request_for("top", given);
+    request["fresh"] = true;
     const bool refresh = isatty(STDOUT_FILENO) != 0 && !given.has("json");
     const auto stop = StopSignal::watch();
     if (!stop) {
@@ -84,7 +82,7 @@ Command top_command() {
         "estimates, and small ones say little.",
         {Option::text("by", "client, vip or server").by_default("client"),
          Option::integer("seconds", "how long to count, 1 to 60").by_default("2").within(1, 60),
-         Option::integer("limit", "how many to tell").by_default("20").within(0, UINT32_MAX)},
+         Option::integer("limit", "how many to tell").by_default("20")},
         top};
 }
 

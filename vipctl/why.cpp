@@ -15,11 +15,7 @@ Result<Exit> why(const Given& given) {
         return fail(Exit::usage, "vipctl why",
                     "expected a packet, such as \"tcp 192.0.2.1:1 > 192.0.2.2:80 syn\"");
     }
-    json request{{"command", "why"}, {"packet", given.text("packet")}};
-    if (given.has("port")) {
-        request["port"] = given.text("port");
-    }
-    const auto answer = ask(given, request);
+    const auto answer = ask(given, request_for("why", given));
     const auto printed = print(given, answer, show_why);
     return printed && answer->value("way", "") == "drop" ? Exit::no : printed;
 }
@@ -44,7 +40,7 @@ Command metrics_command() {
             "  vipctl metrics >/var/lib/prometheus/node-exporter/vipd.prom",
             {},
             [](const Given& given) {
-                return print(given, ask(given, {{"command", "metrics"}}),
+                return print(given, ask(given, request_for("metrics", given)),
                              [](const json& answer) { return answer.value("text", ""); });
             }};
 }

@@ -39,9 +39,22 @@ constexpr Printing printings[] = {
     {"probe compare", "probe-compare"},
     {"probe reflect", "probe-reflect"},
     {"probe run", "probe"},
+    {"vipctl capture", "vipctl-capture"},
     {"vipctl config", "vipd"},
+    {"vipctl confirm", "vipd-confirm"},
+    {"vipctl flows", "vipd-flows"},
+    {"vipctl line", "vipd-line"},
+    {"vipctl metrics", "vipd-metrics"},
+    {"vipctl relogin", "vipd-relogin"},
+    {"vipctl reload", "vipd-reload"},
+    {"vipctl share", "vipd-share"},
     {"vipctl stats", "vipd-stats"},
     {"vipctl status", "vipd-status"},
+    {"vipctl top", "vipd-top"},
+    {"vipctl why", "vipd-why"},
+    {"vipd counters", "vipd-counters"},
+    {"vipd drops", "vipd-drops"},
+    {"vipd why", "vipd-why"},
 };
 
 constexpr std::string_view programs[] = {"cutover", "lbsync", "probe", "vipctl", "vipd"};

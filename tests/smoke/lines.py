@@ -4,6 +4,7 @@
   lines.py ask HOST PORT           one connection, one line: prints the answer
   lines.py hold HOST PORT          one connection: asks once for each line of standard input and prints the
                                    answer, or "reset", "closed", "silent"
+  lines.py tell PATH               the same over a UNIX socket, with the lines themselves, until one is not answered
 """
 import socket
 import socketserver
@@ -37,6 +38,15 @@ def ask(connection):
 
 if sys.argv[1] == "serve":
     Server(("0.0.0.0", int(sys.argv[2])), Answer).serve_forever()
+if sys.argv[1] == "tell":
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(5)
+        control.connect(sys.argv[2])
+        answers = control.makefile()
+        for line in sys.stdin:
+            control.sendall(line.encode())
+            print(answers.readline(), end="", flush=True)
+    sys.exit()
 connection = socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=2)
 if sys.argv[1] == "ask":
     print(ask(connection))

@@ -47,7 +47,7 @@ END
 for schema in common/formats/*.schema.json; do
     format=$(basename "$schema" .schema.json)
     case $format in inventory | playbook | vipd) continue ;; esac
-    grep -qE "fits (--lines )?$format\b" tests/smoke/*_test.sh || tell "no smoke test holds anything against $schema"
+    grep -qE "(fits( --lines)?|prints) $format\b" tests/smoke/*_test.sh || tell "no smoke test holds anything against $schema"
 done
 
 # Every drop reason and every counter stands in the manual that is installed, with its meaning.

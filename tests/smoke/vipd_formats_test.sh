@@ -1,16 +1,103 @@
 #!/bin/bash
-# What vipd and vipctl print for other programs fits the schemas in common/formats.
+# What vipd and vipctl print for other programs fits the schemas in common/formats, and requests
+# that do not fit theirs are refused.
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 
+prints() { # FORMAT COMMAND...: in JSON; its answer may be no
+    "${@:2}" --json >"$dir/printed" || [ $? = 1 ]
+    fits "$1" <"$dir/printed"
+}
+wrong() { # COMMAND...: exit code 2, and one line that says why
+    local code=0
+    "$@" >"$dir/out" 2>"$dir/error" || code=$?
+    [ "$code" = 2 ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/error")" = 1 ]
+}
+
 vipd_world
-ctl old status --json | fits vipd-status
-ctl new status --json | fits vipd-status
-ctl old stats --json | fits vipd-stats
-ctl old share 5
-ctl old status --json | fits vipd-status
+on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+wait_until 5 on old-s bash -c 'exec 3<>/dev/tcp/10.1.0.2/1883'
+mkfifo "$dir/hold"
+on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
+exec 4>"$dir/hold"
+echo ask >&4
+wait_until 5 grep -q old-s "$dir/held"
+
+# ---- a document that does not fit is told
 ctl old status --json | jq 'del(.at) | .typo = 1' >"$dir/wrong"
 fails fits vipd-status <"$dir/wrong" 2>"$dir/mistakes"
 grep -q '/at: is missing' "$dir/mistakes"
 grep -q '/typo: unknown key' "$dir/mistakes"
+
+# ---- what the programs print
+prints vipd-status ctl old status
+prints vipd-status ctl new status
+prints vipd-stats ctl old stats
+prints vipd-metrics ctl old metrics
+prints vipd ctl old config
+prints vipd-reload ctl old reload
+prints vipd-share ctl old share 10 --by address-port
+prints vipd-share ctl old share 0
+prints vipd-status ctl old status
+prints vipd-share ctl old share
+prints vipd-confirm ctl old confirm
+prints vipd-line ctl new line red enable
+prints vipd-line ctl new line red disable
+prints vipd-why ctl old why "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
+prints vipd-why vipd why --config "$dir/old.json" "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
+[ "$(jq -r .drop.reason "$dir/printed")" = no_route ]
+prints vipd-flows ctl old flows
+[ "$(jq '.flows | length' "$dir/printed")" = 1 ]
+prints vipd-flows ctl old flows --count
+prints vipd-top ctl old top --seconds 1 --by vip
+prints vipctl-capture ctl old capture --out "$dir/x.pcapng" --seconds 1
+prints vipd-relogin ctl old relogin --rate 100 --wait
+prints vipd-relogin ctl old relogin --stop
+fits --lines vipd-resets <"$dir/old.resets"
+prints vipd-drops vipd drops
+prints vipd-counters vipd counters
+
+# ---- the socket itself: every line of the answers, and of what may be asked
+say() { python3 tests/smoke/lines.py tell "$dir/old.sock"; }
+cat >"$dir/requests" <<END_REQUESTS
+{"command":"status"}
+{"command":"flows","count":true}
+{"command":"top"}
+{"command":"capture","count":1}
+{"command":"capture-read","id":2}
+{"command":"capture-stop","id":2}
+{"command":"share","percent":5}
+{"command":"share","percent":0}
+END_REQUESTS
+fits --lines vipd-request <"$dir/requests"
+say <"$dir/requests" >"$dir/answers"
+fits --lines vipd-answer <"$dir/answers"
+[ "$(jq -s 'length == 8 and all(.ok)' "$dir/answers")" = true ]
+jq -c 'select(.result.schema == "rehome/vipd-capture/1") | .result' "$dir/answers" | fits --lines vipd-capture
+
+# ---- what does not fit is refused by vipd, and not even asked by vipctl
+printf '%s\n' '{"command":"share","percent":1e9}' '{"command":"share","percnt":1}' '{"command":"fly"}' '{}' 'x' '[1]' |
+    say >"$dir/answers"
+fits --lines vipd-answer <"$dir/answers"
+[ "$(jq -s 'length == 6 and all(.ok | not)' "$dir/answers")" = true ]
+grep -q 'percent: is 1000000000.0, expected a number from 0 to 100' "$dir/answers"
+grep -q 'percnt: unknown key, expected one of by, command, percent' "$dir/answers"
+grep -q '"fly\\" is unknown, expected one of capture, ' "$dir/answers"
+wrong ctl old share nan
+wrong ctl old share 101
+wrong ctl old share 10 --by colour
+wrong ctl old line red off
+wrong ctl old relogin --rate nan
+wrong ctl old relogin --rate 0
+wrong ctl old flows --limit -1
+wrong ctl old flows --limit 0
+wrong ctl old flows --state asleep
+wrong ctl old top --by nothing
+wrong ctl old top --limit -1
+wrong ctl old top --seconds 61
+wrong ctl old capture --out "$dir/x" --count -1
+wrong ctl old capture --out "$dir/x" --seconds -1
+wrong ctl old capture --out "$dir/x" --direction up
+grep -q 'vipctl capture: /direction: is "up", expected one of "in", "out", "both"' "$dir/error"
+[ "$(ctl old share --json | jq .percent)" = 0 ]

@@ -257,7 +257,17 @@ void Reply::State::answer(const json& line) {
 }
 
 void Reply::done(const json& result) const {
-    state_->answer({{"ok", true}, {"result", result}});
+    json with_format = result;
+    if (!schema_.empty()) {
+        with_format.emplace("schema", schema_);
+    }
+    state_->answer({{"ok", true}, {"result", with_format}});
+}
+
+Reply Reply::of_format(std::string schema) const {
+    Reply reply = *this;
+    reply.schema_ = std::move(schema);
+    return reply;
 }
 
 void Reply::refuse(const std::string& error) const {

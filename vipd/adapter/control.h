@@ -30,11 +30,14 @@ public:
     void refuse(const std::string& error) const;
     bool waited_for() const;  // the client is still there and unanswered
     uint32_t uid() const;     // the user that asks
+    // The same, to be done with results of that format: their "schema" unless they say another.
+    Reply of_format(std::string schema) const;
 
 private:
     friend class Control;
     struct State;
     std::shared_ptr<State> state_;
+    std::string schema_;
 };
 
 using Handler = std::function<void(const nlohmann::json& request, const Reply& reply)>;

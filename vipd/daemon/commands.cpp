@@ -1,15 +1,25 @@
-// What vipctl can ask of a running vipd; requests and results are described in vipctl(8).
+// What vipctl can ask of a running vipd: the one table of commands, and those that only tell.
+//
+// A command's name is that of its request's schema, a definition in vipd-request.schema.json; every
+// request has been checked by it before it is handled, so that a handler finds what the schema
+// says.
+#include <algorithm>
+#include <functional>
+
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/control_request.h"
 #include "vipd/daemon/daemon.h"
+#include "vipd/daemon/flows.h"
 #include "vipd/watch/origins.h"
+#include "vipd/watch/why.h"
 
 namespace rehome::vipd {
 
-namespace {
-
 using nlohmann::json;
+
+namespace {
 
 double rounded(double value) {
     return static_cast<double>(static_cast<int64_t>(value * 10)) / 10;
@@ -17,23 +27,74 @@ double rounded(double value) {
 
 }  // namespace
 
+struct Daemon::Command {
+    using Handle = std::function<void(Daemon& daemon, const json& request, const Reply& reply)>;
+
+    std::string_view name;
+    std::string_view result;  // its format
+    Handle handle;
+
+    // One that is answered with what a function of the daemon and the request gives.
+    template <typename Answer>
+    static Handle at_once(Answer answer) {
+        return [answer](Daemon& daemon, const json& request, const Reply& reply) {
+            const Result<json> result = answer(daemon, request);
+            result ? reply.done(*result) : reply.refuse(result.error().text());
+        };
+    }
+};
+
+std::span<const Daemon::Command> Daemon::commands() {
+    using D = Daemon&;
+    using R = const json&;
+    constexpr auto at_once = [](auto answer) { return Command::at_once(answer); };
+    static const std::vector<Command> all{
+        {"capture", "vipd-capture", at_once([](D d, R request) {
+             return d.captures_.start(request, d.config(), d.tables());
+         })},
+        {"capture-read", "vipd-capture",
+         at_once([](D d, R request) { return d.captures_.read(request); })},
+        {"capture-stop", "vipd-capture",
+         at_once([](D d, R request) { return d.captures_.stop(request); })},
+        {"config", "vipd", at_once([](D d, R) { return to_json(d.state_.config_in_force()); })},
+        {"confirm", "vipd-confirm", &Daemon::confirm},
+        {"flows", "vipd-flows", at_once([](D d, R request) {
+             return list_flows(request, d.workers_, d.config(), d.tables());
+         })},
+        {"line", "vipd-line", &Daemon::line},
+        {"metrics", "vipd-metrics", at_once([](D d, R) { return d.metrics(); })},
+        {"origins", "vipd-origins", at_once([](D d, R) { return d.origins(); })},
+        {"relogin", "vipd-relogin", &Daemon::relogin},
+        {"relogin-stop", "vipd-relogin", &Daemon::stop_relogin},
+        {"reload", "vipd-reload", &Daemon::reload},
+        {"share", "vipd-share", &Daemon::share},
+        {"stats", "vipd-stats", at_once([](D d, R) { return d.stats(); })},
+        {"status", "vipd-status", at_once([](D d, R) { return d.status(); })},
+        {"top", "vipd-top",
+         at_once([](D d, R request) { return d.busiest_.answer(request, d.tables()); })},
+        {"why", "vipd-why", at_once([](D d, R request) { return d.why(request); })},
+    };
+    return all;
+}
+
+std::vector<std::string_view> Daemon::command_names() {
+    std::vector<std::string_view> names;
+    for (const Command& command : commands()) {
+        names.push_back(command.name);
+    }
+    return names;
+}
+
 void Daemon::command(const json& request, const Reply& reply) {
-    const std::string name = request.value("command", "");
-    if (name == "share" || name == "line" || name == "relogin" || name == "reload" ||
-        name == "confirm") {
-        order(name, request, reply);  // answers when it is in force
+    if (const std::string wrong = wrong_request("request", request); !wrong.empty()) {
+        reply.refuse(wrong);
         return;
     }
-    const auto result = name == "status"    ? status()
-                        : name == "stats"   ? stats()
-                        : name == "origins" ? Result<json>(origins())
-                        : name == "config"  ? Result<json>(to_json(state_.config_in_force()))
-                                            : see(name, request);
-    if (result) {
-        reply.done(*result);
-    } else {
-        reply.refuse(result.error().text());
-    }
+    const auto all = commands();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Command& command) {
+        return command.name == request["command"];
+    });
+    found->handle(*this, request, reply.of_format("rehome/" + std::string(found->result) + "/1"));
 }
 
 json Daemon::origins() const {
@@ -81,8 +142,7 @@ Result<json> Daemon::status() {
              {"served", served},
              {"announced", served && snapshot.holds_routes && held_trouble_.empty()}});
     }
-    return json{{"schema", "rehome/vipd-status/1"},
-                {"at", iso8601(now_us())},
+    return json{{"at", iso8601(now_us())},
                 {"gateway", config().gateway},
                 {"site", config().site},
                 {"uptime_s", (now - started_) / 1'000'000},
@@ -110,6 +170,28 @@ Result<json> Daemon::stats() {
     json stats = stats_json(*told);
     stats["at"] = iso8601(now_us());
     return stats;
+}
+
+Result<json> Daemon::metrics() {
+    const auto told = figures();
+    return told ? Result<json>(json{{"text", metrics_text(*told)}}) : tl::unexpected(told.error());
+}
+
+Result<json> Daemon::why(const json& request) {
+    const auto packet = parse_packet_text(request.value("packet", ""));
+    if (!packet) {
+        return tl::unexpected(packet.error());
+    }
+    const auto port = port_for(config(), tables(), request.value("port", ""), *packet);
+    if (!port) {
+        return tl::unexpected(port.error());
+    }
+    json answer;
+    auto frame = frame_of(*packet);
+    const auto asked = owner_of(frame, *port).ask([&](Datapath& d) {
+        answer = why_live(d, config(), *packet, *port, monotonic_us());
+    });
+    return asked ? Result<json>(answer) : tl::unexpected(asked.error());
 }
 
 }  // namespace rehome::vipd

@@ -168,25 +168,12 @@ Result<> Daemon::start_workers() {
         workers_.push_back(std::make_unique<Worker>(settings.worker, shared_, std::move(datapath),
                                                     std::move(ownership)));
     }
-    return on_workers([](Worker& worker) { return worker.start(); });
-}
-
-Result<> Daemon::on_workers(const std::function<Result<>(Worker&)>& act) {
-    for (auto& worker : workers_) {
-        if (auto done = act(*worker); !done) {
-            return done;
-        }
-    }
-    return {};
-}
-
-Result<> Daemon::ask_all(const std::function<void(Datapath&)>& act) {
-    return on_workers([&](Worker& worker) { return worker.ask(act); });
+    return on_workers(workers_, [](Worker& worker) { return worker.start(); });
 }
 
 Result<Sums> Daemon::sums() {
     Sums sums;
-    const auto asked = ask_all([&](Datapath& d) { sums.add(d); });
+    const auto asked = ask_all(workers_, [&](Datapath& d) { sums.add(d); });
     return asked ? Result<Sums>(sums) : tl::unexpected(asked.error());
 }
 
@@ -308,7 +295,8 @@ Result<> Daemon::run(int stop_fd) {
                 return done;
             }
             every_second(now);
-            stop_looking(now);
+            captures_.stop_unread(now);
+            busiest_.stop_unasked(now);
         }
     }
 }

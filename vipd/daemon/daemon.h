@@ -9,7 +9,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -22,27 +24,15 @@
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/orders_file.h"
 #include "vipd/adapter/reset_log.h"
-#include "vipd/adapter/worker.h"
+#include "vipd/daemon/capture.h"
+#include "vipd/daemon/top.h"
+#include "vipd/daemon/workers.h"
 #include "vipd/state/orders_text.h"
 #include "vipd/state/reload.h"
 #include "vipd/state/state.h"
 #include "vipd/watch/figures.h"
-#include "vipd/watch/observer.h"
 
 namespace rehome::vipd {
-
-// A capture that somebody reads (daemon_capture.cpp).
-struct Capturing {
-    uint64_t id = 0;
-    std::vector<std::shared_ptr<CaptureRing>> rings;  // one a worker
-    int64_t to_wall_clock = 0;                        // what to add to the worker's clock
-    Micros until = 0;                                 // when nobody reads it any more
-    std::vector<uint8_t> file;                        // not yet handed out
-    uint64_t count = 0;                               // packets at most; 0: no limit
-    uint64_t written = 0;                             // packets
-
-    uint64_t missed() const;
-};
 
 class Daemon {
 public:
@@ -52,6 +42,8 @@ public:
 
     // Until stop_fd is readable.
     Result<> run(int stop_fd);
+
+    static std::vector<std::string_view> command_names();  // of the control socket
 
 private:
     // A line that is being disabled: answered when the peers act on it.
@@ -78,9 +70,6 @@ private:
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
     void hold_prefixes();
-    // One worker after the other, act in each one's thread; the first error.
-    Result<> ask_all(const std::function<void(Datapath&)>& act);
-    Result<> on_workers(const std::function<Result<>(Worker&)>& act);
     Result<Sums> sums();        // of all workers
     Result<Figures> figures();  // they and what else is counted
     // The worker that owns such a packet.
@@ -99,34 +88,26 @@ private:
     void answer_draining();
     int wait_ms(Micros now) const;
 
+    // What vipctl can ask: commands.cpp.
+    struct Command;
+    static std::span<const Command> commands();
     void command(const nlohmann::json& request, const Reply& reply);
     Result<nlohmann::json> status();
     nlohmann::json origins() const;
     Result<nlohmann::json> stats();
+    Result<nlohmann::json> metrics();
+    Result<nlohmann::json> why(const nlohmann::json& request);
 
     // Orders, which are answered when they are in force: orders.cpp.
-    void order(const std::string& name, const nlohmann::json& request, const Reply& reply);
     void share(const nlohmann::json& request, const Reply& reply);
     void relogin(const nlohmann::json& request, const Reply& reply);
-    void reload(const Reply& reply);
+    void stop_relogin(const nlohmann::json& request, const Reply& reply);
+    void reload(const nlohmann::json& request, const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
-    void confirm(const Reply& reply);
+    void confirm(const nlohmann::json& request, const Reply& reply);
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
     nlohmann::json relogin_progress() const;
     nlohmann::json orders_state() const;
-
-    // What vipctl can see of packets and flows: daemon_see.cpp and the files named there.
-    Result<nlohmann::json> see(const std::string& name, const nlohmann::json& request);
-    Result<nlohmann::json> why(const nlohmann::json& request);
-    Result<nlohmann::json> metrics();
-    Result<nlohmann::json> flows(const nlohmann::json& request);
-    Result<nlohmann::json> top(const nlohmann::json& request);
-    Result<nlohmann::json> capture(const nlohmann::json& request);
-    Result<nlohmann::json> start_capture(const nlohmann::json& request);
-    nlohmann::json read_capture(size_t most);
-    Result<nlohmann::json> stop_capture();
-    Result<> observe(bool capturing);
-    void stop_looking(Micros now);
 
     std::string config_path_;
     std::string config_text_;  // as last read
@@ -136,7 +117,10 @@ private:
     Pool pool_;
     Shared shared_;
     std::unique_ptr<Kernel> kernel_;
-    std::vector<std::unique_ptr<Worker>> workers_;
+    Workers workers_;
+    Observers observers_{workers_};
+    Captures captures_{observers_};
+    Busiest busiest_{observers_};
     std::unique_ptr<Control> control_;
     ResetLog reset_log_;
     std::vector<Draining> draining_;
@@ -145,10 +129,6 @@ private:
     std::string held_trouble_;              // why it has not; empty: it has
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings
     std::vector<Rate> rates_;               // one a line
-    std::optional<Capturing> capture_;
-    uint64_t captures_ = 0;
-    std::vector<std::shared_ptr<Top>> tops_;  // one a worker; empty: nobody asks
-    Micros top_since_ = 0, top_until_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;
     uint64_t told_full_ = 0;  // FlowTableUse::full, as the log has it

@@ -36,20 +36,6 @@ json said_json(const Said& said) {
 
 }  // namespace
 
-void Daemon::order(const std::string& name, const json& request, const Reply& reply) {
-    if (name == "line") {
-        line(request, reply);
-    } else if (name == "share") {
-        share(request, reply);
-    } else if (name == "relogin") {
-        relogin(request, reply);
-    } else if (name == "confirm") {
-        confirm(reply);
-    } else {
-        reload(reply);
-    }
-}
-
 void Daemon::when_in_force(uint64_t epoch, const Reply& reply, std::function<json()> result) {
     ordered_.push_back({epoch, monotonic_us() + patience, std::move(result), reply});
 }
@@ -82,18 +68,17 @@ void Daemon::answer_orders(Micros now) {
 }
 
 void Daemon::share(const json& request, const Reply& reply) {
+    if (request.contains("by") && !request.contains("percent")) {
+        reply.refuse("by is given alone, expected a percent with it");
+        return;
+    }
     if (!request.contains("percent")) {
         reply.done(share_json(state_.snapshot()->share));
         return;
     }
-    const double percent = request["percent"].is_number() ? request["percent"].get<double>() : -1;
-    const std::string by = request.value("by", "address");
-    if (percent < 0 || percent > 100 || (by != "address" && by != "address-port")) {
-        reply.refuse("expected a share of 0 to 100 percent, by address or address-port");
-        return;
-    }
-    const Share share{static_cast<uint32_t>(std::lround(percent * 100)),
-                      by == "address" ? ShareBy::address : ShareBy::address_port};
+    const bool by_port = request.value("by", "address") == "address-port";
+    const Share share{static_cast<uint32_t>(std::lround(request["percent"].get<double>() * 100)),
+                      by_port ? ShareBy::address_port : ShareBy::address};
     when_in_force(state_.order(ShareOrder{share, said_by(reply)}), reply,
                   [share] { return share_json(share); });
 }
@@ -135,14 +120,7 @@ json Daemon::orders_state() const {
 void Daemon::relogin(const json& request, const Reply& reply) {
     ReloginOrder order;
     order.said = said_by(reply);
-    const bool stop = request.value("stop", false);
-    if (!stop) {
-        order.rate_per_s = request.value("rate", 0.0);
-        if (!(order.rate_per_s > 0 && order.rate_per_s <= 1e6)) {
-            reply.refuse("expected a rate of more than 0 and at most 1,000,000 flows per second");
-            return;
-        }
-    }
+    order.rate_per_s = request["rate"];
     order.service = request.value("service", "");
     for (const auto& service : tables().services()) {
         if (service.config.name == order.service) {
@@ -153,15 +131,19 @@ void Daemon::relogin(const json& request, const Reply& reply) {
         reply.refuse("no service is called \"" + order.service + "\"");
         return;
     }
-    when_in_force(stop ? state_.stop_relogin(order.said) : state_.relogin(order), reply,
+    when_in_force(state_.relogin(order), reply, [this] { return relogin_progress(); });
+}
+
+void Daemon::stop_relogin(const json&, const Reply& reply) {
+    when_in_force(state_.stop_relogin(said_by(reply)), reply,
                   [this] { return relogin_progress(); });
 }
 
-void Daemon::confirm(const Reply& reply) {
+void Daemon::confirm(const json&, const Reply& reply) {
     when_in_force(state_.confirm(), reply, [] { return json{{"confirmed", true}}; });
 }
 
-void Daemon::reload(const Reply& reply) {
+void Daemon::reload(const json&, const Reply& reply) {
     auto file = read_config_file(config_path_);
     if (!file) {
         reply.refuse(all_of(file.error()));
@@ -183,17 +165,16 @@ void Daemon::reload(const Reply& reply) {
 }
 
 void Daemon::line(const json& request, const Reply& reply) {
-    const std::string carrier = request.value("carrier", "");
-    const std::string state = request.value("state", "");
+    const std::string carrier = request["carrier"];
     const auto& lines = state_.config().lines;
     const auto found = std::find_if(lines.begin(), lines.end(),
                                     [&](const auto& l) { return l.carrier == carrier; });
-    if (found == lines.end() || (state != "enable" && state != "disable")) {
-        reply.refuse("expected a carrier of this gateway's lines, and enable or disable");
+    if (found == lines.end()) {
+        reply.refuse(in_quotes(carrier) + " has no line at this gateway");
         return;
     }
     const auto index = static_cast<size_t>(found - lines.begin());
-    if (state == "enable") {
+    if (request["state"] == "enable") {
         when_in_force(state_.order(index, {true, said_by(reply)}), reply, [carrier] {
             return json{{"carrier", carrier}, {"enabled", true}};
         });

@@ -138,7 +138,7 @@ void add_port(Figures& figures, const std::string& name, const PortCounters& cou
 }
 
 json stats_json(const Figures& figures) {
-    json stats{{"schema", "rehome/vipd-stats/1"}};
+    json stats = json::object();
     std::apply([&](const auto&... of) { (put(stats, of), ...); }, figures.gateway);
     std::apply([&](const auto&... list) { (put(stats, list), ...); }, figures.lists);
     for (const auto& entry : drop_names) {

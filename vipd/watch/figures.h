@@ -62,7 +62,7 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot);
 // A packet for which a port had no room is dropped as port_full too.
 void add_port(Figures& figures, const std::string& name, const PortCounters& counters);
 
-nlohmann::json stats_json(const Figures& figures);  // without the time
+nlohmann::json stats_json(const Figures& figures);  // without schema and time
 std::string metrics_text(const Figures& figures);
 
 // One counter, or one reason for drops.

@@ -50,6 +50,7 @@ struct Filled {
 
 json stats_of(const Figures& figures) {
     json stats = stats_json(figures);
+    stats["schema"] = "rehome/vipd-stats/1";
     stats["at"] = "2026-05-06T01:02:03.456789Z";
     return stats;
 }

@@ -1,0 +1,67 @@
+#include "common/control_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/json_schema.h"
+
+namespace rehome {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view schema =
+#include "common/formats/vipd-request.schema.inc"
+    ;
+
+const json& commands() {
+    static const json definitions = json::parse(schema).at("definitions");
+    return definitions;
+}
+
+std::vector<std::string> keys_of(const json& object) {
+    std::vector<std::string> keys;
+    for (const auto& [key, unused] : object.items()) {
+        keys.push_back(key);
+    }
+    return keys;
+}
+
+void check(Mistakes& mistakes, const json& request) {
+    const json name = request.is_object() ? request.value("command", json()) : json();
+    if (name.is_string() && commands().contains(name.get<std::string>())) {
+        check_schema(mistakes, request, commands().at(name.get<std::string>()));
+        return;
+    }
+    std::string known;
+    for (const auto& command : control_commands()) {
+        known += (known.empty() ? "" : ", ") + command;
+    }
+    mistakes.add("/command", (name.is_string() ? in_quotes(name.get<std::string>()) + " is unknown"
+                                               : "is missing") +
+                                 ", expected one of " + known);
+}
+
+}  // namespace
+
+std::vector<std::string> control_commands() {
+    return keys_of(commands());
+}
+
+std::vector<std::string> request_keys(const std::string& command) {
+    auto keys = keys_of(commands().at(command).at("properties"));
+    std::erase(keys, "command");
+    return keys;
+}
+
+std::string wrong_request(std::string_view where, const json& request) {
+    Mistakes mistakes{std::string(where)};
+    check(mistakes, request);
+    std::string text;
+    for (const Error& error : mistakes.take()) {
+        text += (text.empty() ? "" : "\n") + error.text();
+    }
+    return text;
+}
+
+}  // namespace rehome

@@ -1,0 +1,97 @@
+// Requests to vipd's control socket: what is taken, and a longer table of what is refused, with
+// what is said of it.
+#include "common/control_request.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+using namespace rehome;
+using nlohmann::json;
+
+namespace {
+
+std::string refusal(const json& request) {
+    return wrong_request("request", request);
+}
+
+}  // namespace
+
+TEST_CASE("requests that are taken") {
+    for (
+        const char* text : {
+            R"({"command":"status"})",
+            R"({"command":"share"})",
+            R"({"command":"share","percent":0})",
+            R"({"command":"share","percent":2.5,"by":"address-port"})",
+            R"({"command":"line","carrier":"red","state":"disable"})",
+            R"({"command":"relogin","rate":0.5,"service":"meters"})",
+            R"({"command":"relogin-stop"})",
+            R"({"command":"why","packet":"tcp 192.0.2.1:1 > 192.0.2.2:80 syn"})",
+            R"({"command":"flows","client":"192.0.2.0/24","limit":1,"count":true,"place":281474976710656})",
+            R"({"command":"top","by":"vip","fresh":true})",
+            R"({"command":"capture","snap":262144,"direction":"both"})",
+            R"({"command":"capture-read","id":1})",
+        }) {
+        CAPTURE(text);
+        CHECK(refusal(json::parse(text)) == "");
+    }
+}
+
+TEST_CASE("requests that are refused") {
+    const struct {
+        const char* text;
+        const char* says;
+    } cases[] = {
+        {R"({"command":"share","percent":null})",
+         "request: /percent: is null, expected a number from 0 to 100"},
+        {R"({"command":"share","percent":"nan"})",
+         "request: /percent: is \"nan\", expected a number from 0 to 100"},
+        {R"({"command":"share","percent":100.01})",
+         "request: /percent: is 100.01, expected a number from 0 to 100"},
+        {R"({"command":"share","percent":-1,"by":"colour"})",
+         "request: /by: is \"colour\", expected one of \"address\", \"address-port\"\n"
+         "request: /percent: is -1, expected a number from 0 to 100"},
+        {R"({"command":"share","per_cent":1})",
+         "request: /per_cent: unknown key, expected one of by, command, percent"},
+        {R"({"command":"line","carrier":"red","state":"off"})",
+         "request: /state: is \"off\", expected one of \"enable\", \"disable\""},
+        {R"({"command":"line","state":"enable"})",
+         "request: /carrier: is missing, expected a string"},
+        {R"({"command":"relogin","rate":0})",
+         "request: /rate: is 0, expected a number of more than 0 and at most 1000000"},
+        {R"({"command":"relogin"})",
+         "request: /rate: is missing, expected a number of more than 0 and at most 1000000"},
+        {R"({"command":"flows","limit":0})",
+         "request: /limit: is 0, expected an integer of at least 1"},
+        {R"({"command":"flows","limit":-1})",
+         "request: /limit: is -1, expected an integer of at least 1"},
+        {R"({"command":"flows","limit":1.5})",
+         "request: /limit: is 1.5, expected an integer of at least 1"},
+        {R"({"command":"capture","count":0})",
+         "request: /count: is 0, expected an integer of at least 1"},
+        {R"({"command":"capture-read"})",
+         "request: /id: is missing, expected an integer of at least 1"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.text);
+        CHECK(refusal(json::parse(c.text)) == c.says);
+    }
+}
+
+TEST_CASE("a command that there is not is refused with those that there are") {
+    std::string known;
+    for (const auto& command : control_commands()) {
+        known += (known.empty() ? "" : ", ") + command;
+    }
+    CHECK(refusal({{"command", "reboot"}}) ==
+          "request: /command: \"reboot\" is unknown, expected one of " + known);
+    for (const json& request : {json::object(), json{{"command", 1}}, json("status"), json()}) {
+        CHECK(refusal(request) == "request: /command: is missing, expected one of " + known);
+    }
+}
+
+TEST_CASE("the keys of a request") {
+    CHECK(request_keys("share") == std::vector<std::string>{"by", "percent"});
+    CHECK(request_keys("status").empty());
+}
