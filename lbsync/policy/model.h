@@ -1,10 +1,10 @@
-// The neutral model: what lbsync knows of a site's policies, whatever format they were read from.
+// What lbsync knows of a site's policies.
 //
-// Services come from vipd's configuration; rule sets come from nftables.  Every address in a rule
-// is a typed Expr of kind address, prefix or range, so that a mapping between sites can reach all
-// of them; what would hide an address (raw payload bytes, masks, hashes) has no place in the model
-// and makes its rule "not provable" where it is read.  Handles and counters' values are not policy:
-// the handle is kept only to name a rule in a message.
+// Services and maps come from vipd's configuration; rule sets from nftables, as their syntax trees.
+// Every address in a rule is a typed Expr of kind address, prefix or range, so that a mapping
+// between sites can reach all of them; what would hide an address (raw payload bytes, masks,
+// hashes) has no place in the model and makes its rule "not provable" where it is read.  Handles
+// and counters' values are not policy: the handle is kept only to name a rule in a message.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // What happened to each probe of one flow, in the order of sending.
 //
 // The adapter reports what it sees (sent, could not be sent, stamped by the kernel, answered); a
-// sample keeps the times.  What becomes of them is summary.h's business.  Here is also where a
-// store of samples (SQLite) reads them, once there is one.  Pure; not thread-safe.
+// sample keeps the times.  What becomes of them is summary.h's business.  Pure; not
+// thread-safe.
 #pragma once
 
 #include "probe/core/flow.h"
