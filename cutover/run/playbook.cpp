@@ -37,7 +37,9 @@ std::vector<std::string> split(std::string_view text) {
 
 // {"share": ["1", "10"]} or {"share": "1,10"}.
 Walk listed(const json& for_each) {
-    const auto& [name, list] = *for_each.items().begin();
+    const auto only = for_each.begin();
+    const std::string& name = only.key();
+    const json& list = only.value();
     const auto values =
         list.is_string() ? split(list.get<std::string>()) : list.get<std::vector<std::string>>();
     Walk walk;
