@@ -42,7 +42,22 @@ vipd_config() { # old|new SERVER ENABLED
 start_gateway() { # old|new
     : >"$dir/$1.log" # the run before was ready too
     on "$1-gw" vipd run --config "$dir/$1.json" >"$dir/$1.log" 2>&1 &
-    wait_until 20 grep -q ready "$dir/$1.log" || { cat "$dir/$1.log" >&2; return 1; }
+    wait_until 20 ready_or_gone "$1" $!
+    grep -q ready "$dir/$1.log" || { cat "$dir/$1.log" >&2; return 1; }
+}
+ready_or_gone() { grep -q ready "$dir/$1.log" || fails kill -0 "$2"; }
+
+# After a crash: the kernel frees a killed vipd's sockets some time after its process has gone, and gives
+# its ports to nobody until then.
+restart_gateway() { # old|new
+    local tries
+    for tries in {1..20}; do
+        start_gateway "$1" 2>"$dir/$1.refused" && return
+        grep -q 'another' "$dir/$1.refused" || break
+    done
+    echo "not started in $tries tries" >&2
+    cat "$dir/$1.refused" >&2
+    return 1
 }
 
 stop_gateway() { # old|new SIGNAL

@@ -7,7 +7,7 @@
 vipd_world
 for server in old-s new-s; do on "$server" python3 tests/smoke/lines.py serve 1883 "$server" & done
 say() { on client python3 tests/smoke/lines.py ask 198.51.100.10 1883; }
-served_by() { [ "$1" = any ] && say || [ "$(say)" = "$1" ]; }
+served_by() { local by; by=$(say) && { [ "$1" = any ] || [ "$by" = "$1" ]; }; }
 
 ordered() { figure "$1" '[.share, (.lines | map([.carrier, .enabled])), .orders.confirmed, .orders.set_aside]'; }
 alive() { figure_is old '.peers[0].alive' true && figure_is new '.peers[0].alive' true; }
@@ -20,7 +20,7 @@ crash_everywhere() { # SERVER that new clients get, or any
     old=$(ordered old) new=$(ordered new)
     for gateways in old new "old new"; do
         for gateway in $gateways; do stop_gateway "$gateway" KILL; done
-        for gateway in $gateways; do start_gateway "$gateway"; done
+        for gateway in $gateways; do restart_gateway "$gateway"; done
         [ "$(ordered old)" = "$old" ]
         [ "$(ordered new)" = "$new" ]
         for gateway in old new; do announced "$gateway"; done

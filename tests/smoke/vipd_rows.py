@@ -26,6 +26,7 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 DATA = "tests/data/packets/"
 BURST = 64
+SETTLE_BURSTS = 2000  # some 50 ms of them on two ports
 FILLER = bytes.fromhex("020000000001020000000099080045")
 
 
@@ -85,9 +86,19 @@ def used_ports(rows, places):
     return {places.port(step["in"]["place"]) for _, step in steps_of(rows)}
 
 
+def is_keepalive(step):
+    return b"rhka" in bytes.fromhex(step["in"]["ip"])
+
+
+def bursts_of(step):
+    """A burst with the step's packet.  What a keepalive says is acted on with the next snapshot, which
+    the control thread makes: until it is there, only fillers come in."""
+    return 1 + (SETTLE_BURSTS if is_keepalive(step) else 0)
+
+
 def fillers(rows):
-    steps = len(steps_of(rows))
-    return steps * (len(used_ports(rows, Places())) * BURST - 1)
+    bursts = sum(bursts_of(step) for _, step in steps_of(rows))
+    return bursts * len(used_ports(rows, Places())) * BURST - len(steps_of(rows))
 
 
 def write(rows, folder):
@@ -100,11 +111,11 @@ def write(rows, folder):
         out = RawPcapWriter(f"{folder}/{name}.rx", linktype=1)
         out.write_header(None)
         for _, step in steps_of(rows) if name in used else ():
-            burst = [FILLER] * BURST
+            packets = [FILLER] * BURST * bursts_of(step)
             place = step["in"]["place"]
             if places.port(place) == name:
-                burst[0] = frame(FILLER[:6], places.sender(place), step["in"])
-            for each in burst:
+                packets[0] = frame(FILLER[:6], places.sender(place), step["in"])
+            for each in packets:
                 out.write_packet(each)
         out.close()
     json.dump(document, open(f"{folder}/gateway.json", "w"))

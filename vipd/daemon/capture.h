@@ -13,9 +13,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
+#include "common/vipd_config/config.h"
 #include "vipd/daemon/observers.h"
 #include "vipd/packet/micros.h"
-#include "common/vipd_config/config.h"
 #include "vipd/state/tables.h"
 
 namespace rehome::vipd {

@@ -4,8 +4,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
-#include "vipd/daemon/workers.h"
 #include "common/vipd_config/config.h"
+#include "vipd/daemon/workers.h"
 #include "vipd/state/tables.h"
 
 namespace rehome::vipd {
