@@ -1,6 +1,7 @@
-"""The world that the benchmark runs in: private namespaces, huge pages, a gateway with its vipd.
+"""The world that the benchmark runs in: private namespaces (tests/lab/net.sh), huge pages, and a gateway with
+its vipd (tests/data/gateway).
 
-Nothing here touches the host but vm.nr_hugepages, which HugePages puts back.
+Nothing here touches the host but vm.nr_hugepages, which huge_pages_put_back puts back.
 """
 import fcntl
 import json
@@ -12,6 +13,8 @@ import time
 from contextlib import contextmanager
 
 DIR = "/run/rehome"
+TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+NET = f'set -e; . "{TESTS}/lab/net.sh"; "$@"'
 FAMILIES = (4, 6)
 # What frames.cpp writes: 64 services and their servers.
 HOSTS = range(2, 66)
@@ -78,36 +81,25 @@ def need_huge_pages(mib):
 
 def private(script, arguments):
     """Runs the script again where it cannot touch the host; returns its exit code."""
-    inside = dict(os.environ, REHOME_PRIVATE=script)
-    return subprocess.call(
-        ["unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc",
-         "python3", script, *arguments], env=inside)
+    return subprocess.call(["bash", "-c", NET, "net.sh", "private", script, *arguments])
+
+
+def net(*words):
+    """A function of tests/lab/net.sh."""
+    return sh("bash", "-c", NET, "net.sh", *words)
 
 
 def private_init():
-    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for folder in ("/run/netns", DIR, "/run/lock"):
-        os.makedirs(folder)
-    os.makedirs("/var/lib/rehome", exist_ok=True)
-    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib/rehome")
-    sh("ip", "link", "set", "lo", "up")
+    net("private_init")
 
 
 def namespace(name):
-    sh("ip", "netns", "add", name)
-    on(name, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-       "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.autoconf=0",
-       "net.ipv6.conf.default.addr_gen_mode=1")
-    sh("ip", "-n", name, "link", "set", "lo", "up")
+    net("ns6", name)
+    on(name, "sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")  # nothing sent of its own accord
 
 
 def veth(ns1, if1, ns2, if2, mtu=1500):
-    sh("ip", "link", "add", "name", if1, "mtu", str(mtu), "netns", ns1, "type", "veth",
-       "peer", "name", if2, "mtu", str(mtu), "netns", ns2)
-    for ns, interface in ((ns1, if1), (ns2, if2)):
-        on(ns, "ethtool", "-K", interface, "tx", "off", "rx", "off", "tso", "off", "gso", "off",
-           "gro", "off", "sg", "off")
-        sh("ip", "-n", ns, "link", "set", "dev", interface, "up")
+    net("veth", ns1, if1, ns2, if2, str(mtu))
 
 
 def on(ns, *words):
@@ -121,23 +113,16 @@ def start_on(ns, *words, **options):
          'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", *words], **options)
 
 
+def fixture(name):
+    with open(f"{TESTS}/data/gateway/{name}.json") as file:
+        return json.load(file)
+
+
 def inventory(path):
-    def site(name, asn, network, tunnel, line):
-        gateway = {"name": name, "host": "local", "tunnel": {"address": tunnel, "port": "link"},
-                   "vipd": {"config": f"{DIR}/{name}.json", "socket": f"{DIR}/{name}.sock"}}
-        return {"name": name, "asn": asn, "networks": network, "gateways": [gateway],
-                "lines": [{"carrier": "red", "gateway": name, "port": "red", "peer_asn": 64501,
-                           "address": f"100.64.{line}.2/30", "peer": f"100.64.{line}.1"}]}
-    write_json(path, {
-        "schema": "rehome/inventory/1", "move": {"from": "old", "to": "new"},
-        "prefixes": list(VIP_PREFIX.values()),
-        "sites": [site("old", 64600, ["10.1.0.0/16", "10.2.0.0/15", "2001:db8:a::/48"], "10.99.0.1", 1),
-                  site("new", 64700, ["172.20.0.0/16", "2001:db8:b::/48"], "10.99.0.2", 2)],
-        "carriers": [{"name": "red", "vantage": {"host": "local", "source": "10.128.0.1"},
-                      "clients": ["10.128.0.0/9"]}],
-        "services": [{"name": "bench", "vip": VIP[4].format(2), "protocol": "udp", "port": VIP_PORT,
-                      "servers": [{"name": "s", "old": {"address": SERVER[4].format(2)},
-                                   "new": {"address": "172.20.0.2"}}]}]})
+    made = fixture("inventory")
+    made["prefixes"] += VIP_PREFIX.values()
+    made["sites"][0]["networks"] += ["10.2.0.0/15", "2001:db8:a::/48"]
+    write_json(path, made)
 
 
 def write_json(path, value):
@@ -167,14 +152,12 @@ def services(mode, family, protocols=("udp", "tcp")):
 def config(devices, *, packets, hugepages=True, served=(), maps=(), workers=1, flows=None):
     """vipd's file: devices are those of the ports red, servers and link; packets, how many the pool
     must hold.  Keys of later versions stand in it only where they are not the default."""
-    made = {"schema": "rehome/vipd/1", "inventory": "inventory.json", "gateway": "old",
-            "control": f"{DIR}/old.sock",
-            "memory": {"mib": max(128, (packets + SPARE_PACKETS) //
-                               (PACKETS_PER_MIB if hugepages else 192) + 1),
-                       "hugepages": hugepages},
-            "ports": [{"name": name, "device": device}
-                      for name, device in zip(("red", "servers", "link"), devices)],
-            "lines": [{"carrier": "red", "enabled": True}], "services": list(served)}
+    made = fixture("vipd")
+    made["memory"] = {"mib": max(128, (packets + SPARE_PACKETS) // (PACKETS_PER_MIB if hugepages else 192) + 1),
+                      "hugepages": hugepages}
+    for port, device in zip(made["ports"], devices):
+        port["device"] = device
+    made["services"] = list(served)
     if maps:
         made["maps"] = [{"name": f"m{i}", "vip_prefix": vip, "server_prefix": server}
                         for i, (vip, server) in enumerate(maps)]

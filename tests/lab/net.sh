@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Namespaces and wires for the lab and for smoke tests: to be sourced, with `set -e` on.
+# Namespaces and wires for the lab, for smoke tests and benchmarks: to be sourced, with `set -e` on.
 #
-#   private SCRIPT ARGS...         re-executes a script where it cannot touch the host (see below)
+#   private SCRIPT ARGS...         re-executes a script (of bash, or *.py) where it cannot touch the host (see below)
 #   ns NAME...                     namespaces, loopback up, IPv6 off
+#   ns6 NAME...                    the same with IPv6, whose addresses are there at once
 #   veth NS1 IF1 NS2 IF2 [MTU]     a wire between two of them, up, offloads off
 #   on NS CMD...                   runs a command in one, with a bpffs of its own (AF_XDP needs it)
 #   wait_until SECONDS CMD...      polls until the command succeeds; fails, and shows why, after SECONDS
@@ -13,8 +14,10 @@
 # another private one gets a world of its own again.
 private() {
     [ "$(id -u)" = 0 ] || { echo "${1##*/}: needs root, for its network namespaces" >&2; exit 3; }
+    local interpreter=bash
+    [[ $1 != *.py ]] || interpreter=python3
     exec unshare --net --mount --pid --ipc --fork --kill-child --mount-proc \
-        env REHOME_PRIVATE="$1" bash "$@"
+        env REHOME_PRIVATE="$1" "$interpreter" "$@"
 }
 
 # What the first process of a private world does before anything else.
@@ -46,6 +49,16 @@ ns() {
             net.ipv6.conf.default.disable_ipv6=1 net.ipv4.conf.all.rp_filter=0 \
             net.ipv4.conf.default.rp_filter=0
         ip -n "$name" link set lo up
+    done
+}
+
+ns6() {
+    local name
+    ns "$@"
+    for name in "$@"; do
+        ip netns exec "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
+            net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0 \
+            net.ipv6.conf.default.autoconf=0
     done
 }
 

@@ -10,33 +10,19 @@
 #   ctl old|new CMD...    vipctl
 #   stop_gateway old|new SIGNAL, start_gateway old|new
 #   figure old|new .path  one figure of vipctl status (jq's syntax)
-# $dir is a folder of the test's own (_init.sh).
-: "${dir:?}"
+#
+# The gateways are those of tests/data/gateway; $vipd_change is what the test makes of their
+# configuration (jq's syntax).  $dir is a folder of the test's own (_init.sh).
+: "${dir:?}" "${here:?}"
+vipd_change=${vipd_change:-.}
 
-vipd_inventory() {
-    local carrier
-    carrier='{"name":"red","vantage":{"host":"netns:client","source":"10.9.0.2"},"clients":["10.9.0.0/24"]}'
-    site() { # NAME ASN NETWORK TUNNEL ADDRESS PEER
-        echo '{"name":"'"$1"'","asn":'"$2"',"networks":["'"$3"'"],"gateways":[{"name":"'"$1"'-gw","host":"netns:'"$1"'-gw",
-          "tunnel":{"address":"'"$4"'","port":"link"},
-          "vipd":{"config":"'"$dir/$1"'.json","socket":"'"$dir/$1"'.sock"},"bird":{"socket":"/x","announce":"/y"}}],
-          "lines":[{"carrier":"red","gateway":"'"$1"'-gw","port":"red","address":"'"$5"'","peer":"'"$6"'","peer_asn":64501}]}'
-    }
-    echo '{"schema":"rehome/inventory/1","move":{"from":"old","to":"new"},"prefixes":["198.51.100.0/24"],
-      "sites":['"$(site old 64600 10.1.0.0/16 10.99.0.1 100.64.1.2/30 100.64.1.1)"',
-               '"$(site new 64700 172.20.0.0/16 10.99.0.2 100.64.2.2/30 100.64.2.1)"'],
-      "carriers":['"$carrier"'],
-      "services":[{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"servers":[
-        {"name":"s1","weight":1,"old":{"address":"10.1.0.2"},"new":{"address":"172.20.0.2"}}]}],"logins":[]}'
-}
+gateway_data=$here/../data/gateway
 
 vipd_config() { # old|new SERVER ENABLED
-    echo '{"schema":"rehome/vipd/1","inventory":"inventory.json","gateway":"'"$1"'-gw","control":"'"$dir/$1"'.sock",
-      "reset_log":"'"$dir/$1"'.resets","memory":{"mib":128,"hugepages":false},
-      "ports":[{"name":"red","device":"af_xdp:red0"},{"name":"servers","device":"af_xdp:srv0"},{"name":"link","device":"af_xdp:link0"}],
-      "lines":[{"carrier":"red","enabled":'"$3"'}],
-      "services":[{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"forward":"nat",
-                   "servers":[{"name":"s1","address":"'"$2"'","port":1883,"weight":1}]}]}'
+    jq --arg name "$1" --arg server "$2" --argjson enabled "$3" '.gateway = "\($name)-gw" |
+        .control = "/run/rehome/\($name).sock" | .reset_log = "/run/rehome/\($name).resets" |
+        .lines[0].enabled = $enabled | .services[0].servers[0].address = $server' "$gateway_data/vipd.json" |
+        jq "$vipd_change"
 }
 
 start_gateway() { # old|new
@@ -103,7 +89,7 @@ vipd_world() {
     ip -n old-s route add default via 10.1.0.1
     ip -n new-s address add 172.20.0.2/24 dev eth0
     ip -n new-s route add default via 172.20.0.1
-    vipd_inventory >"$dir/inventory.json"
+    cp "$gateway_data/inventory.json" "$dir/inventory.json"
     vipd_config old 10.1.0.2 true >"$dir/old.json"
     vipd_config new 172.20.0.2 false >"$dir/new.json"
     start_gateway old

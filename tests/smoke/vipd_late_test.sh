@@ -4,8 +4,7 @@
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
-eval "$(declare -f vipd_config | sed '1s/vipd_config/one_worker_config/')"
-vipd_config() { one_worker_config "$@" | jq '.workers = 2'; }
+export vipd_change='.workers = 2'
 vipd_world
 
 # Stops worker 1, which has the servers' port, and no other thread; it goes on when its input ends.

@@ -8,9 +8,8 @@ all_read() { [ "$(ctl stats --json | jq .drops.truncated)" -ge "$1" ]; }
 
 run_rows() { # ROWS
     local gateway=gw$((++count)) vipd
-    ns "$gateway"
-    ip netns exec "$gateway" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
-        net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.default.addr_gen_mode=1
+    ns6 "$gateway"
+    ip netns exec "$gateway" sysctl -qw net.ipv6.conf.default.addr_gen_mode=1
     /usr/bin/python3 tests/smoke/vipd_rows.py kernel | ip -n "$gateway" -batch -
     /usr/bin/python3 tests/smoke/vipd_rows.py write "$1" "$dir"
     ip netns exec "$gateway" vipd run --config "$dir/gateway.json" >"$dir/log" 2>&1 &

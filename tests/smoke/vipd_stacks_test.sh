@@ -6,11 +6,8 @@
 #                                    \------- direct return -------/
 . "$(dirname "$0")/_init.sh"
 
-ns client home isp gw server peer
-for each in client home isp gw server; do
-    ip netns exec "$each" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=0 \
-        net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.autoconf=0
-done
+ns6 client home isp gw server
+ns peer
 for each in home isp; do
     ip netns exec "$each" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 done
@@ -52,36 +49,27 @@ ip -n server -6 rule add from 2001:db8:f::30 lookup 100
 route server default via 10.7.0.1 table 100
 route server default via 2001:db8:7::1 table 100
 
-site() { # NAME ASN NETWORKS TUNNEL LINE
-    echo '{"name":"'"$1"'","asn":'"$2"',"networks":['"$3"'],"gateways":[{"name":"'"$1"'","host":"local",
-      "tunnel":{"address":"'"$4"'","port":"link"},"vipd":{"config":"'"$dir/$1.json"'","socket":"'"$dir/$1.sock"'"}}],
-      "lines":[{"carrier":"red","gateway":"'"$1"'","port":"red","address":"100.64.'"$5"'.2/30","peer":"100.64.'"$5"'.1","peer_asn":64501}]}'
+jq '.prefixes += ["2001:db8:f::/48"] | .sites[0].networks += ["2001:db8:a::/48"]' \
+    tests/data/gateway/inventory.json >"$dir/inventory.json"
+services() { # NAME PROTOCOL VIP PORT SERVER HOW, each on a line
+    jq -R 'split(" +"; "") | {name: .[0], protocol: .[1], vip: .[2], port: .[3] | tonumber,
+        servers: [{name: "s", address: .[4]} + (.[6] // "{}" | fromjson)]} + (.[5] | fromjson)' | jq -s .
 }
-service() { # NAME PROTOCOL VIP PORT SERVER MORE
-    echo '{"name":"'"$1"'","protocol":"'"$2"'","vip":"'"$3"'","port":'"$4"','"$6"',
-      "servers":[{"name":"s","address":"'"$5"'"'"${7:-}"'}]}'
-}
-nat='"forward":"nat"' pooled='"forward":"nat","source_nat":"pool"'
-ipip='"forward":"tunnel","encapsulation":"ipip"' gue='"forward":"tunnel","encapsulation":"gue"'
-v4=10.1.0.2 v6=2001:db8:a::2
-echo '{"schema":"rehome/inventory/1","move":{"from":"gw","to":"other"},"prefixes":["198.51.100.0/24","2001:db8:f::/48"],
-  "sites":['"$(site gw 64600 '"10.1.0.0/16","2001:db8:a::/48"' 10.99.0.1 1)"','"$(site other 64700 '"172.20.0.0/16"' 10.99.0.2 2)"'],
-  "carriers":[{"name":"red","vantage":{"host":"local","source":"10.9.0.2"},"clients":["10.9.0.0/24"]}],
-  "services":[{"name":"web","vip":"198.51.100.10","protocol":"tcp","port":80,
-    "servers":[{"name":"s","old":{"address":"10.1.0.2"},"new":{"address":"172.20.0.2"}}]}]}' >"$dir/inventory.json"
-echo '{"schema":"rehome/vipd/1","inventory":"inventory.json","gateway":"gw","control":"'"$dir/gw.sock"'",
-  "memory":{"mib":128,"hugepages":false},
-  "ports":[{"name":"red","device":"af_xdp:red0"},{"name":"servers","device":"af_xdp:srv0"},{"name":"link","device":"af_xdp:link0"}],
-  "lines":[{"carrier":"red","enabled":true}],"pools":[{"name":"pool","addresses":["10.1.250.1/32"]}],
-  "services":['"$(service web tcp 198.51.100.10 80 $v4 "$nat" ',"port":8080'),
-    $(service web6 tcp 2001:db8:f::10 80 $v6 "$nat" ',"port":8080'),
-    $(service echo udp 198.51.100.10 7 $v4 "$nat" ',"port":7007'),
-    $(service echo6 udp 2001:db8:f::10 7 $v6 "$nat" ',"port":7007'),
-    $(service closed udp 198.51.100.10 9 $v4 "$nat" ',"port":9'),
-    $(service closed6 udp 2001:db8:f::10 9 $v6 "$nat" ',"port":9'),
-    $(service bank tcp 198.51.100.20 443 $v4 "$pooled" ',"port":8443'),
-    $(service films tcp 198.51.100.30 81 $v4 "$ipip"),
-    $(service music udp 198.51.100.30 7008 $v4 "$gue")"']}' >"$dir/gw.json"
+nat='{"forward":"nat"}' pooled='{"forward":"nat","source_nat":"pool"}'
+ipip='{"forward":"tunnel","encapsulation":"ipip"}' gue='{"forward":"tunnel","encapsulation":"gue"}'
+services >"$dir/services" <<END
+web     tcp  198.51.100.10    80    10.1.0.2       $nat     {"port":8080}
+web6    tcp  2001:db8:f::10   80    2001:db8:a::2  $nat     {"port":8080}
+echo    udp  198.51.100.10    7     10.1.0.2       $nat     {"port":7007}
+echo6   udp  2001:db8:f::10   7     2001:db8:a::2  $nat     {"port":7007}
+closed  udp  198.51.100.10    9     10.1.0.2       $nat     {"port":9}
+closed6 udp  2001:db8:f::10   9     2001:db8:a::2  $nat     {"port":9}
+bank    tcp  198.51.100.20    443   10.1.0.2       $pooled  {"port":8443}
+films   tcp  198.51.100.30    81    10.1.0.2       $ipip
+music   udp  198.51.100.30    7008  10.1.0.2       $gue
+END
+jq --slurpfile services "$dir/services" '.services = $services[0] | .pools = [{"name":"pool","addresses":["10.1.250.1/32"]}]' \
+    tests/data/gateway/vipd.json >"$dir/gw.json"
 
 on gw vipd run --config "$dir/gw.json" >"$dir/log" 2>&1 &
 wait_until 20 grep -q ready "$dir/log" || { cat "$dir/log" >&2; exit 1; }

@@ -6,13 +6,11 @@
 . "$here/_vipd.sh"
 
 # The same world with two workers, UDP echo and a map beside the TCP service.
-eval "$(declare -f vipd_config | sed '1s/vipd_config/one_worker_config/')"
-vipd_config() {
-    one_worker_config "$@" | jq --arg server "$2" --arg mapped "${2%.2}.3" '.workers = 2 |
-        .services += [{"name":"echo","vip":"198.51.100.10","protocol":"udp","port":7007,"forward":"nat",
-                       "servers":[{"name":"s1","address":$server,"port":7007,"weight":1}]}] |
-        .maps = [{"name":"all","vip_prefix":"198.51.100.64/32","server_prefix":"\($mapped)/32"}]'
-}
+# shellcheck disable=SC2016  # it is jq's
+export vipd_change='.workers = 2 | .services[0].servers[0].address as $server |
+    .services += [{"name":"echo","vip":"198.51.100.10","protocol":"udp","port":7007,"forward":"nat",
+                   "servers":[{"name":"s1","address":$server,"port":7007}]}] |
+    .maps = [{"name":"all","vip_prefix":"198.51.100.64/32","server_prefix":($server | sub("2$"; "3/32"))}]'
 vipd_world
 ip -n old-s address add 10.1.0.3/24 dev eth0
 old_pid=$(pgrep -f "^vipd run --config $dir/old.json")
