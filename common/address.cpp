@@ -97,18 +97,6 @@ Result<Address> Address::parse(std::string_view text) {
         in_quotes(text) + " is no IP address, expected one such as 192.0.2.1 or 2001:db8::1");
 }
 
-Address Address::v4(uint32_t host_order) {
-    Address address;
-    for (unsigned i = 0; i < 4; ++i) {
-        address.bytes[i] = static_cast<uint8_t>(host_order >> (24 - 8 * i));
-    }
-    return address;
-}
-
-uint32_t Address::v4_host_order() const {
-    return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
 std::string Address::text() const {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
     inet_ntop(native(family), bytes.data(), buffer.data(), buffer.size());

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,15 +24,52 @@ struct Address {
     std::array<uint8_t, 16> bytes{};
 
     static Result<Address> parse(std::string_view text);
-    static Address v4(uint32_t host_order);
+    static Address v4(uint32_t host_order) {
+        Address address;
+        for (unsigned i = 0; i < 4; ++i) {
+            address.bytes[i] = static_cast<uint8_t>(host_order >> (24 - 8 * i));
+        }
+        return address;
+    }
 
-    uint32_t v4_host_order() const;  // family must be v4
+    // family must be v4
+    uint32_t v4_host_order() const {
+        return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 |
+               bytes[3];
+    }
     unsigned bits() const { return family == Family::v4 ? 32 : 128; }
     std::span<const uint8_t> data() const { return {bytes.data(), bits() / 8}; }
     std::string text() const;
 
     auto operator<=>(const Address&) const = default;
 };
+
+// IPv6 addresses as numbers, and compared as such: bytes one by one cost a loop, or a call.
+__extension__ using WideNumber = unsigned __int128;
+
+inline WideNumber wide(const std::array<uint8_t, 16>& bytes) {
+    WideNumber number = 0;
+    std::memcpy(&number, bytes.data(), sizeof number);
+    if constexpr (std::endian::native == std::endian::little) {
+        number = WideNumber{__builtin_bswap64(static_cast<uint64_t>(number))} << 64 |
+                 __builtin_bswap64(static_cast<uint64_t>(number >> 64));
+    }
+    return number;
+}
+
+// Whether two addresses are the same, as entries of flows hold them.
+inline bool same(const Address& a, const Address& b) {
+    return a == b;
+}
+inline bool same(uint32_t a, uint32_t b) {
+    return a == b;
+}
+inline bool same(const std::array<uint8_t, 16>& a, const std::array<uint8_t, 16>& b) {
+    std::array<uint64_t, 2> left, right;
+    std::memcpy(left.data(), a.data(), sizeof left);
+    std::memcpy(right.data(), b.data(), sizeof right);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+}
 
 struct Prefix {
     Address address;  // host bits are zero

@@ -74,18 +74,7 @@ PrefixIndex::PrefixIndex(std::span<const Prefix> prefixes)
     }
 }
 
-uint32_t PrefixIndex::find(const std::array<uint8_t, 16>& v6) const {
-    if (few_v6_) {
-        std::array<uint64_t, 2> words;
-        std::memcpy(words.data(), v6.data(), 16);
-        for (const FewV6& some : some_v6_) {
-            if ((words[0] & some.mask[0]) == some.network[0] &&
-                (words[1] & some.mask[1]) == some.network[1]) {
-                return some.index;
-            }
-        }
-        return none;
-    }
+uint32_t PrefixIndex::find_among_many(const std::array<uint8_t, 16>& v6) const {
     const uint64_t high = half(v6, 0);
     const uint64_t low = half(v6, 1);
     for (const Mask& mask : masks_v6_) {

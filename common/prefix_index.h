@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,21 @@ public:
     uint32_t find(const Address& address) const {
         return address.family == Family::v4 ? find(address.v4_host_order()) : find(address.bytes);
     }
-    uint32_t find(const std::array<uint8_t, 16>& v6) const;
+    [[gnu::always_inline]] uint32_t find(const std::array<uint8_t, 16>& v6) const {
+        if (!few_v6_) {
+            return find_among_many(v6);
+        }
+        std::array<uint64_t, 2> words;
+        std::memcpy(words.data(), v6.data(), sizeof words);
+        for (const FewV6& some : some_v6_) {
+            const uint64_t differs = ((words[0] & some.mask[0]) ^ some.network[0]) |
+                                     ((words[1] & some.mask[1]) ^ some.network[1]);
+            if (differs == 0) {
+                return some.index;
+            }
+        }
+        return none;
+    }
     [[gnu::always_inline]] uint32_t find(uint32_t host_order) const {
         if (few_v4_) {
             for (const Few& few : some_v4_) {
@@ -61,6 +76,8 @@ private:
         std::array<uint64_t, 2> mask;
         uint32_t index;
     };
+
+    uint32_t find_among_many(const std::array<uint8_t, 16>& v6) const;
 
     bool few_v4_ = true, few_v6_ = true;
     std::vector<Few> some_v4_;  // longest first, where there are few

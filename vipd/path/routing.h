@@ -87,7 +87,7 @@ private:
 
     template <typename Entry, typename Stored>
     uint32_t cached(Entry& entry, const Stored& to) {
-        const bool hit = entry.to == to && entry.adjacency != 0;
+        const bool hit = same(entry.to, to) && entry.adjacency != 0;
         return hit ? entry.adjacency - 1 : fill(entry, to);
     }
     template <typename Entry, typename Stored>

@@ -3,13 +3,10 @@
 #include "vipd/route/fib.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace rehome::vipd {
 
 namespace {
-
-using Wide = std::array<uint64_t, 2>;
 
 template <typename K>
 K key_of(const Address& address);
@@ -20,37 +17,19 @@ uint32_t key_of(const Address& address) {
 }
 
 template <>
-Wide key_of(const Address& address) {
-    Wide key{};
-    for (size_t i = 0; i < address.bytes.size(); ++i) {
-        key[i / 8] = key[i / 8] << 8 | address.bytes[i];
-    }
-    return key;
+WideNumber key_of(const Address& address) {
+    return wide(address.bytes);
 }
 
-uint32_t last_of(uint32_t first, unsigned length) {
-    return length == 0 ? std::numeric_limits<uint32_t>::max()
-                       : first | static_cast<uint32_t>((uint64_t{1} << (32 - length)) - 1);
-}
-
-uint64_t ones_behind(unsigned length) {
-    return length >= 64 ? 0 : ~uint64_t{0} >> length;
-}
-
-Wide last_of(Wide first, unsigned length) {
-    return {first[0] | ones_behind(length), first[1] | ones_behind(length < 64 ? 0 : length - 64)};
+template <typename K>
+K last_of(K first, unsigned length) {
+    return length == 8 * sizeof(K) ? first : static_cast<K>(first | ~K{0} >> length);
 }
 
 // The next key; false: there is none.
-bool advance(uint32_t& key) {
+template <typename K>
+bool advance(K& key) {
     return ++key != 0;
-}
-
-bool advance(Wide& key) {
-    if (++key[1] == 0) {
-        ++key[0];
-    }
-    return key != Wide{};
 }
 
 template <typename K>
@@ -105,14 +84,6 @@ private:
 };
 
 }  // namespace
-
-uint32_t Fib::find_v6(const std::array<uint8_t, 16>& address) const {
-    const Wide key = key_of<Wide>({Family::v6, address});
-    if (v6_.starts.empty() || key < v6_.starts[0]) {
-        return 0;
-    }
-    return v6_.answers[v6_.last(key, 0, v6_.starts.size())];
-}
 
 void Fib::divide_v4() {
     auto& [starts, answers] = v4_;

@@ -60,7 +60,13 @@ public:
     void prefetch_v4(uint32_t host_order) const {
         __builtin_prefetch(blocks_.data() + (host_order >> 16));
     }
-    uint32_t find_v6(const std::array<uint8_t, 16>& address) const;
+    uint32_t find_v6(const std::array<uint8_t, 16>& address) const {
+        const WideNumber key = wide(address);
+        if (v6_.starts.empty() || key < v6_.starts[0]) {
+            return 0;
+        }
+        return v6_.answers[v6_.last(key, 0, v6_.starts.size())];
+    }
     const Via& via(uint32_t number) const { return vias_[number - 1]; }
     size_t vias() const { return vias_.size(); }
 
@@ -68,8 +74,6 @@ public:
 
 private:
     friend class RouteTable;
-
-    using Wide = std::array<uint64_t, 2>;  // an IPv6 address, high half first
 
     // answers[i] holds from starts[i] up to the next start; 0 is "no way", n is vias_[n - 1].
     template <typename K>
@@ -93,7 +97,7 @@ private:
 
     Ranges<uint32_t> v4_;           // from address 0 on; or empty, and so are its blocks
     std::vector<uint32_t> blocks_;  // the place in v4_ of each n << 16, and the last one
-    Ranges<Wide> v6_;
+    Ranges<WideNumber> v6_;
     std::vector<Via> vias_;
 };
 
