@@ -6,14 +6,12 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
-#include <utility>
 
 #include "common/address.h"
+#include "common/first_bits.h"
 
 namespace rehome {
 
@@ -42,46 +40,48 @@ constexpr uint64_t ones(unsigned length) {
     return length == 0 ? 0 : length >= 64 ? UINT64_MAX : UINT64_MAX << (64 - length);
 }
 
-template <size_t I>
-constexpr bool holds(Family family, uint64_t high, uint64_t low) {
-    constexpr SpecialRange range = special_ranges[I];
-    constexpr uint64_t low_mask = range.length > 64 ? ones(range.length - 64) : 0;
-    return family == range.family && (high & ones(range.length)) == range.high &&
-           (low & low_mask) == range.low;
+// The address as two words, as a range's.
+constexpr bool any(Family family, uint64_t high, uint64_t low) {
+    for (const SpecialRange& range : special_ranges) {
+        const uint64_t low_mask = range.length > 64 ? ones(range.length - 64) : 0;
+        if (family == range.family && (high & ones(range.length)) == range.high &&
+            (low & low_mask) == range.low) {
+            return true;
+        }
+    }
+    return false;
 }
 
-// Unrolled, each range by its constants: what packets are asked for costs a comparison a range.
-template <size_t... I>
-constexpr bool any(Family family, uint64_t high, uint64_t low, std::index_sequence<I...>) {
-    return (holds<I>(family, high, low) || ...);
+constexpr FirstBits first_bits(Family family) {
+    FirstBits bits;
+    for (const SpecialRange& range : special_ranges) {
+        if (range.family == family) {
+            bits.add(static_cast<uint16_t>(range.high >> 48), range.length);
+        }
+    }
+    return bits;
 }
+inline constexpr FirstBits begin_v4 = first_bits(Family::v4);
+inline constexpr FirstBits begin_v6 = first_bits(Family::v6);
 
 }  // namespace special
 
-constexpr bool is_special_v4(uint32_t host_order) {
-    return special::any(Family::v4, uint64_t{host_order} << 32, 0,
-                        std::make_index_sequence<special_ranges.size()>());
-}
-
-// The address as two words in host order, the first half first.
-constexpr bool is_special_v6(uint64_t high, uint64_t low) {
-    return special::any(Family::v6, high, low, std::make_index_sequence<special_ranges.size()>());
-}
-
-// The same of an Address, and of its bytes.
-bool is_special(const Address& address);
+// Of an address as entries of flows hold it, and as such.
 inline bool is_special(uint32_t v4_host_order) {
-    return is_special_v4(v4_host_order);
+    return special::begin_v4.some(static_cast<uint16_t>(v4_host_order >> 16)) &&
+           special::any(Family::v4, uint64_t{v4_host_order} << 32, 0);
 }
 inline bool is_special(const std::array<uint8_t, 16>& v6) {
-    uint64_t high = 0, low = 0;
-    std::memcpy(&high, v6.data(), sizeof high);
-    std::memcpy(&low, v6.data() + sizeof high, sizeof low);
-    if constexpr (std::endian::native == std::endian::little) {
-        high = __builtin_bswap64(high);
-        low = __builtin_bswap64(low);
+    if (!special::begin_v6.some(static_cast<uint16_t>(v6[0] << 8 | v6[1]))) {
+        return false;
     }
-    return is_special_v6(high, low);
+    const WideNumber number = wide(v6);
+    return special::any(Family::v6, static_cast<uint64_t>(number >> 64),
+                        static_cast<uint64_t>(number));
+}
+inline bool is_special(const Address& address) {
+    return address.family == Family::v4 ? is_special(address.v4_host_order())
+                                        : is_special(address.bytes);
 }
 
 bool is_special(const Prefix& prefix);  // some address of it is

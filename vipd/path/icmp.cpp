@@ -72,7 +72,8 @@ Verdict error_from_client(const View& view, Hands& hands, Frame& frame, Packet& 
     if (quote.source.address != packet.destination || (flow == nullptr && service == nullptr)) {
         return dropped(hands, Drop::no_service);
     }
-    Arrival arrival = arrival_of(view, key, origin.from, flow, service);
+    Arrival arrival;
+    gather(view, key, origin.from, flow, service, arrival);
     arrival.crossed = origin.crossed;
     arrival.peer_gone = false;  // nobody is reset by an error
     const Decision decision = decide(arrival);

@@ -7,9 +7,8 @@
 
 namespace rehome::vipd {
 
-Arrival arrival_of(const View& view, const FlowKey& key, From from, const Flow* flow,
-                   const ServiceTable* service) {
-    Arrival a;
+void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
+            const ServiceTable* service, Arrival& a) {
     a.from = from;
     a.can_serve = service != nullptr && service->has_live_server();
     a.source_nat = service != nullptr && service->config.pool.has_value();
@@ -25,14 +24,13 @@ Arrival arrival_of(const View& view, const FlowKey& key, From from, const Flow* 
         a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost;
     }
     if (a.entry == Entry::here && !a.replaceable) {
-        return a;  // rule 1: nothing else counts
+        return;  // rule 1: nothing else counts
     }
     a.share_relays = view.snapshot.share.relays(key.client);
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
     a.other_has_flows = other && view.snapshot.peer_has_flows(*other);
     a.home_is_peer = home_peer(view, key).has_value();
-    return a;
 }
 
 Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
@@ -54,7 +52,8 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
         out.kind = Judgement::Kind::reset_again;
         return out;
     }
-    Arrival arrival = arrival_of(view, meeting.key, meeting.from, flow, out.service);
+    Arrival arrival;
+    gather(view, meeting.key, meeting.from, flow, out.service, arrival);
     arrival.crossed = meeting.crossed;
     arrival.tcp = segment.tcp();
     arrival.first = first;

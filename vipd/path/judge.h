@@ -19,12 +19,19 @@ namespace rehome::vipd {
 // taken for that of the flow for which the address stands.
 // Addresses as in Tables' look-ups.
 template <typename A>
-std::optional<Drop> wrong_source(const Tables& tables, const A& source, const A& destination) {
-    if (tables.is_moved(source) || tables.pool_address(source)) {
-        return Drop::forged_source;
+[[gnu::always_inline]] inline std::optional<Drop> wrong_source(const Tables& tables,
+                                                               const A& source,
+                                                               const A& destination) {
+    const auto unless_ordinary = [&]() -> std::optional<Drop> {
+        if (tables.is_moved(source) || tables.pool_address(source)) {
+            return Drop::forged_source;
+        }
+        return is_special(source) ? std::optional(Drop::bad_source) : std::nullopt;
+    };
+    if (same(source, destination)) [[unlikely]] {
+        return tables.is_moved(source) ? Drop::forged_source : Drop::bad_source;
     }
-    const bool nobody = source == destination || is_special(source);
-    return nobody ? std::optional(Drop::bad_source) : std::nullopt;
+    return tables.ordinary(source) ? std::nullopt : unless_ordinary();
 }
 
 // A client's packet as it is judged.
@@ -52,9 +59,10 @@ struct Judgement {
 // flow: the entry of its key, or null.
 Judgement judge(const View& view, const Meeting& meeting, const Flow* flow);
 
-// What decide() is told of the key and its entry; the rest is the packet's.
-Arrival arrival_of(const View& view, const FlowKey& key, From from, const Flow* flow,
-                   const ServiceTable* service);
+// What decide() is told of the key and its entry; the rest is the packet's.  Filled in place: a
+// copy of what was just written in bytes would have to wait for them.
+void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
+            const ServiceTable* service, Arrival& into);
 
 // The flow's home gateway at this site; nothing when it is this one.
 std::optional<size_t> home_peer(const View& view, const FlowKey& key);

@@ -23,7 +23,7 @@ Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet&
 // Whether nobody beyond the lines can have the address (as in Tables' overloads).
 template <typename Stored>
 bool stays_here(const Tables& tables, const Stored& to) {
-    return is_special(to) || tables.is_own(to);
+    return !tables.ordinary(to) && (is_special(to) || tables.is_own(to));
 }
 
 // Whether what a server sends there is for beyond the lines: not what stays_here, nor what a route

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "common/special_addresses.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/hash.h"
@@ -87,6 +88,23 @@ std::vector<Prefix> own_addresses(const Config& config) {
     return own;
 }
 
+FirstBits out_of_ordinary_v4(const Config& config) {
+    FirstBits first = special::begin_v4;
+    const auto add = [&](const std::vector<Prefix>& prefixes) {
+        for (const Prefix& prefix : prefixes) {
+            if (prefix.address.family == Family::v4) {
+                first.add(load16(prefix.address.bytes.data()), prefix.length);
+            }
+        }
+    };
+    add(config.prefixes);
+    add(own_addresses(config));
+    for (const PoolConfig& pool : config.pools) {
+        add(pool.addresses);
+    }
+    return first;
+}
+
 // The first length bits of an address as two words of its bytes.
 std::array<uint64_t, 2> mask_of(unsigned length) {
     std::array<uint8_t, 16> bytes{};
@@ -96,19 +114,6 @@ std::array<uint64_t, 2> mask_of(unsigned length) {
     std::array<uint64_t, 2> words;
     std::memcpy(words.data(), bytes.data(), sizeof words);
     return words;
-}
-
-// The address with its first bits replaced by those of the prefix: whole words, since bytes written
-// one by one would have to be waited for when they are read as words again.
-std::array<uint8_t, 16> with_prefix(const Prefix& prefix, const std::array<uint64_t, 2>& mask,
-                                    const std::array<uint8_t, 16>& address) {
-    std::array<uint64_t, 2> words, first;
-    std::memcpy(words.data(), address.data(), sizeof words);
-    std::memcpy(first.data(), prefix.address.bytes.data(), sizeof first);
-    words = {first[0] | (words[0] & ~mask[0]), first[1] | (words[1] & ~mask[1])};
-    std::array<uint8_t, 16> made;
-    std::memcpy(made.data(), words.data(), sizeof words);
-    return made;
 }
 
 // Appends every address of the prefix, which are few.
@@ -131,14 +136,6 @@ const ServerConfig* ServiceTable::server(const Endpoint& endpoint) const {
                                         });
     const bool there = found != by_endpoint.end() && config.servers[*found].endpoint() == endpoint;
     return there ? &config.servers[*found] : nullptr;
-}
-
-std::array<uint8_t, 16> MapRule::to_server(const std::array<uint8_t, 16>& address) const {
-    return with_prefix(server, mask, address);
-}
-
-std::array<uint8_t, 16> MapRule::to_vip(const std::array<uint8_t, 16>& address) const {
-    return with_prefix(vip, mask, address);
 }
 
 Address MapRule::to_server(const Address& vip_address) const {
@@ -170,6 +167,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->lifetimes_ = config.flows.lifetimes;
     tables->tunnel_ = config.tunnel;
     tables->own_ = PrefixIndex(own_addresses(config));
+    tables->out_of_ordinary_ = out_of_ordinary_v4(config);
     tables->gateway_ = config.gateway;
     tables->own_name_hash_ = hash_name(config.gateway);
     if (before == nullptr) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "common/first_bits.h"
 #include "common/fixed_map.h"
 #include "common/prefix_index.h"
 #include "common/vipd_config/config.h"
@@ -54,8 +55,26 @@ struct MapRule {
     Address to_vip(const Address& server_address) const;
     uint32_t to_server(uint32_t address) const { return server_v4 | (address & host_mask_v4); }
     uint32_t to_vip(uint32_t address) const { return vip_v4 | (address & host_mask_v4); }
-    std::array<uint8_t, 16> to_server(const std::array<uint8_t, 16>& address) const;
-    std::array<uint8_t, 16> to_vip(const std::array<uint8_t, 16>& address) const;
+    std::array<uint8_t, 16> to_server(const std::array<uint8_t, 16>& address) const {
+        return with_prefix(server, address);
+    }
+    std::array<uint8_t, 16> to_vip(const std::array<uint8_t, 16>& address) const {
+        return with_prefix(vip, address);
+    }
+
+private:
+    // The address with its first bits replaced by those of the prefix: whole words, since bytes
+    // written one by one would have to be waited for when they are read as words again.
+    std::array<uint8_t, 16> with_prefix(const Prefix& prefix,
+                                        const std::array<uint8_t, 16>& address) const {
+        std::array<uint64_t, 2> words, first;
+        std::memcpy(words.data(), address.data(), sizeof words);
+        std::memcpy(first.data(), prefix.address.bytes.data(), sizeof first);
+        words = {first[0] | (words[0] & ~mask[0]), first[1] | (words[1] & ~mask[1])};
+        std::array<uint8_t, 16> made;
+        std::memcpy(made.data(), words.data(), sizeof words);
+        return made;
+    }
 };
 
 struct PoolTable {
@@ -146,6 +165,16 @@ public:
         return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
     }
 
+    // True: the address is neither moved, nor special, this gateway's, or a pool's.  False says
+    // nothing: it goes by how an IPv4 address begins, and IPv6 addresses all begin alike.
+    bool ordinary(uint32_t address) const {
+        return !out_of_ordinary_.some(static_cast<uint16_t>(address >> 16));
+    }
+    bool ordinary(const std::array<uint8_t, 16>&) const { return false; }
+    bool ordinary(const Address& address) const {
+        return address.family == Family::v4 && ordinary(address.v4_host_order());
+    }
+
     // vlan: 0 for untagged traffic.
     PortRole role(PortIndex port, uint16_t vlan) const;
     // Indexes into lines(): several where lines share a VLAN, told apart by who sends there.
@@ -194,6 +223,7 @@ private:
     PrefixIndex moved_;
     PrefixIndex vips_;
     PrefixIndex own_;
+    FirstBits out_of_ordinary_;  // of IPv4
     std::vector<MapRule> maps_;
     PrefixIndex map_vips_;
     PrefixIndex map_servers_;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
+#include "common/special_addresses.h"
 #include "tests/unit/vipd/lab.h"
 
 namespace rehome::vipd::testing {
@@ -30,6 +32,40 @@ void remove_server(Lab& lab, LabGateway& gateway, const std::string& name) {
 }
 
 }  // namespace
+
+// The quick no of the fast path: it may not say so of any address that the whole of the rule finds.
+TEST_CASE("an ordinary address is nobody's, nor special") {
+    Config config = lab_config("old", {"old", "new"});
+    config.pools.push_back({"pool", {*Prefix::parse("100.90.3.0/30")}});
+    const auto tables = Tables::build(config);
+    std::set<uint32_t> addresses;
+    for (uint32_t upper = 0; upper < 65536; ++upper) {
+        addresses.insert({upper << 16, upper << 16 | 0xffff});
+    }
+    const auto add = [&](const Address& address) {
+        if (address.family == Family::v4) {
+            addresses.insert(address.v4_host_order());
+        }
+    };
+    add(config.tunnel);
+    add(ip("100.90.3.2"));
+    for (const auto& line : config.lines) {
+        add(line.address.address);
+    }
+    for (const Prefix& prefix : config.prefixes) {
+        add(prefix.address);
+    }
+    uint32_t ordinary = 0;
+    for (const uint32_t address : addresses) {
+        const bool somebodys = tables->is_moved(address) || tables->is_own(address) ||
+                               tables->pool_address(address) || is_special(address);
+        INFO(Address::v4(address).text());
+        REQUIRE(!(somebodys && tables->ordinary(address)));
+        REQUIRE(tables->ordinary(Address::v4(address)) == tables->ordinary(address));
+        ordinary += tables->ordinary(address) ? 1U : 0U;
+    }
+    CHECK(ordinary > addresses.size() / 2);
+}
 
 TEST_CASE("services are found by protocol, address and port") {
     const auto tables = Tables::build(lab_config("old", {"old", "new"}));
