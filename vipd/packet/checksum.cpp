@@ -16,17 +16,6 @@ uint64_t sum_words(std::span<const uint8_t> bytes) {
     return sum;
 }
 
-static uint16_t fold(uint64_t sum) {
-    while (sum >> 16 != 0) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return static_cast<uint16_t>(sum);
-}
-
-uint16_t fold_checksum(uint64_t sum) {
-    return static_cast<uint16_t>(~fold(sum));
-}
-
 uint16_t transport_checksum(std::span<const uint8_t> source, std::span<const uint8_t> destination,
                             uint8_t protocol, std::span<const uint8_t> segment) {
     const uint64_t length = segment.size();

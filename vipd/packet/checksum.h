@@ -13,7 +13,12 @@ namespace rehome::vipd {
 uint64_t sum_words(std::span<const uint8_t> bytes);
 
 // Folds a sum to 16 bits and complements it: what stands in a header.
-uint16_t fold_checksum(uint64_t sum);
+inline uint16_t fold_checksum(uint64_t sum) {
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return static_cast<uint16_t>(~sum);
+}
 
 // The checksum of a transport segment with its pseudo header (RFC 9293 3.1, RFC 8200 8.1).
 // source and destination: 4 or 16 bytes each.

@@ -11,38 +11,47 @@ namespace rehome::vipd {
 
 namespace {
 
-constexpr uint8_t outer_ttl = 64;
+constexpr uint32_t outer_ttl = 64;
 constexpr uint32_t longest_packet = 65535;
-constexpr uint8_t ip_in_ip = 4, ipv6_in_ip = 41;
+constexpr uint32_t ip_in_ip = 4, ipv6_in_ip = 41;
 
 // inner_at: the inner packet's first bytes, whose DSCP and ECN go outside (RFC 6040 4.1).
+//
+// The words of the header are put together and summed before they are written: 32-bit words sum to
+// the same as their halves (RFC 1071 2(A)).
 void write_headers(uint8_t* at, const uint8_t* inner_at, uint32_t inner_bytes,
                    const ServerTunnel& tunnel) {
-    const bool v4 = inner_at[0] >> 4 == 4;
-    const uint8_t inner_protocol = v4 ? ip_in_ip : ipv6_in_ip;
-    const auto total = static_cast<uint16_t>(server_tunnel_bytes(tunnel.gue) + inner_bytes);
-    std::memset(at, 0, 20);
-    at[0] = 0x45;
-    at[1] = v4 ? inner_at[1] : static_cast<uint8_t>(load16(inner_at) >> 4);
-    store16(at + 2, total);
-    store16(at + 6, 0x4000);
-    at[8] = outer_ttl;
-    at[9] = tunnel.gue ? static_cast<uint8_t>(Protocol::udp) : inner_protocol;
-    std::copy_n(tunnel.local.bytes.begin(), 4, at + 12);
-    std::copy_n(tunnel.server.bytes.begin(), 4, at + 16);
-    store16(at + 10, fold_checksum(sum_words({at, 20})));
-    if (tunnel.gue) {
-        store16(at + 20, tunnel.source_port);
-        store16(at + 22, gue_port);
-        store16(at + 24, static_cast<uint16_t>(total - 20));
-        store16(at + 26, 0);  // no UDP checksum: the inner packet has its own
-        at[28] = 0;
-        at[29] = inner_protocol;
-        store16(at + 30, 0);
+    const uint16_t first = load16(inner_at);  // version, and more
+    const bool v4 = first >> 12 == 4;
+    const uint32_t traffic_class = (v4 ? first : first >> 4) & 0xff;
+    const uint32_t inner_protocol = v4 ? ip_in_ip : ipv6_in_ip;
+    const uint32_t protocol = tunnel.gue ? static_cast<uint32_t>(Protocol::udp) : inner_protocol;
+    const uint32_t total = server_tunnel_bytes(tunnel.gue) + inner_bytes;
+    const uint32_t length_word = 0x45U << 24 | traffic_class << 16 | total;
+    const uint32_t fragment_word = 0x4000;
+    const uint32_t ttl_word = outer_ttl << 24 | protocol << 16;
+    const uint64_t sum =
+        uint64_t{length_word} + fragment_word + ttl_word + tunnel.local + tunnel.server;
+    store64(at, uint64_t{length_word} << 32 | fragment_word);
+    store64(at + 8, uint64_t{ttl_word | fold_checksum(sum)} << 32 | tunnel.local);
+    store32(at + 16, tunnel.server);
+    if (tunnel.gue) {  // without a UDP checksum: the inner packet has its own
+        store64(at + 20, uint64_t{tunnel.source_port} << 48 | uint64_t{gue_port} << 32 |
+                             uint64_t{total - 20} << 16);
+        store32(at + 28, inner_protocol << 16);
     }
 }
 
 }  // namespace
+
+void put_in_tunnel(Frame& frame, uint32_t ip, uint32_t end, const ServerTunnel& tunnel) {
+    const uint32_t added = server_tunnel_bytes(tunnel.gue);
+    frame.resize(end);  // Ethernet's padding does not travel
+    frame.pop_front(ip - ethernet_bytes);
+    frame.push_front(added);
+    uint8_t* outer = frame.data + ethernet_bytes;
+    write_headers(outer, outer + added, end - ip, tunnel);
+}
 
 bool enter(Frame& frame, Packet& packet, const ServerTunnel& tunnel) {
     const uint32_t added = server_tunnel_bytes(tunnel.gue);
@@ -51,15 +60,11 @@ bool enter(Frame& frame, Packet& packet, const ServerTunnel& tunnel) {
         inner_bytes + added > longest_packet) {
         return false;
     }
-    frame.resize(packet.end);  // Ethernet's padding does not travel
-    frame.pop_front(packet.ip - ethernet_bytes);
-    frame.push_front(added);
-    uint8_t* outer = frame.data + ethernet_bytes;
-    write_headers(outer, outer + added, inner_bytes, tunnel);
+    put_in_tunnel(frame, packet.ip, packet.end, tunnel);
     packet.family = Family::v4;
-    packet.protocol = outer[9];
-    packet.source = tunnel.local;
-    packet.destination = tunnel.server;
+    packet.protocol = frame.data[ethernet_bytes + 9];
+    packet.source = Address::v4(tunnel.local);
+    packet.destination = Address::v4(tunnel.server);
     packet.ip = ethernet_bytes;
     packet.l4 = ethernet_bytes + 20;
     packet.end = ethernet_bytes + added + inner_bytes;

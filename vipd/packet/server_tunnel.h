@@ -14,7 +14,7 @@
 namespace rehome::vipd {
 
 struct ServerTunnel {
-    Address local, server;  // IPv4
+    uint32_t local = 0, server = 0;  // IPv4, in host order
     bool gue = false;
     uint16_t source_port = 0;  // GUE
 };
@@ -26,6 +26,10 @@ inline constexpr uint32_t server_tunnel_bytes(bool gue) {
 // Puts the headers before the packet, which becomes the outer one: it begins at ethernet_bytes of
 // the frame.  False, with nothing changed: no headroom, or longer than an IP header can tell.
 bool enter(Frame& frame, Packet& packet, const ServerTunnel& tunnel);
+
+// The same where somebody has looked for the headroom and the length, for a packet whose IP header
+// stands at `ip` of the frame and which ends at `end`.
+void put_in_tunnel(Frame& frame, uint32_t ip, uint32_t end, const ServerTunnel& tunnel);
 
 // The same for an IP packet by itself; the length of what is in out, 0 when it does not fit.
 uint32_t write_in_tunnel(std::span<uint8_t> out, std::span<const uint8_t> inner,

@@ -1,7 +1,5 @@
 #include "vipd/path/fast.h"
 
-#include <cassert>
-
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/server_tunnel.h"
@@ -92,7 +90,7 @@ inline void look_at(const Turn& turn, const Frame& frame, Plain& out) {
             return;
         }
     }
-    if (!client && tables.pool_address(destination)) [[unlikely]] {
+    if (!client && !tables.ordinary(destination) && tables.pool_address(destination)) [[unlikely]] {
         return;
     }
     out.kind = Plain::Kind::flow;
@@ -154,26 +152,17 @@ uint32_t tunnel_server(const std::array<uint8_t, 16>& stored) {
 template <typename H>
 void encapsulate(Turn& turn, Job& job, const Plain& of, const typename H::Entry& flow,
                  uint32_t number) {
-    uint8_t* ip = job.frame.data + ethernet_bytes;
-    H::finish(ip, 0);
-    Packet packet;
-    packet.end = ethernet_bytes + of.total;
-    packet.ip = ethernet_bytes;
-    ServerTunnel tunnel;
-    tunnel.local = turn.view.tables.tunnel();
-    tunnel.server = Address::v4(tunnel_server(flow.server_address));
-    tunnel.gue = flow.reach == Flow::Reach::gue;
+    H::finish(job.frame.data + ethernet_bytes, 0);
+    ServerTunnel tunnel{turn.view.tables.tunnel().v4_host_order(),
+                        tunnel_server(flow.server_address), flow.reach == Flow::Reach::gue};
     if (tunnel.gue) {
         tunnel.source_port = tunnel_source_port(flow.client(), flow.vip());
     }
-    [[maybe_unused]] const bool entered = enter(job.frame, packet, tunnel);
-    assert(entered);  // who calls has looked for the room
+    put_in_tunnel(job.frame, ethernet_bytes, ethernet_bytes + of.total, tunnel);
     ++turn.hands.counters.services[flow.service].to_servers;
     ++turn.passed;
-    Adjacency& adjacency = turn.hands.routing[number];
-    adjacency.used = true;
-    write_link_header(job.frame, ethernet_bytes, adjacency);
-    job.verdict = {Verdict::Kind::forward, Drop::count_, adjacency.hop.port, number};
+    store16(job.frame.data + 12, ethertype_v4);
+    leave_plain(job, number, turn.hands.routing[number]);
 }
 
 template <typename H>
@@ -260,8 +249,8 @@ inline bool same_ends(const Job& job, const Plain& of, const typename H::Entry& 
     constexpr uint32_t near_port = client ? 0 : 2, far_port = client ? 2 : 0;
     const auto& before = client ? flow.vip_address : flow.server_address;
     const uint16_t before_port = client ? flow.vip_port : flow.server_port;
-    return flow.client_address == H::stored(ip + near) &&
-           flow.client_port == load16(l4 + near_port) && before == H::stored(ip + far) &&
+    return same(flow.client_address, H::stored(ip + near)) &&
+           flow.client_port == load16(l4 + near_port) && same(before, H::stored(ip + far)) &&
            before_port == load16(l4 + far_port) && flow.protocol == of.protocol;
 }
 
@@ -350,7 +339,7 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
     const auto before = H::stored(ip + far);
     const auto after = client ? of.rule->to_server(before) : of.rule->to_vip(before);
     const Snapshot& snapshot = turn.view.snapshot;
-    if (client ? snapshot.share.hundredths != 0 || after == H::stored(ip + H::source)
+    if (client ? snapshot.share.hundredths != 0 || same(after, H::stored(ip + H::source))
                : adjacency.line == Routing::no_line ||
                      snapshot.line(adjacency.line) != LineState::enabled) [[unlikely]] {
         return false;

@@ -150,8 +150,9 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
 // What is too long and may be, is cut before it goes in.
 Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet& packet,
                             const Address& server, bool gue, uint32_t adjacency) {
-    const ServerTunnel tunnel{view.tables.tunnel(), server, gue, spread_port(packet)};
-    note(hands, "tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", tunnel.server);
+    const ServerTunnel tunnel{view.tables.tunnel().v4_host_order(), server.v4_host_order(), gue,
+                              spread_port(packet)};
+    note(hands, "tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", server);
     const uint32_t room = hands.routing[adjacency].mtu - server_tunnel_bytes(tunnel.gue);
     if (packet.end - packet.ip <= room) {
         return enter(frame, packet, tunnel) ? leave(hands, frame, packet, adjacency)
