@@ -70,6 +70,60 @@ def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000)
             "flows_per_s": round(1e9 / min(ns))}
 
 
+def with_guest(served, k):
+    """The services, of which the UDP one of number k has a masked server more, at its server's address:
+    when that one goes, what was decided about every flow of the address is due again."""
+    made = [dict(service, servers=list(service["servers"])) for service in served]
+    service = made[k]
+    service["servers"].append(dict(service["servers"][0], name="guest", port=world.SERVER_PORT + 1,
+                                   masked=True))
+    return made
+
+
+def changes(programs, frames, rounds, seconds, progress, flows=1_000_000, per_second=10):
+    """ns per packet of established flows while nothing changes, and while so many changes a second
+    reach the tables, each of which concerns the flows of one server in 64."""
+    both = frames("udp", 4, flows, "random", 0, 0, 1, replies=True)
+    served = world.services("nat", 4)
+    document = world.config([f"replay:{both[0]}", f"replay:{both[1]}", "null:"], packets=2 * flows,
+                            served=served, flows={"capacity": 2 * flows, "half_open": 2 * flows})
+    calm, busy, applied, again = [], [], 0, 0
+    with world.Vipd(programs, document) as vipd:
+        replay.warm_up(vipd, 2 * flows)
+
+        def due():
+            return vipd.stats()["flow_table"]["decided_again"]
+
+        def turn(change):
+            meter = replay.Meter(vipd)
+            start, made = time.monotonic(), 0
+            while time.monotonic() < start + seconds:
+                if change:
+                    vipd.configure(dict(vipd.document, services=with_guest(served, (applied + made) % 64)))
+                    vipd.ask(command="reload")
+                    made += 1
+                time.sleep(max(0.0, start + (made if change else per_second * seconds) / per_second
+                               - time.monotonic()))
+            seen = meter.difference()
+            replay.check_lossless(seen)
+            return seen["cpu_ns"] / seen["received"], made
+
+        for number in range(rounds):
+            progress(f"changes, round {number + 1} of {rounds}")
+            calm.append(turn(False)[0])
+            before = due()
+            ns, made = turn(True)
+            busy.append(ns)
+            replay.warm_up(vipd, 2 * flows)  # what became due comes by
+            applied, again = applied + made, again + due() - before
+    return {"flows": flows, "ns": round(min(busy), 1), "ns_median": round(statistics.median(busy), 1),
+            "calm_ns": round(min(calm), 1), "calm_ns_median": round(statistics.median(calm), 1),
+            "ratio": round(min(busy) / min(calm), 3),
+            "ratio_median": round(statistics.median(b / c for b, c in zip(busy, calm)), 3),
+            "changes_per_s": round(applied / rounds / seconds, 1), "decided_again_per_change":
+            round(again / applied)}
+
+
 def memory_bytes(pid):
     """What the process holds, huge pages included."""
     fields = {}

@@ -7,6 +7,7 @@ Sections (all of them without one):
   rows      nanoseconds per packet: mode, family, flows, order
   flood     nanoseconds per packet where each is of a flow that is not known
   new       flows per second that become established
+  changes   established flows while the tables change ten times a second
   memory    bytes per flow, with ten million held
   workers   what a second worker gains, beside testpmd's second core
   veth      kernel NAT and vipd on AF_XDP between the same veth pairs: CPU, loss
@@ -260,6 +261,17 @@ def run_new(options, report):
                        "{ns_per_flow_median})".format(**measured))
 
 
+def run_changes(options, report):
+    report.say("\nEstablished flows while the tables change")
+    measured = report.attempt("changes", lambda: flows.changes(
+        PROGRAMS, frames, options.rounds, max(2, options.seconds), report.progress))
+    if measured:
+        report.measured("changes", measured)
+        report.say("{flows:,} flows, {changes_per_s} changes a second: {ns} ns a packet, without {calm_ns}: "
+                   "{ratio} times (median {ratio_median}); each makes {decided_again_per_change:,} "
+                   "decisions due".format(**measured))
+
+
 def run_memory(options, report):
     report.say("\nMemory of established flows")
     made = []
@@ -333,7 +345,7 @@ def run_reload(_, report):
                        "{sent:,} packets lost".format(**step))
 
 
-SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "memory": run_memory,
+SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "changes": run_changes, "memory": run_memory,
             "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
 
 

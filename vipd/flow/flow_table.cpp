@@ -281,7 +281,9 @@ void FlowTable::set_server(Flow& flow, const Endpoint& server, Flow::Reach reach
 }
 
 void FlowTable::stamp(Flow& flow) {
-    flow.stamp = stamps_.give(part_slot(flow.server().address));
+    const uint32_t slot = part_slot(flow.server().address);
+    decided_again_ += flow.confirmed() && !stamps_.holds(flow.stamp, slot) ? 1U : 0U;
+    flow.stamp = stamps_.give(slot);
 }
 
 void FlowTable::unserve(Flow& flow) {

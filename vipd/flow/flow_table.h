@@ -132,6 +132,8 @@ public:
     uint32_t served() const { return served_; }      // flows that end at a server of this site
     uint64_t replaced() const { return replaced_; }  // unanswered ones that gave way
     uint64_t full() const { return full_; }          // confirmed flows that found no place
+    // Decisions about confirmed flows that were due as something they depend on had changed.
+    uint64_t decided_again() const { return decided_again_; }
     const FlowCounts& counts() const { return counts_; }
     const Size& capacity() const { return capacity_; }
     uint64_t bytes(Family family) const;  // of the whole table, were it full
@@ -249,6 +251,7 @@ private:
     uint32_t served_ = 0;
     uint64_t replaced_ = 0;
     uint64_t full_ = 0;
+    uint64_t decided_again_ = 0;
     Moved moved_ = nullptr;
     void* moved_context_ = nullptr;
 };

@@ -47,10 +47,11 @@ struct FlowCounts {
 
 // How full the flow tables are, whose size is fixed.
 struct FlowTableUse {
-    uint64_t established = 0;  // flows that nothing pushes out
-    uint64_t capacity = 0;     // for them
-    uint64_t replaced = 0;     // unanswered flows that gave way to newer ones
-    uint64_t full = 0;         // packets of flows that found no place among the established
+    uint64_t established = 0;    // flows that nothing pushes out
+    uint64_t capacity = 0;       // for them
+    uint64_t replaced = 0;       // unanswered flows that gave way to newer ones
+    uint64_t full = 0;           // packets of flows that found no place among the established
+    uint64_t decided_again = 0;  // established flows, since what was decided about them had changed
 };
 
 struct PoolUse {

@@ -92,8 +92,8 @@ void Sums::add(Datapath& worker) {
         drops[i] += of.drops[i];
     }
     sum(flows, worker.flows().counts());
-    sum(flow_table,
-        {worker.flows().settled(), 0, worker.flows().replaced(), worker.flows().full()});
+    sum(flow_table, {worker.flows().settled(), 0, worker.flows().replaced(), worker.flows().full(),
+                     worker.flows().decided_again()});
     lines.resize(of.lines.size());
     for (size_t i = 0; i < lines.size(); ++i) {
         sum(lines[i], {of.lines[i], 0});

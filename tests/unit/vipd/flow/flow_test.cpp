@@ -317,6 +317,31 @@ TEST_CASE("whom this site's servers serve") {
     CHECK(served() == Served(0, 0));
 }
 
+TEST_CASE("what changes about a server makes its flows due, once each, and no other") {
+    FlowTable table({1024, 64}, 1);
+    constexpr uint32_t servers = 3, each = 100;
+    for (uint32_t n = 0; n < servers * each; ++n) {
+        const auto flow = table.open(key(n), server(n % servers), Flow::Reach::ipip, 0);
+        REQUIRE(flow);
+        (*flow)->answered = true;
+        table.change(**flow, Flow::Kind::here, Flow::Stage::established);
+        REQUIRE(table.settle(*flow)->confirmed());
+    }
+    PartVersions versions{};
+    ++versions[part_slot(server(1).address)];
+    table.follow(versions);
+    for (int packets = 0; packets < 2; ++packets) {
+        for (uint32_t n = 0; n < servers * each; ++n) {
+            Flow* flow = table.find(key(n));
+            const uint32_t hash = address_hash(server(n % servers).address.v4_host_order());
+            if (!table.decided(*flow, hash)) {
+                table.stamp(*flow);
+            }
+        }
+        CHECK(table.decided_again() == each);
+    }
+}
+
 // As the fast path asks: an entry whose stamp holds was decided about since its server's part last
 // changed, wherever it has moved meanwhile and however often the parts have changed.
 TEST_CASE("a stamp that holds is never one of an earlier time") {

@@ -112,7 +112,8 @@ public:
         }
         const FlowCounts& counts = path->flows().counts();
         out << counts.here << " " << counts.relayed << " " << counts.provisional << " "
-            << counts.closing << " " << path->flows().served() << "\n";
+            << counts.closing << " " << path->flows().served() << " "
+            << path->flows().decided_again() << "\n";
         return out.str();
     }
 
