@@ -19,6 +19,18 @@ namespace rehome {
 
 enum class Family : uint8_t { v4 = 4, v6 = 6 };
 
+// Whether two addresses are the same, as entries of flows hold them; the bytes as words, since one
+// by one they cost a call.
+inline bool same(uint32_t a, uint32_t b) {
+    return a == b;
+}
+inline bool same(const std::array<uint8_t, 16>& a, const std::array<uint8_t, 16>& b) {
+    std::array<uint64_t, 2> left, right;
+    std::memcpy(left.data(), a.data(), sizeof left);
+    std::memcpy(right.data(), b.data(), sizeof right);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+}
+
 struct Address {
     Family family = Family::v4;
     std::array<uint8_t, 16> bytes{};
@@ -26,25 +38,34 @@ struct Address {
     static Result<Address> parse(std::string_view text);
     static Address v4(uint32_t host_order) {
         Address address;
-        for (unsigned i = 0; i < 4; ++i) {
-            address.bytes[i] = static_cast<uint8_t>(host_order >> (24 - 8 * i));
-        }
+        const uint32_t network_order = swapped(host_order);
+        std::memcpy(address.bytes.data(), &network_order, sizeof network_order);
         return address;
     }
 
     // family must be v4
     uint32_t v4_host_order() const {
-        return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 |
-               bytes[3];
+        uint32_t network_order = 0;
+        std::memcpy(&network_order, bytes.data(), sizeof network_order);
+        return swapped(network_order);
     }
     unsigned bits() const { return family == Family::v4 ? 32 : 128; }
     std::span<const uint8_t> data() const { return {bytes.data(), bits() / 8}; }
     std::string text() const;
 
     auto operator<=>(const Address&) const = default;
+    bool operator==(const Address& other) const {
+        return family == other.family && same(bytes, other.bytes);
+    }
+
+private:
+    // Between the two orders, as one word: bytes one by one are slow to write and to read back.
+    static uint32_t swapped(uint32_t word) {
+        return std::endian::native == std::endian::little ? __builtin_bswap32(word) : word;
+    }
 };
 
-// IPv6 addresses as numbers, and compared as such: bytes one by one cost a loop, or a call.
+// IPv6 addresses as numbers.
 __extension__ using WideNumber = unsigned __int128;
 
 inline WideNumber wide(const std::array<uint8_t, 16>& bytes) {
@@ -57,18 +78,9 @@ inline WideNumber wide(const std::array<uint8_t, 16>& bytes) {
     return number;
 }
 
-// Whether two addresses are the same, as entries of flows hold them.
+
 inline bool same(const Address& a, const Address& b) {
     return a == b;
-}
-inline bool same(uint32_t a, uint32_t b) {
-    return a == b;
-}
-inline bool same(const std::array<uint8_t, 16>& a, const std::array<uint8_t, 16>& b) {
-    std::array<uint64_t, 2> left, right;
-    std::memcpy(left.data(), a.data(), sizeof left);
-    std::memcpy(right.data(), b.data(), sizeof right);
-    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
 }
 
 struct Prefix {

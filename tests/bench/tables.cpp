@@ -212,7 +212,7 @@ void reload_times() {
     per_lookup("service_v4, random among 10,000", [&](uint32_t n) {
         const uint32_t i = (n >> 8) % service_count;
         const auto port = static_cast<uint16_t>(1000 + i / 250);
-        return before->service_v4(6, 0xc6336400 + i % 250, port) != nullptr;
+        return before->service(6, 0xc6336400 + i % 250, port) != nullptr;
     });
     per_lookup("is_moved_v4", [&](uint32_t n) { return before->is_moved(n); });
     per_lookup("choose_server, random client", [&](uint32_t n) {

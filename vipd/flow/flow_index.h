@@ -36,6 +36,12 @@ public:
         return hits == 0 ? none : bucket.ids[std::countr_zero(hits)];
     }
 
+    // Whether some number may be under that hash; false is sure.
+    bool any(uint64_t hash) const {
+        const Bucket& bucket = buckets_[home(hash)];
+        return (bucket.hits(tag(hash)) | bucket.away) != 0;
+    }
+
     // The first number under that hash for which matches(id) is true, or none.
     template <typename Matches>
     uint32_t find(uint64_t hash, Matches matches) const {

@@ -49,51 +49,52 @@ uint64_t FlowTable::hash(const Flow& flow) const {
 }
 
 template <typename F>
-F* FlowTable::find_key(Store<F>& store, const FlowKey& key) {
+F* FlowTable::find_key(Store<F>& store, const FlowKey& key, uint64_t hash) {
     const auto client = stored(key.client.address, F{}.client_address);
     const auto vip = stored(key.vip.address, F{}.vip_address);
-    const auto id = store.index.find(hash(key.protocol, key.client), [&](uint32_t i) {
+    const auto id = store.index.find(hash, [&](uint32_t i) {
         const F& flow = store.entries[i];
-        return flow.client_address == client && flow.client_port == key.client.port &&
-               flow.vip_address == vip && flow.vip_port == key.vip.port &&
+        return same(flow.client_address, client) && flow.client_port == key.client.port &&
+               same(flow.vip_address, vip) && flow.vip_port == key.vip.port &&
                flow.protocol == key.protocol;
     });
     return id == FlowIndex::none ? nullptr : &store.entries[id];
 }
 
-Flow* FlowTable::find(const FlowKey& key) {
+Flow* FlowTable::look_for(const FlowKey& key, uint64_t hash) {
     if (key.client.address.family != key.vip.address.family) {
         return nullptr;
     }
     if (key.vip.address.family == Family::v4) {
-        return find_key(v4_, key);
+        return find_key(v4_, key, hash);
     }
-    return find_key(v6_, key);
+    return find_key(v6_, key, hash);
 }
 
 template <typename F>
 F* FlowTable::find_served(Store<F>& store, uint8_t protocol, const Endpoint& server,
-                          const Endpoint& client) {
+                          const Endpoint& client, uint64_t hash) {
     const auto client_address = stored(client.address, F{}.client_address);
     const auto server_address = stored(server.address, F{}.server_address);
-    const auto id = store.index.find(hash(protocol, client), [&](uint32_t i) {
+    const auto id = store.index.find(hash, [&](uint32_t i) {
         const F& flow = store.entries[i];
-        return flow.client_address == client_address && flow.client_port == client.port &&
+        return same(flow.client_address, client_address) && flow.client_port == client.port &&
                flow.served && flow.reach == Flow::Reach::nat &&
-               flow.server_address == server_address && flow.server_port == server.port &&
+               same(flow.server_address, server_address) && flow.server_port == server.port &&
                flow.protocol == protocol;
     });
     return id == FlowIndex::none ? nullptr : &store.entries[id];
 }
 
-Flow* FlowTable::find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client) {
+Flow* FlowTable::find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client,
+                            uint64_t hash) {
     if (server.address.family != client.address.family) {
         return nullptr;
     }
     if (client.address.family == Family::v4) {
-        return find_served(v4_, protocol, server, client);
+        return find_served(v4_, protocol, server, client, hash);
     }
-    return find_served(v6_, protocol, server, client);
+    return find_served(v6_, protocol, server, client, hash);
 }
 
 void FlowTable::count(const Flow& flow, int by) {
@@ -139,6 +140,7 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     }
     // Entries that will soon have to give way: their places in the index are not at hand.
     constexpr uint32_t ahead = 16;
+    __builtin_prefetch(&store.entries[capacity_.established + store.ring] + 2 * ahead);
     if (store.ring + ahead < store.ring_touched) {
         store.index.prefetch(this->hash(store.entries[capacity_.established + store.ring + ahead]));
     }
@@ -167,11 +169,10 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     return &flow;
 }
 
-Flow* FlowTable::insert(const FlowKey& key, Micros now) {
+Flow* FlowTable::insert(const FlowKey& key, uint64_t hash, Micros now) {
     if (key.client.address.family != key.vip.address.family) {
         return nullptr;
     }
-    const uint64_t hash = this->hash(key.protocol, key.client);
     const auto in = [&](auto& store, const auto& of) -> Flow* {
         return place(store, hash, key.protocol, stored(key.client.address, of), key.client.port,
                      stored(key.vip.address, of), key.vip.port, milliseconds(now));
@@ -180,12 +181,13 @@ Flow* FlowTable::insert(const FlowKey& key, Micros now) {
                                                 : in(v6_, FlowV6{}.client_address);
 }
 
-tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, const Endpoint& server,
+tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, uint64_t hash, const Endpoint& server,
                                           Flow::Reach reach, Micros now) {
-    if (reach == Flow::Reach::nat && !make_way(key.protocol, server, key.client)) {
+    if (reach == Flow::Reach::nat && may_know(key.vip.address.family, hash) &&
+        !make_way(key.protocol, server, key.client, hash)) {
         return tl::unexpected(Drop::server_taken);
     }
-    Flow* flow = insert(key, now);
+    Flow* flow = insert(key, hash, now);
     if (flow == nullptr) {
         return tl::unexpected(Drop::flow_table_full);
     }
@@ -246,8 +248,9 @@ Flow* FlowTable::settle(Flow* flow) {
 
 // Whether no other flow of that client is found by that server's replies; one that is over gives
 // way.
-bool FlowTable::make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client) {
-    Flow* other = find_reply(protocol, server, client);
+bool FlowTable::make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client,
+                         uint64_t hash) {
+    Flow* other = find_reply(protocol, server, client, hash);
     if (other != nullptr && other->over()) {
         erase(*other);
         other = nullptr;
@@ -257,7 +260,7 @@ bool FlowTable::make_way(uint8_t protocol, const Endpoint& server, const Endpoin
 
 bool FlowTable::serve(Flow& flow, const Endpoint& server, Flow::Reach reach) {
     unserve(flow);
-    if (reach == Flow::Reach::nat && !make_way(flow.protocol, server, flow.client())) {
+    if (reach == Flow::Reach::nat && !make_way(flow.protocol, server, flow.client(), hash(flow))) {
         return false;
     }
     set_server(flow, server, reach);
@@ -281,7 +284,7 @@ void FlowTable::set_server(Flow& flow, const Endpoint& server, Flow::Reach reach
 }
 
 void FlowTable::stamp(Flow& flow) {
-    const uint32_t slot = part_slot(flow.server().address);
+    const uint32_t slot = part_slot(flow.v6 ? server_hash(v6(flow)) : server_hash(v4(flow)));
     decided_again_ += flow.confirmed() && !stamps_.holds(flow.stamp, slot) ? 1U : 0U;
     flow.stamp = stamps_.give(slot);
 }

@@ -42,17 +42,29 @@ public:
 
     void set_lifetimes(const Lifetimes& lifetimes) { lifetimes_ = lifetimes; }
 
-    Flow* find(const FlowKey& key);
+    // Of a key, which find() and open() may be told where it is known.
+    uint64_t hash(const FlowKey& key) const { return hash(key.protocol, key.client); }
+
+    Flow* find(const FlowKey& key) { return find(key, hash(key)); }
+    Flow* find(const FlowKey& key, uint64_t hash) {
+        return may_know(key.vip.address.family, hash) ? look_for(key, hash) : nullptr;
+    }
     // The flow of a packet that a server sent to a client (whose address is not translated).
-    Flow* find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client);
+    Flow* find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client) {
+        return find_reply(protocol, server, client, hash(protocol, client));
+    }
 
     // A flow in the ring of those that are not answered; the key is not in.  Null: too many flows
     // of that client's address and port.
-    Flow* insert(const FlowKey& key, Micros now);
+    Flow* insert(const FlowKey& key, Micros now) { return insert(key, hash(key), now); }
     // A flow that is served at once, with its stamp; or why there is none: server_taken (see
     // serve), flow_table_full.  The key is not in.
     tl::expected<Flow*, Drop> open(const FlowKey& key, const Endpoint& server, Flow::Reach reach,
-                                   Micros now);
+                                   Micros now) {
+        return open(key, hash(key), server, reach, now);
+    }
+    tl::expected<Flow*, Drop> open(const FlowKey& key, uint64_t hash, const Endpoint& server,
+                                   Flow::Reach reach, Micros now);
 
     // Moves a flow that is confirmed to where nothing pushes it out, once.  Where that part is full
     // it stays where it is.  The flow's place may change: use what is returned.
@@ -192,13 +204,20 @@ private:
         uint32_t rounds = 0;  // that it has begun since stamps were told of one
     };
 
+    bool may_know(Family family, uint64_t hash) const {
+        return family == Family::v4 ? v4_.index.any(hash) : v6_.index.any(hash);
+    }
+    Flow* look_for(const FlowKey& key, uint64_t hash);
+    Flow* insert(const FlowKey& key, uint64_t hash, Micros now);
     uint64_t hash(const Flow& flow) const;
     uint64_t hash(uint8_t protocol, const Endpoint& client) const;
     template <typename F>
-    F* find_key(Store<F>& store, const FlowKey& key);
+    F* find_key(Store<F>& store, const FlowKey& key, uint64_t hash);
     template <typename F>
     F* find_served(Store<F>& store, uint8_t protocol, const Endpoint& server,
-                   const Endpoint& client);
+                   const Endpoint& client, uint64_t hash);
+    Flow* find_reply(uint8_t protocol, const Endpoint& server, const Endpoint& client,
+                     uint64_t hash);
     template <typename F>
     Store<F>& store_of() {
         if constexpr (std::is_same_v<F, FlowV4>) {
@@ -211,7 +230,7 @@ private:
     const Store<F>& store_of() const {
         return const_cast<FlowTable*>(this)->store_of<F>();
     }
-    bool make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client);
+    bool make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client, uint64_t hash);
     void set_server(Flow& flow, const Endpoint& server, Flow::Reach reach);
     template <typename F, typename Stored>
     F* place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stored& client,

@@ -14,11 +14,10 @@ namespace rehome::vipd {
 
 namespace {
 
-Meeting meeting_of(const Packet& packet, const Origin& origin) {
-    const FlowKey key{packet.protocol,
-                      {packet.source, packet.source_port},
-                      {packet.destination, packet.destination_port}};
-    return {key, packet, packet.has_ports, origin.from, origin.crossed};
+FlowKey key_of(const Packet& packet) {
+    return {packet.protocol,
+            {packet.source, packet.source_port},
+            {packet.destination, packet.destination_port}};
 }
 
 // Answers the packet with a reset, unless it is one, or what it says does not suffice.
@@ -42,7 +41,7 @@ Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
 Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
               const FlowKey& key, const ServiceTable& service) {
     const ServerConfig& server = choose_server(service, key.client).server;
-    const auto flow = begin_flow(view, hands, key, service, server);
+    const auto flow = begin_flow(view, hands, key, hands.flows.hash(key), service, server);
     if (!flow) {
         return dropped(hands, flow.error());
     }
@@ -115,9 +114,12 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
 // TCP, UDP, and whatever else has no ports and so no service.
 Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
                 const Origin& origin) {
-    const Meeting meeting = meeting_of(packet, origin);
-    Flow* flow = hands.flows.find(meeting.key);
-    const Judgement judged = judge(view, meeting, flow);
+    const FlowKey key = key_of(packet);
+    Flow* flow = hands.flows.find(key);
+    const Judgement judged = judge(view,
+                                   {key, packet, view.tables.service(key.protocol, key.vip),
+                                    packet.has_ports, origin.from, origin.crossed},
+                                   flow);
     if (judged.forgets) {
         note(hands, "flow", "an entry of another connection with the same ends, replaced");
         hands.flows.erase(*flow);
@@ -142,7 +144,7 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
             break;
     }
     note(hands, "relay", "{}", name(judged.decision));
-    const Verdict verdict = act(view, hands, frame, packet, origin, flow, judged, meeting.key);
+    const Verdict verdict = act(view, hands, frame, packet, origin, flow, judged, key);
     if (verdict.kind == Verdict::Kind::drop) {
         ++hands.counters.services[judged.service->number].dropped;
     }
@@ -183,12 +185,13 @@ Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet
 }
 
 tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
-                                     const ServiceTable& service, const ServerConfig& server) {
+                                     uint64_t hash, const ServiceTable& service,
+                                     const ServerConfig& server) {
     const ServiceConfig& config = service.config;
     if (server.address == key.client.address) {
         return tl::unexpected(Drop::forged_source);
     }
-    const auto opened = hands.flows.open(key, server.endpoint(), reach_of(config), view.now);
+    const auto opened = hands.flows.open(key, hash, server.endpoint(), reach_of(config), view.now);
     if (!opened) {
         return opened;
     }

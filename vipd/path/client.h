@@ -34,8 +34,10 @@ Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet
                     const Origin& origin);
 
 // A new flow at that server, which is the one that its client gets; or why there is none.
+// hash: the key's (FlowTable::hash).
 tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
-                                     const ServiceTable& service, const ServerConfig& server);
+                                     uint64_t hash, const ServiceTable& service,
+                                     const ServerConfig& server);
 
 // What a peer is told of a client's packet that goes on to it.
 Gue to_go_on(const Tables& tables, const Origin& origin, size_t peer);

@@ -44,7 +44,8 @@ struct Plain {
         FlowV6* v6;
     } flow;
     const MapRule* rule;
-    uint32_t adjacency;  // of what falls under a map
+    uint32_t adjacency;           // of what falls under a map
+    const ServiceTable* service;  // where no entry was found
 };
 
 FlowV4* entry_of(const Plain& plain, const HeaderV4*) {
@@ -208,8 +209,11 @@ template <typename H>
     const FlowKey key{
         of.protocol, {H::address(source), load16(l4)}, {H::address(vip), load16(l4 + 2)}};
     const Segment segment = plain::segment_of(l4, of.protocol, of.total - H::bytes);
-    flow = flow == nullptr ? hands.flows.find(key) : flow;
-    const Judgement judged = judge(view, {key, segment, true, From::line, false}, flow);
+    const ServiceTable* service = entry_of(of, static_cast<const H*>(nullptr)) == nullptr
+                                      ? of.service
+                                      : view.tables.service(of.protocol, vip, key.vip.port);
+    flow = flow == nullptr ? hands.flows.find(key, of.hash) : flow;
+    const Judgement judged = judge(view, {key, segment, service, true, From::line, false}, flow);
     const bool follows = judged.decision == Decision::serve_entry;
     const bool begins = flow == nullptr && (judged.decision == Decision::place_here ||
                                             judged.decision == Decision::adopt);
@@ -219,13 +223,13 @@ template <typename H>
     const ServerConfig* chosen =
         begins ? &choose_server(*judged.service, key.client).server : nullptr;
     const Flow::Reach reach = begins ? reach_of(judged.service->config) : flow->reach;
-    const uint32_t adjacency =
-        hands.routing.next_hop(begins ? chosen->address : flow->server().address);
+    const uint32_t adjacency = begins ? hands.routing.next_hop(chosen->address)
+                                      : hands.routing.next_hop(flow->server().address);
     if (reach == Flow::Reach::source_nat || !leaves(turn, job, of, adjacency, reach)) {
         return false;
     }
     if (begins) {
-        const auto opened = begin_flow(view, hands, key, *judged.service, *chosen);
+        const auto opened = begin_flow(view, hands, key, of.hash, *judged.service, *chosen);
         if (!opened) {
             return false;
         }
@@ -356,6 +360,19 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
     return true;
 }
 
+// The service of a client's packet, which will be wanted soon.
+template <typename H>
+const ServiceTable* service_of(const Tables& tables, const Frame& frame, uint8_t protocol) {
+    const uint8_t* ip = frame.data + ethernet_bytes;
+    const ServiceTable* service =
+        tables.service(protocol, H::stored(ip + H::destination), load16(ip + H::bytes + 2));
+    if (service != nullptr) {
+        __builtin_prefetch(service);
+        __builtin_prefetch(&service->config.pool);
+    }
+    return service;
+}
+
 // The second round: finds what the first one has fetched the index for, and fetches that.
 template <typename H, bool client>
 inline void find(Turn& turn, const Frame& frame, Plain& of) {
@@ -363,8 +380,12 @@ inline void find(Turn& turn, const Frame& frame, Plain& of) {
         of.adjacency = hop_of_map<H, client>(turn.hands.routing, frame, *of.rule);
         turn.hands.routing.adjacencies().prefetch(of.adjacency);
     } else {
-        set_entry(
-            of, turn.hands.flows.candidate<typename H::Entry>(of.hash, of.protocol == plain::tcp));
+        auto* entry =
+            turn.hands.flows.candidate<typename H::Entry>(of.hash, of.protocol == plain::tcp);
+        set_entry(of, entry);
+        if (client && entry == nullptr) {
+            of.service = service_of<H>(turn.view.tables, frame, of.protocol);
+        }
     }
 }
 

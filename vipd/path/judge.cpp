@@ -30,7 +30,7 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
     a.other_has_flows = other && view.snapshot.peer_has_flows(*other);
-    a.home_is_peer = home_peer(view, key).has_value();
+    a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
 }
 
 Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
@@ -40,7 +40,7 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
         out.forgets = true;
         flow = nullptr;
     }
-    out.service = view.tables.service(meeting.key.protocol, meeting.key.vip);
+    out.service = meeting.service;
     const bool first = segment.first_segment();
     if (out.service == nullptr) {
         const bool goes_on =
@@ -67,9 +67,6 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
 std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
     std::optional<size_t> home;
     const auto& peers = view.tables.peers();
-    if (std::none_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.same_site; })) {
-        return home;
-    }
     const uint64_t flow = key.hash(static_cast<uint64_t>(HashKey::home));
     uint64_t best = mix(flow ^ view.tables.own_name_hash());
     for (size_t i = 0; i < peers.size(); ++i) {

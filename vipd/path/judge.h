@@ -34,11 +34,13 @@ template <typename A>
     return tables.ordinary(source) ? std::nullopt : unless_ordinary();
 }
 
-// A client's packet as it is judged.
+// A client's packet as it is judged.  What it refers to is the caller's: a copy of what was just
+// written would have to wait for it.
 struct Meeting {
-    FlowKey key;
-    Segment segment;
-    bool has_ports = true;  // else the segment says nothing
+    const FlowKey& key;
+    const Segment& segment;
+    const ServiceTable* service;  // the VIP's; null: none
+    bool has_ports = true;        // else the segment says nothing
     From from = From::line;
     bool crossed = false;
 };
@@ -59,8 +61,7 @@ struct Judgement {
 // flow: the entry of its key, or null.
 Judgement judge(const View& view, const Meeting& meeting, const Flow* flow);
 
-// What decide() is told of the key and its entry; the rest is the packet's.  Filled in place: a
-// copy of what was just written in bytes would have to wait for them.
+// What decide() is told of the key and its entry; the rest is the packet's.  Filled in place.
 void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
             const ServiceTable* service, Arrival& into);
 

@@ -62,17 +62,6 @@ Verdict punted(Hands& hands) {
     return {};
 }
 
-WayBack by_line(const Tables& tables, size_t line) {
-    return {WayBack::Via::line, static_cast<uint16_t>(line), tables.lines()[line].carrier_id};
-}
-
-Flow::Reach reach_of(const ServiceConfig& config) {
-    if (config.forward == Forward::nat) {
-        return config.pool ? Flow::Reach::source_nat : Flow::Reach::nat;
-    }
-    return config.encapsulation == Encapsulation::ipip ? Flow::Reach::ipip : Flow::Reach::gue;
-}
-
 uint32_t next_hop(Hands& hands, const Address& to) {
     const uint32_t adjacency = hands.routing.next_hop(to);
     if (adjacency == Routing::none) {

@@ -48,9 +48,16 @@ bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back);
 
 // A line of this gateway as a way back.
-WayBack by_line(const Tables& tables, size_t line);
+inline WayBack by_line(const Tables& tables, size_t line) {
+    return {WayBack::Via::line, static_cast<uint16_t>(line), tables.lines()[line].carrier_id};
+}
 
 // How a service's servers are reached.
-Flow::Reach reach_of(const ServiceConfig& config);
+inline Flow::Reach reach_of(const ServiceConfig& config) {
+    if (config.forward == Forward::nat) {
+        return config.pool ? Flow::Reach::source_nat : Flow::Reach::nat;
+    }
+    return config.encapsulation == Encapsulation::ipip ? Flow::Reach::ipip : Flow::Reach::gue;
+}
 
 }  // namespace rehome::vipd

@@ -8,7 +8,7 @@
 
 namespace rehome::vipd {
 
-bool Share::relays(const Endpoint& client) const {
+bool Share::holds(const Endpoint& client) const {
     std::array<uint8_t, 18> bytes{};
     std::copy(client.address.bytes.begin(), client.address.bytes.end(), bytes.begin());
     store16(&bytes[16], by == ShareBy::address ? uint16_t{0} : client.port);

@@ -15,9 +15,12 @@ struct Share {
     ShareBy by = ShareBy::address;
 
     // Whether this client's new flows go to the other site.
-    bool relays(const Endpoint& client) const;
+    bool relays(const Endpoint& client) const { return hundredths != 0 && holds(client); }
 
     bool operator==(const Share&) const = default;
+
+private:
+    bool holds(const Endpoint& client) const;
 };
 
 }  // namespace rehome::vipd

@@ -22,16 +22,6 @@ uint64_t place_key(PortIndex port, uint16_t vlan) {
     return uint64_t{port} << 16 | vlan;
 }
 
-uint64_t key_v4(const ServiceConfig& service) {
-    return uint64_t{service.vip.v4_host_order()} << 32 | uint32_t{service.port} << 16 |
-           static_cast<uint32_t>(service.protocol);
-}
-
-WideKey key_v6(uint8_t protocol, const Endpoint& vip) {
-    return {load64(&vip.address.bytes[0]), load64(&vip.address.bytes[8]),
-            uint32_t{vip.port} << 16 | protocol};
-}
-
 // Whether both have the same Maglev table.
 bool same_slots(const ServiceConfig& a, const ServiceConfig& b) {
     return std::equal(a.servers.begin(), a.servers.end(), b.servers.begin(), b.servers.end(),
@@ -158,6 +148,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     for (const auto& peer : config.peers) {
         tables->peers_.push_back({peer.gateway, peer.site, peer.tunnel, hash_name(peer.gateway),
                                   peer.site == config.site});
+        tables->shares_site_ = tables->shares_site_ || peer.site == config.site;
     }
     tables->add_services(config, before);
     tables->add_maps(config, before);
@@ -221,9 +212,9 @@ void Tables::add_services(const Config& config, const Tables* before) {
         services_.push_back({old == nullptr ? next++ : old->number, *maglev, service,
                              std::move(maglev), sorted_by_endpoint(service.servers)});
         if (vip.address.family == Family::v4) {
-            services_v4_.put(key_v4(service), index);
+            services_v4_.put(service_key(protocol, vip.address.v4_host_order(), vip.port), index);
         } else {
-            services_v6_.put(key_v6(protocol, vip), index);
+            services_v6_.put(service_key(protocol, vip.address.bytes, vip.port), index);
         }
         vips.push_back(host_prefix(service.vip));
     }
@@ -330,9 +321,9 @@ void Tables::add_served() {
 
 const ServiceTable* Tables::service(uint8_t protocol, const Endpoint& vip) const {
     if (vip.address.family == Family::v4) {
-        return service_v4(protocol, vip.address.v4_host_order(), vip.port);
+        return service(protocol, vip.address.v4_host_order(), vip.port);
     }
-    return service_at(services_v6_.find(key_v6(protocol, vip)));
+    return service(protocol, vip.address.bytes, vip.port);
 }
 
 bool Tables::can_serve(const Prefix& prefix) const {

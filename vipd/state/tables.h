@@ -19,6 +19,7 @@
 #include "common/fixed_map.h"
 #include "common/prefix_index.h"
 #include "common/vipd_config/config.h"
+#include "vipd/packet/bytes.h"
 #include "vipd/route/fib.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
@@ -116,9 +117,13 @@ public:
 
     // Null when there is none.
     const ServiceTable* service(uint8_t protocol, const Endpoint& vip) const;
-    const ServiceTable* service_v4(uint8_t protocol, uint32_t vip_host_order, uint16_t port) const {
-        return service_at(services_v4_.find(uint64_t{vip_host_order} << 32 | uint32_t{port} << 16 |
-                                            uint32_t{protocol}));
+    // The same of an address as entries of flows hold it.
+    const ServiceTable* service(uint8_t protocol, uint32_t vip, uint16_t port) const {
+        return service_at(services_v4_.find(service_key(protocol, vip, port)));
+    }
+    const ServiceTable* service(uint8_t protocol, const std::array<uint8_t, 16>& vip,
+                                uint16_t port) const {
+        return service_at(services_v6_.find(service_key(protocol, vip, port)));
     }
     const ServiceTable* service_by_number(uint32_t number) const {
         return number < by_number_.size() ? service_at(by_number_[number]) : nullptr;
@@ -186,6 +191,8 @@ public:
     const std::vector<Prefix>& prefixes() const { return prefixes_; }
     const std::vector<TableLine>& lines() const { return lines_; }
     const std::vector<TablePeer>& peers() const { return peers_; }
+    // Some peer is a gateway of this site too.
+    bool shares_site() const { return shares_site_; }
     const Lifetimes& lifetimes() const { return lifetimes_; }
     const Address& tunnel() const { return tunnel_; }
     const std::string& gateway() const { return gateway_; }
@@ -208,6 +215,13 @@ private:
     void add_served();
     void count_changes(const Tables& before);
 
+    static uint64_t service_key(uint8_t protocol, uint32_t vip, uint16_t port) {
+        return uint64_t{vip} << 32 | uint32_t{port} << 16 | uint32_t{protocol};
+    }
+    static WideKey service_key(uint8_t protocol, const std::array<uint8_t, 16>& vip,
+                               uint16_t port) {
+        return {load64(vip.data()), load64(vip.data() + 8), uint32_t{port} << 16 | protocol};
+    }
     const ServiceTable* service_at(uint32_t index) const {
         return index == FixedMap<uint64_t>::none ? nullptr : &services_[index];
     }
@@ -238,6 +252,7 @@ private:
     std::vector<Prefix> prefixes_;
     std::vector<TableLine> lines_;
     std::vector<TablePeer> peers_;
+    bool shares_site_ = false;
     Lifetimes lifetimes_;
     Address tunnel_;
     std::string gateway_;

@@ -176,7 +176,7 @@ TEST_CASE("many services of both families, each found under its own number") {
         CHECK(tables->service(protocol == 6 ? 17 : 6, vip) == nullptr);
         CHECK(tables->is_vip(service.vip));
         if (service.vip.family == Family::v4) {
-            CHECK(tables->service_v4(protocol, service.vip.v4_host_order(), service.port) == found);
+            CHECK(tables->service(protocol, service.vip.v4_host_order(), service.port) == found);
             CHECK(tables->is_vip(service.vip.v4_host_order()));
         }
     }
