@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_schema.h"
+#include "common/json/schema.h"
 
 namespace rehome {
 

@@ -7,7 +7,7 @@
 
 #include "common/host.h"
 #include "common/inventory_check.h"
-#include "common/json_view.h"
+#include "common/json/view.h"
 
 namespace rehome {
 

@@ -1,7 +1,7 @@
 // Pointers: RFC 6901, section 3.  The atomic replacement follows open(2), fsync(2) and rename(2):
 // the content is on the disk before the name points to it, and the name before we say that it is
 // done.
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/fd.h"
-#include "common/json_schema.h"
-#include "common/json_text.h"
+#include "common/json/schema.h"
+#include "common/json/text.h"
 
 namespace rehome {
 

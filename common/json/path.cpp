@@ -1,4 +1,4 @@
-#include "common/schema_path.h"
+#include "common/json/path.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

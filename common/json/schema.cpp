@@ -2,7 +2,7 @@
 // followed along the same path.  The schemas use properties, items, $ref into the schema itself,
 // type, const, enum, pattern with examples, minimum and the like; anything else keeps valijson's
 // own words.
-#include "common/json_schema.h"
+#include "common/json/schema.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
-#include "common/schema_path.h"
+#include "common/json/path.h"
 
 namespace rehome {
 

@@ -1,11 +1,11 @@
 // Validation of a document against its JSON Schema (draft 7), by valijson, with the findings worded
-// for a person from the schema's own keywords.  Files are read with json_file.h, which uses it.
+// for a person from the schema's own keywords.  Files are read with file.h, which uses it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 

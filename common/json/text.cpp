@@ -1,6 +1,6 @@
 // Built on nlohmann's SAX interface, whose parser keeps its own stack: deep nesting cannot overflow
 // ours before it is refused.
-#include "common/json_text.h"
+#include "common/json/text.h"
 
 #include <fmt/format.h>
 

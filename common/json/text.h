@@ -1,12 +1,12 @@
 // JSON text (RFC 8259) to a document, with what nlohmann's own reader would let pass told as
-// mistakes: duplicate keys, absurd nesting and lengths, NUL characters.  For json_file.cpp.
+// mistakes: duplicate keys, absurd nesting and lengths, NUL characters.  For file.cpp.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string_view>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 

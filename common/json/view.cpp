@@ -1,5 +1,5 @@
 // Reads without throwing: every access asks for the type first.
-#include "common/json_view.h"
+#include "common/json/view.h"
 
 #include <limits>
 #include <nlohmann/json.hpp>

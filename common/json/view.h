@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/error.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/inventory.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "common/vipd_config/config.h"
 
 namespace rehome::vipd {

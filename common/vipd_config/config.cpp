@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_view.h"
+#include "common/json/view.h"
 #include "common/vipd_config/check.h"
 
 namespace rehome::vipd {

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::cutover {
 

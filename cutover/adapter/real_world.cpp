@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "common/far_program.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::cutover {
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/adapter/watch.h"
 #include "cutover/command/session.h"
 #include "cutover/run/plan_view.h"

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "common/command.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/adapter/real_world.h"
 #include "cutover/run/standing.h"
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/formats/formats.h"
-#include "common/schema_path.h"
+#include "common/json/path.h"
 #include "cutover/run/figure.h"
 
 namespace rehome::cutover {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/run/step.h"
 #include "cutover/run/step_reader.h"
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/run/figure_check.h"
 #include "cutover/run/scope.h"
 #include "cutover/run/step_reader.h"

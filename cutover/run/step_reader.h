@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/inventory.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/run/step.h"
 
 namespace rehome::cutover {

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::cutover {
 

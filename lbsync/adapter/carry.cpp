@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "common/sha256.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/plan/vipd_config.h"

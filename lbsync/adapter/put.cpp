@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "common/sha256.h"
 
 namespace rehome::lbsync {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "common/sha256.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/policy/canonical.h"

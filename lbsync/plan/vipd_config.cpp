@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "common/vipd_config/carried.h"
 
 namespace rehome::lbsync {

@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "probe/adapter/system_error.h"
 
 namespace rehome::probe {

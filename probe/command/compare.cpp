@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "probe/command/commands.h"
 #include "probe/core/compare.h"
 #include "probe/core/measurement_json.h"

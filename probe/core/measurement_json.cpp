@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::probe {
 

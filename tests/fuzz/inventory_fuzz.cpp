@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/inventory.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 

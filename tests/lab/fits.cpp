@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/command.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace {
 

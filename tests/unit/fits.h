@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/formats/formats.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 

@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "common/clock.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "vipd/state/orders_text.h"
 
 namespace rehome::vipd {

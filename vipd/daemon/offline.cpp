@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "vipd/packet/gue.h"
 #include "vipd/route/route_file.h"
 #include "vipd/state/state.h"

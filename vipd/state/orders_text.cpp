@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::vipd {
 

@@ -11,7 +11,7 @@
 
 #include "common/far_program.h"
 #include "common/inventory.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "cutover/adapter/login/folder.h"
 #include "cutover/adapter/login/run.h"
 

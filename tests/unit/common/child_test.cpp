@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "common/clock.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 namespace {

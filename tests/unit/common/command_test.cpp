@@ -10,7 +10,7 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 namespace {

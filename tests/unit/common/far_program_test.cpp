@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 namespace {

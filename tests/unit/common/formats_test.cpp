@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "common/schema_path.h"
+#include "common/json/path.h"
 #include "tests/unit/fits.h"
 
 namespace rehome {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome {
 namespace {

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/inventory.h"
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "lbsync/nft/read.h"
 #include "lbsync/plan/mapping.h"
 #include "lbsync/plan/pairs.h"

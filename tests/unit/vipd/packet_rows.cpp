@@ -6,7 +6,7 @@
 #include <map>
 #include <sstream>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 namespace rehome::vipd::testing {
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
-#include "common/json_view.h"
+#include "common/json/file.h"
+#include "common/json/view.h"
 
 namespace rehome {
 namespace {

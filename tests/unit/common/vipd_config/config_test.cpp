@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 
 using namespace rehome;
 using namespace rehome::vipd;

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "tests/unit/vipd/lab.h"
 #include "vipd/state/orders_text.h"
 

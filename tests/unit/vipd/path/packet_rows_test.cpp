@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <map>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "tests/unit/vipd/lab.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/packet/bytes.h"

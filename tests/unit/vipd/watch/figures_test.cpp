@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_file.h"
+#include "common/json/file.h"
 #include "tests/unit/vipd/lab.h"
 
 using namespace rehome;

@@ -1,0 +1,118 @@
+// apply: carries a plan out, reads back what it did, and puts all back where that fails.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "common/json/file.h"
+#include "lbsync/adapter/carry.h"
+#include "lbsync/command/commands.h"
+#include "lbsync/command/session.h"
+#include "lbsync/plan/report.h"
+
+namespace rehome::lbsync {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::vector<Option> apply_options() {
+    std::vector<Option> options = site_options();
+    options.push_back(
+        Option::text("state", "write what is replaced into this file first, for undo"));
+    options.push_back(Option::text(
+        "plan", "carry out only this plan (of `plan --json`): refuse if a site has changed since"));
+    options.push_back(Option::flag("dry-run", "show and check (nft -c), change nothing"));
+    return options;
+}
+
+// Whether the plan made now is the one that was asked for.
+Result<> expect_plan(const Plan& plan, const std::string& path) {
+    const auto content = read_file(path);
+    if (!content) {
+        return tl::unexpected(content.error());
+    }
+    const auto document = nlohmann::json::parse(*content, nullptr, false);
+    if (!document.is_object() || document.value("schema", "") != "rehome/lbsync-plan/1" ||
+        !document.contains("bound_to") || !document["bound_to"].is_object()) {
+        return fail(Exit::usage, path, "is no plan, expected what `lbsync plan --json` prints");
+    }
+    for (const auto& [site, digest] :
+         {std::pair{"from", plan.from_digest}, std::pair{"to", plan.to_digest}}) {
+        if (document["bound_to"].value(site, "") != digest) {
+            return fail(Exit::no, path,
+                        fmt::format("site {} has changed since this plan was made; nothing was "
+                                    "applied, make it anew",
+                                    site == std::string("from") ? plan.from : plan.to));
+        }
+    }
+    return {};
+}
+
+Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
+    const bool done = carried.failures.empty();
+    const bool undone = carried.undone.left_undone.empty();
+    const char* result = done ? "applied" : undone ? "backed out" : "left undone";
+    print_mistakes(carried.failures);
+    tell(carried.undone);
+    if (given.has("json")) {
+        ordered_json report = json_report(plan, "apply", iso8601(now_us()));
+        report["result"] = result;
+        report["undo"] = to_json(carried.undone);
+        print(report);
+    } else {
+        std::fputs(text_report(plan, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
+        const std::string last =
+            plan.changes.empty()
+                ? summary(plan)
+                : fmt::format("{}: {} {} at site {}", done ? "applied, and read back" : result,
+                              plan.changes.size(), plan.changes.size() == 1 ? "object" : "objects",
+                              plan.to);
+        std::printf("%s\n", last.c_str());
+    }
+    return done ? Exit::yes : undone ? Exit::no : Exit::world;
+}
+
+Result<Exit> apply(const Given& given) {
+    const auto plan = make_plan(given);
+    if (!plan) {
+        return plan.error();
+    }
+    if (given.has("plan")) {
+        if (auto same = expect_plan(*plan, given.text("plan")); !same) {
+            return tl::unexpected(same.error());
+        }
+    }
+    const bool dry = given.has("dry-run");
+    if (plan->verdict() == Exit::unknown) {
+        show(*plan, "apply", given);
+        return Exit::unknown;
+    }
+    if (auto good = check(*plan); !good) {
+        return tl::unexpected(good.error());
+    }
+    if (dry) {
+        show(*plan, "apply", given);
+        return plan->verdict();
+    }
+    return finish(*plan, carry(*plan, !given.has("no-reload"), given.text("state")), given);
+}
+
+}  // namespace
+
+Command apply_command() {
+    return {
+        "apply", "make the new site's policies those of the old one",
+        R"(One nftables transaction a host, then vipd's file and its reload; all of it is read back, and
+undone at the first failure.
+
+  lbsync apply --inventory inventory.json --dry-run
+  lbsync apply --inventory inventory.json --state before.json
+  lbsync apply --inventory inventory.json --plan plan.json --state before.json)",
+        apply_options(), apply};
+}
+
+}  // namespace rehome::lbsync

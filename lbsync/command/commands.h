@@ -1,0 +1,14 @@
+// The commands of lbsync, each in a file of its own.
+#pragma once
+
+#include "common/command.h"
+
+namespace rehome::lbsync {
+
+Command plan_command();
+Command apply_command();
+Command verify_command();
+Command undo_command();
+Command put_command();
+
+}  // namespace rehome::lbsync

@@ -1,0 +1,75 @@
+#include "lbsync/command/session.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "lbsync/adapter/gather.h"
+#include "lbsync/plan/report.h"
+
+namespace rehome::lbsync {
+
+using nlohmann::ordered_json;
+
+Option json_option() {
+    return Option::flag("json", "print the result as JSON");
+}
+
+std::vector<Option> site_options() {
+    return {
+        Option::text("inventory", "what exists").required(),
+        Option::text("from", "the site whose policies are carried; as the inventory says"),
+        Option::text("to", "the site that gets them; as the inventory says"),
+        Option::flag("no-reload", "leave the target's vipd alone: its file only"),
+        json_option(),
+    };
+}
+
+tl::expected<Plan, Exit> make_plan(const Given& given) {
+    static Checked<Inventory> inventory;  // a plan refers to it
+    inventory = read_inventory(given.text("inventory"));
+    if (!inventory) {
+        return tl::unexpected(print_mistakes(inventory.error()));
+    }
+    auto plan = gather(*inventory, {given.text("inventory"), given.text("from"), given.text("to"),
+                                    !given.has("no-reload")});
+    if (!plan) {
+        return tl::unexpected(print_mistakes(plan.error()));
+    }
+    return std::move(*plan);
+}
+
+void print(const ordered_json& report) {
+    std::fputs((report.dump(2) + "\n").c_str(), stdout);
+}
+
+void show(const Plan& plan, std::string_view command, const Given& given) {
+    if (given.has("json")) {
+        print(json_report(plan, command, iso8601(now_us())));
+    } else {
+        std::fputs(text_report(plan, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
+        std::printf("%s\n", summary(plan).c_str());
+    }
+}
+
+ordered_json to_json(const Undone& undone) {
+    ordered_json left = ordered_json::array();
+    for (const Error& error : undone.left_undone) {
+        left.push_back(error.text());
+    }
+    return {{"done", undone.done}, {"left_undone", std::move(left)}};
+}
+
+void tell(const Undone& undone) {
+    for (const std::string& what : undone.done) {
+        std::fprintf(stderr, "put back: %s\n", what.c_str());
+    }
+    for (const Error& error : undone.left_undone) {
+        std::fprintf(stderr, "left undone: %s\n", error.text().c_str());
+    }
+}
+
+}  // namespace rehome::lbsync
