@@ -77,9 +77,10 @@ std::string orders_text(const json& orders) {
 std::string epochs_text(const json& status) {
     std::string out = "epoch    " + text(status, "epoch");
     for (const json& worker : list(status, "workers")) {
-        if (text(worker, "epoch") != text(status, "epoch")) {
-            out +=
-                fmt::format(", worker {} is at {}", text(worker, "worker"), text(worker, "epoch"));
+        const bool answers = flag(worker, "answers");
+        if (!answers || text(worker, "epoch") != text(status, "epoch")) {
+            out += fmt::format(", worker {} is at {}{}", text(worker, "worker"),
+                               text(worker, "epoch"), answers ? "" : " and DOES NOT ANSWER");
         }
     }
     return out + "\n";

@@ -15,7 +15,8 @@ constexpr Format all_formats[] = {
 struct Printing {
     std::string_view command;  // "cutover login status"
     std::string_view format;
-    bool lines = false;  // a document a line, not one as a whole
+    bool lines = false;            // a document a line, not one as a whole
+    std::string_view option = "";  // only with it
 };
 
 constexpr Printing printings[] = {
@@ -40,6 +41,7 @@ constexpr Printing printings[] = {
     {"probe reflect", "probe-reflect"},
     {"probe run", "probe"},
     {"vipctl capture", "vipctl-capture"},
+    {"vipctl config", "vipd-origins", false, "--origins"},
     {"vipctl config", "vipd"},
     {"vipctl confirm", "vipd-confirm"},
     {"vipctl flows", "vipd-flows"},
@@ -75,11 +77,16 @@ std::string command_words(const std::vector<std::string>& argv, size_t most) {
     return text;
 }
 
+bool has(const std::vector<std::string>& argv, std::string_view option) {
+    return option.empty() || std::find(argv.begin(), argv.end(), option) != argv.end();
+}
+
 const Printing* find_printing(const std::vector<std::string>& argv) {
     for (const size_t words : {size_t{1}, size_t{2}}) {
         const std::string command = command_words(argv, words);
-        const auto* found = std::find_if(std::begin(printings), std::end(printings),
-                                         [&](const Printing& p) { return p.command == command; });
+        const auto* found = std::find_if(
+            std::begin(printings), std::end(printings),
+            [&](const Printing& p) { return p.command == command && has(argv, p.option); });
         if (found != std::end(printings)) {
             return found;
         }
@@ -91,7 +98,8 @@ std::string commands_of(std::string_view program) {
     std::string text;
     for (const Printing& printing : printings) {
         if (printing.command.substr(0, printing.command.find(' ')) == program) {
-            text += fmt::format("{}{}", text.empty() ? "" : ", ", printing.command);
+            text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", printing.command,
+                                printing.option.empty() ? "" : " ", printing.option);
         }
     }
     return text.empty() ? "none" : text;
@@ -121,7 +129,7 @@ PrintedFormat printed_by(const std::vector<std::string>& argv) {
                             commands_of(program))};
     }
     const std::string command(printing->command);
-    if (std::find(argv.begin(), argv.end(), "--json") == argv.end()) {
+    if (!has(argv, "--json")) {
         return {true, nullptr, command + " prints no JSON, expected --json with it"};
     }
     if (printing->lines) {

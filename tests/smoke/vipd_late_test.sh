@@ -21,6 +21,16 @@ ctl new share 10 --json >"$dir/answer" 2>"$dir/said" || code=$?
 jq -e '.percent == 10 and .late == [1] and .not_stored == null' "$dir/answer"
 found "worker 1 is late" <"$dir/said"
 
+echo "status says who stands still; what it alone could tell is unknown, the rest is told"
+silent() { figure new '.workers[1].answers' | grep -qx false; }
+wait_until 5 silent
+figure_is new .flows null
+figure_is new .served null
+figure_is new '.lines[0].rx_vip_packets' null
+figure_is new .share.percent 10
+figure_is new '.workers[0].answers' true
+ctl new status | found "worker 1 is at [0-9]* and DOES NOT ANSWER"
+
 echo "on the word of the other the peer disables no line"
 fails ctl old line red disable 2>"$dir/refused"
 found "has not confirmed" <"$dir/refused"

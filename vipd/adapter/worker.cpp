@@ -160,10 +160,14 @@ Result<> Worker::start() {
     return ask([](Datapath&) {});
 }
 
+bool Worker::silent() const {
+    return monotonic_us() - last_round() > patience;
+}
+
 Result<> Worker::ask(const std::function<void(Datapath&)>& act) {
-    const auto silent = fail(Exit::world, fmt::format("worker {}", number_), "does not answer");
-    if (monotonic_us() - last_round() > patience) {
-        return silent;  // who waited for it once more would be late himself
+    const auto no_answer = fail(Exit::world, fmt::format("worker {}", number_), "does not answer");
+    if (silent()) {
+        return no_answer;  // who waited for it once more would be late himself
     }
     auto request = std::make_shared<Request>();
     request->act = act;
@@ -176,7 +180,7 @@ Result<> Worker::ask(const std::function<void(Datapath&)>& act) {
     if (!request->done && !request->taken) {
         std::erase(requests_, request);
         return failed_ ? fail(Exit::world, fmt::format("worker {}", number_), "could not start")
-                       : silent;
+                       : no_answer;
     }
     answered_.wait(lock, [&] { return request->done; });  // it is running: it ends
     return {};

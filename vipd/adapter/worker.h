@@ -100,6 +100,8 @@ public:
     };
     Relogin relogin() const;
     // When it last came round; one that is alive does so 100 times a second.
+    // It has not come round for longer than anybody waits for it.
+    bool silent() const;
     Micros last_round() const { return round_at_.load(std::memory_order_relaxed); }
 
     int outbox_fd() const { return outbox_fd_; }  // also signalled when the two above change

@@ -107,13 +107,14 @@ json Daemon::origins() const {
 Result<json> Daemon::status() {
     const Micros now = monotonic_us();
     const Snapshot& snapshot = *state_.snapshot();
+    // What one worker does not tell, nobody knows: null.
     const auto sums = this->sums();
-    if (!sums) {
-        return tl::unexpected(sums.error());
-    }
+    const auto counted = [&](auto count) { return sums ? json(count(*sums)) : json(); };
     json workers = json::array();
     for (size_t i = 0; i < workers_.size(); ++i) {
-        workers.push_back({{"worker", i}, {"epoch", workers_[i]->acts_on()}});
+        workers.push_back({{"worker", i},
+                           {"epoch", workers_[i]->acts_on()},
+                           {"answers", !workers_[i]->silent()}});
     }
     json peers = json::array();
     for (size_t i = 0; i < config().peers.size(); ++i) {
@@ -125,14 +126,15 @@ Result<json> Daemon::status() {
     }
     json lines = json::array();
     for (size_t i = 0; i < config().lines.size(); ++i) {
-        lines.push_back({{"carrier", config().lines[i].carrier},
-                         {"port", config().ports[config().lines[i].port].name},
-                         {"enabled", snapshot.line(i) == LineState::enabled},
-                         {"state", name(snapshot.line(i))},
-                         {"rx_vip_packets", sums->lines[i].rx_vip_packets},
-                         {"tx_vip_packets", sums->lines[i].tx_vip_packets},
-                         {"rx_vip_pps", rounded(rates_[i].rx_pps)},
-                         {"tx_vip_pps", rounded(rates_[i].tx_pps)}});
+        lines.push_back(
+            {{"carrier", config().lines[i].carrier},
+             {"port", config().ports[config().lines[i].port].name},
+             {"enabled", snapshot.line(i) == LineState::enabled},
+             {"state", name(snapshot.line(i))},
+             {"rx_vip_packets", counted([i](const Sums& s) { return s.lines[i].rx_vip_packets; })},
+             {"tx_vip_packets", counted([i](const Sums& s) { return s.lines[i].tx_vip_packets; })},
+             {"rx_vip_pps", counted([&](const Sums&) { return rounded(rates_[i].rx_pps); })},
+             {"tx_vip_pps", counted([&](const Sums&) { return rounded(rates_[i].tx_pps); })}});
     }
     json prefixes = json::array();
     for (const auto& prefix : tables().prefixes()) {
@@ -153,12 +155,15 @@ Result<json> Daemon::status() {
                 {"lines", lines},
                 {"peers", peers},
                 {"share", share_json(snapshot.share)},
-                {"flows",
-                 {{"here", sums->flows.here},
-                  {"relayed", sums->flows.relayed},
-                  {"provisional", sums->flows.provisional},
-                  {"closing", sums->flows.closing}}},
-                {"served", {{"tcp", sums->flows.served_tcp}, {"udp", sums->flows.served_udp}}},
+                {"flows", counted([](const Sums& s) {
+                     return json{{"here", s.flows.here},
+                                 {"relayed", s.flows.relayed},
+                                 {"provisional", s.flows.provisional},
+                                 {"closing", s.flows.closing}};
+                 })},
+                {"served", counted([](const Sums& s) {
+                     return json{{"tcp", s.flows.served_tcp}, {"udp", s.flows.served_udp}};
+                 })},
                 {"relogin", relogin_progress()}};
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("which command line prints which format") {
         {{"vipctl", "--socket", "/x", "status", "--json"}, "vipd-status"},
         {{"vipctl", "--socket=/x", "--json", "status"}, "vipd-status"},
         {{"vipctl", "--socket", "status", "config", "--json"}, "vipd"},
+        {{"vipctl", "config", "--origins", "--json"}, "vipd-origins"},
         {{"/usr/bin/vipctl", "status", "--json"}, "vipd-status"},
         {{"cutover", "status", "--journal", "login", "--json"}, "cutover-status"},
         {{"cutover", "login", "status", "--dir", "report", "--json"}, "login-summary"},

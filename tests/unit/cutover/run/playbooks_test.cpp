@@ -107,7 +107,7 @@ const char* const vipd_status = R"json({
   "share": {"percent": 0, "by": "address"},
   "flows": {"here": 0, "relayed": 0, "provisional": 0, "closing": 0}, "served": {"tcp": 0, "udp": 0},
   "relogin": {"running": false, "reset": 0, "remaining": 0, "order": null},
-  "epoch": 7, "workers": [{"worker": 0, "epoch": 7}],
+  "epoch": 7, "workers": [{"worker": 0, "epoch": 7, "answers": true}],
   "orders": {"path": "/var/lib/rehome/vipd.orders.json", "not_stored": null, "set_aside": null, "kept_at": null,
              "away_s": null, "confirmed": true, "confirmed_by": null}})json";
 
