@@ -57,7 +57,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo test test-memory test-thread unit smoke bench bench-vipd baseline bench-tables fuzz \
+TARGETS := all deps demo test test-memory test-thread test-fresh unit smoke bench bench-vipd baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -164,6 +164,11 @@ test-memory:
 
 test-thread:
 	$(Q)$(MAKE) SANITIZE=thread threads
+
+# What is committed, in a Debian that has nothing.
+test-fresh:
+	$(Q)tests/fresh $(BUILD)/fresh
+
 .PHONY: threads
 threads: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(UNITS)
 	$(Q)tests/threads $(BUILD)
