@@ -16,10 +16,10 @@ wrong() { # COMMAND...: exit code 2, and one line that says why
 }
 
 vipd_world
-on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+on old-s python3 tests/smoke/peers.py names 1883 old-s &
 wait_until 5 on old-s bash -c 'exec 3<>/dev/tcp/10.1.0.2/1883'
 mkfifo "$dir/hold"
-on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
+on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
 exec 4>"$dir/hold"
 echo ask >&4
 wait_until 5 grep -q old-s "$dir/held"
@@ -59,7 +59,7 @@ prints vipd-drops vipd drops
 prints vipd-counters vipd counters
 
 # ---- the socket itself: every line of the answers, and of what may be asked
-say() { python3 tests/smoke/lines.py tell "$dir/old.sock"; }
+say() { python3 tests/smoke/peers.py tell "$dir/old.sock"; }
 cat >"$dir/requests" <<END_REQUESTS
 {"command":"status"}
 {"command":"flows","count":true}

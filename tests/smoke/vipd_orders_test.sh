@@ -101,11 +101,11 @@ figure_is new '.lines[0].enabled' true # as the file says
 figure new .orders.set_aside | found "another move, spring (old to new)"
 
 echo "a re-login that a crash interrupts is not done"
-on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+on old-s python3 tests/smoke/peers.py names 1883 old-s &
 ctl old share 0
-wait_until 5 on client python3 tests/smoke/lines.py ask 198.51.100.10 1883
+wait_until 5 on client python3 tests/smoke/peers.py ask 198.51.100.10 1883
 mkfifo "$dir/hold"
-on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
+on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
 exec 7>"$dir/hold"
 echo ask >&7
 wait_until 5 grep -q old-s "$dir/held"

@@ -5,11 +5,11 @@
 vipd_world
 
 # Each server answers every line with its own name.
-serve() { on "$1" python3 tests/smoke/lines.py serve 1883 "$1" & }
+serve() { on "$1" python3 tests/smoke/peers.py names 1883 "$1" & }
 serve old-s
 serve new-s
 
-say() { on client python3 tests/smoke/lines.py ask 198.51.100.10 1883; }
+say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 wait_until 5 say
 [ "$(say)" = old-s ]
 ping() { on client ping -c 1 -w 1 198.51.100.10; }
@@ -17,7 +17,7 @@ ping
 
 # One connection is held open over everything that follows.
 mkfifo "$dir/hold"
-on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >>"$dir/held" &
+on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold" >>"$dir/held" &
 exec 7>"$dir/hold"
 held() { # EXPECTED: the held connection is still answered by that server
     echo ask >&7

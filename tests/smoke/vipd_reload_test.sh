@@ -4,8 +4,8 @@
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_vipd.sh
 vipd_world
-on old-s python3 tests/smoke/lines.py serve 1883 old-s &
-say() { on client python3 tests/smoke/lines.py ask 198.51.100.10 1883; }
+on old-s python3 tests/smoke/peers.py names 1883 old-s &
+say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 wait_until 5 say
 
 echo "20 reloads while 400 packets are answered"

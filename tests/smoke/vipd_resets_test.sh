@@ -3,9 +3,9 @@
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_vipd.sh
 vipd_world
-on old-s python3 tests/smoke/many.py serve 1883 &
-wait_until 5 on client python3 tests/smoke/lines.py ask 198.51.100.10 1883
-on client python3 tests/smoke/many.py hold 198.51.100.10 1883 1000 >"$dir/fates" &
+on old-s python3 tests/smoke/peers.py echo 1883 &
+wait_until 5 on client python3 tests/smoke/peers.py ask 198.51.100.10 1883
+on client python3 tests/smoke/peers.py many 198.51.100.10 1883 1000 >"$dir/fates" &
 wait_until 60 grep -q ready "$dir/fates"
 ctl old relogin --rate 500 --wait
 wait_until 30 grep -q idle "$dir/fates"

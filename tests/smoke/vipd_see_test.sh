@@ -27,7 +27,7 @@ vipd why --config "$dir/old.json" --routes "$dir/routes.json" "$syn" >"$dir/offl
 grep -q '^  tcp 10.9.0.2:40000 > 10.1.0.2:1883 syn ttl 63$' "$dir/offline.txt"
 
 # ---- a capture while clients talk; the comments say where their packets went
-on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+on old-s python3 tests/smoke/peers.py names 1883 old-s &
 wait_until 5 on old-s bash -c 'exec 3<>/dev/tcp/10.1.0.2/1883'
 vipctl --socket "$dir/old.sock" capture --out "$dir/all.pcapng" --seconds 60 --direction both 2>"$dir/progress" &
 capture=$!
@@ -37,7 +37,7 @@ grep -q 'a capture runs already' "$dir/error"
 refused() { on client timeout 0.3 bash -c 'exec 3<>/dev/tcp/198.51.100.10/99' 2>/dev/null || true; }
 refused
 mkfifo "$dir/hold"
-on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
+on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
 exec 4>"$dir/hold"
 echo ask >&4
 wait_until 5 grep -q old-s "$dir/held"

@@ -78,10 +78,10 @@ address gw servers 10.1.0.1/24 2001:db8:a::1/64
 address gw link 10.99.0.1/24 2001:db8:99::1/64
 route gw default via 100.64.1.1
 route gw default via 2001:db8:64::1
-on server python3 tests/smoke/stacks.py serve 8080 8443 81 &
-on server python3 tests/smoke/stacks.py echo :: 7007 &
-on server python3 tests/smoke/stacks.py echo ::ffff:198.51.100.30 7008 &
-client() { on client python3 tests/smoke/stacks.py "$@"; }
+on server python3 tests/smoke/peers.py mirror 8080 8443 81 &
+on server python3 tests/smoke/peers.py datagrams :: 7007 &
+on server python3 tests/smoke/peers.py datagrams ::ffff:198.51.100.30 7008 &
+client() { on client python3 tests/smoke/peers.py "$@"; }
 wait_until 10 client bulk 198.51.100.10 80 1
 wait_until 10 client bulk 2001:db8:f::10 80 1
 
@@ -92,8 +92,8 @@ ip -n server route get 10.9.0.2 | found 'mtu 1280'
 ip -n server route get 2001:db8:c::2 | found 'mtu 1280'
 
 # ---- datagrams of 8 KB, in fragments both ways
-client ask 198.51.100.10 7 8192
-client ask 2001:db8:f::10 7 8192
+client datagram 198.51.100.10 7 8192
+client datagram 2001:db8:f::10 7 8192
 
 # ---- traceroute sees the gateway, and the end behind it
 on client traceroute -n -q 1 -w 2 -U -p 9 198.51.100.10 >"$dir/trace"
@@ -115,5 +115,5 @@ for kind in ipip gue; do
 done
 wait_until 5 client bulk 198.51.100.30 81 1
 [ "$(client bulk 198.51.100.30 81 1000000)" = 10.9.0.2 ]
-client ask 198.51.100.30 7008 1000
-client ask 198.51.100.30 7008 8192
+client datagram 198.51.100.30 7008 1000
+client datagram 198.51.100.30 7008 8192

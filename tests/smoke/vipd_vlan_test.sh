@@ -114,7 +114,7 @@ for carrier in $carriers; do
     ip -n old-gw route add "10.9.$n.0/24" via "$router"
 done
 
-on server python3 tests/smoke/lines.py serve 1883 server &
+on server python3 tests/smoke/peers.py names 1883 server &
 on server python3 -c '
 import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -122,7 +122,7 @@ udp.bind(("0.0.0.0", 514))
 while True:
     said, who = udp.recvfrom(65535)
     udp.sendto(said, who)' &
-say() { on "$1" timeout 10 python3 tests/smoke/lines.py ask 198.51.100.10 1883; }
+say() { on "$1" timeout 10 python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 echo_udp() { # CARRIER BYTES
     on "$1" python3 -c '
 import os, socket, sys

@@ -16,7 +16,7 @@ ip -n old-s address add 10.1.0.3/24 dev eth0
 old_pid=$(pgrep -f "^vipd run --config $dir/old.json")
 [ "$(cat /proc/"$old_pid"/task/*/comm | grep -c '^vipd-[01]$')" = 2 ]
 
-on old-s python3 tests/smoke/lines.py serve 1883 old-s &
+on old-s python3 tests/smoke/peers.py names 1883 old-s &
 on old-s python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -24,7 +24,7 @@ s.bind(("10.1.0.2", 7007))
 while True:
     data, peer = s.recvfrom(65535)
     s.sendto(data, peer)' &
-say() { on client python3 tests/smoke/lines.py ask 198.51.100.10 1883; }
+say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 wait_until 5 say
 
 echo "40 connections, of both workers' clients"
@@ -78,7 +78,7 @@ wait "$capture"
 echo "re-login: held connections of both workers are reset, and logged"
 for i in 1 2 3 4 5 6; do
     mkfifo "$dir/hold$i"
-    on client python3 tests/smoke/lines.py hold 198.51.100.10 1883 <"$dir/hold$i" >"$dir/held$i" &
+    on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold$i" >"$dir/held$i" &
     eval "exec $((10 + i))>\"$dir/hold$i\""
     echo ask >&$((10 + i))
     wait_until 5 grep -q old-s "$dir/held$i"
@@ -93,7 +93,7 @@ done
 
 echo "the share and a line hold at both workers"
 ctl old share 100
-on new-s python3 tests/smoke/lines.py serve 1883 new-s &
+on new-s python3 tests/smoke/peers.py names 1883 new-s &
 wait_until 5 on new-s bash -c 'exec 3<>/dev/tcp/172.20.0.2/1883'
 for _ in $(seq 10); do [ "$(say)" = new-s ]; done
 ctl new line red enable

@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+"""The ends of connections through vipd, for smoke tests: servers, clients, and what becomes of sessions.
+
+Servers, until they are killed:
+  peers.py names PORT NAME            answers every line with its name
+  peers.py echo PORT                  sends back what comes, on any number of connections
+  peers.py mirror PORT...             tells its peer's address, then sends back what comes; IPv4 and IPv6
+  peers.py datagrams ADDRESS PORT     sends each datagram back
+
+Clients:
+  peers.py ask HOST PORT              of names: one line, prints the answer
+  peers.py hold HOST PORT             of names, one connection: asks once for each line of standard input and
+                                      prints the answer, or "reset", "closed", "silent"
+  peers.py tell PATH                  the same over a UNIX socket, with the lines themselves
+  peers.py many HOST PORT N           of echo: opens N idle and N busy connections, prints "ready", and waits
+                                      for each to end; prints how they did, as JSON:
+                                      {"idle": {"reset": N}, "busy": {"reset": N}}
+  peers.py bulk HOST PORT BYTES       of mirror: sends so many and reads them again; prints who the server saw
+  peers.py datagram HOST PORT BYTES   of datagrams: one there and back, tried five times
+
+Of many: a busy connection always has data on the way in both directions; an idle one sends nothing after
+its first line, so that only a reset with exactly the right number can reach it.
+"""
+import asyncio
+import collections
+import json
+import os
+import socket
+import socketserver
+import sys
+import threading
+
+PATIENCE_S = 60
+
+
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+def names(port, name):
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self):
+            try:
+                for _ in self.rfile:
+                    self.wfile.write(name.encode() + b"\n")
+            except ConnectionError:
+                pass  # paced out
+    Server(("0.0.0.0", int(port)), Answer).serve_forever()
+
+
+def echo(port):
+    async def answer(reader, writer):
+        try:
+            while data := await reader.read(4096):
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async def serve():
+        async with await asyncio.start_server(answer, "0.0.0.0", int(port), backlog=4096) as server:
+            await server.serve_forever()
+    asyncio.run(serve())
+
+
+class Mirror(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(self.client_address[0].removeprefix("::ffff:").encode() + b"\n")
+        while data := self.request.recv(65536):
+            self.wfile.write(data)
+
+
+def mirror(*ports):
+    for port in ports:
+        threading.Thread(target=Server6(("::", int(port)), Mirror).serve_forever).start()
+
+
+def datagrams(address, port):
+    end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    end.bind((address, int(port)))
+    while True:
+        data, peer = end.recvfrom(65535)
+        end.sendto(data, peer)
+
+
+def answer_on(connection):
+    try:
+        connection.sendall(b"ask\n")
+        answer = connection.recv(100)
+        return answer.decode().strip() or "closed"
+    except TimeoutError:
+        return "silent"
+    except ConnectionError:
+        return "reset"
+
+
+def ask(host, port):
+    print(answer_on(socket.create_connection((host, int(port)), timeout=2)))
+
+
+def hold(host, port):
+    connection = socket.create_connection((host, int(port)), timeout=2)
+    for _ in sys.stdin:
+        print(answer_on(connection), flush=True)
+
+
+def tell(path):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(5)
+        control.connect(path)
+        answers = control.makefile()
+        for line in sys.stdin:
+            control.sendall(line.encode())
+            print(answers.readline(), end="", flush=True)
+
+
+async def fate(host, port, busy, opened):
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"x" * 200)
+        await reader.readexactly(200)
+        opened.release()
+        while True:
+            if busy:
+                writer.write(b"x" * 200)
+                await writer.drain()
+            data = await asyncio.wait_for(reader.read(4096), PATIENCE_S)
+            if not data:
+                return "closed"
+            if busy:
+                await asyncio.sleep(.1)
+    except ConnectionResetError:
+        return "reset"
+    except (asyncio.TimeoutError, OSError) as error:
+        return type(error).__name__
+
+
+def many(host, port, count):
+    async def hold_all():
+        opened = asyncio.Semaphore(0)
+        tasks = []
+        for i in range(2 * int(count)):
+            tasks.append(asyncio.create_task(fate(host, int(port), i % 2 == 1, opened)))
+            if i % 100 == 99:
+                await asyncio.sleep(.1)
+        for _ in tasks:
+            await asyncio.wait_for(opened.acquire(), PATIENCE_S)
+        print("ready", flush=True)
+        fates = await asyncio.gather(*tasks)
+        print(json.dumps({"idle": collections.Counter(fates[0::2]),
+                          "busy": collections.Counter(fates[1::2])}), flush=True)
+    asyncio.run(hold_all())
+
+
+def bulk(host, port, count):
+    sent = os.urandom(int(count))
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        stream = connection.makefile("rb")
+        peer = stream.readline().decode().strip()
+
+        def send():
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        threading.Thread(target=send).start()
+        if stream.read() != sent:
+            sys.exit("not what was sent came back")
+    print(peer)
+
+
+def datagram(host, port, count):
+    end = socket.socket(socket.getaddrinfo(host, int(port))[0][0], socket.SOCK_DGRAM)
+    end.connect((host, int(port)))
+    end.settimeout(1)
+    sent = os.urandom(int(count))
+    for _ in range(5):  # in IPv6 the first ones find the path's MTU
+        try:
+            end.send(sent)
+            if end.recv(65535) == sent:
+                return
+        except (TimeoutError, OSError):
+            pass
+    sys.exit("no answer")
+
+
+PARTS = {part.__name__: part for part in
+         (names, echo, mirror, datagrams, ask, hold, tell, many, bulk, datagram)}
+if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
+    sys.exit(__doc__)
+PARTS[sys.argv[1]](*sys.argv[2:])
