@@ -6,53 +6,131 @@ namespace rehome::vipd {
 
 namespace {
 
-void learn(uint32_t& next, uint32_t to, bool known) {
-    if (known) {
-        advance(next, to);
-    } else {
-        next = to;
-    }
+bool has(const Segment& segment, uint8_t flags) {
+    return (segment.tcp_flags & flags) != 0;
 }
 
-void follow_numbers(Flow& flow, const Segment& segment, Side sender) {
-    const bool client = sender == Side::client;
-    const bool acknowledges = (segment.tcp_flags & tcp_flag::ack) != 0;
-    const uint32_t end = segment.seq + segment.sequence_length();
-    if ((segment.tcp_flags & tcp_flag::syn) != 0) {
-        // An attempt with other numbers begins anew, whatever they are; its answer is to come.
-        flow.server_known = client && flow.server_known && flow.client_next == end;
-        flow.client_known = !client && flow.client_known;
+uint32_t end_of(const Segment& segment) {
+    return segment.seq + segment.sequence_length();
+}
+
+// A segment and the entry that it meets, from its sender's side.
+class Passing {
+public:
+    Passing(Flow& flow, const Segment& segment, Side sender)
+        : flow_(flow), segment_(segment), client_(sender == Side::client) {}
+
+    // Whether the end that sends it can be the one whose numbers are known, and has heard the
+    // other.
+    bool fits() const {
+        return !flow_.answered ||
+               (has(segment_, tcp_flag::ack) && near(segment_.seq, next()) && heard_other());
     }
-    // Its acknowledgement tells where the other end was, if nothing else has yet.
-    if (client) {
-        learn(flow.client_next, end, flow.client_known);
-        flow.client_known = true;
-        if (acknowledges && !flow.server_known) {
-            flow.server_next = segment.ack;
-            flow.server_known = true;
+    // It carries something beyond what is known, and not too far.
+    bool goes_beyond() const {
+        return end_of(segment_) != next() && end_of(segment_) - next() <= reach;
+    }
+    bool resets() const {
+        const bool refuses = !client_ && has(segment_, tcp_flag::ack) && flow_.client_known &&
+                             flow_.stage == Flow::Stage::half_open &&
+                             segment_.ack == flow_.client_next;
+        const bool bound = flow_.answered || flow_.stage == Flow::Stage::half_open || !client_;
+        return segment_.sound && (refuses || (bound && known() && segment_.seq == next()));
+    }
+    // Its SYN is another attempt than the one that is known.
+    bool begins_anew() const {
+        return has(segment_, tcp_flag::syn) && client_ && end_of(segment_) != flow_.client_next;
+    }
+    // It shows that the server answers, whose packets do not pass here.
+    bool shows_answer() const {
+        return flow_.direct_return() && flow_.client_known && !segment_.first_segment() &&
+               near(segment_.seq, flow_.client_next);
+    }
+
+    void follow_numbers() {
+        if (client_) {
+            follow_client();
+            flow_.client_known = true;
+        } else {
+            follow_server();
+            flow_.server_known = true;
         }
-        return;
     }
-    learn(flow.server_next, end, flow.server_known);
-    flow.server_known = true;
-    if (acknowledges && !flow.client_known) {
-        flow.client_next = segment.ack;
-        flow.client_known = true;
+
+private:
+    uint32_t next() const { return client_ ? flow_.client_next : flow_.server_next; }
+    bool known() const { return client_ ? flow_.client_known : flow_.server_known; }
+    bool heard_other() const {
+        const bool other_known = client_ ? flow_.server_known : flow_.client_known;
+        return !other_known || near(segment_.ack, client_ ? flow_.server_next : flow_.client_next);
     }
-}
 
-// Whether the client's packet shows that its server answers, which passes by another way.
-bool goes_on(const Flow& flow, const Segment& segment) {
-    const bool first = segment.tcp() && segment.first_segment();
-    return flow.direct_return() && flow.client_known && !first;
-}
+    void follow_client() {
+        const bool acknowledges = has(segment_, tcp_flag::ack);
+        if (flow_.answered) {
+            advance_near(flow_.client_next, end_of(segment_));
+            if (acknowledges && flow_.direct_return()) {
+                advance_near(flow_.server_next, segment_.ack);
+            }
+            return;
+        }
+        const bool ahead = flow_.client_known && near(end_of(segment_), flow_.client_next);
+        if (ahead) {
+            advance(flow_.client_next, end_of(segment_));
+        } else {
+            flow_.client_next = end_of(segment_);
+        }
+        if (acknowledges) {
+            flow_.server_next = segment_.ack;
+            flow_.server_known = true;
+        }
+    }
 
-void track_datagram(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {
-    flow.answered = flow.answered || sender == Side::server || goes_on(flow, segment);
+    void follow_server() {
+        const bool first_answer = !flow_.answered || has(segment_, tcp_flag::syn);
+        if (first_answer) {
+            flow_.server_next = end_of(segment_);
+        } else {
+            advance(flow_.server_next, end_of(segment_));
+        }
+        if (!has(segment_, tcp_flag::ack)) {
+            return;
+        }
+        const bool of_others = first_answer && !near(segment_.ack, flow_.client_next);
+        if (of_others || !flow_.client_known) {
+            flow_.client_next = segment_.ack;
+            flow_.client_known = true;
+        } else {
+            advance(flow_.client_next, segment_.ack);
+        }
+    }
+
+    Flow& flow_;
+    const Segment& segment_;
+    bool client_;
+};
+
+void track_datagram(FlowTable& flows, Flow& flow, Side sender) {
+    const bool goes_on = flow.direct_return() && flow.client_known;
+    flow.answered = flow.answered || sender == Side::server || goes_on;
     flow.client_known = true;
     if (flow.answered) {
         flows.change(flow, flow.kind, Flow::Stage::established);
     }
+}
+
+// Who goes on after closing has not closed.
+bool takes_back(Flow& flow, const Passing& passing, bool client) {
+    const bool reset = client ? flow.client_reset : flow.server_reset;
+    const bool finished = client ? flow.client_finished : flow.server_finished;
+    if (reset && passing.fits()) {
+        (client ? flow.client_reset = false : flow.server_reset = false);
+    }
+    if (finished && passing.fits() && passing.goes_beyond()) {
+        (client ? flow.client_finished = false : flow.server_finished = false);
+    }
+    const bool closed = flow.client_finished && flow.server_finished;
+    return !flow.client_reset && !flow.server_reset && !closed;
 }
 
 }  // namespace
@@ -68,44 +146,70 @@ Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_port
 
 void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {
     if (!segment.tcp()) {
-        track_datagram(flows, flow, segment, sender);
+        track_datagram(flows, flow, sender);
         return;
     }
-    const uint8_t flags = segment.tcp_flags;
     const bool client = sender == Side::client;
+    Passing passing(flow, segment, sender);
     const auto to = [&](Flow::Stage stage) { flows.change(flow, flow.kind, stage); };
-    const bool reset = (flags & tcp_flag::rst) != 0;
-    flow.client_reset = client ? reset : bool{flow.client_reset};
-    flow.server_reset = client ? bool{flow.server_reset} : reset;
-    if (reset) {
-        to(Flow::Stage::closing);  // its numbers may be anything
+    if (has(segment, tcp_flag::rst)) {
+        if (passing.resets()) {
+            (client ? flow.client_reset = true : flow.server_reset = true);
+            to(Flow::Stage::closing);
+        }
         return;
     }
-    if (flow.stage == Flow::Stage::established && (flags & tcp_flag::syn) != 0) {
-        return;  // of an end that has forgotten the connection, or forged: it is not in sequence
+    const bool finished = has(segment, tcp_flag::fin);
+    if (finished && !(segment.sound && passing.fits())) {
+        return;
     }
-    flow.answered = flow.answered || !client || goes_on(flow, segment);
-    follow_numbers(flow, segment, sender);
-    const bool finished = (flags & tcp_flag::fin) != 0;
+    if (has(segment, tcp_flag::syn) && flow.stage != Flow::Stage::half_open) {
+        if (client || passing.fits()) {
+            return;  // of an end that has forgotten the connection, or forged; or said once more
+        }
+        to(Flow::Stage::half_open);  // the server knows of no other connection
+        flow.client_finished = flow.server_finished = flow.client_reset = flow.server_reset = false;
+    } else if (passing.begins_anew()) {
+        flow.answered = flow.server_known = flow.client_known = false;
+    }
+    if (flow.stage == Flow::Stage::closing && takes_back(flow, passing, client)) {
+        to(Flow::Stage::established);
+    }
+    const bool fits = passing.fits(), answers = !client || passing.shows_answer();
+    passing.follow_numbers();
+    flow.answered = flow.answered || answers;
     flow.client_finished = flow.client_finished || (client && finished);
     flow.server_finished = flow.server_finished || (!client && finished);
     if (flow.client_finished && flow.server_finished) {
         to(Flow::Stage::closing);
-    } else if (flow.stage == Flow::Stage::closing) {
-        // Who goes on after a reset of its own did not send it: forged, and refused by the ends.
-        const bool alive = !flow.client_reset && !flow.server_reset;
-        to(alive ? Flow::Stage::established : Flow::Stage::closing);
-    } else if (flow.stage == Flow::Stage::half_open && client &&
-               (flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
+    } else if (flow.stage == Flow::Stage::half_open && client && fits &&
+               (segment.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
         to(Flow::Stage::established);
     }
+}
+
+bool moves_way_back(const Flow& flow, const Segment& segment, bool has_ports) {
+    if (!segment.tcp() || !flow.tcp()) {
+        return true;
+    }
+    if (!has_ports || has(segment, tcp_flag::rst)) {
+        return false;
+    }
+    if (!flow.answered) {
+        return true;
+    }
+    if (segment.first_segment()) {
+        return flow.stage == Flow::Stage::half_open && end_of(segment) == flow.client_next;
+    }
+    return has(segment, tcp_flag::ack) && near(segment.seq, flow.client_next) &&
+           near(segment.ack, flow.server_next);
 }
 
 // Initial numbers are random (RFC 6528), so that only one in 8,192 connections is mistaken for the
 // one before; a segment further off than this is rare, and costs a second chance.
 bool of_another_connection(const Flow& flow, const Segment& segment) {
-    constexpr uint32_t reach = 1U << 18;
-    const auto near = [](uint32_t a, uint32_t b) { return a - b + reach <= 2 * reach; };
+    constexpr uint32_t next_to = 1U << 18;
+    const auto near = [](uint32_t a, uint32_t b) { return a - b + next_to <= 2 * next_to; };
     if (!segment.tcp() || segment.first_segment()) {
         return false;
     }

@@ -1,4 +1,30 @@
 // Following a TCP connection from outside: its stage, and the number at which each end goes on.
+//
+// Only what an end could have sent moves an entry (RFC 9293 3.10.7.4, RFC 5961 3 and 4); all else
+// is forwarded and changes nothing: the ends judge.  What is known of an end is the number at which
+// it goes on, its next one.  A number is near another when no more than `reach` lies between them.
+//
+//   a segment advances its sender's next number, a client's by at most the reach; a server's also
+//     tells how far the client has come, by what it acknowledges
+//   a FIN counts when its sequence number and its acknowledgement are near
+//   a reset counts at exactly its sender's next number, and as a refusal of a SYN by acknowledging
+//     that SYN (RFC 9293 3.10.7.3)
+//   another way back needs a segment that acknowledges, both numbers near
+//   a checksum that is wrong makes FIN and reset count for nothing
+//
+// Closing shortens an entry's life.  It is taken back where the end that closed goes on: after its
+// reset by a segment that is near, after its FIN by one beyond it.
+//
+// A SYN changes nothing in mid-flow; that the server answers it does: it knows of no other
+// connection, and the client's retransmission of it says where the client is.
+//
+// These hold once numbers are bound, which is when the server has answered: who sends from its
+// side is believed.  Until then the client's last segment says all, and the server's first answer
+// replaces what that said of both, so that nobody who forges can bind numbers of his own:
+//   met in mid-flow   (picked up, or adopted after a second chance) the first segment is believed
+//   direct return     answers do not pass: the client's second segment binds when it is near the
+//                     first; an acknowledgement then tells where the server is, near what it told
+//   relayed           the same rules for what passes; the numbers bind where the flow ends
 #pragma once
 
 #include "vipd/flow/flow_table.h"
@@ -8,6 +34,15 @@ namespace rehome::vipd {
 
 enum class Side : uint8_t { client, server };
 
+// What may be in flight and unseen here, when a path changes or packets are lost on the way to us:
+// as much as Linux buffers for a sender (tcp_wmem).  Who guesses two numbers is near both once in
+// 262,144 times.
+inline constexpr uint32_t reach = 1U << 22;
+
+inline bool near(uint32_t a, uint32_t b) {
+    return a - b + reach <= 2 * reach;
+}
+
 // A packet of the flow passes, sent by that side: its time, its stage, and its place, which is what
 // is returned.  has_ports: of a later fragment the segment says nothing.
 Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_ports, Side sender,
@@ -16,6 +51,10 @@ Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_port
 // Takes a segment that passes, sent by that side.  Other protocols: established by the first reply;
 // where replies do not pass here (direct return) by the client's second packet.
 void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender);
+
+// Whether a client's packet shows that its client is now where the packet came from, so that
+// replies go there.  Datagrams show it always, as they have no numbers.
+bool moves_way_back(const Flow& flow, const Segment& segment, bool has_ports);
 
 // Most packets are plain: mid-flow segments, and datagrams, of a flow that is settled.  They change
 // nothing of it but its numbers and its time; track_plain() does what track() would.
@@ -27,16 +66,25 @@ inline bool settled(const Flow& flow) {
     return flow.stage == Flow::Stage::established && flow.answered && flow.client_known &&
            (flow.server_known || !flow.tcp());
 }
-// behind: the sequence number behind what it carries.
-inline void track_plain(Flow& flow, Side sender, uint32_t behind);
-
-// Takes to in sequence numbers what is not yet (RFC 9293 3.4: modulo 2^32).
+// Takes to in sequence numbers what is not yet (RFC 9293 3.4: modulo 2^32), within the reach.
+inline void advance_near(uint32_t& next, uint32_t to) {
+    next = to - next <= reach ? to : next;
+}
 inline void advance(uint32_t& next, uint32_t to) {
     next = static_cast<int32_t>(to - next) > 0 ? to : next;
 }
 
-inline void track_plain(Flow& flow, Side sender, uint32_t behind) {
-    advance(sender == Side::client ? flow.client_next : flow.server_next, behind);
+// behind: the sequence number behind what it carries; acknowledged: its acknowledgement.
+inline void track_plain(Flow& flow, Side sender, uint32_t behind, uint32_t acknowledged) {
+    if (sender == Side::client) {
+        advance_near(flow.client_next, behind);
+        if (flow.direct_return()) {
+            advance_near(flow.server_next, acknowledged);
+        }
+    } else {
+        advance(flow.server_next, behind);
+        advance(flow.client_next, acknowledged);
+    }
 }
 
 // Whether a client's segment in mid-flow cannot be of this flow, which is over or half open, but of

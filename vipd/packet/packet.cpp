@@ -5,6 +5,7 @@
 
 #include "common/special_addresses.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/checksum.h"
 
 namespace rehome::vipd {
 
@@ -38,6 +39,11 @@ Drop parse_tcp(Packet& packet, const uint8_t* segment, uint32_t bytes) {
     packet.ack = load32(segment + 8);
     packet.tcp_flags = segment[13];
     packet.payload_bytes = bytes - header;
+    if ((packet.tcp_flags & (tcp_flag::fin | tcp_flag::rst)) != 0) {
+        packet.sound =
+            !packet.fragment && transport_checksum(packet.source.data(), packet.destination.data(),
+                                                   packet.protocol, {segment, bytes}) == 0;
+    }
     return fine;
 }
 

@@ -61,6 +61,7 @@ struct Segment {
     uint8_t tcp_flags = 0;
     uint32_t seq = 0, ack = 0;
     uint32_t payload_bytes = 0;
+    bool sound = true;  // its checksum is right; looked at where FIN or RST is set, else believed
 
     bool tcp() const { return protocol == static_cast<uint8_t>(Protocol::tcp); }
     bool udp() const { return protocol == static_cast<uint8_t>(Protocol::udp); }

@@ -31,9 +31,16 @@ Verdict reset(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
     return to_client(view, hands, frame, packet, origin.back, true);
 }
 
+// Replies go where the client is now, as far as its packet shows that.
+void note_way_back(Hands& hands, Flow& flow, const Packet& packet, const Origin& origin) {
+    if (moves_way_back(flow, packet, packet.has_ports)) {
+        hands.flows.set_way_back(flow, origin.back);
+    }
+}
+
 Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
               Flow& flow) {
-    hands.flows.set_way_back(flow, origin.back);
+    note_way_back(hands, flow, packet, origin);
     return to_server(view, hands, frame, packet,
                      *follow(hands.flows, flow, packet, packet.has_ports, Side::client, view.now));
 }
@@ -72,7 +79,7 @@ Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, co
                            flow->stage);
     }
     if (flow != nullptr) {
-        hands.flows.set_way_back(*flow, origin.back);
+        note_way_back(hands, *flow, packet, origin);
         follow(hands.flows, *flow, packet, packet.has_ports, Side::client, view.now);
     }
     return to_peer(view, hands, frame, packet, peer, to_go_on(view.tables, origin, peer),
@@ -138,7 +145,7 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
             // A challenge ACK, or a segment from before the reset: both show the number wanted.
             note(hands, "flow", "was reset to make its client log in again: reset again");
             hands.flows.seen(*flow, view.now);
-            hands.flows.set_way_back(*flow, origin.back);
+            note_way_back(hands, *flow, packet, origin);
             return reset(view, hands, frame, packet, origin, packet.has_ports);
         case Judgement::Kind::decided:
             break;

@@ -208,7 +208,7 @@ template <typename H>
     }
     const FlowKey key{
         of.protocol, {H::address(source), load16(l4)}, {H::address(vip), load16(l4 + 2)}};
-    const Segment segment = plain::segment_of(l4, of.protocol, of.total - H::bytes);
+    const Segment segment = plain::segment_of<H>(ip, of.protocol, of.total - H::bytes);
     const ServiceTable* service = entry_of(of, static_cast<const H*>(nullptr)) == nullptr
                                       ? of.service
                                       : view.tables.service(of.protocol, vip, key.vip.port);
@@ -237,7 +237,9 @@ template <typename H>
     } else {
         hands.flows.stamp(*flow);
     }
-    hands.flows.set_way_back(*flow, by_line(view.tables, turn.line));
+    if (moves_way_back(*flow, segment, true)) {
+        hands.flows.set_way_back(*flow, by_line(view.tables, turn.line));
+    }
     flow = follow(hands.flows, *flow, segment, true, Side::client, view.now);
     put<H>(turn, job, of, static_cast<typename H::Entry&>(*flow), adjacency);
     return true;
@@ -264,7 +266,7 @@ inline void pass_by(const Turn& turn, const Job& job, const Plain& of, Flow& flo
     flow.last_seen_ms = turn.now_ms;
     if (of.protocol == plain::tcp) {
         const uint8_t* l4 = job.frame.data + ethernet_bytes + H::bytes;
-        track_plain(flow, sender, plain::behind(l4, of.total - H::bytes));
+        track_plain(flow, sender, plain::behind(l4, of.total - H::bytes), load32(l4 + 8));
     }
 }
 
@@ -284,7 +286,11 @@ inline bool pass_client(Turn& turn, Job& job, const Plain& of, typename H::Entry
         return false;
     }
     if (flow->back_index != turn.line || flow->back_by_tunnel) [[unlikely]] {
-        turn.hands.flows.set_way_back(*flow, by_line(turn.view.tables, turn.line));
+        const uint8_t* ip = job.frame.data + ethernet_bytes;
+        const Segment segment = plain::segment_of<H>(ip, of.protocol, of.total - H::bytes);
+        if (moves_way_back(*flow, segment, true)) {
+            turn.hands.flows.set_way_back(*flow, by_line(turn.view.tables, turn.line));
+        }
     }
     pass_by<H>(turn, job, of, *flow, Side::client);
     put<H>(turn, job, of, *flow, adjacency);
@@ -311,8 +317,8 @@ inline bool pass_server(Turn& turn, Job& job, const Plain& of, typename H::Entry
     } else if (flow->stage == Flow::Stage::reset) {
         return false;
     } else {
-        const uint8_t* l4 = job.frame.data + ethernet_bytes + H::bytes;
-        const Segment segment = plain::segment_of(l4, of.protocol, of.total - H::bytes);
+        const uint8_t* ip = job.frame.data + ethernet_bytes;
+        const Segment segment = plain::segment_of<H>(ip, of.protocol, of.total - H::bytes);
         flow = static_cast<typename H::Entry*>(
             follow(turn.hands.flows, *flow, segment, true, Side::server, turn.view.now));
     }

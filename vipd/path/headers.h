@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "vipd/flow/flow.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/checksum.h"
 #include "vipd/packet/packet.h"
 
 namespace rehome::vipd::plain {
@@ -139,11 +140,18 @@ inline bool whole_transport(const uint8_t* l4, uint8_t protocol, uint32_t bytes)
 }
 
 // What following a flow needs of a packet with a whole_transport.
-inline Segment segment_of(const uint8_t* l4, uint8_t protocol, uint32_t bytes) {
+template <typename H>
+Segment segment_of(const uint8_t* ip, uint8_t protocol, uint32_t bytes) {
+    constexpr uint32_t address_bytes = H::destination - H::source;
+    const uint8_t* l4 = ip + H::bytes;
     Segment segment;
     segment.protocol = protocol;
     if (protocol == tcp) {
         segment.tcp_flags = l4[13];
+        segment.sound =
+            (l4[13] & (tcp_flag::fin | tcp_flag::rst)) == 0 ||
+            transport_checksum({ip + H::source, address_bytes},
+                               {ip + H::destination, address_bytes}, protocol, {l4, bytes}) == 0;
         segment.seq = load32(l4 + 4);
         segment.ack = load32(l4 + 8);
         segment.payload_bytes = bytes - (uint32_t{l4[12]} >> 4 << 2);

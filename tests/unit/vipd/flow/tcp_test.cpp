@@ -79,12 +79,68 @@ const Row rows[] = {
      Stage::closing,
      101,
      0},
-    {"a reset's number is not followed", after_handshake({{'s', R, 50'000, 0, 0}}), Stage::closing,
-     101, 901},
+    {"a reset that is not at the next number", after_handshake({{'s', R, 50'000, 0, 0}}),
+     Stage::established, 101, 901},
+    {"nor one off by one", after_handshake({{'c', R, 100, 0, 0}, {'c', R, 102, 0, 0}}),
+     Stage::established, 101, 901},
+    {"the server's reset", after_handshake({{'s', R, 901, 0, 0}}), Stage::closing, 101, 901},
+    {"a refusal of another attempt",
+     {{'c', S, 100, 0, 0}, {'s', R | A, 0, 102, 0}},
+     Stage::half_open,
+     101,
+     0},
+    {"a refusal in mid-flow", after_handshake({{'s', R | A, 0, 101, 0}}), Stage::established, 101,
+     901},
+    {"the client's FIN far ahead",
+     after_handshake({{'c', F | A, 50'000'000, 901, 0}, {'s', F | A, 901, 101, 0}}),
+     Stage::established, 101, 902},
+    {"a FIN that acknowledges what was never sent",
+     after_handshake({{'c', F | A, 101, 50'000'000, 0}, {'s', F | A, 901, 101, 0}}),
+     Stage::established, 101, 902},
+    {"an ACK far ahead", after_handshake({{'c', A, 50'000'000, 901, 10}}), Stage::established, 101,
+     901},
+    {"and the client goes on",
+     after_handshake({{'c', A, 50'000'000, 901, 10}, {'c', A, 101, 901, 10}}), Stage::established,
+     111, 901},
+    {"the server acknowledges what was lost on the way here",
+     after_handshake({{'s', A, 901, 20'000'101, 0}}), Stage::established, 20'000'101, 901},
+    {"a server's answer to forged numbers of a flow met in mid-flow",
+     {{'c', A, 50'000'000, 60'000'000, 0}, {'s', A, 901, 101, 0}},
+     Stage::established,
+     101,
+     901},
+    {"and after it they bind",
+     {{'c', A, 50'000'000, 60'000'000, 0},
+      {'s', A, 901, 101, 0},
+      {'c', A, 50'000'000, 60'000'000, 0}},
+     Stage::established,
+     101,
+     901},
+    {"a reset of a flow met in mid-flow, before its server answers",
+     {{'c', A, 5000, 7000, 0}, {'c', R, 5000, 0, 0}},
+     Stage::established,
+     5000,
+     7000},
+    {"both FINs, then one end goes on beyond its own",
+     after_handshake(
+         {{'c', F | A, 101, 901, 0}, {'s', F | A, 901, 102, 0}, {'c', A, 102, 902, 10}}),
+     Stage::established, 112, 902},
+    {"both FINs, then what is still on its way",
+     after_handshake({{'c', F | A, 101, 901, 0},
+                      {'s', F | A, 901, 102, 0},
+                      {'c', A, 102, 902, 0},
+                      {'c', F | A, 101, 901, 0},
+                      {'s', F | A, 901, 102, 0}}),
+     Stage::closing, 102, 902},
     {"a SYN with another number in mid-flow moves nothing",
      after_handshake({{'c', S, 1'000'000, 0, 0}}), Stage::established, 101, 901},
+    {"a SYN in mid-flow that the server answers",
+     after_handshake({{'c', S, 1'000'000'000, 0, 0}, {'s', S | A, 70, 1'000'000'001, 0}}),
+     Stage::half_open, 1'000'000'001, 71},
+    {"the server's SYN once more", after_handshake({{'s', S | A, 900, 101, 0}}), Stage::established,
+     101, 901},
     {"after a reset that nobody took, both go on",
-     after_handshake({{'c', R, 5, 0, 0}, {'c', A, 101, 901, 10}, {'s', A, 901, 111, 0}}),
+     after_handshake({{'c', R, 101, 0, 0}, {'c', A, 101, 901, 10}, {'s', A, 901, 111, 0}}),
      Stage::established, 111, 901},
     {"after a reset, the other end's late segments",
      after_handshake({{'c', R, 101, 0, 0}, {'s', A, 901, 101, 10}, {'s', A, 911, 101, 10}}),
@@ -118,6 +174,62 @@ TEST_CASE("stages and numbers of a connection") {
         CHECK(bool{flow.client_known} == (row.client_next != 0));
         CHECK(bool{flow.server_known} ==
               (row.what == "numbers wrap around" || row.server_next != 0));
+    }
+}
+
+TEST_CASE("a checksum that is wrong makes reset and FIN count for nothing") {
+    for (const Segment& last : {Segment{'c', R, 101, 0, 0}, Segment{'c', F | A, 101, 901, 0}}) {
+        FlowTable flows({4, 4}, 1);
+        Flow& flow = *flows.insert({6, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
+        for (const Segment& segment : after_handshake({{'s', F | A, 901, 101, 0}})) {
+            track(flows, flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+        }
+        Packet wrong = packet(last);
+        REQUIRE(wrong.sound);
+        wrong.sound = false;
+        track(flows, flow, wrong, Side::client);
+        CHECK((flow.stage == Stage::established));
+        track(flows, flow, packet(last), Side::client);
+        CHECK((flow.stage == Stage::closing));
+    }
+}
+
+TEST_CASE("what moves the way back") {
+    struct Move {
+        std::string what;
+        std::vector<Segment> before;
+        Segment then;
+        bool moves;
+    };
+    const Segment syn{'c', S, 100, 0, 0}, syn_ack{'s', S | A, 900, 101, 0};
+    const Move rows[] = {
+        {"an ACK of what is known", handshake, {'c', A, 101, 901, 0}, true},
+        {"a keepalive probe", handshake, {'c', A, 100, 901, 0}, true},
+        {"a retransmission", handshake, {'c', A | P, 101, 901, 100}, true},
+        {"a FIN", handshake, {'c', F | A, 101, 901, 0}, true},
+        {"an ACK with random numbers", handshake, {'c', A, 3'000'000'000, 2'000'000'000, 0}, false},
+        {"one number right", handshake, {'c', A, 101, 2'000'000'000, 0}, false},
+        {"the other", handshake, {'c', A, 2'000'000'000, 901, 0}, false},
+        {"a reset, even at the next number", handshake, {'c', R, 101, 0, 0}, false},
+        {"a reset that acknowledges", handshake, {'c', R | A, 101, 901, 0}, false},
+        {"a SYN in mid-flow", handshake, {'c', S, 101, 0, 0}, false},
+        {"a segment without ACK", handshake, {'c', P, 101, 901, 0}, false},
+        {"the SYN once more", {syn}, syn, true},
+        {"the SYN once more, answered", {syn, syn_ack}, syn, true},
+        {"another SYN, answered", {syn, syn_ack}, {'c', S, 5'000'000, 0, 0}, false},
+        {"met in mid-flow, not answered", {{'c', A, 1, 2, 0}}, {'c', A, 3'000'000'000, 7, 0}, true},
+    };
+    for (const Move& row : rows) {
+        INFO(row.what);
+        FlowTable flows({4, 4}, 1);
+        Flow& flow = *flows.insert({6, end("100.80.0.1:40000"), end("198.51.100.10:1883")}, 0);
+        for (const Segment& segment : row.before) {
+            track(flows, flow, packet(segment), segment.who == 'c' ? Side::client : Side::server);
+        }
+        CHECK(moves_way_back(flow, packet(row.then), true) == row.moves);
+        if (!row.before.empty() && row.before.front().who == 'c' && flow.answered) {
+            CHECK_FALSE(moves_way_back(flow, packet(row.then), false));
+        }
     }
 }
 

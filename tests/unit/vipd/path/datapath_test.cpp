@@ -82,7 +82,13 @@ private:
         }
         say.to.address = option == "terminals" ? ip("203.0.113.5") : say.to.address;
         say.to.port = option == "terminals" ? uint16_t{14000} : say.to.port;
-        say.payload = "what the client says";
+        if ((say.flags & flag::R) != 0) {
+            say.seq = client_next_;
+        } else {
+            say.payload = "what the client says";
+            client_next_ =
+                std::max(client_next_, parse_packet(make_ip(say), 0)->sequence_length() + say.seq);
+        }
         return arrived(lab_.enter(gateway, port, say), say);
     }
 
@@ -164,6 +170,7 @@ private:
     }
 
     Lab lab_;
+    uint32_t client_next_ = 0;
     Endpoint client_ = end("100.80.0.1:40000"), vip_;
     std::optional<Endpoint> server_;
     Outcome at_server_;

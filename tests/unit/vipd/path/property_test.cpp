@@ -148,9 +148,16 @@ private:
         session.server = {syn.destination, syn.destination_port};
         session.serving = arrived->gateway;
         session.server_seq = random_.any32();
-        const bool answered_syn = reply(session, flag::S | flag::A);
+        // A SYN that meets an entry of before does not move its way back: the second one does.
+        const bool answered_syn = reply(session, flag::S | flag::A, false) || again(session);
         pass(20 * ms);  // which a round trip takes at least: a site's first flow is told
         session.up = answered_syn && send(session, flag::A).has_value();
+    }
+
+    bool again(Session& session) {
+        --session.client_seq;
+        --session.server_seq;
+        return send(session, flag::S, gateway_, carrier_) && reply(session, flag::S | flag::A);
     }
 
     void talk(Session& session, uint8_t flags) {
@@ -164,12 +171,15 @@ private:
     // By any line of any gateway; where it arrived, if at a server.
     std::optional<Outcome> send(Session& session, uint8_t flags) {
         const size_t gateway = lab_.index(any_gateway().name);
-        const auto line = static_cast<PortIndex>(random_.below(3));
+        return send(session, flags, gateway, static_cast<PortIndex>(random_.below(3)));
+    }
+    std::optional<Outcome> send(Session& session, uint8_t flags, size_t gateway, PortIndex line) {
         Say say{session.client, session.vip, 6, flags, session.client_seq, session.server_seq};
         say.payload = (flags & flag::P) != 0 ? "heartbeat" : "";
         const bool fixed = !faults_ || has_entry(gateway, session);
         const Outcome outcome = lab_.enter(gateway, line, say);
         carrier_ = line;
+        gateway_ = gateway;
         session.history +=
             outcome.text() + " (" + carriers[line] + " flags " + std::to_string(flags) + "), ";
         crossed += outcome.path.find('>') != std::string::npos;
@@ -199,7 +209,7 @@ private:
     }
 
     // The server's answer; whether it left by a line.
-    bool reply(Session& session, uint8_t flags) {
+    bool reply(Session& session, uint8_t flags, bool must = true) {
         Say say{session.server, session.client, 6, flags, session.server_seq, session.client_seq};
         say.payload = (flags & flag::P) != 0 ? "answer" : "";
         const Outcome outcome = lab_.enter(session.serving, servers_port, say);
@@ -207,8 +217,9 @@ private:
             static_cast<uint32_t>(say.payload.size()) + ((flags & (flag::S | flag::F)) != 0);
         const bool left = outcome.end == carriers[carrier_];
         answered += left;
-        if (!left && !faults_ && carrier_open()) {
-            broken.push_back(outcome.text() + " instead of by " + carriers[carrier_]);
+        if (must && !left && !faults_ && carrier_open()) {
+            broken.push_back(outcome.text() + " instead of by " + carriers[carrier_] + " after " +
+                             session.history);
         }
         return left;
     }
@@ -229,6 +240,7 @@ private:
     std::vector<std::vector<Micros>> enabled_since_;  // 0: is not
     std::vector<Session> sessions_;
     PortIndex carrier_ = 0;  // by which the last client's packet came in
+    size_t gateway_ = 0;     // likewise
 };
 
 void report(Chaos& chaos, uint64_t seed) {

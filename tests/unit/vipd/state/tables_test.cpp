@@ -18,7 +18,8 @@ Endpoint client(uint32_t n) {
 
 // Where a segment of that client ends up: the server, or the outcome.
 std::string served_by(Lab& lab, const Endpoint& from, uint8_t flags, const char* vip) {
-    const auto outcome = lab.enter(0, red, Say{from, end(vip), 6, flags});
+    const uint32_t seq = flags == flag::R ? 1001 : 1000;  // what follows the SYN
+    const auto outcome = lab.enter(0, red, Say{from, end(vip), 6, flags, seq});
     return outcome.end == "servers" ? outcome.packet().destination.text() : outcome.text();
 }
 
