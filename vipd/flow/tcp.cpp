@@ -35,16 +35,20 @@ public:
                              flow_.stage == Flow::Stage::half_open &&
                              segment_.ack == flow_.client_next;
         const bool bound = flow_.answered || flow_.stage == Flow::Stage::half_open || !client_;
-        return segment_.sound && (refuses || (bound && known() && segment_.seq == next()));
+        const bool there =
+            flow_.direct_return() ? near(segment_.seq, next()) : segment_.seq == next();
+        return segment_.sound && (refuses || (bound && known() && there));
     }
     // Its SYN is another attempt than the one that is known.
     bool begins_anew() const {
         return has(segment_, tcp_flag::syn) && client_ && end_of(segment_) != flow_.client_next;
     }
-    // It shows that the server answers, whose packets do not pass here.
+    // It shows that the server answers, whose packets do not pass here: by data, or by more that it
+    // acknowledges than the handshake's.
     bool shows_answer() const {
         return flow_.direct_return() && flow_.client_known && !segment_.first_segment() &&
-               near(segment_.seq, flow_.client_next);
+               near(segment_.seq, flow_.client_next) &&
+               (segment_.payload_bytes != 0 || (flow_.server_known && heard_more()));
     }
 
     void follow_numbers() {
@@ -63,6 +67,10 @@ private:
     bool heard_other() const {
         const bool other_known = client_ ? flow_.server_known : flow_.client_known;
         return !other_known || near(segment_.ack, client_ ? flow_.server_next : flow_.client_next);
+    }
+
+    bool heard_more() const {
+        return segment_.ack != flow_.server_next && segment_.ack - flow_.server_next <= reach;
     }
 
     void follow_client() {
@@ -129,7 +137,7 @@ bool takes_back(Flow& flow, const Passing& passing, bool client) {
     if (finished && passing.fits() && passing.goes_beyond()) {
         (client ? flow.client_finished = false : flow.server_finished = false);
     }
-    const bool closed = flow.client_finished && flow.server_finished;
+    const bool closed = flow.client_finished && (flow.server_finished || flow.direct_return());
     return !flow.client_reset && !flow.server_reset && !closed;
 }
 
@@ -180,9 +188,10 @@ void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {
     flow.answered = flow.answered || answers;
     flow.client_finished = flow.client_finished || (client && finished);
     flow.server_finished = flow.server_finished || (!client && finished);
-    if (flow.client_finished && flow.server_finished) {
+    if (flow.client_finished && (flow.server_finished || flow.direct_return())) {
         to(Flow::Stage::closing);
     } else if (flow.stage == Flow::Stage::half_open && client && fits &&
+               (flow.answered || !flow.direct_return()) &&
                (segment.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::ack) {
         to(Flow::Stage::established);
     }
@@ -219,6 +228,9 @@ bool of_another_connection(const Flow& flow, const Segment& segment) {
     }
     if (flow.stage != Flow::Stage::half_open || flow.kind != Flow::Kind::here) {
         return false;
+    }
+    if (flow.direct_return()) {
+        return other_client;  // whom it acknowledges does not pass here
     }
     // Whoever acknowledges has seen an answer; that of our server passes here.
     const bool acknowledges = (segment.tcp_flags & tcp_flag::ack) != 0;

@@ -22,8 +22,10 @@
 // side is believed.  Until then the client's last segment says all, and the server's first answer
 // replaces what that said of both, so that nobody who forges can bind numbers of his own:
 //   met in mid-flow   (picked up, or adopted after a second chance) the first segment is believed
-//   direct return     answers do not pass: the client's second segment binds when it is near the
-//                     first; an acknowledgement then tells where the server is, near what it told
+//   direct return     answers do not pass: data, or an acknowledgement of more than the
+//   handshake's,
+//                     near what was known, shows one and binds; until then the flow is half open.
+//                     A FIN or a reset that is near closes, for nobody sees the other end's
 //   relayed           the same rules for what passes; the numbers bind where the flow ends
 #pragma once
 
