@@ -19,8 +19,10 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
                                                       : Entry::provisional;
         a.peer_up = !here && view.snapshot.peer_up(flow->peer);
         a.peer_gone = !here && view.snapshot.peer_gone(flow->peer);
+        // Whose first packet any may be has to wait for a silent peer as others do.
+        const bool peer_lost = flow->tcp() ? !a.peer_up : a.peer_gone;
         const bool lost =
-            here ? service != nullptr && !service->has_server(flow->server()) : !a.peer_up;
+            here ? service != nullptr && !service->has_server(flow->server()) : peer_lost;
         a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost;
     }
     if (a.entry == Entry::here && !a.replaceable) {
