@@ -39,9 +39,11 @@ std::string share_text(const json& share) {
 
 std::string peer_text(const json& peer) {
     const std::string heard = text(peer, "last_seen_ms");
-    return fmt::format("{:<20} {}, {}", text(peer, "gateway"),
+    const bool deaf = peer.is_object() && peer.value("hears_us", json()) == false;
+    return fmt::format("{:<20} {}, {}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
-                       heard == "-" ? "never heard" : "heard " + heard + " ms ago");
+                       heard == "-" ? "never heard" : "heard " + heard + " ms ago",
+                       deaf ? ", DOES NOT HEAR US" : "");
 }
 
 std::string lines_table(const json& lines) {

@@ -122,6 +122,9 @@ Result<json> Daemon::status() {
         peers.push_back({{"gateway", config().peers[i].gateway},
                          {"site", config().peers[i].site},
                          {"alive", snapshot.peer_up(i)},
+                         {"hears_us", heard != 0 && state_.peer(i).last.hears_you
+                                          ? json(*state_.peer(i).last.hears_you)
+                                          : json()},
                          {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
     }
     json lines = json::array();

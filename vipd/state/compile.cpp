@@ -43,6 +43,7 @@ Snapshot::Peer peer_of(const Observed& observed, size_t index, Micros now) {
     const ObservedPeer& seen = observed.peers[index];
     Snapshot::Peer peer;
     peer.up = observed.up(index, now);
+    peer.heard = seen.heard_of(now);
     peer.gone = observed.gone(index, now);
     peer.has_flows = seen.last.flows_here > 0;
     peer.prefixes = seen.last.prefixes;

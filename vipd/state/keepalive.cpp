@@ -13,7 +13,8 @@ constexpr uint8_t keepalive_version = 1;
 constexpr size_t fixed_bytes = 24;
 constexpr size_t line_bytes = 5;
 constexpr uint8_t move_option = 1;
-constexpr size_t options_max_bytes = 10;
+constexpr uint8_t hears_option = 2;
+constexpr size_t options_max_bytes = 10 + 3;
 
 void append(std::vector<uint8_t>& out, const Prefix& prefix) {
     out.push_back(static_cast<uint8_t>(prefix.address.family));
@@ -48,6 +49,9 @@ bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
         if (rest[0] == move_option && rest[1] == 8) {
             keepalive.move = uint64_t{load32(&rest[2])} << 32 | load32(&rest[6]);
         }
+        if (rest[0] == hears_option && rest[1] == 1) {
+            keepalive.hears_you = rest[2] != 0;
+        }
         rest = rest.subspan(size_t{2} + rest[1]);
     }
     return true;
@@ -78,6 +82,9 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
         out[at + 1] = 8;
         store32(&out[at + 2], static_cast<uint32_t>(keepalive.move >> 32));
         store32(&out[at + 6], static_cast<uint32_t>(keepalive.move));
+    }
+    if (keepalive.hears_you) {
+        out.insert(out.end(), {hears_option, 1, static_cast<uint8_t>(*keepalive.hears_you)});
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;

@@ -9,7 +9,9 @@
 //    16) }    then options, each { type (8), length (8), bytes }
 //
 // Who does not know an option skips it; a vipd that knows none reads no further than the prefixes.
-// Option 1: the move that the sender takes part in (64).
+// Option 1: the move that the sender takes part in (64).  Option 2: whether the sender hears the
+// receiver (8), so that a link that is dead in one direction is down for both (RFC 5880 6.8.1); who
+// does not say is believed to hear.
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -43,6 +45,7 @@ struct Keepalive {
     std::vector<Line> lines;
     std::vector<Prefix> prefixes;
     uint64_t move = 0;  // MoveConfig::id; 0: the sender does not say, or is not sure itself
+    std::optional<bool> hears_you;  // nothing: it does not say
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -35,14 +35,29 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     }
     keepalive.prefixes = prefixes;
     keepalive.move = holds_routes ? config->move.id : 0;
+    keepalive.hears_you = peers[peer].heard;
     return keepalive;
 }
 
 bool Snapshot::tells_the_same(const Snapshot& other) const {
-    const auto seen = [](const Peer& a, const Peer& b) { return a.seen_version == b.seen_version; };
+    const auto seen = [](const Peer& a, const Peer& b) {
+        return a.seen_version == b.seen_version && a.heard == b.heard;
+    };
     return line_version == other.line_version && prefixes == other.prefixes &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
+}
+
+bool Snapshot::other_line(size_t line) const {
+    if (line >= carriers.size()) {
+        return false;
+    }
+    for (size_t i = 0; i < lines.size(); ++i) {
+        if (i != line && carriers[i] == carriers[line] && lines[i] == LineState::enabled) {
+            return true;
+        }
+    }
+    return through_peer(carriers[line]).has_value();
 }
 
 std::optional<WayBack> Snapshot::own_line(uint32_t carrier) const {

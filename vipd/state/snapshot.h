@@ -31,7 +31,8 @@ std::string_view name(LineState state);
 
 struct Snapshot {
     struct Peer {
-        bool up = false;
+        bool up = false;  // heard, and it hears this gateway
+        bool heard = false;
         bool gone = false;               // down for so long that its flows are lost
         bool has_flows = false;          // some end there
         std::vector<Prefix> prefixes;    // that it can serve
@@ -69,6 +70,9 @@ struct Snapshot {
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.
     std::optional<WayBack> way_out(const WayBack& way, bool ours) const;
+    // Whether replies to the line's clients have another enabled line of its carrier, here or at a
+    // live peer.
+    bool other_line(size_t line) const;
     // A live peer with a line that may carry VIPs, for a reply whose carrier nobody has noted.
     std::optional<WayBack> through_any_peer() const;
 

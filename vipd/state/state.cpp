@@ -15,7 +15,7 @@ constexpr Micros drain_patience = 2'000'000;
 bool says_the_same(const Keepalive& a, const Keepalive& b) {
     return a.line_version == b.line_version && a.seen_version == b.seen_version &&
            (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
-           a.prefixes == b.prefixes && a.move == b.move;
+           a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you;
 }
 
 }  // namespace
@@ -113,12 +113,13 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     // Overtaken on the way: it would take back what the peer has said since.  A peer that was away
     // may have begun anew.
     const uint32_t ahead = keepalive.sequence - seen.last.sequence;
-    const bool was_up = seen.up(now);
-    if (was_up && static_cast<int32_t>(ahead) <= 0) {
+    const bool was_heard = seen.heard_of(now);
+    if (was_heard && static_cast<int32_t>(ahead) <= 0) {
         return;
     }
-    changed_ = changed_ || !was_up || !says_the_same(seen.last, keepalive);
+    changed_ = changed_ || !was_heard || !says_the_same(seen.last, keepalive);
     seen.heard = now;
+    seen.heard_us = keepalive.hears_you.value_or(true) ? now : seen.heard_us;
     seen.last = keepalive;
 }
 
@@ -159,6 +160,7 @@ void State::notice_peers(Micros now) {
     const Observed& observed = known_.observed;
     for (size_t i = 0; i < snapshot()->peers.size(); ++i) {
         changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
+                   snapshot()->peers[i].heard != observed.peers[i].heard_of(now) ||
                    snapshot()->peer_gone(i) != observed.gone(i, now);
     }
 }
@@ -203,11 +205,13 @@ Micros State::next_event(Micros now) const {
     }
     const Observed& observed = known_.observed;
     for (size_t i = 0; i < observed.peers.size(); ++i) {
-        const Micros heard = observed.peers[i].heard;
-        if (observed.up(i, now)) {
-            next = std::min(next, heard + keepalive_missed + 1);
-        } else if (!observed.gone(i, now)) {
-            next = std::min(next, std::max(heard, observed.started) + peer_gone_after + 1);
+        const ObservedPeer& peer = observed.peers[i];
+        if (peer.heard_of(now)) {
+            next = std::min(next, peer.heard + keepalive_missed + 1);
+        }
+        if (!peer.up(now) && !observed.gone(i, now)) {
+            const Micros since = std::max(peer.heard_us, observed.started);
+            next = std::min(next, since + peer_gone_after + 1);
         }
     }
     return next;

@@ -46,7 +46,7 @@ TEST_CASE("as many prefixes as fit are told") {
     const auto back = decode_keepalive(bytes);
     REQUIRE(back);
     CHECK(back->lines == k.lines);
-    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15) / 18);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 13) / 18);
 }
 
 TEST_CASE("keepalives that are refused") {
@@ -116,6 +116,12 @@ TEST_CASE("options behind what version 1 knows") {
         CHECK(decode_keepalive(std::span(with).first(cut)).has_value() == whole);
     }
     Bytes other_length = encode(Keepalive{});
-    other_length.insert(other_length.end(), {1, 1, 9});
+    other_length.insert(other_length.end(), {1, 1, 9, 2, 2, 1, 1});
     CHECK(decode_keepalive(other_length)->move == 0);
+    CHECK_FALSE(decode_keepalive(other_length)->hears_you);
+    for (const bool hears : {false, true}) {
+        Keepalive said;
+        said.hears_you = hears;
+        CHECK(decode_keepalive(encode(said)) == said);
+    }
 }

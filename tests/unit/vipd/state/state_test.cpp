@@ -19,6 +19,7 @@ struct World {
     State state{with_lines(lab_config("old", names), true), {}, start, no_pace};
     Micros now = start;
     bool late = false;
+    std::optional<bool> hears_us;  // what peers say
 
     const Snapshot& snapshot() {
         while (state.advance(now) && !late) {
@@ -30,6 +31,7 @@ struct World {
     void say(size_t peer, const std::string& usable, uint32_t sequence = 1, uint32_t seen = 0) {
         Keepalive k;
         k.sequence = sequence;
+        k.hears_you = hears_us;
         k.seen_version = seen;
         k.line_version = sequence;
         for (size_t i = 0; i < 3; ++i) {
@@ -81,6 +83,30 @@ TEST_CASE("peers live by their keepalives") {
     CHECK(w.snapshot().peer_serves(0, ip("198.51.100.77")));
     CHECK_FALSE(w.snapshot().peer_serves(0, ip("203.0.113.5")));
     CHECK_FALSE(w.snapshot().peer_serves(1, ip("198.51.100.77")));
+}
+
+TEST_CASE("a link that is dead in one direction is down for both") {
+    World w;
+    uint32_t sequence = 0;
+    const auto says = [&](std::optional<bool> hears_us) {
+        w.hears_us = hears_us;
+        w.say(0, "rgb", ++sequence);
+        return w.snapshot();
+    };
+    CHECK(says(std::nullopt).peer_up(0));  // of before: it does not say
+    CHECK(says(true).peer_up(0));
+    CHECK(w.snapshot().keepalive_for(0).hears_you == true);
+    CHECK(w.snapshot().keepalive_for(1).hears_you == false);
+    const Micros heard_us = w.now;
+    CHECK_FALSE(says(false).peer_up(0));
+    CHECK(w.snapshot().keepalive_for(0).hears_you == true);  // it is heard all the same
+    while (w.now < heard_us + 3'000'001) {
+        CHECK_FALSE(w.snapshot().peer_gone(0));
+        w.now += 300'000;
+        says(false);
+    }
+    CHECK(w.snapshot().peer_gone(0));
+    CHECK(says(true).peer_up(0));
 }
 
 TEST_CASE("a state says when time changes something next") {
