@@ -128,9 +128,12 @@ Command share_command() {
             "  vipctl share                          what is set\n"
             "  vipctl share 1                        1 % of the clients, by address\n"
             "  vipctl share 2.5 --by address-port    finer: clients behind one NAT are spread\n\n"
-            "Only new flows are placed by the share; a larger share contains the smaller.",
+            "Only new flows are placed by the share; a larger share contains the smaller.  Maps\n"
+            "keep no state, so that a share moves their live flows too: it is refused where there\n"
+            "are maps.",
             {Option::number("percent", "0 to 100, in steps of 0.01").positional(),
-             Option::text("by", "address (unless given) or address-port")},
+             Option::text("by", "address (unless given) or address-port"),
+             Option::flag("break-maps", "also where it breaks live flows of maps")},
             share};
 }
 
@@ -145,9 +148,11 @@ Command line_command() {
             "enable or disable a carrier's line",
             "  vipctl line red enable\n  vipctl line red disable\n\n"
             "A disabled line carries no packet with a VIP as source.  disable returns once the\n"
-            "ways back have moved into the tunnel, that is, once the peers have confirmed.",
+            "ways back have moved into the tunnel, that is, once the peers have confirmed.  It is\n"
+            "refused where no gateway has another enabled line of the carrier.",
             {Option::text("carrier", "the line's carrier").positional(),
-             Option::text("state", "enable or disable").positional()},
+             Option::text("state", "enable or disable").positional(),
+             Option::flag("anyway", "also where the carrier's clients then get no replies")},
             line};
 }
 

@@ -76,6 +76,13 @@ void Daemon::share(const json& request, const Reply& reply) {
         reply.done(share_json(state_.snapshot()->share));
         return;
     }
+    if (request["percent"] > 0 && !tables().maps().empty() && !request.value("break-maps", false)) {
+        reply.refuse(fmt::format(
+            "map {} and others keep no state: a share moves live flows of theirs to another server "
+            "and breaks them, expected --break-maps",
+            tables().maps().front().name));
+        return;
+    }
     const bool by_port = request.value("by", "address") == "address-port";
     const Share share{static_cast<uint32_t>(std::lround(request["percent"].get<double>() * 100)),
                       by_port ? ShareBy::address_port : ShareBy::address};
@@ -178,6 +185,9 @@ void Daemon::line(const json& request, const Reply& reply) {
         when_in_force(state_.order(index, {true, said_by(reply)}), reply, [carrier] {
             return json{{"carrier", carrier}, {"enabled", true}};
         });
+    } else if (!request.value("anyway", false) && !state_.snapshot()->other_line(index)) {
+        reply.refuse("no gateway has another line of " + carrier +
+                     " that is enabled: its clients would get no replies, expected --anyway");
     } else {
         state_.drain(index, said_by(reply), monotonic_us());
         draining_.push_back({index, reply});
