@@ -82,7 +82,7 @@ printf '%s\n' '{"command":"share","percent":1e9}' '{"command":"share","percnt":1
 fits --lines vipd-answer <"$dir/answers"
 [ "$(jq -s 'length == 6 and all(.ok | not)' "$dir/answers")" = true ]
 grep -q 'percent: is 1000000000.0, expected a number from 0 to 100' "$dir/answers"
-grep -q 'percnt: unknown key, expected one of by, command, percent' "$dir/answers"
+grep -q 'percnt: unknown key, expected one of break-maps, by, command, percent' "$dir/answers"
 grep -q '"fly\\" is unknown, expected one of capture, ' "$dir/answers"
 wrong ctl old share nan
 wrong ctl old share 101

@@ -31,7 +31,9 @@ ctl old reload
 figure_is old '[.lines[] | [.carrier, .enabled]]' '[["red",true],["azure",true]]'
 figure_is old '[.peers[] | [.gateway, .alive]]' '[["new-gw",true],["new-gw2",false]]'
 wait_until 5 say
-ctl old line azure disable
+fails ctl old line azure disable 2>"$dir/refused"
+found "no gateway has another line of azure" <"$dir/refused"
+ctl old line azure disable --anyway
 figure_is old '[.lines[] | .enabled]' '[true,false]'
 cp "$dir/inventory.before" "$dir/inventory.json"
 vipd_config old 10.1.0.2 true >"$dir/old.json"

@@ -92,7 +92,9 @@ done
 [ "$(figure old .relogin.reset)" -ge 6 ]
 
 echo "the share and a line hold at both workers"
-ctl old share 100
+fails ctl old share 100 2>"$dir/refused"
+found "maps keep no state" <"$dir/refused"
+ctl old share 100 --break-maps
 on new-s python3 tests/smoke/peers.py names 1883 new-s &
 wait_until 5 on new-s bash -c 'exec 3<>/dev/tcp/172.20.0.2/1883'
 for _ in $(seq 10); do [ "$(say)" = new-s ]; done

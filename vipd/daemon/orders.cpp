@@ -78,8 +78,8 @@ void Daemon::share(const json& request, const Reply& reply) {
     }
     if (request["percent"] > 0 && !tables().maps().empty() && !request.value("break-maps", false)) {
         reply.refuse(fmt::format(
-            "map {} and others keep no state: a share moves live flows of theirs to another server "
-            "and breaks them, expected --break-maps",
+            "maps keep no state ({} among them): a share moves their live flows to another server, "
+            "which breaks them, expected --break-maps",
             tables().maps().front().name));
         return;
     }
