@@ -57,7 +57,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo test test-memory test-thread test-fresh unit smoke bench bench-vipd baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke bench bench-vipd baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -177,6 +177,11 @@ demo: deps
 	$(Q)$(MAKE) all
 	$(Q)tests/lab/demo $(BUILD)
 
+# The demo with an earlier vipd at both gateways, of which the new one becomes today's in mid-relay.
+demo-upgrade: deps
+	$(Q)$(MAKE) all build/earlier/build/bin/vipd
+	$(Q)tests/lab/demo $(BUILD) --earlier build/earlier/build
+
 bench: all
 	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
 
@@ -186,15 +191,18 @@ BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/tabl
 bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/vipd.py $(ARGS)
 
-# The vipd that changes are held against (ARGS="rows --against build/baseline/build"): that of the
-# commit which tests/bench/baseline names, built apart.
-BASELINE := build/baseline
-baseline: $(BASELINE)/build/bin/vipd
-$(BASELINE)/build/bin/vipd: tests/bench/baseline
-	$(call say,BASE,$(shell cut -c1-12 tests/bench/baseline))
-	$(Q)rm -rf $(BASELINE) && mkdir -p $(BASELINE)
-	$(Q)git archive "$$(cat $<)" | tar -x -C $(BASELINE)
-	$(Q)$(MAKE) -C $(BASELINE) BUILD=build build/bin/vipd build/bin/vipctl
+# vipd of the commits that files name, built apart: the one that changes are held against
+# (ARGS="rows --against build/baseline/build"), and the one that the demo of an upgrade begins with.
+baseline: build/baseline/build/bin/vipd
+define vipd_of
+build/$(1)/build/bin/vipd: $(2)
+	$$(call say,BASE,$$(shell cut -c1-12 $(2)))
+	$$(Q)rm -rf build/$(1) && mkdir -p build/$(1)
+	$$(Q)git archive "$$$$(cat $$<)" | tar -x -C build/$(1)
+	$$(Q)$$(MAKE) -C build/$(1) BUILD=build build/bin/vipd build/bin/vipctl
+endef
+$(eval $(call vipd_of,baseline,tests/bench/baseline))
+$(eval $(call vipd_of,earlier,tests/lab/earlier))
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	$(call say,LINK,$@)

@@ -41,6 +41,15 @@ daemon_stop() {
     rm -f "$file"
 }
 
+# daemon_swap HOST NAME PROGRAM: what runs is this program from now on, with the words of before.
+daemon_swap() {
+    local file=/run/rehome/$1/$2.argv argv
+    mapfile -d '' -t argv <"$file"
+    daemon_stop "$1" "$2"
+    printf '%s\0' "$3" "${argv[@]:1}" >"$file"
+    daemon_start "$1" "$2"
+}
+
 # A child of the first process may stay a zombie for a moment; that is gone enough.
 daemon_gone() {
     ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
