@@ -15,6 +15,12 @@ Clients:
   peers.py many HOST PORT N           of echo: opens N idle and N busy connections, prints "ready", and waits
                                       for each to end; prints how they did, as JSON:
                                       {"idle": {"reset": N}, "busy": {"reset": N}}
+  peers.py crowd HOST PORT N          of names: opens N connections, prints "ready", and for each line of
+                                      standard input does what it says with all of them:
+                                        ask      prints who answered how many, as JSON
+                                        numbers  prints "ADDRESS PORT SEQ ACK" of each: where it is, and at
+                                                 which numbers its ends go on; then a line "."
+                                        close    closes them
   peers.py bulk HOST PORT BYTES       of mirror: sends so many and reads them again; prints who the server saw
   peers.py datagram HOST PORT BYTES   of datagrams: one there and back, tried five times
 
@@ -110,6 +116,33 @@ def hold(host, port):
         print(answer_on(connection), flush=True)
 
 
+def tcp_numbers(connection):
+    """Where both ends go on (tcp(7) does not tell of TCP_REPAIR: linux/tcp.h)."""
+    repair, queue, sequence = 19, 20, 21
+    numbers = []
+    connection.setsockopt(socket.IPPROTO_TCP, repair, 1)
+    for of in (2, 1):  # what is sent, what is received
+        connection.setsockopt(socket.IPPROTO_TCP, queue, of)
+        numbers.append(connection.getsockopt(socket.IPPROTO_TCP, sequence) & 0xffffffff)
+    connection.setsockopt(socket.IPPROTO_TCP, repair, -1)  # off, without a window probe
+    return numbers
+
+
+def crowd(host, port, count):
+    connections = [socket.create_connection((host, int(port)), timeout=5) for _ in range(int(count))]
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "ask":
+            print(json.dumps(collections.Counter(map(answer_on, connections)), sort_keys=True), flush=True)
+        elif line.strip() == "numbers":
+            for connection in connections:
+                print(*connection.getsockname()[:2], *tcp_numbers(connection))
+            print(".", flush=True)
+        else:
+            for connection in connections:
+                connection.close()
+
+
 def tell(path):
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(5)
@@ -189,7 +222,7 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, ask, hold, tell, many, bulk, datagram)}
+         (names, echo, mirror, datagrams, ask, hold, crowd, tell, many, bulk, datagram)}
 if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
     sys.exit(__doc__)
 PARTS[sys.argv[1]](*sys.argv[2:])
