@@ -42,6 +42,7 @@ PATIENCE_S = 60
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 1024
 
 
 class Server6(Server):
