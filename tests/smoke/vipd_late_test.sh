@@ -36,6 +36,15 @@ fails ctl old line red disable --anyway 2>"$dir/refused"
 found "has not confirmed" <"$dir/refused"
 figure_is old '.lines[0].enabled' true
 
+echo "who waits for that is told when the line is enabled again meanwhile"
+{ ctl old line red disable --anyway 2>"$dir/countermanded" || true; } &
+waits=$!
+drains() { figure_is old '.lines[0].state' '"draining"'; }
+wait_until 2 drains
+ctl old line red enable
+wait $waits
+found "enabled again meanwhile" <"$dir/countermanded"
+
 echo "many orders later it comes, and acts on the newest"
 for percent in 20 30; do ctl new share $percent || [ $? = 3 ]; done
 exec 7>&-

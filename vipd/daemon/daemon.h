@@ -50,6 +50,7 @@ private:
     struct Draining {
         size_t line;
         Reply reply;
+        int64_t since_us;  // wall clock, as in orders
     };
     // An order that is answered once every worker acts on it, or is late.
     struct Ordered {

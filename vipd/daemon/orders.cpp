@@ -190,7 +190,7 @@ void Daemon::line(const json& request, const Reply& reply) {
                      " that is enabled: its clients would get no replies, expected --anyway");
     } else {
         state_.drain(index, said_by(reply), monotonic_us());
-        draining_.push_back({index, reply});
+        draining_.push_back({index, reply, now_us()});
     }
 }
 
@@ -207,7 +207,12 @@ void Daemon::answer_draining() {
         const auto& orders = state_.orders().lines;
         const auto order = orders.find(carrier);
         if (order == orders.end() || order->second.enabled) {
-            draining.reply.refuse("a peer has not confirmed within 2 s; the line stays enabled");
+            const bool again =
+                order != orders.end() && order->second.said.at_us >= draining.since_us;
+            draining.reply.refuse(
+                again ? fmt::format("the line was enabled again meanwhile, by uid {}",
+                                    order->second.said.uid)
+                      : "a peer has not confirmed within 2 s; the line stays enabled");
             return true;
         }
         if (draining.line >= snapshot.lines.size() ||
