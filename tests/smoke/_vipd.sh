@@ -71,6 +71,21 @@ ctl() { vipctl "${@:2}" --socket "$dir/$1.sock"; }
 figure() { ctl "$1" status --json | jq -c "$2"; }
 figure_is() { [ "$(figure "$1" "$2")" = "$3" ]; }
 
+direct_link() { veth old-gw link0 new-gw link0 1600; }
+
+# The gateways' link through a namespace, where it can be cut one way: cut_from old|new, mend_link.
+wan_link() {
+    ns wan
+    ip -n wan link add br0 type bridge
+    ip -n wan link set br0 mtu 1600 up
+    for site in old new; do
+        veth "$site-gw" link0 wan "$site" 1600
+        ip -n wan link set "$site" master br0
+    done
+}
+cut_from() { on wan nft "table bridge cut { chain f { type filter hook forward priority 0; iifname $1 drop; }; }"; }
+mend_link() { on wan nft delete table bridge cut; }
+
 vipd_world() {
     ns client isp old-gw new-gw old-s new-s
     veth client c0 isp c0
@@ -78,7 +93,7 @@ vipd_world() {
     veth isp new new-gw red0
     veth old-gw srv0 old-s eth0
     veth new-gw srv0 new-s eth0
-    veth old-gw link0 new-gw link0 1600
+    ${vipd_link:-direct_link}
     ip -n client address add 10.9.0.2/24 dev c0
     ip -n client route add default via 10.9.0.1
     ip netns exec isp sysctl -qw net.ipv4.ip_forward=1
