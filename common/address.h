@@ -78,7 +78,6 @@ inline WideNumber wide(const std::array<uint8_t, 16>& bytes) {
     return number;
 }
 
-
 inline bool same(const Address& a, const Address& b) {
     return a == b;
 }
