@@ -1,5 +1,5 @@
 // From the document to the types.  Reading goes on over mistakes, and lists keep their order and
-// length, so that all mistakes are found in one run; what needs several values is in config_check.
+// length, so that all mistakes are found in one run; what needs several values is in check.h.
 #include "common/vipd_config/config.h"
 
 #include <fmt/format.h>
@@ -285,65 +285,6 @@ Result<Device> Device::parse(std::string_view text) {
     device.driver = driver == "af_xdp" ? Driver::af_xdp : Driver::af_packet;
     device.interface = rest;
     return device;
-}
-
-std::string Device::text() const {
-    switch (driver) {
-        case Driver::af_xdp:
-            return "af_xdp:" + interface;
-        case Driver::af_packet:
-            return "af_packet:" + interface;
-        case Driver::replay:
-            return fmt::format("replay:{}", fmt::join(replayed, "+"));
-        case Driver::null:
-            return "null:";
-        case Driver::pcap:
-            break;
-    }
-    return "pcap:" + rx_file + (tx_file.empty() ? "" : ",") + tx_file;
-}
-
-std::string_view name(PortRole role) {
-    switch (role) {
-        case PortRole::line:
-            return "line";
-        case PortRole::link:
-            return "link";
-        case PortRole::servers:
-            return "servers";
-        case PortRole::other:
-            break;
-    }
-    return "other";
-}
-
-std::string_view name(Forward forward) {
-    return forward == Forward::tunnel ? "tunnel" : "nat";
-}
-
-std::string_view name(Encapsulation encapsulation) {
-    return encapsulation == Encapsulation::gue ? "gue" : "ipip";
-}
-
-uint64_t PoolConfig::size() const {
-    uint64_t all = 0;
-    for (const Prefix& prefix : addresses) {
-        const unsigned bits = prefix.address.bits() - prefix.length;
-        const uint64_t here = bits < 32 ? uint64_t{1} << bits : UINT64_MAX;
-        all = here > UINT64_MAX - all ? UINT64_MAX : all + here;
-    }
-    return all;
-}
-
-LineConfig* Config::line(std::string_view carrier) {
-    const auto found = std::find_if(lines.begin(), lines.end(), [&](const LineConfig& line) {
-        return line.carrier == carrier;
-    });
-    return found == lines.end() ? nullptr : &*found;
-}
-
-const LineConfig* Config::line(std::string_view carrier) const {
-    return const_cast<Config*>(this)->line(carrier);
 }
 
 Checked<Config> parse_config_alone(std::string_view file, std::string_view text) {
