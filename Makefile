@@ -160,9 +160,10 @@ test: deps
 	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS)
 	$(Q)tests/run $(BUILD) unit smoke
 
-# The unit tests under the sanitizers, and the smoke tests in which vipd's threads meet.
+# The unit tests under the sanitizers, and the smoke tests in which vipd's threads meet.  Undefined
+# behaviour ends its test, which would go on and pass.
 test-memory:
-	$(Q)$(MAKE) SANITIZE=address,undefined unit
+	$(Q)UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 UNIT_TIMEOUT_S=900 $(MAKE) SANITIZE=address,undefined unit
 
 test-thread:
 	$(Q)$(MAKE) SANITIZE=thread threads
@@ -223,7 +224,7 @@ FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
 parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
-	$(patsubst %,common/%.cpp,address special_addresses error huge_memory prefix_index) \
+	$(patsubst %,common/%.cpp,address special_addresses error huge_memory prefix_index vipd_config/values) \
 	tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
