@@ -53,7 +53,7 @@ TEST_CASE("requests that are refused") {
          "request: /by: is \"colour\", expected one of \"address\", \"address-port\"\n"
          "request: /percent: is -1, expected a number from 0 to 100"},
         {R"({"command":"share","per_cent":1})",
-         "request: /per_cent: unknown key, expected one of by, command, percent"},
+         "request: /per_cent: unknown key, expected one of break-maps, by, command, percent"},
         {R"({"command":"line","carrier":"red","state":"off"})",
          "request: /state: is \"off\", expected one of \"enable\", \"disable\""},
         {R"({"command":"line","state":"enable"})",
@@ -92,6 +92,6 @@ TEST_CASE("a command that there is not is refused with those that there are") {
 }
 
 TEST_CASE("the keys of a request") {
-    CHECK(request_keys("share") == std::vector<std::string>{"by", "percent"});
+    CHECK(request_keys("share") == std::vector<std::string>{"break-maps", "by", "percent"});
     CHECK(request_keys("status").empty());
 }
