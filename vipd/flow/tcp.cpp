@@ -26,9 +26,10 @@ public:
         return !flow_.answered ||
                (has(segment_, tcp_flag::ack) && near(segment_.seq, next()) && heard_other());
     }
-    // It carries something beyond what is known, and not too far.
-    bool goes_beyond() const {
-        return end_of(segment_) != next() && end_of(segment_) - next() <= reach;
+    // It carries something beyond a FIN that may not be acknowledged yet, and not too far.
+    bool goes_beyond_fin() const {
+        const uint32_t beyond = end_of(segment_) - (next() + 1);
+        return !has(segment_, tcp_flag::fin) && beyond != 0 && beyond <= reach;
     }
     bool resets() const {
         const bool refuses = !client_ && has(segment_, tcp_flag::ack) && flow_.client_known &&
@@ -76,10 +77,10 @@ private:
     void follow_client() {
         const bool acknowledges = has(segment_, tcp_flag::ack);
         if (flow_.answered) {
-            advance_near(flow_.client_next, end_of(segment_));
-            if (acknowledges && flow_.direct_return()) {
-                advance_near(flow_.server_next, segment_.ack);
-            }
+            // A FIN takes its number when the server acknowledges it: who forges one gains nothing.
+            const uint32_t fin = has(segment_, tcp_flag::fin) && !flow_.direct_return() ? 1 : 0;
+            track_plain(flow_, Side::client, end_of(segment_) - fin,
+                        acknowledges ? segment_.ack : flow_.server_next);
             return;
         }
         const bool ahead = flow_.client_known && near(end_of(segment_), flow_.client_next);
@@ -134,7 +135,7 @@ bool takes_back(Flow& flow, const Passing& passing, bool client) {
     if (reset && passing.fits()) {
         (client ? flow.client_reset = false : flow.server_reset = false);
     }
-    if (finished && passing.fits() && passing.goes_beyond()) {
+    if (finished && passing.fits() && passing.goes_beyond_fin()) {
         (client ? flow.client_finished = false : flow.server_finished = false);
     }
     const bool closed = flow.client_finished && (flow.server_finished || flow.direct_return());

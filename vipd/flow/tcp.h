@@ -4,8 +4,9 @@
 // is forwarded and changes nothing: the ends judge.  What is known of an end is the number at which
 // it goes on, its next one.  A number is near another when no more than `reach` lies between them.
 //
-//   a segment advances its sender's next number, a client's by at most the reach; a server's also
-//     tells how far the client has come, by what it acknowledges
+//   a segment advances its sender's next number, a client's by at most the reach, when what it
+//     acknowledges is near; a server's also tells how far the client has come, by what it
+//     acknowledges, and a client's FIN has its number from nobody else
 //   a FIN counts when its sequence number and its acknowledgement are near
 //   a reset counts at exactly its sender's next number, and as a refusal of a SYN by acknowledging
 //     that SYN (RFC 9293 3.10.7.3)
@@ -79,7 +80,9 @@ inline void advance(uint32_t& next, uint32_t to) {
 // behind: the sequence number behind what it carries; acknowledged: its acknowledgement.
 inline void track_plain(Flow& flow, Side sender, uint32_t behind, uint32_t acknowledged) {
     if (sender == Side::client) {
-        advance_near(flow.client_next, behind);
+        if (near(acknowledged, flow.server_next)) {
+            advance_near(flow.client_next, behind);
+        }
         if (flow.direct_return()) {
             advance_near(flow.server_next, acknowledged);
         }
