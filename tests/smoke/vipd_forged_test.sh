@@ -25,7 +25,7 @@ forge() {
     grep '^[0-9]' "$dir/said" | tail -n $count >"$dir/numbers"
     on isp python3 tests/smoke/forge.py "$1" 198.51.100.10 1883 <"$dir/numbers"
 }
-asked 1 | jq -e --argjson n $count '. == {"old-s": $n}'
+asked 1 | tee /dev/stderr | jq -e --argjson n $count '. == {"old-s": $n}'
 ctl old share 100
 newcomer() { [ "$(on client python3 tests/smoke/peers.py ask 198.51.100.10 1883)" = new-s ]; }
 wait_until 5 newcomer
@@ -33,7 +33,7 @@ wait_until 5 newcomer
 echo "2,400 forged segments later all sessions go on where they were"
 before=$(figure old .flows.closing)  # of the newcomer
 forge blind
-asked 2 | jq -e --argjson n $count '. == {"old-s": $n}'
+asked 2 | tee /dev/stderr | jq -e --argjson n $count '. == {"old-s": $n}'
 figure_is old .flows.closing "$before"
 
 echo "a client that resets at its next number is believed within a second"

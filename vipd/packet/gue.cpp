@@ -93,7 +93,7 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
         return gue;
     }
     const bool ours = gue.header_bytes == gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
-                      payload[4] == private_version && payload[5] <= 1 && payload[7] <= 1;
+                      payload[4] == private_version && payload[5] <= 3 && payload[7] <= 1;
     if (!ours) {
         return tl::unexpected(Drop::bad_tunnel);
     }

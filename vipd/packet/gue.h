@@ -10,9 +10,11 @@
 //     |                       Carrier                                 |  private data
 //     +---------------------------------------------------------------+
 //
-// Kind: 0 from a client, 1 from a server (a reply).  Hops: how many more gateways may pass it on.
-// Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the
-// client came in and the reply has to leave (carrier_id of its name); 0 is unknown.
+// Kind: 0 from a client, 1 from a server (a reply), 2 from a client whose flow the sender does not
+// know and asks for, 3 such a packet back from who does not know it either; 2 and 3 only to peers
+// whose keepalives say that they answer.  Hops: how many more gateways may pass it on. Crossed: 1
+// once the packet has gone from one site to the other.  Carrier: by whose line the client came in
+// and the reply has to leave (carrier_id of its name); 0 is unknown.
 //
 // With C set the packet is a keepalive (keepalive.h) and the private data is absent.
 #pragma once
@@ -37,7 +39,7 @@ inline constexpr uint32_t tunnel_bytes(Family outer) {
 }
 
 struct Gue {
-    enum class Kind : uint8_t { client = 0, reply = 1, keepalive = 255 };
+    enum class Kind : uint8_t { client = 0, reply = 1, question = 2, unknown = 3, keepalive = 255 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;

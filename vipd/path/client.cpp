@@ -82,8 +82,20 @@ Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, co
         note_way_back(hands, *flow, packet, origin);
         follow(hands.flows, *flow, packet, packet.has_ports, Side::client, view.now);
     }
-    return to_peer(view, hands, frame, packet, peer, to_go_on(view.tables, origin, peer),
-                   origin.back);
+    Gue gue = to_go_on(view.tables, origin, peer);
+    const bool asks = flow != nullptr && flow->kind == Flow::Kind::provisional;
+    if (asks && view.snapshot.peers[peer].answers) {
+        gue.kind = Gue::Kind::question;
+    }
+    return to_peer(view, hands, frame, packet, peer, gue, origin.back);
+}
+
+// To who asked, as it came.
+Verdict say_unknown(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin) {
+    note(hands, "relay", "not known here: said so");
+    const Gue gue{Gue::Kind::unknown, origin.hops, true, origin.back.carrier};
+    return to_peer(view, hands, frame, packet, origin.back.index, gue, origin.back);
 }
 
 Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
@@ -109,6 +121,8 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
                 hands.flows.erase(*flow);
             }
             return reset(view, hands, frame, packet, origin, !packet.fragment);
+        case Decision::say_unknown:
+            return say_unknown(view, hands, frame, packet, origin);
         case Decision::drop_no_server:
             return refuse_client(view, hands, frame, packet, origin.back,
                                  {Trouble::Kind::no_server});
@@ -125,9 +139,9 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
     Flow* flow = hands.flows.find(key);
     const Judgement judged = judge(view,
                                    {key, packet, view.tables.service(key.protocol, key.vip),
-                                    packet.has_ports, origin.from, origin.crossed},
+                                    packet.has_ports, origin.from, origin.crossed, origin.asked},
                                    flow);
-    if (judged.forgets) {
+    if (judged.forgets && !origin.asked) {
         note(hands, "flow", "an entry of another connection with the same ends, replaced");
         hands.flows.erase(*flow);
         flow = nullptr;
@@ -137,7 +151,8 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
     }
     switch (judged.kind) {
         case Judgement::Kind::no_service:
-            return dropped(hands, Drop::no_service);
+            return origin.asked ? say_unknown(view, hands, frame, packet, origin)
+                                : dropped(hands, Drop::no_service);
         case Judgement::Kind::goes_on:
             note(hands, "flow", "entry of a service that is gone: server {}", flow->server());
             return serve(view, hands, frame, packet, origin, *flow);

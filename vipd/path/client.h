@@ -24,6 +24,7 @@ struct Origin {
     WayBack back;
     bool crossed = false;
     uint8_t hops = gue_hops;
+    bool asked = false;  // who sent it wants to know whether the flow is known here
 };
 
 Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port,

@@ -24,11 +24,17 @@ Decision place(const Arrival& a) {
 
 // Rule 3: home at this site, then the other site; the last one adopts.
 Decision second_chance(const Arrival& a) {
+    if (a.asked) {
+        return Decision::say_unknown;
+    }
     if (a.from != From::same_site && a.home_is_peer) {
         return Decision::try_home;
     }
     if (a.from != From::other_site && !a.crossed && a.other_up && a.other_has_flows) {
         return Decision::try_other;
+    }
+    if (a.from == From::line && a.other_silent) {
+        return Decision::drop_peer_down;  // it cannot be asked yet, and may know the flow
     }
     return a.can_serve && !a.source_nat ? Decision::adopt : Decision::reset;
 }
@@ -56,9 +62,9 @@ Decision decide(const Arrival& a) {
 }
 
 std::string_view name(Decision decision) {
-    constexpr std::array<std::string_view, 10> names{
-        "serve_entry", "relay_entry", "place_here", "place_relayed",  "try_home",
-        "try_other",   "adopt",       "reset",      "drop_no_server", "drop_peer_down"};
+    constexpr std::array<std::string_view, 11> names{
+        "serve_entry", "relay_entry", "place_here",  "place_relayed",  "try_home",      "try_other",
+        "adopt",       "reset",       "say_unknown", "drop_no_server", "drop_peer_down"};
     return names[static_cast<size_t>(decision)];
 }
 

@@ -18,6 +18,7 @@ enum class From : uint8_t { line, same_site, other_site };
 struct Arrival {
     From from = From::line;
     bool crossed = false;  // it has gone from one site to the other already
+    bool asked = false;    // whether its flow is known here; who asks adopts it otherwise
     bool tcp = true;
     bool first = false;  // a SYN; for other protocols this is ignored
     Entry entry = Entry::none;
@@ -27,6 +28,7 @@ struct Arrival {
     bool share_relays = false;     // the client falls into the share of the other site
     bool other_up = false;         // a gateway of the other site is alive and serves the prefix
     bool other_has_flows = false;  // and some flows end there
+    bool other_silent = false;     // one of them may be alive, and has not been heard
     bool home_is_peer = false;     // the flow's home gateway at this site is another one, and alive
     bool can_serve = false;        // the service has a live server here
     bool source_nat = false;       // of the service: in mid-flow its server knows another client
@@ -41,6 +43,7 @@ enum class Decision : uint8_t {
     try_other,      // second chance: the other site
     adopt,          // like place_here, in mid-flow
     reset,          // nobody knows the flow: tell its client
+    say_unknown,    // it is not known here: tell who asks
     drop_no_server,
     drop_peer_down,
 };

@@ -31,6 +31,7 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     a.share_relays = view.snapshot.share.relays(key.client);
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
+    a.other_silent = !other && other_site_silent(view);
     a.other_has_flows = other && view.snapshot.peer_has_flows(*other);
     a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
 }
@@ -57,6 +58,7 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
     Arrival arrival;
     gather(view, meeting.key, meeting.from, flow, out.service, arrival);
     arrival.crossed = meeting.crossed;
+    arrival.asked = meeting.asked;
     arrival.tcp = segment.tcp();
     arrival.first = first;
     out.kind = Judgement::Kind::decided;
@@ -64,21 +66,41 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
     return out;
 }
 
-// The rendezvous (highest random weight) of the flow over this site's live gateways.  A member that
-// is lost leaves its flows to the next best: "current, then previous" falls out of the same order.
-std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
+namespace {
+
+// The rendezvous (highest random weight) of the flow over live peers, of which none weighs less
+// than `best`.  A member that is lost leaves its flows to the next best: "current, then previous"
+// falls out of the same order.
+template <typename Takes>
+std::optional<size_t> heaviest(const View& view, uint64_t flow, uint64_t best, Takes takes) {
     std::optional<size_t> home;
     const auto& peers = view.tables.peers();
-    const uint64_t flow = key.hash(static_cast<uint64_t>(HashKey::home));
-    uint64_t best = mix(flow ^ view.tables.own_name_hash());
     for (size_t i = 0; i < peers.size(); ++i) {
         const uint64_t weight = mix(flow ^ peers[i].name_hash);
-        if (peers[i].same_site && weight > best && view.snapshot.peer_up(i)) {
+        if (weight > best && view.snapshot.peer_up(i) && takes(i)) {
             best = weight;
             home = i;
         }
     }
     return home;
+}
+
+uint64_t home_hash(const FlowKey& key) {
+    return key.hash(static_cast<uint64_t>(HashKey::home));
+}
+
+}  // namespace
+
+std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
+    const uint64_t flow = home_hash(key);
+    return heaviest(view, flow, mix(flow ^ view.tables.own_name_hash()),
+                    [&](size_t i) { return view.tables.peers()[i].same_site; });
+}
+
+std::optional<size_t> home_there(const View& view, const FlowKey& key) {
+    return heaviest(view, home_hash(key), 0, [&](size_t i) {
+        return !view.tables.peers()[i].same_site && view.snapshot.peer_serves(i, key.vip.address);
+    });
 }
 
 std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
@@ -91,13 +113,25 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
     return std::nullopt;
 }
 
+bool other_site_silent(const View& view) {
+    const auto& peers = view.tables.peers();
+    for (size_t i = 0; i < peers.size(); ++i) {
+        const Snapshot::Peer& peer = view.snapshot.peers[i];
+        if (!peers[i].same_site && peer.ever && !peer.up && !peer.gone) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow) {
     if (decision == Decision::relay_entry) {
         assert(flow != nullptr);  // decide() follows entries that are there
         return flow->peer;
     }
-    return decision == Decision::try_home ? *home_peer(view, key)
-                                          : *other_site_peer(view, key.vip.address);
+    return decision == Decision::try_home    ? *home_peer(view, key)
+           : decision == Decision::try_other ? *home_there(view, key)
+                                             : *other_site_peer(view, key.vip.address);
 }
 
 }  // namespace rehome::vipd

@@ -43,6 +43,7 @@ struct Meeting {
     bool has_ports = true;        // else the segment says nothing
     From from = From::line;
     bool crossed = false;
+    bool asked = false;
 };
 
 struct Judgement {
@@ -67,8 +68,13 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
 
 // The flow's home gateway at this site; nothing when it is this one.
 std::optional<size_t> home_peer(const View& view, const FlowKey& key);
+// Its home among those of the other site that are up and serve the VIP.
+std::optional<size_t> home_there(const View& view, const FlowKey& key);
 // A gateway of the other site that is up and serves the VIP.
 std::optional<size_t> other_site_peer(const View& view, const Address& vip);
+
+// Whether a gateway of the other site is neither heard nor given up.
+bool other_site_silent(const View& view);
 
 // The peer to which a decision leads that is about one.
 size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow);

@@ -75,7 +75,24 @@ Verdict client(const View& view, Hands& hands, Frame& frame, Packet& packet, siz
     }
     const WayBack back{WayBack::Via::tunnel, static_cast<uint16_t>(peer), gue.carrier};
     const From from = view.tables.peers()[peer].same_site ? From::same_site : From::other_site;
-    return from_client(view, hands, frame, packet, {from, back, gue.crossed, gue.hops});
+    return from_client(view, hands, frame, packet,
+                       {from, back, gue.crossed, gue.hops, gue.kind == Gue::Kind::question});
+}
+
+// A packet of ours comes back from the peer that was asked: it goes on where the question began,
+// behind who has answered.
+Verdict not_known(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
+                  const Gue& gue) {
+    const Flow* flow = hands.flows.find({packet.protocol,
+                                         {packet.source, packet.source_port},
+                                         {packet.destination, packet.destination_port}});
+    if (flow == nullptr || flow->kind != Flow::Kind::provisional || flow->peer != peer) {
+        return dropped(hands, Drop::stray_answer);
+    }
+    note(hands, "relay", "not known there");
+    const bool crossed = !view.tables.peers()[peer].same_site;
+    const WayBack back = hands.flows.way_back(*flow);
+    return from_client(view, hands, frame, packet, {From::same_site, back, crossed, gue.hops});
 }
 
 Verdict heard(const View& view, Hands& hands, const Classified& what) {
@@ -101,6 +118,9 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
     }
     frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
     decapsulate(frame, packet);
+    if (what.gue.kind == Gue::Kind::unknown) {
+        return not_known(view, hands, frame, packet, what.peer, what.gue);
+    }
     return what.kind == Classified::Kind::peer_reply
                ? reply(view, hands, frame, packet, what.peer, what.gue)
                : client(view, hands, frame, packet, what.peer, what.gue);

@@ -14,7 +14,8 @@ constexpr size_t fixed_bytes = 24;
 constexpr size_t line_bytes = 5;
 constexpr uint8_t move_option = 1;
 constexpr uint8_t hears_option = 2;
-constexpr size_t options_max_bytes = 10 + 3;
+constexpr uint8_t answers_option = 3;
+constexpr size_t options_max_bytes = 10 + 3 + 3;
 
 void append(std::vector<uint8_t>& out, const Prefix& prefix) {
     out.push_back(static_cast<uint8_t>(prefix.address.family));
@@ -52,6 +53,9 @@ bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
         if (rest[0] == hears_option && rest[1] == 1) {
             keepalive.hears_you = rest[2] != 0;
         }
+        if (rest[0] == answers_option && rest[1] == 1) {
+            keepalive.answers = rest[2] != 0;
+        }
         rest = rest.subspan(size_t{2} + rest[1]);
     }
     return true;
@@ -85,6 +89,9 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
     }
     if (keepalive.hears_you) {
         out.insert(out.end(), {hears_option, 1, static_cast<uint8_t>(*keepalive.hears_you)});
+    }
+    if (keepalive.answers) {
+        out.insert(out.end(), {answers_option, 1, 1});
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;

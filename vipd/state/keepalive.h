@@ -11,7 +11,7 @@
 // Who does not know an option skips it; a vipd that knows none reads no further than the prefixes.
 // Option 1: the move that the sender takes part in (64).  Option 2: whether the sender hears the
 // receiver (8), so that a link that is dead in one direction is down for both (RFC 5880 6.8.1); who
-// does not say is believed to hear.
+// does not say is believed to hear.  Option 3: that the sender answers questions (8, 1; gue.h).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -46,6 +46,7 @@ struct Keepalive {
     std::vector<Prefix> prefixes;
     uint64_t move = 0;  // MoveConfig::id; 0: the sender does not say, or is not sure itself
     std::optional<bool> hears_you;  // nothing: it does not say
+    bool answers = false;           // questions about flows
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -15,7 +15,8 @@ constexpr Micros drain_patience = 2'000'000;
 bool says_the_same(const Keepalive& a, const Keepalive& b) {
     return a.line_version == b.line_version && a.seen_version == b.seen_version &&
            (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
-           a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you;
+           a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you &&
+           a.answers == b.answers;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 //   from: line (unless said), same_site, other_site, crossed
 //   what: syn | segment | udp           entry: here | relayed | provisional
 //   entry's: replaceable peer_up peer_gone
-//   around: share other_up other_flows home serve
+//   around: share other_up other_flows home serve silent;  the packet: asked
 Arrival facts(std::string_view words) {
     Arrival a;
     const auto said = [&](std::string_view word) {
@@ -41,6 +41,8 @@ Arrival facts(std::string_view words) {
     a.other_has_flows = said("other_flows");
     a.home_is_peer = said("home");
     a.can_serve = said("serve");
+    a.asked = said("asked");
+    a.other_silent = said("silent");
     return a;
 }
 
@@ -109,6 +111,16 @@ const Row rows[] = {
     {"3 the other site adopts", "segment other_site serve", D::adopt},
     {"3 the other site resets", "segment other_site", D::reset},
 
+    {"3 asked, and known", "segment other_site asked here serve", D::serve_entry},
+    {"3 asked, and not known", "segment other_site asked serve home", D::say_unknown},
+    {"3 asked, and nobody to serve", "segment same_site asked other_up other_flows",
+     D::say_unknown},
+    {"3 asked, and relayed from here", "segment other_site asked relayed peer_up serve",
+     D::say_unknown},
+    {"3 who could know is silent: wait", "segment serve silent", D::drop_peer_down},
+    {"3 silent, but it came from a peer", "segment same_site serve silent", D::adopt},
+    {"2 a new flow waits for nobody", "syn serve silent", D::place_here},
+
     // 4: what came through the tunnel ends here or goes on, never back.
     {"4 entry here", "segment other_site here serve", D::serve_entry},
     {"4 entry here, SYN again", "syn other_site here serve share other_up", D::serve_entry},
@@ -153,7 +165,7 @@ namespace {
 // Every combination of facts that can be, which is few enough to try them all.
 template <typename Check>
 void for_every_arrival(Check check) {
-    for (uint32_t bits = 0; bits < 1u << 14; ++bits) {
+    for (uint32_t bits = 0; bits < 1u << 16; ++bits) {
         const auto bit = [&](unsigned n) { return (bits >> n & 1) != 0; };
         Arrival a;
         a.from = bit(0) ? (bit(1) ? From::same_site : From::other_site) : From::line;
@@ -170,6 +182,8 @@ void for_every_arrival(Check check) {
         a.other_has_flows = a.other_up && bit(8);
         a.home_is_peer = bit(12);
         a.can_serve = bit(13);
+        a.asked = a.from != From::line && bit(14);
+        a.other_silent = !a.other_up && bit(15);
         check(a, decide(a));
     }
 }
@@ -197,6 +211,10 @@ TEST_CASE("what holds for every packet") {
         REQUIRE_FALSE(((d == D::place_here || d == D::adopt) && !a.can_serve));
         REQUIRE_FALSE(((d == D::place_relayed || d == D::try_other) && !a.other_up));
         REQUIRE_FALSE((d == D::relay_entry && !a.peer_up));
+        // Who is asked neither keeps nor resets what it does not know, nor passes the question on.
+        if (a.asked && a.tcp && !a.first) {
+            REQUIRE((d == D::serve_entry || d == D::say_unknown));
+        }
         // A reset, a second chance and an adoption are for TCP in mid-flow alone.
         if (!a.tcp || a.first) {
             REQUIRE(d != D::reset);
