@@ -183,7 +183,7 @@ private:
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::span<const uint8_t> rest(data, size);
-    rehome::testing::Fuzz fuzz;
+    rehome::vipd::testing::Fuzz fuzz;
     while (rest.size() > 2) {
         const size_t length = std::min<size_t>(rest[0], rest.size() - 2);
         const uint8_t what = rest[1];
