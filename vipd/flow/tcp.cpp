@@ -128,15 +128,32 @@ void track_datagram(FlowTable& flows, Flow& flow, Side sender) {
     }
 }
 
+// Bit-fields of one side or the other; clang 14 assigns to none that a conditional chooses.
+void set_reset(Flow& flow, bool client, bool value) {
+    if (client) {
+        flow.client_reset = value;
+    } else {
+        flow.server_reset = value;
+    }
+}
+
+void take_finish_back(Flow& flow, bool client) {
+    if (client) {
+        flow.client_finished = false;
+    } else {
+        flow.server_finished = false;
+    }
+}
+
 // Who goes on after closing has not closed.
 bool takes_back(Flow& flow, const Passing& passing, bool client) {
     const bool reset = client ? flow.client_reset : flow.server_reset;
     const bool finished = client ? flow.client_finished : flow.server_finished;
     if (reset && passing.fits()) {
-        (client ? flow.client_reset = false : flow.server_reset = false);
+        set_reset(flow, client, false);
     }
     if (finished && passing.fits() && passing.goes_beyond_fin()) {
-        (client ? flow.client_finished = false : flow.server_finished = false);
+        take_finish_back(flow, client);
     }
     const bool closed = flow.client_finished && (flow.server_finished || flow.direct_return());
     return !flow.client_reset && !flow.server_reset && !closed;
@@ -163,7 +180,7 @@ void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {
     const auto to = [&](Flow::Stage stage) { flows.change(flow, flow.kind, stage); };
     if (has(segment, tcp_flag::rst)) {
         if (passing.resets()) {
-            (client ? flow.client_reset = true : flow.server_reset = true);
+            set_reset(flow, client, true);
             to(Flow::Stage::closing);
         }
         return;
