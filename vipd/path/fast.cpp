@@ -214,7 +214,7 @@ template <typename H>
                                       : view.tables.service(of.protocol, vip, key.vip.port);
     flow = flow == nullptr ? hands.flows.find(key, of.hash) : flow;
     const Judgement judged = judge(view, {key, segment, service, true, From::line, false}, flow);
-    const bool follows = judged.decision == Decision::serve_entry;
+    const bool follows = flow != nullptr && judged.decision == Decision::serve_entry;
     const bool begins = flow == nullptr && (judged.decision == Decision::place_here ||
                                             judged.decision == Decision::adopt);
     if (judged.kind != Judgement::Kind::decided || judged.forgets || !(follows || begins)) {

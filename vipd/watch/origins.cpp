@@ -33,8 +33,10 @@ void add_configured(json& rows, const json& in_force, const json& file) {
         }
         const json parts = value.is_object() ? value.flatten() : json{{"", value}};
         for (const auto& [part, single] : parts.items()) {
-            const json::json_pointer at("/" + key + part);
-            rows.push_back(setting(key + part, single, file.contains(at) ? "file" : "default"));
+            std::string path = key;
+            path.append(part);
+            const json::json_pointer at("/" + path);
+            rows.push_back(setting(path, single, file.contains(at) ? "file" : "default"));
         }
     }
 }
