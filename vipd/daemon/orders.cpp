@@ -185,7 +185,7 @@ void Daemon::line(const json& request, const Reply& reply) {
         when_in_force(state_.order(index, {true, said_by(reply)}), reply, [carrier] {
             return json{{"carrier", carrier}, {"enabled", true}};
         });
-    } else if (!request.value("anyway", false) && !state_.snapshot()->other_line(index)) {
+    } else if (!request.value("anyway", false) && state_.snapshot()->is_last(index)) {
         reply.refuse("no gateway has another line of " + carrier +
                      " that is enabled: its clients would get no replies, expected --anyway");
     } else {

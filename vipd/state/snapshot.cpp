@@ -49,16 +49,16 @@ bool Snapshot::tells_the_same(const Snapshot& other) const {
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
 }
 
-bool Snapshot::other_line(size_t line) const {
-    if (line >= carriers.size()) {
+bool Snapshot::is_last(size_t line) const {
+    if (line >= lines.size() || lines[line] == LineState::disabled) {
         return false;
     }
     for (size_t i = 0; i < lines.size(); ++i) {
         if (i != line && carriers[i] == carriers[line] && lines[i] == LineState::enabled) {
-            return true;
+            return false;
         }
     }
-    return through_peer(carriers[line]).has_value();
+    return !through_peer(carriers[line]);
 }
 
 std::optional<WayBack> Snapshot::own_line(uint32_t carrier) const {

@@ -72,9 +72,9 @@ struct Snapshot {
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.
     std::optional<WayBack> way_out(const WayBack& way, bool ours) const;
-    // Whether replies to the line's clients have another enabled line of its carrier, here or at a
-    // live peer.
-    bool other_line(size_t line) const;
+    // Whether the line is enabled, and neither this gateway nor a live peer has another one of its
+    // carrier that is: without it nobody could answer the carrier's clients.
+    bool is_last(size_t line) const;
     // A live peer with a line that may carry VIPs, for a reply whose carrier nobody has noted.
     std::optional<WayBack> through_any_peer() const;
 
