@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Sends what somebody forges into connections, as their clients.
 
-  forge.py blind|close VIP PORT <NUMBERS
+  forge.py blind|exact VIP PORT <NUMBERS
 
 NUMBERS are lines of peers.py's "numbers".  blind: resets, FINs, ACKs and SYNs with numbers drawn at random, a
-reset and a FIN whose checksum is wrong at the right numbers, and resets beside the right number by one.
+FIN and an ACK of which only the acknowledgement is, a reset and a FIN whose checksum is wrong at the right
+numbers, and resets beside the right number by one.
 exact: a reset at exactly the next number, as the client itself would send it.
 """
 import random

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What somebody forges who knows a connection's ends and not its numbers takes nothing from anybody: while the other
-# site gets whatever is new, so that an entry that gave way would break its session.
+# What somebody forges who knows a connection's ends, and at most one of its numbers, takes nothing from anybody: while
+# the other site gets whatever is new, so that an entry that gave way would break its session.
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"

@@ -29,7 +29,7 @@ public:
     // It carries something beyond a FIN that may not be acknowledged yet, and not too far.
     bool goes_beyond_fin() const {
         const uint32_t beyond = end_of(segment_) - (next() + 1);
-        return !has(segment_, tcp_flag::fin) && beyond != 0 && beyond <= reach;
+        return !has(segment_, tcp_flag::fin) && beyond != 0 && beyond <= sequence_reach;
     }
     bool resets() const {
         const bool refuses = !client_ && has(segment_, tcp_flag::ack) && flow_.client_known &&
@@ -71,7 +71,8 @@ private:
     }
 
     bool heard_more() const {
-        return segment_.ack != flow_.server_next && segment_.ack - flow_.server_next <= reach;
+        return segment_.ack != flow_.server_next &&
+               segment_.ack - flow_.server_next <= sequence_reach;
     }
 
     void follow_client() {

@@ -2,7 +2,8 @@
 //
 // Only what an end could have sent moves an entry (RFC 9293 3.10.7.4, RFC 5961 3 and 4); all else
 // is forwarded and changes nothing: the ends judge.  What is known of an end is the number at which
-// it goes on, its next one.  A number is near another when no more than `reach` lies between them.
+// it goes on, its next one.  A number is near another when no more than `sequence_reach` lies
+// between them.
 //
 //   a segment advances its sender's next number, a client's by at most the reach, when what it
 //     acknowledges is near; a server's also tells how far the client has come, by what it
@@ -23,10 +24,9 @@
 // side is believed.  Until then the client's last segment says all, and the server's first answer
 // replaces what that said of both, so that nobody who forges can bind numbers of his own:
 //   met in mid-flow   (picked up, or adopted after a second chance) the first segment is believed
-//   direct return     answers do not pass: data, or an acknowledgement of more than the
-//   handshake's,
-//                     near what was known, shows one and binds; until then the flow is half open.
-//                     A FIN or a reset that is near closes, for nobody sees the other end's
+//   direct return     answers do not pass: data, or an acknowledgement beyond the handshake's, near
+//                     what was known, shows one and binds; until then the flow is half open.  A FIN
+//                     or a reset that is near closes, for nobody sees the other end's
 //   relayed           the same rules for what passes; the numbers bind where the flow ends
 #pragma once
 
@@ -40,10 +40,10 @@ enum class Side : uint8_t { client, server };
 // What may be in flight and unseen here, when a path changes or packets are lost on the way to us:
 // as much as Linux buffers for a sender (tcp_wmem).  Who guesses two numbers is near both once in
 // 262,144 times.
-inline constexpr uint32_t reach = 1U << 22;
+inline constexpr uint32_t sequence_reach = 1U << 22;
 
 inline bool near(uint32_t a, uint32_t b) {
-    return a - b + reach <= 2 * reach;
+    return a - b + sequence_reach <= 2 * sequence_reach;
 }
 
 // A packet of the flow passes, sent by that side: its time, its stage, and its place, which is what
@@ -71,7 +71,7 @@ inline bool settled(const Flow& flow) {
 }
 // Takes to in sequence numbers what is not yet (RFC 9293 3.4: modulo 2^32), within the reach.
 inline void advance_near(uint32_t& next, uint32_t to) {
-    next = to - next <= reach ? to : next;
+    next = to - next <= sequence_reach ? to : next;
 }
 inline void advance(uint32_t& next, uint32_t to) {
     next = static_cast<int32_t>(to - next) > 0 ? to : next;

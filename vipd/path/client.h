@@ -4,7 +4,9 @@
 //   decided    wrong_source, maps (map.h), ICMP (icmp.h), then judge() (judge.h): the entry is
 //              followed, a flow begins here or at a peer, or the client is told that nobody is
 //              there
-//   ways out   to a server, to a peer, back to the client (a reset, an error); consumed: a fragment
+//   ways out   to a server, to a peer (as it came, to one that asked in vain), back to the client
+//   (a
+//              reset, an error); consumed: a fragment
 //              that waits for its first one.  Drops: bad_source, forged_source, no_service,
 //              closed_flow, no_server, server_taken, no_source_port, flow_table_full, peer_down,
 //              hop_limit, what join.h and out.h say

@@ -22,7 +22,7 @@ Decision place(const Arrival& a) {
     return a.from == From::line && a.other_up ? Decision::place_relayed : Decision::drop_no_server;
 }
 
-// Rule 3: home at this site, then the other site; the last one adopts.
+// Rule 3: home at this site, then the other site; who asked adopts, or the last that was handed it.
 Decision second_chance(const Arrival& a) {
     if (a.asked) {
         return Decision::say_unknown;

@@ -32,7 +32,7 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
     a.other_silent = !other && other_site_silent(view);
-    a.other_has_flows = other && view.snapshot.peer_has_flows(*other);
+    a.other_has_flows = other && other_site_has_flows(view);
     a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
 }
 
@@ -111,6 +111,16 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
         }
     }
     return std::nullopt;
+}
+
+bool other_site_has_flows(const View& view) {
+    const auto& peers = view.tables.peers();
+    for (size_t i = 0; i < peers.size(); ++i) {
+        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_has_flows(i)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool other_site_silent(const View& view) {

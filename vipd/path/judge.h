@@ -73,6 +73,8 @@ std::optional<size_t> home_there(const View& view, const FlowKey& key);
 // A gateway of the other site that is up and serves the VIP.
 std::optional<size_t> other_site_peer(const View& view, const Address& vip);
 
+// Whether flows end at some live gateway of the other site.
+bool other_site_has_flows(const View& view);
 // Whether a gateway of the other site is neither heard nor given up.
 bool other_site_silent(const View& view);
 
