@@ -22,6 +22,10 @@ for one in all:
 }
 permanent() { [ "$(ip -n old-gw -j neighbour show dev servers nud permanent | jq -r ".[] | select(.dst == \"$1\") | .lladdr")" = "$2" ]; }
 
+# The carrier's router knows the gateway: while it asks, it keeps some 250 packets and no more.
+knows_gateway() { on client ping -c 1 -W 1 100.64.1.2 >"$dir/ping"; }
+wait_until 5 knows_gateway
+
 echo "# the first packets to a permanent neighbour: none is dropped for want of it"
 mac=$(ip -n old-s -j link show eth0 | jq -r '.[0].address')
 ip -n old-gw neighbour replace 10.1.0.70 lladdr "$mac" dev servers nud permanent
