@@ -170,7 +170,7 @@ private:
         k.prefixes = tables()->prefixes();
         Bytes packet(200);
         const TunnelEnds ends{config().peers[in_.byte() % 2].tunnel, config().tunnel, gue_port};
-        packet.resize(make_control_packet(packet, encode(k), ends));
+        packet.resize(make_control_packet(packet, Gue::Control::keepalive, encode(k), ends));
         return ethernet(packet);
     }
 

@@ -89,7 +89,11 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
         return tl::unexpected(Drop::truncated);
     }
     if ((payload[0] & control_bit) != 0) {
-        gue.kind = Gue::Kind::keepalive;
+        if (payload[1] > static_cast<uint8_t>(Gue::Control::keepalive)) {
+            return tl::unexpected(Drop::bad_tunnel);
+        }
+        gue.kind = Gue::Kind::control;
+        gue.control = static_cast<Gue::Control>(payload[1]);
         return gue;
     }
     const bool ours = gue.header_bytes == gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
@@ -124,9 +128,9 @@ tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gu
     return {};
 }
 
-uint32_t make_control_packet(std::span<uint8_t> out, std::span<const uint8_t> keepalive,
-                             const TunnelEnds& ends) {
-    const auto payload_bytes = static_cast<uint32_t>(8 + 4 + keepalive.size());
+uint32_t make_control_packet(std::span<uint8_t> out, Gue::Control control,
+                             std::span<const uint8_t> said, const TunnelEnds& ends) {
+    const auto payload_bytes = static_cast<uint32_t>(8 + 4 + said.size());
     const uint32_t ip_bytes = ends.local.family == Family::v4 ? 20 : 40;
     if (out.size() < ip_bytes + payload_bytes) {
         return 0;
@@ -136,7 +140,8 @@ uint32_t make_control_packet(std::span<uint8_t> out, std::span<const uint8_t> ke
     uint8_t* gue = udp + 8;
     std::memset(gue, 0, 4);
     gue[0] = control_bit;
-    std::copy(keepalive.begin(), keepalive.end(), gue + 4);
+    gue[1] = static_cast<uint8_t>(control);
+    std::copy(said.begin(), said.end(), gue + 4);
     return ip_bytes + payload_bytes;
 }
 

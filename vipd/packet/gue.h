@@ -16,7 +16,8 @@
 // once the packet has gone from one site to the other.  Carrier: by whose line the client came in
 // and the reply has to leave (carrier_id of its name); 0 is unknown.
 //
-// With C set the packet is a keepalive (keepalive.h) and the private data is absent.
+// With C set the packet is what a gateway says itself, ctype says what (Gue::Control), and the
+// private data is absent.
 #pragma once
 
 #include <cstdint>
@@ -39,12 +40,14 @@ inline constexpr uint32_t tunnel_bytes(Family outer) {
 }
 
 struct Gue {
-    enum class Kind : uint8_t { client = 0, reply = 1, question = 2, unknown = 3, keepalive = 255 };
+    enum class Kind : uint8_t { client = 0, reply = 1, question = 2, unknown = 3, control = 255 };
+    enum class Control : uint8_t { keepalive = 0 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;
     uint32_t carrier = 0;
     uint32_t header_bytes = gue_bytes;  // decoded: where what it carries begins
+    Control control = Control::keepalive;  // of Kind::control
 };
 
 // The outer source port: from the inner flow, so that the link may spread flows over paths (RFC
@@ -67,8 +70,8 @@ struct TunnelEnds {
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
 
-// A whole IP packet that carries a keepalive's bytes; returns its length, 0 when out is too small.
-uint32_t make_control_packet(std::span<uint8_t> out, std::span<const uint8_t> keepalive,
-                             const TunnelEnds& ends);
+// A whole IP packet that carries what a gateway says; returns its length, 0 when out is too small.
+uint32_t make_control_packet(std::span<uint8_t> out, Gue::Control control,
+                             std::span<const uint8_t> said, const TunnelEnds& ends);
 
 }  // namespace rehome::vipd

@@ -20,7 +20,7 @@ Verdict to_stage(const View& view, Hands& hands, Frame& frame, Classified& what,
             return from_servers(view, hands, frame, what.packet, port);
         case Classified::Kind::peer_client:
         case Classified::Kind::peer_reply:
-        case Classified::Kind::keepalive:
+        case Classified::Kind::control:
             return from_tunnel(view, hands, frame, what, port);
         case Classified::Kind::bad:
             return dropped(hands, what.drop);

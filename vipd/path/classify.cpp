@@ -31,8 +31,8 @@ void open_tunnel(Classified& out, std::span<const uint8_t> frame, const Tables& 
     out.peer = static_cast<size_t>(peer - peers.begin());
     out.gue = carried->gue;
     out.carried = frame.subspan(carried->at, carried->end - carried->at);
-    if (out.gue.kind == Gue::Kind::keepalive) {
-        out.kind = Kind::keepalive;
+    if (out.gue.kind == Gue::Kind::control) {
+        out.kind = Kind::control;
         return;
     }
     auto inner = parse_packet(frame.first(carried->end), carried->at);
@@ -102,7 +102,7 @@ std::optional<Packet> innermost_packet(std::span<const uint8_t> frame) {
         return outer ? std::optional(*outer) : std::nullopt;
     }
     const auto carried = carried_by(frame, *outer);
-    if (!carried || carried->gue.kind == Gue::Kind::keepalive) {
+    if (!carried || carried->gue.kind == Gue::Kind::control) {
         return std::nullopt;
     }
     const auto inner = parse_packet(frame.first(carried->end), carried->at);

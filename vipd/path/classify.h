@@ -5,7 +5,7 @@
 //     a line           client: an IP packet to a moved prefix
 //     the servers'     server: any IP packet
 //     the link         peer_client, peer_reply: GUE to this gateway, by a peer, about a VIP
-//                      keepalive
+//                      control: what a peer says itself
 //     any of these     kernel: everything else, ARP and multicast among it
 //                      bad: IP that cannot be parsed; GUE that cannot be, is of no peer or no VIP
 //     anything else    kernel
@@ -25,21 +25,21 @@
 namespace rehome::vipd {
 
 struct Classified {
-    enum class Kind : uint8_t { kernel, bad, client, server, peer_client, peer_reply, keepalive };
+    enum class Kind : uint8_t { kernel, bad, client, server, peer_client, peer_reply, control };
 
     Kind kind = Kind::kernel;
     Drop drop = Drop::count_;         // bad
     PortRole role = PortRole::other;  // of the port's VLAN, if it is IP
     Link link;
     // As it came in, or as the tunnel carries it (peer_client, peer_reply): offsets are into the
-    // frame.  Of a keepalive the outer one; what is bad, or the kernel's, may have none.
+    // frame.  Of control the outer one; what is bad, or the kernel's, may have none.
     Packet packet;
     size_t peer = 0;  // of the tunnel: index into Tables::peers
     Gue gue;
     std::span<const uint8_t> carried;  // behind GUE's header; views the frame
 
     bool from_tunnel() const {
-        return kind == Kind::peer_client || kind == Kind::peer_reply || kind == Kind::keepalive;
+        return kind == Kind::peer_client || kind == Kind::peer_reply || kind == Kind::control;
     }
     // It has ports that fragments behind it lack.
     bool first_fragment() const { return packet.fragment && !packet.later_fragment(); }

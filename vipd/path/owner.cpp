@@ -100,7 +100,7 @@ Ownership::Next Ownership::slow(const Frame& frame, PortIndex port, Micros now) 
         case Classified::Kind::server:
         case Classified::Kind::peer_reply:
             return settle(frame, what.packet, From::server, port, now);
-        case Classified::Kind::keepalive:
+        case Classified::Kind::control:
             return {Next::To::all, worker_, Drop::count_, false};
         case Classified::Kind::kernel:
         case Classified::Kind::bad:

@@ -81,7 +81,8 @@ void Ticker::send_keepalives(const View& view, Hands& hands, uint32_t served) {
         keepalive.flows_here = served;
         keepalive.sequence = rounds_;
         const TunnelEnds ends{view.tables.tunnel(), peer.tunnel, gue_port};
-        const uint32_t length = make_control_packet(packet, encode(keepalive), ends);
+        const uint32_t length =
+            make_control_packet(packet, Gue::Control::keepalive, encode(keepalive), ends);
         const uint32_t adjacency = next_hop(hands, peer.tunnel);
         if (length > 0 && adjacency != Routing::none) {
             hands.routing[adjacency].used = true;

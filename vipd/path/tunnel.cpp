@@ -95,21 +95,30 @@ Verdict not_known(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     return from_client(view, hands, frame, packet, {From::same_site, back, crossed, gue.hops});
 }
 
-Verdict heard(const View& view, Hands& hands, const Classified& what) {
-    const auto keepalive = decode_keepalive(what.carried);
-    if (!keepalive) {
+Verdict keepalive(const View& view, Hands& hands, const Classified& what) {
+    const auto said = decode_keepalive(what.carried);
+    if (!said) {
         return dropped(hands, Drop::bad_tunnel);
     }
-    hands.sink.heard(what.peer, *keepalive, view.now);
+    hands.sink.heard(what.peer, *said, view.now);
     return {Verdict::Kind::consumed, Drop::count_};
+}
+
+// What the peer says itself.
+Verdict control(const View& view, Hands& hands, const Classified& what) {
+    switch (what.gue.control) {
+        case Gue::Control::keepalive:
+            return keepalive(view, hands, what);
+    }
+    return dropped(hands, Drop::bad_tunnel);
 }
 
 }  // namespace
 
 Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& what,
                     PortIndex port) {
-    if (what.kind == Classified::Kind::keepalive) {
-        return heard(view, hands, what);
+    if (what.kind == Classified::Kind::control) {
+        return control(view, hands, what);
     }
     note(hands, "tunnel", "from gateway {}", view.tables.peers()[what.peer].gateway);
     Packet& packet = what.packet;

@@ -20,8 +20,9 @@ std::string decoded(const Bytes& payload) {
     if (!gue) {
         return std::string(name(gue.error()));
     }
-    if (gue->kind == Gue::Kind::keepalive) {
-        return "keepalive at " + std::to_string(gue->header_bytes);
+    if (gue->kind == Gue::Kind::control) {
+        return "control " + std::to_string(static_cast<int>(gue->control)) + " at " +
+               std::to_string(gue->header_bytes);
     }
     return std::string(gue->kind == Gue::Kind::reply ? "reply" : "client") + " hops " +
            std::to_string(gue->hops) + (gue->crossed ? " crossed" : "") + " carrier " +
@@ -42,8 +43,8 @@ TEST_CASE("tunnel headers that are taken") {
         {{2, 4, 0, 0, 1, 0, 3, 0, 0, 0, 0, 9}, "client hops 3 carrier 9 at 12"},
         {{2, 41, 0, 0, 1, 1, 0, 1, 0xff, 0, 0, 0}, "reply hops 0 crossed carrier 4278190080 at 12"},
         {{2, 4, 0, 0, 1, 0, 255, 0, 0, 0, 0, 0, 0x45}, "client hops 255 carrier 0 at 12"},
-        {{0x20, 0, 0, 0}, "keepalive at 4"},
-        {{0x21, 0, 0, 0, 1, 2, 3, 4}, "keepalive at 8"},
+        {{0x20, 0, 0, 0}, "control 0 at 4"},
+        {{0x21, 0, 0, 0, 1, 2, 3, 4}, "control 0 at 8"},
     };
     for (const Row& row : rows) {
         CHECK(decoded(row.payload) == row.gue);
@@ -67,6 +68,7 @@ TEST_CASE("tunnel headers that are refused") {
         {"a flag", {2, 4, 0x80, 0, 1, 0, 3, 0, 0, 0, 0, 0}, "bad_tunnel"},
         {"another flag", {2, 4, 0, 1, 1, 0, 3, 0, 0, 0, 0, 0}, "bad_tunnel"},
         {"a flag in a keepalive", {0x20, 0, 0, 1}, "bad_tunnel"},
+        {"a control type that nobody knows", {0x20, 255, 0, 0}, "bad_tunnel"},
         {"no private data", {0, 4, 0, 0, 1, 0, 3, 0, 0, 0, 0, 0}, "bad_tunnel"},
         {"too much private data", {3, 4, 0, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "bad_tunnel"},
         {"carries TCP", {2, 6, 0, 0, 1, 0, 3, 0, 0, 0, 0, 0}, "bad_tunnel"},
@@ -141,14 +143,14 @@ TEST_CASE("a keepalive's packet") {
     const Bytes content{1, 2, 3};
     for (const auto& ends : {v4_ends, v6_ends}) {
         Bytes out(100);
-        const uint32_t length = make_control_packet(out, content, ends);
+        const uint32_t length = make_control_packet(out, Gue::Control::keepalive, content, ends);
         const uint32_t headers = ends.local.family == Family::v4 ? 20 : 40;
         REQUIRE(length == headers + 8 + 4 + 3);
         out.resize(length);
         CHECK(wrong_checksum(out) == "");
         CHECK(Bytes(out.begin() + headers + 8, out.end()) == Bytes{0x20, 0, 0, 0, 1, 2, 3});
         Bytes small(length - 1);
-        CHECK(make_control_packet(small, content, ends) == 0);
+        CHECK(make_control_packet(small, Gue::Control::keepalive, content, ends) == 0);
     }
 }
 

@@ -26,7 +26,8 @@ Bytes by_gue(const std::string& inner, Gue::Kind kind, const Address& from = pee
 
 Bytes keepalive(const Address& from) {
     Bytes control(1500);
-    control.resize(make_control_packet(control, encode(Keepalive{}), {from, own, 9}));
+    control.resize(
+        make_control_packet(control, Gue::Control::keepalive, encode(Keepalive{}), {from, own, 9}));
     return ethernet(control);
 }
 
@@ -54,8 +55,8 @@ std::string told(const Classified& what) {
             return "peer_client " + text(what.packet);
         case Classified::Kind::peer_reply:
             return "peer_reply " + text(what.packet);
-        case Classified::Kind::keepalive:
-            return "keepalive";
+        case Classified::Kind::control:
+            return "control";
     }
     return "?";
 }
@@ -95,7 +96,7 @@ TEST_CASE("what a frame is") {
          "bad bad_fragment"},
         {"a client's from a peer", link_port, by_gue(asked, Gue::Kind::client), "peer_client " + a},
         {"a reply from a peer", link_port, by_gue(replied, Gue::Kind::reply), "peer_reply " + r},
-        {"a keepalive", link_port, keepalive(peer), "keepalive"},
+        {"a keepalive", link_port, keepalive(peer), "control"},
         {"of no peer", link_port, by_gue(asked, Gue::Kind::client, stranger), "bad unknown_peer"},
         {"a keepalive of no peer", link_port, keepalive(stranger), "bad unknown_peer"},
         {"not to this gateway", link_port, by_gue(asked, Gue::Kind::client, peer, stranger),

@@ -302,7 +302,8 @@ TEST_CASE("what belongs to no client's flow stays where it is, a keepalive goes 
         }
     }
     Bytes control(1500);
-    control.resize(make_control_packet(control, encode(Keepalive{}), {new_tunnel, old_tunnel, 9}));
+    control.resize(make_control_packet(control, Gue::Control::keepalive, encode(Keepalive{}),
+                                       {new_tunnel, old_tunnel, 9}));
     CHECK(workers.receive(0, link_port, ethernet(control)).empty());
     CHECK(workers.last.to == Ownership::Next::To::all);
 }
