@@ -168,6 +168,7 @@ Result<> Daemon::start_workers() {
         workers_.push_back(std::make_unique<Worker>(settings.worker, shared_, std::move(datapath),
                                                     std::move(ownership)));
     }
+    state_.workers_start(monotonic_us());
     return on_workers(workers_, [](Worker& worker) { return worker.start(); });
 }
 

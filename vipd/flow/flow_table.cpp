@@ -133,18 +133,21 @@ void FlowTable::change(Flow& flow, Flow::Kind kind, Flow::Stage stage) {
 
 // A new entry at the ring's next place, whose old one gives way.
 template <typename F, typename Stored>
-F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stored& client,
-                    uint16_t client_port, const Stored& vip, uint16_t vip_port, uint32_t now_ms) {
-    if (capacity_.half_open == 0) {
+F* FlowTable::place(Store<F>& store, RingPlaces& ring, uint64_t hash, uint8_t protocol,
+                    const Stored& client, uint16_t client_port, const Stored& vip,
+                    uint16_t vip_port, uint32_t now_ms) {
+    if (ring.size == 0) {
         return nullptr;
     }
     // Entries that will soon have to give way: their places in the index are not at hand.
     constexpr uint32_t ahead = 16;
-    __builtin_prefetch(&store.entries[capacity_.established + store.ring] + 2 * ahead);
-    if (store.ring + ahead < store.ring_touched) {
-        store.index.prefetch(this->hash(store.entries[capacity_.established + store.ring + ahead]));
+    const uint32_t number = ring.first + ring.next;
+    if (ring.next + 2 * ahead < ring.size) {
+        __builtin_prefetch(&store.entries[number + 2 * ahead]);
     }
-    const uint32_t number = capacity_.established + store.ring;
+    if (ring.next + ahead < ring.touched) {
+        store.index.prefetch(this->hash(store.entries[number + ahead]));
+    }
     F& flow = store.entries[number];
     if (flow.in_use()) {
         ++replaced_;
@@ -153,8 +156,8 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     if (!store.index.insert(hash, number)) {
         return nullptr;
     }
-    store.ring = store.ring + 1 < capacity_.half_open ? store.ring + 1 : 0;
-    store.ring_touched = std::max(store.ring_touched, number - capacity_.established + 1);
+    ring.touched = std::max(ring.touched, ring.next + 1);
+    ring.next = ring.next + 1 < ring.size ? ring.next + 1 : 0;
     flow = F{};
     flow.client_address = client;
     flow.vip_address = vip;
@@ -169,25 +172,26 @@ F* FlowTable::place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stor
     return &flow;
 }
 
-Flow* FlowTable::insert(const FlowKey& key, uint64_t hash, Micros now) {
+Flow* FlowTable::insert(const FlowKey& key, uint64_t hash, Micros now, Ring ring) {
     if (key.client.address.family != key.vip.address.family) {
         return nullptr;
     }
     const auto in = [&](auto& store, const auto& of) -> Flow* {
-        return place(store, hash, key.protocol, stored(key.client.address, of), key.client.port,
-                     stored(key.vip.address, of), key.vip.port, milliseconds(now));
+        return place(store, store.rings[static_cast<size_t>(ring)], hash, key.protocol,
+                     stored(key.client.address, of), key.client.port, stored(key.vip.address, of),
+                     key.vip.port, milliseconds(now));
     };
     return key.vip.address.family == Family::v4 ? in(v4_, FlowV4{}.client_address)
                                                 : in(v6_, FlowV6{}.client_address);
 }
 
 tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, uint64_t hash, const Endpoint& server,
-                                          Flow::Reach reach, Micros now) {
+                                          Flow::Reach reach, Micros now, Ring ring) {
     if (reach == Flow::Reach::nat && may_know(key.vip.address.family, hash) &&
         !make_way(key.protocol, server, key.client, hash)) {
         return tl::unexpected(Drop::server_taken);
     }
-    Flow* flow = insert(key, hash, now);
+    Flow* flow = insert(key, hash, now, ring);
     if (flow == nullptr) {
         return tl::unexpected(Drop::flow_table_full);
     }
@@ -377,15 +381,12 @@ WayBack FlowTable::way_back(const Flow& flow) const {
 
 template <typename F>
 void FlowTable::expire_in(Store<F>& store, Micros now) {
-    const uint32_t used = store.touched + store.ring_touched;
+    const uint32_t used = store.used();
     const uint32_t entries = std::min(used, std::max(expire_least, used / expire_calls_a_round));
     for (uint32_t i = 0; i < entries; ++i) {
         store.cursor = store.cursor + 1 < used ? store.cursor + 1 : 0;
         store.rounds += store.cursor == 0 ? 1 : 0;
-        const uint32_t place = store.cursor < store.touched
-                                   ? store.cursor
-                                   : capacity_.established + (store.cursor - store.touched);
-        F& flow = store.entries[place];
+        F& flow = store.entries[store.place(store.cursor)];
         if (!flow.in_use()) {
             continue;
         }
@@ -414,8 +415,12 @@ Flow* FlowTable::next_in(Store<F>& store, uint64_t& place, uint64_t until) {
         if (place >= store.touched && place < capacity_.established) {
             place = capacity_.established;
         }
-        if (place >= uint64_t{capacity_.established} + store.ring_touched) {
-            place = store.entries.size();
+        for (const RingPlaces& ring : store.rings) {
+            const bool unused =
+                place >= uint64_t{ring.first} + ring.touched && place < ring.first + ring.size;
+            place = unused ? uint64_t{ring.first} + ring.size : place;
+        }
+        if (place >= store.entries.size()) {
             break;
         }
         if (store.entries[place].in_use()) {

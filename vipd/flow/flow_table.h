@@ -3,9 +3,10 @@
 // Both directions of a flow are found by one hash, that of the client's address and port, which is
 // in every packet of the flow: one index, one cache line.
 //
-// The table has two parts of fixed size.  Established flows are never pushed out: when their part
-// is full, new ones are not taken.  Flows that nobody has answered yet (half open, provisional)
-// stand in a ring of their own, whose oldest gives way: a flood takes nothing from anybody else.
+// The table has parts of fixed size.  Established flows are never pushed out: when their part is
+// full, new ones are not taken.  Flows that nobody has answered yet stand in rings whose oldest
+// gives way, those that were begun and those that were met in mid-flow each in one of their own: a
+// flood takes nothing from anybody else.
 //
 // One worker's own: no locks.  Memory is touched only as it is used.
 #pragma once
@@ -36,6 +37,13 @@ public:
     struct Size {
         uint32_t established = 1U << 18;  // of each family
         uint32_t half_open = 1U << 16;
+
+        uint32_t mid_flow() const { return (half_open + 3) / 4; }
+    };
+    // Where a flow stands until it is answered.
+    enum class Ring : uint8_t {
+        begun,     // by its first packet
+        mid_flow,  // met later: a peer is asked for it, or it was adopted
     };
 
     FlowTable(const Size& size, uint64_t hash_key);
@@ -54,9 +62,11 @@ public:
         return find_reply(protocol, server, client, hash(protocol, client));
     }
 
-    // A flow in the ring of those that are not answered; the key is not in.  Null: too many flows
-    // of that client's address and port.
-    Flow* insert(const FlowKey& key, Micros now) { return insert(key, hash(key), now); }
+    // A flow that is not answered; the key is not in.  Null: too many flows of that client's
+    // address and port.
+    Flow* insert(const FlowKey& key, Micros now, Ring ring = Ring::begun) {
+        return insert(key, hash(key), now, ring);
+    }
     // A flow that is served at once, with its stamp; or why there is none: server_taken (see
     // serve), flow_table_full.  The key is not in.
     tl::expected<Flow*, Drop> open(const FlowKey& key, const Endpoint& server, Flow::Reach reach,
@@ -64,7 +74,7 @@ public:
         return open(key, hash(key), server, reach, now);
     }
     tl::expected<Flow*, Drop> open(const FlowKey& key, uint64_t hash, const Endpoint& server,
-                                   Flow::Reach reach, Micros now);
+                                   Flow::Reach reach, Micros now, Ring ring = Ring::begun);
 
     // Moves a flow that is confirmed to where nothing pushes it out, once.  Where that part is full
     // it stays where it is.  The flow's place may change: use what is returned.
@@ -177,11 +187,32 @@ public:
     }
 
 private:
-    // One family's entries: first the settled, then the ring.
+    // Places of a Store whose oldest flow gives way to the newest.
+    struct RingPlaces {
+        uint32_t first = 0, size = 0;
+        uint32_t next = 0;     // counted from the first
+        uint32_t touched = 0;  // that were ever used
+    };
+    // One family's entries: first the settled, then the rings.
     template <typename F>
     struct Store {
         Store(const Size& size)
-            : entries(uint64_t{size.established} + size.half_open), index(entries.size()) {}
+            : entries(uint64_t{size.established} + size.half_open + size.mid_flow()),
+              index(entries.size()),
+              rings{RingPlaces{size.established, size.half_open},
+                    RingPlaces{size.established + size.half_open, size.mid_flow()}} {}
+
+        // Places that were ever used.
+        uint32_t used() const { return touched + rings[0].touched + rings[1].touched; }
+        // The nth of them.
+        uint32_t place(uint32_t n) const {
+            if (n < touched) {
+                return n;
+            }
+            n -= touched;
+            return n < rings[0].touched ? rings[0].first + n
+                                        : rings[1].first + (n - rings[0].touched);
+        }
 
         F* candidate(uint64_t hash, bool tcp) {
             const uint32_t id = index.candidate(hash);
@@ -198,17 +229,16 @@ private:
         FlowIndex index;
         uint32_t free = FlowIndex::none;  // chain of settled places, by last_seen_ms
         uint32_t touched = 0;             // settled places that were ever used
-        uint32_t ring = 0;                // the next place of the ring
-        uint32_t ring_touched = 0;
-        uint32_t cursor = 0;  // of expire
-        uint32_t rounds = 0;  // that it has begun since stamps were told of one
+        std::array<RingPlaces, 2> rings;  // by Ring
+        uint32_t cursor = 0;              // of expire
+        uint32_t rounds = 0;              // that it has begun since stamps were told of one
     };
 
     bool may_know(Family family, uint64_t hash) const {
         return family == Family::v4 ? v4_.index.any(hash) : v6_.index.any(hash);
     }
     Flow* look_for(const FlowKey& key, uint64_t hash);
-    Flow* insert(const FlowKey& key, uint64_t hash, Micros now);
+    Flow* insert(const FlowKey& key, uint64_t hash, Micros now, Ring ring);
     uint64_t hash(const Flow& flow) const;
     uint64_t hash(uint8_t protocol, const Endpoint& client) const;
     template <typename F>
@@ -233,8 +263,9 @@ private:
     bool make_way(uint8_t protocol, const Endpoint& server, const Endpoint& client, uint64_t hash);
     void set_server(Flow& flow, const Endpoint& server, Flow::Reach reach);
     template <typename F, typename Stored>
-    F* place(Store<F>& store, uint64_t hash, uint8_t protocol, const Stored& client,
-             uint16_t client_port, const Stored& vip, uint16_t vip_port, uint32_t now_ms);
+    F* place(Store<F>& store, RingPlaces& ring, uint64_t hash, uint8_t protocol,
+             const Stored& client, uint16_t client_port, const Stored& vip, uint16_t vip_port,
+             uint32_t now_ms);
     template <typename F>
     Flow* settle_in(Store<F>& store, F& flow);
     template <typename F>

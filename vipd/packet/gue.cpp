@@ -16,6 +16,10 @@ constexpr uint8_t control_bit = 0x20;
 constexpr uint8_t outer_ttl = 64;
 constexpr uint32_t longest_packet = 65535;  // that an IPv4 header can tell
 
+bool is_kind(uint8_t kind) {
+    return kind <= 3 || kind == static_cast<uint8_t>(Gue::Kind::known);
+}
+
 // The outer IP header (without options), for a payload of so many bytes.
 uint32_t write_ip(uint8_t* at, const TunnelEnds& ends, uint32_t payload_bytes) {
     if (ends.local.family == Family::v4) {
@@ -97,7 +101,7 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
         return gue;
     }
     const bool ours = gue.header_bytes == gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
-                      payload[4] == private_version && payload[5] <= 3 && payload[7] <= 1;
+                      payload[4] == private_version && is_kind(payload[5]) && payload[7] <= 1;
     if (!ours) {
         return tl::unexpected(Drop::bad_tunnel);
     }

@@ -11,10 +11,11 @@
 //     +---------------------------------------------------------------+
 //
 // Kind: 0 from a client, 1 from a server (a reply), 2 from a client whose flow the sender does not
-// know and asks for, 3 such a packet back from who does not know it either; 2 and 3 only to peers
-// whose keepalives say that they answer.  Hops: how many more gateways may pass it on. Crossed: 1
-// once the packet has gone from one site to the other.  Carrier: by whose line the client came in
-// and the reply has to leave (carrier_id of its name); 0 is unknown.
+// know and asks for, 3 such a packet back from who does not know it either, 5 an empty segment from
+// the client that stands for its flow, from who knows it; 2 and 3 only to peers whose keepalives
+// say that they answer, 5 to those that say they hear it.  Hops: how many more gateways may pass it
+// on. Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the
+// client came in and the reply has to leave (carrier_id of its name); 0 is unknown.
 //
 // With C set the packet is what a gateway says itself, ctype says what (Gue::Control), and the
 // private data is absent.
@@ -40,13 +41,20 @@ inline constexpr uint32_t tunnel_bytes(Family outer) {
 }
 
 struct Gue {
-    enum class Kind : uint8_t { client = 0, reply = 1, question = 2, unknown = 3, control = 255 };
+    enum class Kind : uint8_t {
+        client = 0,
+        reply = 1,
+        question = 2,
+        unknown = 3,
+        known = 5,
+        control = 255
+    };
     enum class Control : uint8_t { keepalive = 0 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;
     uint32_t carrier = 0;
-    uint32_t header_bytes = gue_bytes;  // decoded: where what it carries begins
+    uint32_t header_bytes = gue_bytes;     // decoded: where what it carries begins
     Control control = Control::keepalive;  // of Kind::control
 };
 

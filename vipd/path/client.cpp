@@ -38,17 +38,36 @@ void note_way_back(Hands& hands, Flow& flow, const Packet& packet, const Origin&
     }
 }
 
+// Tells who asked that the flow is known here, by an empty segment between its ends: its replies
+// may pass elsewhere, and then nothing else would tell.
+void say_known(const View& view, Hands& hands, const Origin& origin, const Flow& flow) {
+    constexpr uint32_t room = 128;  // for the tunnel's headers
+    std::array<uint8_t, room + 128> bytes{};
+    const uint32_t length = make_reset(std::span(bytes).subspan(room + ethernet_bytes),
+                                       {flow.client(), flow.vip(), 0, 0});
+    Frame frame{bytes.data() + room, ethernet_bytes + length, room, 0};
+    auto packet = parse_packet(frame.bytes(), ethernet_bytes);
+    note(hands, "relay", "known here: said so");
+    const Gue gue{Gue::Kind::known, origin.hops, true, origin.back.carrier};
+    emit(hands, frame, to_peer(view, hands, frame, *packet, origin.back.index, gue, origin.back));
+}
+
 Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
               Flow& flow) {
     note_way_back(hands, flow, packet, origin);
+    if (origin.asked && view.snapshot.peers[origin.back.index].hears_known) {
+        say_known(view, hands, origin, flow);
+    }
     return to_server(view, hands, frame, packet,
                      *follow(hands.flows, flow, packet, packet.has_ports, Side::client, view.now));
 }
 
 Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
-              const FlowKey& key, const ServiceTable& service) {
+              const FlowKey& key, const Judgement& judged) {
+    const ServiceTable& service = *judged.service;
     const ServerConfig& server = choose_server(service, key.client).server;
-    const auto flow = begin_flow(view, hands, key, hands.flows.hash(key), service, server);
+    const auto flow = begin_flow(
+        view, hands, {key, hands.flows.hash(key), service, server, ring_of(judged.decision)});
     if (!flow) {
         return dropped(hands, flow.error());
     }
@@ -68,13 +87,14 @@ Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, co
         if (flow != nullptr) {
             hands.flows.erase(*flow);
         }
-        flow = hands.flows.insert(key, view.now);
+        const bool placed = judged.decision == Decision::place_relayed;
+        flow = hands.flows.insert(key, view.now,
+                                  placed ? FlowTable::Ring::begun : FlowTable::Ring::mid_flow);
         if (flow == nullptr) {
             return dropped(hands, Drop::flow_table_full);
         }
         flow->set_service(judged.service->number);
         flow->peer = static_cast<uint16_t>(peer);
-        const bool placed = judged.decision == Decision::place_relayed;
         hands.flows.change(*flow, placed ? Flow::Kind::relayed : Flow::Kind::provisional,
                            flow->stage);
     }
@@ -110,7 +130,7 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
             if (flow != nullptr) {
                 hands.flows.erase(*flow);
             }
-            return place(view, hands, frame, packet, origin, key, *judged.service);
+            return place(view, hands, frame, packet, origin, key, judged);
         case Decision::relay_entry:
         case Decision::place_relayed:
         case Decision::try_home:
@@ -206,19 +226,18 @@ Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet
                          : of_flow(view, hands, frame, packet, origin);
 }
 
-tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
-                                     uint64_t hash, const ServiceTable& service,
-                                     const ServerConfig& server) {
-    const ServiceConfig& config = service.config;
-    if (server.address == key.client.address) {
+tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Beginning& of) {
+    const ServiceConfig& config = of.service.config;
+    if (of.server.address == of.key.client.address) {
         return tl::unexpected(Drop::forged_source);
     }
-    const auto opened = hands.flows.open(key, hash, server.endpoint(), reach_of(config), view.now);
+    const auto opened = hands.flows.open(of.key, of.hash, of.server.endpoint(), reach_of(config),
+                                         view.now, of.ring);
     if (!opened) {
         return opened;
     }
     Flow& flow = **opened;
-    flow.set_service(service.number);
+    flow.set_service(of.service.number);
     if (config.pool) {
         const auto taken = hands.source_nat.take(*config.pool, flow, hands.flows.id(flow));
         if (!taken) {
@@ -228,7 +247,7 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowK
         flow.nat_address = taken->address;
         flow.nat_port = taken->port;
     }
-    ++hands.counters.services[service.number].new_flows;
+    ++hands.counters.services[of.service.number].new_flows;
     return &flow;
 }
 

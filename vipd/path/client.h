@@ -5,11 +5,10 @@
 //              followed, a flow begins here or at a peer, or the client is told that nobody is
 //              there
 //   ways out   to a server, to a peer (as it came, to one that asked in vain), back to the client
-//   (a
-//              reset, an error); consumed: a fragment
-//              that waits for its first one.  Drops: bad_source, forged_source, no_service,
-//              closed_flow, no_server, server_taken, no_source_port, flow_table_full, peer_down,
-//              hop_limit, what join.h and out.h say
+//              (a reset, an error); consumed: a fragment that waits for its first one; beside a
+//              packet that was asked about and goes to its server, the word to who asked.
+//              Drops: bad_source, forged_source, no_service, closed_flow, no_server, server_taken,
+//              no_source_port, flow_table_full, peer_down, hop_limit, what join.h and out.h say
 #pragma once
 
 #include <tl/expected.hpp>
@@ -36,11 +35,20 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
 Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
                     const Origin& origin);
 
-// A new flow at that server, which is the one that its client gets; or why there is none.
-// hash: the key's (FlowTable::hash).
-tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const FlowKey& key,
-                                     uint64_t hash, const ServiceTable& service,
-                                     const ServerConfig& server);
+// A flow to begin at that server, which is the one that its client gets.
+struct Beginning {
+    const FlowKey& key;
+    uint64_t hash;  // the key's (FlowTable::hash)
+    const ServiceTable& service;
+    const ServerConfig& server;
+    FlowTable::Ring ring;
+};
+// It; or why there is none.
+tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Beginning& of);
+// Where it stands until it is answered.
+inline FlowTable::Ring ring_of(Decision decision) {
+    return decision == Decision::adopt ? FlowTable::Ring::mid_flow : FlowTable::Ring::begun;
+}
 
 // What a peer is told of a client's packet that goes on to it.
 Gue to_go_on(const Tables& tables, const Origin& origin, size_t peer);

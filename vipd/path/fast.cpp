@@ -229,7 +229,8 @@ template <typename H>
         return false;
     }
     if (begins) {
-        const auto opened = begin_flow(view, hands, key, of.hash, *judged.service, *chosen);
+        const auto opened = begin_flow(
+            view, hands, {key, of.hash, *judged.service, *chosen, ring_of(judged.decision)});
         if (!opened) {
             return false;
         }

@@ -127,7 +127,7 @@ bool other_site_silent(const View& view) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {
         const Snapshot::Peer& peer = view.snapshot.peers[i];
-        if (!peers[i].same_site && peer.ever && !peer.up && !peer.gone) {
+        if (!peers[i].same_site && peer.silent) {
             return true;
         }
     }

@@ -79,14 +79,34 @@ Verdict client(const View& view, Hands& hands, Frame& frame, Packet& packet, siz
                        {from, back, gue.crossed, gue.hops, gue.kind == Gue::Kind::question});
 }
 
+// The flow of a client's packet about which that peer is being asked; null: it is not.
+Flow* asked_of(Hands& hands, const Packet& packet, size_t peer) {
+    Flow* flow = hands.flows.find({packet.protocol,
+                                   {packet.source, packet.source_port},
+                                   {packet.destination, packet.destination_port}});
+    const bool asked =
+        flow != nullptr && flow->kind == Flow::Kind::provisional && flow->peer == peer;
+    return asked ? flow : nullptr;
+}
+
+// The peer that was asked knows the flow, which is relayed there from now on.
+Verdict known(Hands& hands, const Packet& packet, size_t peer) {
+    Flow* flow = asked_of(hands, packet, peer);
+    if (flow == nullptr) {
+        return {Verdict::Kind::consumed, Drop::count_};  // a reply was faster
+    }
+    note(hands, "relay", "known there");
+    hands.flows.change(*flow, Flow::Kind::relayed, flow->stage);
+    flow->answered = true;
+    return {Verdict::Kind::consumed, Drop::count_};
+}
+
 // A packet of ours comes back from the peer that was asked: it goes on where the question began,
 // behind who has answered.
 Verdict not_known(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
                   const Gue& gue) {
-    const Flow* flow = hands.flows.find({packet.protocol,
-                                         {packet.source, packet.source_port},
-                                         {packet.destination, packet.destination_port}});
-    if (flow == nullptr || flow->kind != Flow::Kind::provisional || flow->peer != peer) {
+    const Flow* flow = asked_of(hands, packet, peer);
+    if (flow == nullptr) {
         return dropped(hands, Drop::stray_answer);
     }
     note(hands, "relay", "not known there");
@@ -127,6 +147,9 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
     }
     frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
     decapsulate(frame, packet);
+    if (what.gue.kind == Gue::Kind::known) {
+        return known(hands, packet, what.peer);
+    }
     if (what.gue.kind == Gue::Kind::unknown) {
         return not_known(view, hands, frame, packet, what.peer, what.gue);
     }

@@ -1,8 +1,8 @@
 // The stage of what peers send through the tunnel, as classify() has opened it.
 //
 //   comes in   a keepalive; a client's packet that a peer got, or asks about; one of ours that
-//   comes
-//              back from who was asked; a reply that leaves by a line here
+//              comes back from who was asked, or the word that the flow is known there; a reply
+//              that leaves by a line here
 //   decided    a keepalive goes to who keeps the peers' state; a client's packet goes on as one
 //              (client.h), and uses only entries that end here; a reply takes its entry's line, or
 //              that of the carrier that the peer names

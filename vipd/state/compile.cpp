@@ -44,10 +44,11 @@ Snapshot::Peer peer_of(const Observed& observed, size_t index, Micros now) {
     Snapshot::Peer peer;
     peer.up = observed.up(index, now);
     peer.heard = seen.heard_of(now);
-    peer.ever = seen.heard != 0;
+    peer.silent = observed.silent(index, now);
     peer.gone = observed.gone(index, now);
     peer.has_flows = seen.last.flows_here > 0;
-    peer.answers = seen.last.answers;
+    peer.answers = seen.last.answers != Answers::nothing;
+    peer.hears_known = seen.last.answers == Answers::both;
     peer.prefixes = seen.last.prefixes;
     for (const auto& line : seen.last.lines) {
         if (line.usable) {

@@ -54,7 +54,7 @@ bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
             keepalive.hears_you = rest[2] != 0;
         }
         if (rest[0] == answers_option && rest[1] == 1) {
-            keepalive.answers = rest[2] != 0;
+            keepalive.answers = static_cast<Answers>(std::min<uint8_t>(rest[2], 2));
         }
         rest = rest.subspan(size_t{2} + rest[1]);
     }
@@ -90,8 +90,8 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
     if (keepalive.hears_you) {
         out.insert(out.end(), {hears_option, 1, static_cast<uint8_t>(*keepalive.hears_you)});
     }
-    if (keepalive.answers) {
-        out.insert(out.end(), {answers_option, 1, 1});
+    if (keepalive.answers != Answers::nothing) {
+        out.insert(out.end(), {answers_option, 1, static_cast<uint8_t>(keepalive.answers)});
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;

@@ -11,7 +11,7 @@
 // Who does not know an option skips it; a vipd that knows none reads no further than the prefixes.
 // Option 1: the move that the sender takes part in (64).  Option 2: whether the sender hears the
 // receiver (8), so that a link that is dead in one direction is down for both (RFC 5880 6.8.1); who
-// does not say is believed to hear.  Option 3: that the sender answers questions (8, 1; gue.h).
+// does not say is believed to hear.  Option 3: what the sender answers to questions (8; Answers).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -30,6 +30,13 @@ namespace rehome::vipd {
 inline constexpr Micros keepalive_every = 100'000;
 inline constexpr Micros keepalive_missed = 3 * keepalive_every + keepalive_every / 2;
 
+// What a gateway says to who asks whether it knows a flow (gue.h), and what it hears of that.
+enum class Answers : uint8_t {
+    nothing,  // it adopts what it is asked about
+    unknown,  // where it does not know the flow
+    both,     // also where it does
+};
+
 struct Keepalive {
     struct Line {
         uint32_t carrier = 0;
@@ -46,7 +53,7 @@ struct Keepalive {
     std::vector<Prefix> prefixes;
     uint64_t move = 0;  // MoveConfig::id; 0: the sender does not say, or is not sure itself
     std::optional<bool> hears_you;  // nothing: it does not say
-    bool answers = false;           // questions about flows
+    Answers answers = Answers::nothing;
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -12,6 +12,8 @@
 namespace rehome::vipd {
 
 inline constexpr Micros peer_gone_after = 3'000'000;
+// After vipd's start: within so long a peer that lives has been heard, and has said that it hears.
+inline constexpr Micros first_word_within = 5 * keepalive_every;
 
 struct ObservedPeer {
     Micros heard = 0;     // the last keepalive; 0: never
@@ -26,13 +28,20 @@ struct ObservedPeer {
 };
 
 struct Observed {
-    Micros started = 0;               // vipd
+    Micros started = 0;       // vipd's workers
+    bool ran_before = false;  // vipd: peers may have flows of that run
     std::vector<ObservedPeer> peers;  // as in Config::peers
 
     bool up(size_t peer, Micros now) const { return peers[peer].up(now); }
     // Down for so long that its flows are lost.
     bool gone(size_t peer, Micros now) const {
         return now - std::max(peers[peer].heard_us, started) > peer_gone_after;
+    }
+    // Not up, and it may know flows of ours: it was heard before, or could not be heard yet by a
+    // vipd that has run before.
+    bool silent(size_t peer, Micros now) const {
+        const bool too_early = ran_before && now - started <= first_word_within;
+        return !up(peer, now) && !gone(peer, now) && (peers[peer].heard != 0 || too_early);
     }
 };
 

@@ -21,6 +21,7 @@ std::string named(const MoveConfig& move) {
 Resumed resume(const Config& config, const Stored& stored, int64_t now_us) {
     Resumed resumed;
     resumed.away_s = (now_us - stored.alive_at_us) / 1'000'000;
+    resumed.begin.ran_before = true;
     resumed.begin.confirmed = stored.confirmed && !too_long(config, *resumed.away_s);
     if (stored.gateway != config.gateway) {
         resumed.aside = "they are gateway " + stored.gateway + "'s";
@@ -39,6 +40,7 @@ Resumed resume(const Config& config, const Stored& stored, int64_t now_us) {
 Resumed resume_unreadable(const Config& config, int64_t written_at_us, int64_t now_us) {
     Resumed resumed;
     resumed.away_s = (now_us - written_at_us) / 1'000'000;
+    resumed.begin.ran_before = true;
     resumed.begin.confirmed = !too_long(config, *resumed.away_s);
     resumed.aside = "they cannot be read";
     return resumed;

@@ -36,7 +36,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.prefixes = prefixes;
     keepalive.move = holds_routes ? config->move.id : 0;
     keepalive.hears_you = peers[peer].heard;
-    keepalive.answers = true;
+    keepalive.answers = Answers::both;
     return keepalive;
 }
 

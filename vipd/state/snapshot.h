@@ -33,10 +33,11 @@ struct Snapshot {
     struct Peer {
         bool up = false;  // heard, and it hears this gateway
         bool heard = false;
-        bool ever = false;               // it has been heard since vipd began
         bool gone = false;               // down for so long that its flows are lost
+        bool silent = false;             // neither up nor given up: it may come back
         bool has_flows = false;          // some end there
-        bool answers = false;            // questions about flows (packet/gue.h)
+        bool answers = false;            // that it does not know a flow (packet/gue.h)
+        bool hears_known = false;        // that a flow is known here
         std::vector<Prefix> prefixes;    // that it can serve
         std::vector<uint32_t> carriers;  // of its lines that may carry VIPs
         uint32_t line_version = 0;       // of those

@@ -23,6 +23,7 @@ bool says_the_same(const Keepalive& a, const Keepalive& b) {
 
 State::State(Config config, const Begin& begin, Micros now, Pace pace) : pace_(pace) {
     known_.observed.started = now;
+    known_.observed.ran_before = begin.ran_before;
     known_.observed.peers.resize(config.peers.size());
     known_.config = std::make_shared<const Config>(std::move(config));
     known_.orders = begin.orders;
@@ -162,7 +163,8 @@ void State::notice_peers(Micros now) {
     for (size_t i = 0; i < snapshot()->peers.size(); ++i) {
         changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
                    snapshot()->peers[i].heard != observed.peers[i].heard_of(now) ||
-                   snapshot()->peer_gone(i) != observed.gone(i, now);
+                   snapshot()->peer_gone(i) != observed.gone(i, now) ||
+                   snapshot()->peers[i].silent != observed.silent(i, now);
     }
 }
 
@@ -213,6 +215,8 @@ Micros State::next_event(Micros now) const {
         if (!peer.up(now) && !observed.gone(i, now)) {
             const Micros since = std::max(peer.heard_us, observed.started);
             next = std::min(next, since + peer_gone_after + 1);
+            const Micros word = observed.started + first_word_within + 1;
+            next = observed.ran_before && now < word ? std::min(next, word) : next;
         }
     }
     return next;

@@ -38,6 +38,7 @@ struct Pace {
 struct Begin {
     Orders orders;
     bool confirmed = true;
+    bool ran_before = false;
 };
 
 class State {
@@ -55,6 +56,9 @@ public:
     bool confirmed() const { return known_.confirmed; }
     // The gateway that confirmed it; empty: none had to, or the operator did.
     const std::string& confirmed_by() const { return confirmed_by_; }
+
+    // The workers take packets from now on: what is waited for counts from here.
+    void workers_start(Micros now) { known_.observed.started = now; }
 
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);

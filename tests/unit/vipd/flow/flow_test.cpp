@@ -213,6 +213,34 @@ TEST_CASE("the oldest unanswered flow gives way; a settled one never does") {
     }
 }
 
+TEST_CASE("who is met in mid-flow takes no place from who begins, nor the other way round") {
+    using Ring = FlowTable::Ring;
+    for (const Ring flood : {Ring::begun, Ring::mid_flow}) {
+        const Ring other = flood == Ring::begun ? Ring::mid_flow : Ring::begun;
+        FlowTable flows({100, 100}, 7);
+        for (uint32_t n = 0; n < 25; ++n) {
+            REQUIRE(flows.insert(key(n), 0, other));
+        }
+        for (uint32_t n = 1000; n < 3000; ++n) {
+            REQUIRE(flows.insert(key(n), 0, flood));
+        }
+        for (uint32_t n = 0; n < 25; ++n) {
+            CHECK(flows.find(key(n)));
+        }
+        CHECK(flows.size() == 25 + (flood == Ring::begun ? 100 : 25));
+        uint64_t place = 0;
+        uint32_t seen = 0;
+        while (flows.next(place) != nullptr) {
+            ++seen;
+        }
+        CHECK(seen == flows.size());
+        for (int i = 0; i < 2000; ++i) {
+            flows.expire(1'000 * second);
+        }
+        CHECK(flows.size() == 0);
+    }
+}
+
 TEST_CASE("a number tells its flow until it moves or goes") {
     FlowTable table({8, 8}, 1);
     std::vector<uint32_t> moves;

@@ -109,6 +109,24 @@ TEST_CASE("a link that is dead in one direction is down for both") {
     CHECK(says(true).peer_up(0));
 }
 
+TEST_CASE("a vipd that has run before waits for the peers' first word, and no longer") {
+    for (const bool ran_before : {false, true}) {
+        State state(lab_config("old", names), {{}, true, ran_before}, start, no_pace);
+        const auto silent = [&](Micros now) {
+            state.advance(now);
+            return state.snapshot()->peers[0].silent;
+        };
+        CHECK(silent(start) == ran_before);
+        state.workers_start(start + 2'000'000);  // ports took their time
+        CHECK(silent(start + 2'000'000) == ran_before);
+        CHECK(silent(start + 2'500'000) == ran_before);
+        if (ran_before) {
+            CHECK(state.next_event(start + 2'500'000) == start + 2'500'001);
+        }
+        CHECK_FALSE(silent(start + 2'500'001));
+    }
+}
+
 TEST_CASE("a state says when time changes something next") {
     World w;
     CHECK(w.state.next_event(w.now) == start + 3'000'001);  // the peers are gone then
