@@ -40,10 +40,14 @@ std::string share_text(const json& share) {
 std::string peer_text(const json& peer) {
     const std::string heard = text(peer, "last_seen_ms");
     const bool deaf = peer.is_object() && peer.value("hears_us", json()) == false;
-    return fmt::format("{:<20} {}, {}{}", text(peer, "gateway"),
+    const std::string narrow =
+        flag(peer, "narrow") ? fmt::format(", NARROW ({} bytes there, {} back)",
+                                           text(peer, "link_mtu"), text(peer, "link_mtu_back"))
+                             : "";
+    return fmt::format("{:<20} {}, {}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
-                       deaf ? ", DOES NOT HEAR US" : "");
+                       deaf ? ", DOES NOT HEAR US" : "", narrow);
 }
 
 std::string lines_table(const json& lines) {

@@ -18,6 +18,7 @@ Clients:
   peers.py crowd HOST PORT N          of names: opens N connections, prints "ready", and for each line of
                                       standard input does what it says with all of them:
                                         ask      prints who answered how many, as JSON
+                                        fill     the same, of a line that takes many full packets
                                         numbers  prints "ADDRESS PORT SEQ ACK" of each: where it is, and at
                                                  which numbers its ends go on; then a line "."
                                         close    closes them
@@ -29,6 +30,7 @@ its first line, so that only a reset with exactly the right number can reach it.
 """
 import asyncio
 import collections
+import concurrent.futures
 import json
 import os
 import socket
@@ -96,9 +98,9 @@ def datagrams(address, port):
         end.sendto(data, peer)
 
 
-def answer_on(connection):
+def answer_on(connection, line=b"ask\n"):
     try:
-        connection.sendall(b"ask\n")
+        connection.sendall(line)
         answer = connection.recv(100)
         return answer.decode().strip() or "closed"
     except TimeoutError:
@@ -135,6 +137,13 @@ def crowd(host, port, count):
     for line in sys.stdin:
         if line.strip() == "ask":
             print(json.dumps(collections.Counter(map(answer_on, connections)), sort_keys=True), flush=True)
+        elif line.strip() == "fill":
+            for connection in connections:
+                connection.settimeout(20)
+            long_line = b"x" * 20_000 + b"\n"
+            with concurrent.futures.ThreadPoolExecutor(len(connections)) as at_once:
+                answers = at_once.map(lambda c: answer_on(c, long_line), connections)
+            print(json.dumps(collections.Counter(answers), sort_keys=True), flush=True)
         elif line.strip() == "numbers":
             for connection in connections:
                 print(*connection.getsockname()[:2], *tcp_numbers(connection))

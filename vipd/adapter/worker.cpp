@@ -109,6 +109,11 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             heard_.push_back({peer, keepalive, at});
         }
     };
+    sink.link_size = [this](size_t peer, uint16_t mtu) {
+        if (sized_.size() < heard_max) {
+            sized_.push_back({peer, mtu});
+        }
+    };
     datapath_->set_sink(std::move(sink));
     acts_on_ = datapath_->snapshot().epoch;
     round_at_ = monotonic_us();
@@ -287,7 +292,7 @@ void Worker::serve_requests() {
 
 void Worker::publish() {
     auto wanted = next_hops_.take_wanted();
-    if (wanted.empty() && resets_.empty() && heard_.empty()) {
+    if (wanted.empty() && resets_.empty() && heard_.empty() && sized_.empty()) {
         return;
     }
     const std::lock_guard lock(mutex_);
@@ -295,6 +300,10 @@ void Worker::publish() {
         std::move(heard_.begin(), heard_.end(), std::back_inserter(outbox_.heard));
     }
     heard_.clear();
+    if (outbox_.sized.size() < heard_max) {
+        outbox_.sized.insert(outbox_.sized.end(), sized_.begin(), sized_.end());
+    }
+    sized_.clear();
     outbox_.wanted.insert(outbox_.wanted.end(), wanted.begin(), wanted.end());
     outbox_.resets.insert(outbox_.resets.end(), resets_.begin(), resets_.end());
     resets_.clear();

@@ -45,9 +45,16 @@ struct Heard {
     Micros at = 0;
 };
 
+// The longest packet that gets to a peer, newly known.
+struct SizedLink {
+    size_t peer = 0;
+    uint16_t mtu = 0;
+};
+
 struct Outbox {
     std::vector<Hop> wanted;
     std::vector<Heard> heard;
+    std::vector<SizedLink> sized;
     std::vector<ResetRecord> resets;
 };
 
@@ -166,6 +173,7 @@ private:
     std::array<Job, burst> jobs_;        // the burst in hand
     std::vector<ResetRecord> resets_;
     std::vector<Heard> heard_;
+    std::vector<SizedLink> sized_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every queue has something to wait for

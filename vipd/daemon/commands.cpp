@@ -21,6 +21,10 @@ using nlohmann::json;
 
 namespace {
 
+json or_null(uint16_t known) {
+    return known == 0 ? json() : json(known);
+}
+
 double rounded(double value) {
     return static_cast<double>(static_cast<int64_t>(value * 10)) / 10;
 }
@@ -125,6 +129,9 @@ Result<json> Daemon::status() {
                          {"hears_us", heard != 0 && state_.peer(i).last.hears_you
                                           ? json(*state_.peer(i).last.hears_you)
                                           : json()},
+                         {"narrow", snapshot.peers[i].narrow},
+                         {"link_mtu", or_null(snapshot.peers[i].link_mtu)},
+                         {"link_mtu_back", or_null(snapshot.peers[i].link_mtu_back)},
                          {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
     }
     json lines = json::array();

@@ -1,6 +1,6 @@
 #include "vipd/daemon/daemon.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -9,13 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
-#include "vipd/packet/gue.h"
+#include "vipd/state/link_size.h"
 
 namespace rehome::vipd {
 
 namespace {
 
-constexpr uint16_t line_mtu = 1500;
 // Packets in a MiB: three quarters of the memory.  One takes 2.4 KB of huge pages; of ordinary
 // pages it takes one, as DPDK lets no packet lie in two.
 uint32_t packets_per_mib(const MemoryConfig& memory) {
@@ -24,8 +23,7 @@ uint32_t packets_per_mib(const MemoryConfig& memory) {
 
 // The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
 uint16_t mtu_of(const Config& config, size_t port) {
-    return static_cast<uint16_t>(port == config.link ? line_mtu + tunnel_bytes(config.tunnel.family)
-                                                     : line_mtu);
+    return port == config.link ? whole_link_mtu(config.tunnel.family) : line_mtu;
 }
 
 // Whether some VLAN of the port has a role.
@@ -36,6 +34,10 @@ bool has_vlans(const Config& config, size_t port) {
            std::any_of(config.lines.begin(), config.lines.end(),
                        [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
            (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
+}
+
+std::string bytes_text(uint16_t link_mtu) {
+    return link_mtu == 0 ? "?" : fmt::to_string(link_mtu);
 }
 
 uint64_t random_key() {
@@ -222,6 +224,24 @@ void Daemon::say_how_it_begins() const {
     }
 }
 
+// Once, when a link becomes so, and when it is no more.
+void Daemon::say_which_links_are_narrow() {
+    const auto& peers = state_.snapshot()->peers;
+    told_narrow_.resize(peers.size());
+    for (size_t i = 0; i < peers.size(); ++i) {
+        if (peers[i].narrow == told_narrow_[i]) {
+            continue;
+        }
+        told_narrow_[i] = peers[i].narrow;
+        const std::string narrow =
+            fmt::format("is narrow ({} bytes there, {} back, of {}): no new flow is relayed there",
+                        bytes_text(peers[i].link_mtu), bytes_text(peers[i].link_mtu_back),
+                        whole_link_mtu(config().tunnel.family));
+        fmt::print(stderr, "vipd: the link to gateway {} {}\n", config().peers[i].gateway,
+                   peers[i].narrow ? narrow : "is narrow no more");
+    }
+}
+
 // While a prefix can be served it has a kernel route, which BIRD exports.
 void Daemon::hold_prefixes() {
     const auto& snapshot = state_.snapshot();
@@ -260,6 +280,9 @@ void Daemon::take_outboxes() {
         }
         for (const Heard& heard : outbox.heard) {
             state_.hear(heard.peer, heard.keepalive, heard.at);
+        }
+        for (const SizedLink& link : outbox.sized) {
+            state_.link_size(link.peer, link.mtu);
         }
         reset_log_.add(outbox.resets);
     }
@@ -320,6 +343,7 @@ void Daemon::hand_out(Micros now) {
             hold_prefixes();
         }
         rates_.resize(config().lines.size());
+        say_which_links_are_narrow();
     }
     if (state_.confirmed() && !told_confirmed_) {
         told_confirmed_ = true;

@@ -67,6 +67,7 @@ private:
     Daemon(std::string config_path, ConfigFile file);
 
     void say_how_it_begins() const;
+    void say_which_links_are_narrow();
     Result<> open_ports();
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
@@ -115,6 +116,7 @@ private:
     OrdersFile orders_file_;
     State state_;
     bool told_confirmed_ = false;
+    std::vector<bool> told_narrow_;  // each peer's link
     Pool pool_;
     Shared shared_;
     std::unique_ptr<Kernel> kernel_;

@@ -35,9 +35,8 @@ Datapath::Settings settings_of(const Config& config) {
     Datapath::Settings settings;
     settings.flows = {1024, 1024};
     for (size_t i = 0; i < config.ports.size(); ++i) {
-        const uint32_t tunnel = i == config.link ? tunnel_bytes(config.tunnel.family) : 0;
-        settings.ports.push_back(
-            {{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)}, static_cast<uint16_t>(1500 + tunnel)});
+        const uint16_t mtu = i == config.link ? whole_link_mtu(config.tunnel.family) : line_mtu;
+        settings.ports.push_back({{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)}, mtu});
     }
     return settings;
 }

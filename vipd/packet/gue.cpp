@@ -20,6 +20,15 @@ bool is_kind(uint8_t kind) {
     return kind <= 3 || kind == static_cast<uint8_t>(Gue::Kind::known);
 }
 
+bool is_control(uint8_t type) {
+    switch (static_cast<Gue::Control>(type)) {
+        case Gue::Control::keepalive:
+        case Gue::Control::link_probe:
+            return true;
+    }
+    return false;
+}
+
 // The outer IP header (without options), for a payload of so many bytes.
 uint32_t write_ip(uint8_t* at, const TunnelEnds& ends, uint32_t payload_bytes) {
     if (ends.local.family == Family::v4) {
@@ -93,7 +102,7 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
         return tl::unexpected(Drop::truncated);
     }
     if ((payload[0] & control_bit) != 0) {
-        if (payload[1] > static_cast<uint8_t>(Gue::Control::keepalive)) {
+        if (!is_control(payload[1])) {
             return tl::unexpected(Drop::bad_tunnel);
         }
         gue.kind = Gue::Kind::control;

@@ -49,7 +49,7 @@ struct Gue {
         known = 5,
         control = 255
     };
-    enum class Control : uint8_t { keepalive = 0 };
+    enum class Control : uint8_t { keepalive = 0, link_probe = 4 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;
@@ -77,6 +77,11 @@ struct TunnelEnds {
 // Drop::too_big, with nothing changed, without the room or beyond what an IP header can tell.
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
+
+// What stands before what a gateway says: the outer IP header, UDP and GUE's first word.
+inline constexpr uint32_t control_bytes(Family outer) {
+    return (outer == Family::v4 ? 20U : 40U) + 8 + 4;
+}
 
 // A whole IP packet that carries what a gateway says; returns its length, 0 when out is too small.
 uint32_t make_control_packet(std::span<uint8_t> out, Gue::Control control,

@@ -15,7 +15,8 @@ Hands::Hands(const Settings& settings)
       source_nat(settings.worker, settings.workers),
       fragments(settings.fragments, settings.hash_key),
       routing(settings.ports),
-      icmp_limit(icmp_per_s, icmp_per_s) {
+      icmp_limit(icmp_per_s, icmp_per_s),
+      hash_key(settings.hash_key) {
     flows.on_moved(
         [](void* nat, const Flow& flow, uint32_t to) {
             if (flow.nat_port != 0) {
@@ -35,6 +36,10 @@ void Hands::take(const Tables& tables) {
     flows.follow(*tables.parts());
     source_nat.set_pools(tables.pools());
     routing.take(tables);
+    for (size_t i = links.size(); i < tables.peers().size(); ++i) {
+        const uint64_t seed = mix(hash_key ^ tables.peers()[i].name_hash);
+        links.emplace_back(tables.tunnel().family, static_cast<uint32_t>(seed));
+    }
 }
 
 }  // namespace rehome::vipd

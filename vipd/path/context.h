@@ -19,6 +19,7 @@
 #include "vipd/path/trace.h"
 #include "vipd/path/verdict.h"
 #include "vipd/state/keepalive.h"
+#include "vipd/state/link_size.h"
 #include "vipd/state/snapshot.h"
 #include "vipd/watch/counters.h"
 
@@ -35,6 +36,8 @@ struct Sink {
     // What a peer says; it is acted on with the next snapshot.
     std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
         [](size_t, const Keepalive&, Micros) {};
+    // The longest packet that gets to a peer; likewise.
+    std::function<void(size_t peer, uint16_t mtu)> link_size = [](size_t, uint16_t) {};
 };
 
 struct View {
@@ -66,8 +69,10 @@ struct Hands {
     Fragments fragments;
     Routing routing;
     RateLimit icmp_limit;
+    std::vector<LinkSize> links;  // to each peer; the first worker asks
     Counters counters;
     Sink sink;
+    uint64_t hash_key = 0;
     Trace* trace = nullptr;  // who wants each decision noted (note.h); null: nobody
 };
 

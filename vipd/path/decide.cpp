@@ -12,14 +12,15 @@ bool starts_flow(const Arrival& a) {
 }
 
 Decision place(const Arrival& a) {
-    if (a.from == From::line && a.share_relays && a.other_up) {
+    if (a.from == From::line && a.share_relays && a.other_takes) {
         return Decision::place_relayed;
     }
     if (a.can_serve) {
         return Decision::place_here;
     }
     // Rule 4: what came through the tunnel is placed here or not at all.
-    return a.from == From::line && a.other_up ? Decision::place_relayed : Decision::drop_no_server;
+    return a.from == From::line && a.other_takes ? Decision::place_relayed
+                                                 : Decision::drop_no_server;
 }
 
 // Rule 3: home at this site, then the other site; who asked adopts, or the last that was handed it.

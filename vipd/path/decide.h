@@ -27,6 +27,7 @@ struct Arrival {
     bool peer_gone = false;        // it has been down for so long that waiting is pointless
     bool share_relays = false;     // the client falls into the share of the other site
     bool other_up = false;         // a gateway of the other site is alive and serves the prefix
+    bool other_takes = false;      // and one such takes new flows of the service
     bool other_has_flows = false;  // and some flows end there
     bool other_silent = false;     // one of them may be alive, and has not been heard
     bool home_is_peer = false;     // the flow's home gateway at this site is another one, and alive

@@ -31,6 +31,7 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     a.share_relays = view.snapshot.share.relays(key.client);
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
+    a.other_takes = other && other_site_taker(view, key).has_value();
     a.other_silent = !other && other_site_silent(view);
     a.other_has_flows = other && other_site_has_flows(view);
     a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
@@ -103,14 +104,29 @@ std::optional<size_t> home_there(const View& view, const FlowKey& key) {
     });
 }
 
-std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
+namespace {
+
+template <typename Takes>
+std::optional<size_t> first_of_other_site(const View& view, const Address& vip, Takes takes) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {
-        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip)) {
+        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip) &&
+            takes(view.snapshot.peers[i])) {
             return i;
         }
     }
     return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
+    return first_of_other_site(view, vip, [](const Snapshot::Peer&) { return true; });
+}
+
+std::optional<size_t> other_site_taker(const View& view, const FlowKey& key) {
+    return first_of_other_site(view, key.vip.address,
+                               [](const Snapshot::Peer& peer) { return !peer.narrow; });
 }
 
 bool other_site_has_flows(const View& view) {
@@ -141,7 +157,7 @@ size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Fl
     }
     return decision == Decision::try_home    ? *home_peer(view, key)
            : decision == Decision::try_other ? *home_there(view, key)
-                                             : *other_site_peer(view, key.vip.address);
+                                             : *other_site_taker(view, key);
 }
 
 }  // namespace rehome::vipd

@@ -25,10 +25,8 @@ uint16_t spread_port(const Packet& packet) {
 
 // What is too long for the tunnel and may be cut is cut before it goes in.
 Verdict to_peer_in_fragments(Hands& hands, const Frame& frame, const Packet& packet, const Gue& gue,
-                             const TunnelEnds& ends, uint32_t adjacency) {
+                             const TunnelEnds& ends, uint32_t adjacency, uint16_t room) {
     constexpr uint32_t before = 128;
-    const auto room =
-        static_cast<uint16_t>(hands.routing[adjacency].mtu - tunnel_bytes(ends.local.family));
     hands.routing[adjacency].used = true;
     note(hands, "tunnel", "in fragments of {} bytes", room);
     std::vector<uint8_t> bytes(before + ethernet_bytes + room);
@@ -96,6 +94,18 @@ Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number)
     }
     return {Verdict::Kind::forward, Drop::count_,
             adjacency.usable ? adjacency.hop.port : Verdict::no_port, number};
+}
+
+void send_control(const View& view, Hands& hands, size_t peer, Gue::Control control,
+                  std::span<const uint8_t> said) {
+    std::array<uint8_t, whole_link_mtu(Family::v6)> packet;
+    const TunnelEnds ends{view.tables.tunnel(), view.tables.peers()[peer].tunnel, gue_port};
+    const uint32_t length = make_control_packet(packet, control, said, ends);
+    const uint32_t adjacency = next_hop(hands, ends.peer);
+    if (length > 0 && adjacency != Routing::none) {
+        hands.routing[adjacency].used = true;
+        hands.sink.emit(std::span(packet).first(length), adjacency);
+    }
 }
 
 void emit(Hands& hands, const Frame& frame, const Verdict& verdict) {
@@ -168,15 +178,15 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
     if (adjacency == Routing::none) {
         return dropped(hands, Drop::no_route);
     }
-    const uint32_t overhead = tunnel_bytes(ends.local.family);
-    const auto room = static_cast<uint16_t>(hands.routing[adjacency].mtu - overhead);
+    const uint16_t room = room_to_peer(view, hands, peer, adjacency);
     if (packet.end - packet.ip > room) {
         if (may_fragment(frame, packet)) {
-            return to_peer_in_fragments(hands, frame, packet, gue, ends, adjacency);
+            return to_peer_in_fragments(hands, frame, packet, gue, ends, adjacency, room);
         }
-        return gue.kind == Gue::Kind::client
-                   ? refuse_client(view, hands, frame, packet, back, {Trouble::Kind::too_big, room})
-                   : dropped(hands, Drop::too_big);  // its sender was told before it was rewritten
+        return gue.kind == Gue::Kind::reply
+                   ? dropped(hands, Drop::too_big)  // its sender was told before it was rewritten
+                   : refuse_client(view, hands, frame, packet, back,
+                                   {Trouble::Kind::too_big, room});
     }
     clamp_mss(frame, packet, mss_of(packet.family, room));
     note(hands, "tunnel", "to gateway {}", to.gateway);
@@ -187,6 +197,11 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
     return leave(hands, frame, packet, adjacency);
 }
 
+uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency) {
+    return static_cast<uint16_t>(view.snapshot.link_mtu(peer, hands.routing[adjacency].mtu) -
+                                 tunnel_bytes(view.tables.tunnel().family));
+}
+
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
     const auto out = view.snapshot.way_out(back, true);
     if (!out) {
@@ -195,10 +210,10 @@ uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
     const bool tunnel = out->via == WayBack::Via::tunnel;
     const uint32_t adjacency = tunnel ? next_hop(hands, view.tables.peers()[out->index].tunnel)
                                       : hands.routing.to_line(out->index);
-    const uint32_t overhead = tunnel ? tunnel_bytes(view.tables.tunnel().family) : 0;
-    return adjacency == Routing::none
-               ? uint16_t{0}
-               : static_cast<uint16_t>(hands.routing[adjacency].mtu - overhead);
+    if (adjacency == Routing::none) {
+        return 0;
+    }
+    return tunnel ? room_to_peer(view, hands, out->index, adjacency) : hands.routing[adjacency].mtu;
 }
 
 Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,

@@ -34,6 +34,10 @@ Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, 
 // The packet, done, leaves.
 Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t adjacency);
 
+// What this gateway says itself; nothing is sent where no route leads.
+void send_control(const View& view, Hands& hands, size_t peer, Gue::Control control,
+                  std::span<const uint8_t> said);
+
 // A packet of our own leaves by its verdict.
 void emit(Hands& hands, const Frame& frame, const Verdict& verdict);
 
@@ -43,6 +47,9 @@ uint32_t next_hop(Hands& hands, const Address& to);
 // Whether the packet fits the adjacency with so many bytes more, or may be cut to fit.
 bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency,
           uint32_t overhead);
+
+// The longest packet that gets to a peer in the tunnel, by an adjacency.
+uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency);
 
 // The longest packet that the way out of a reply takes; 0 where there is none.
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back);

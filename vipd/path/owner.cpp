@@ -101,7 +101,9 @@ Ownership::Next Ownership::slow(const Frame& frame, PortIndex port, Micros now) 
         case Classified::Kind::peer_reply:
             return settle(frame, what.packet, From::server, port, now);
         case Classified::Kind::control:
-            return {Next::To::all, worker_, Drop::count_, false};
+            return what.gue.control == Gue::Control::keepalive
+                       ? Next{Next::To::all, worker_, Drop::count_, false}
+                       : Next{Next::To::owner, 0, Drop::count_, false};
         case Classified::Kind::kernel:
         case Classified::Kind::bad:
             break;

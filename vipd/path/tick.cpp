@@ -73,21 +73,33 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
 }
 
 void Ticker::send_keepalives(const View& view, Hands& hands, uint32_t served) {
-    std::array<uint8_t, 1500> packet;
     ++rounds_;
     for (size_t i = 0; i < view.tables.peers().size(); ++i) {
-        const auto& peer = view.tables.peers()[i];
         Keepalive keepalive = view.snapshot.keepalive_for(i);
         keepalive.flows_here = served;
         keepalive.sequence = rounds_;
-        const TunnelEnds ends{view.tables.tunnel(), peer.tunnel, gue_port};
-        const uint32_t length =
-            make_control_packet(packet, Gue::Control::keepalive, encode(keepalive), ends);
-        const uint32_t adjacency = next_hop(hands, peer.tunnel);
-        if (length > 0 && adjacency != Routing::none) {
-            hands.routing[adjacency].used = true;
-            hands.sink.emit(std::span(packet).first(length), adjacency);
+        send_control(view, hands, i, Gue::Control::keepalive, encode(keepalive));
+    }
+}
+
+// To peers that answer probes: whether a packet of full size gets there.
+void Ticker::probe_links(const View& view, Hands& hands) {
+    next_probe_ = view.now + keepalive_every;
+    for (size_t i = 0; i < hands.links.size(); ++i) {
+        LinkSize& link = hands.links[i];
+        const Snapshot::Peer& peer = view.snapshot.peers[i];
+        if (!peer.up || !peer.probes) {
+            link.pause();
+            continue;
         }
+        if (const auto probe = link.due(view.now)) {
+            send_control(view, hands, i, Gue::Control::link_probe,
+                         encode(*probe, control_bytes(view.tables.tunnel().family)));
+        }
+        if (link.passes() != peer.link_mtu) {
+            hands.sink.link_size(i, link.passes());
+        }
+        next_probe_ = std::min(next_probe_, link.next());
     }
 }
 
@@ -103,6 +115,9 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
             send_keepalives(view, hands, served);
         }
     }
+    if (worker_ == 0 && view.now >= next_probe_) {
+        probe_links(view, hands);
+    }
     if (view.now >= next_expiry_) {
         next_expiry_ = view.now + expiry_every;
         hands.flows.expire(view.now);
@@ -113,7 +128,8 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
 }
 
 Micros Ticker::next(Micros now) const {
-    const Micros next = std::min(next_keepalive_, next_expiry_);
+    const Micros other = std::min(next_keepalive_, next_expiry_);
+    const Micros next = worker_ == 0 ? std::min(other, next_probe_) : other;
     return relogin_.running() ? std::min(next, now + pacing) : next;
 }
 

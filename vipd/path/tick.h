@@ -1,4 +1,5 @@
-// What time brings, beside packets: keepalives, paced resets, forgetting old flows and fragments.
+// What time brings, beside packets: keepalives, link probes, paced resets, forgetting old flows and
+// fragments.
 //
 // One worker's own.
 #pragma once
@@ -29,6 +30,7 @@ public:
 
 private:
     void send_keepalives(const View& view, Hands& hands, uint32_t served);
+    void probe_links(const View& view, Hands& hands);
 
     uint32_t worker_, workers_;
     std::function<uint32_t()> served_;
@@ -37,6 +39,7 @@ private:
     uint32_t told_ = 0;    // flows, by the last of them
     Micros next_keepalive_ = 0;
     Micros next_expiry_ = 0;
+    Micros next_probe_ = 0;
 };
 
 }  // namespace rehome::vipd

@@ -2,6 +2,7 @@
 
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/link_probe.h"
 #include "vipd/path/client.h"
 #include "vipd/path/join.h"
 #include "vipd/path/judge.h"
@@ -124,11 +125,29 @@ Verdict keepalive(const View& view, Hands& hands, const Classified& what) {
     return {Verdict::Kind::consumed, Drop::count_};
 }
 
+// A question is answered, an answer goes to the search for the link's size.
+Verdict link_probe(const View& view, Hands& hands, const Classified& what) {
+    const uint32_t headers = control_bytes(what.packet.family);
+    const auto said = decode_link_probe(what.carried, headers);
+    if (!said) {
+        return dropped(hands, Drop::bad_tunnel);
+    }
+    if (said->answer) {
+        hands.links[what.peer].answered(*said, view.now);
+    } else {
+        send_control(view, hands, what.peer, Gue::Control::link_probe,
+                     encode(LinkProbe{said->id, said->size, true}, headers));
+    }
+    return {Verdict::Kind::consumed, Drop::count_};
+}
+
 // What the peer says itself.
 Verdict control(const View& view, Hands& hands, const Classified& what) {
     switch (what.gue.control) {
         case Gue::Control::keepalive:
             return keepalive(view, hands, what);
+        case Gue::Control::link_probe:
+            return link_probe(view, hands, what);
     }
     return dropped(hands, Drop::bad_tunnel);
 }

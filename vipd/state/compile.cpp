@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vipd/packet/hash.h"
+#include "vipd/state/link_size.h"
 
 namespace rehome::vipd {
 
@@ -39,7 +40,17 @@ void add_lines(Snapshot& made, const Known& known, const Snapshot* previous) {
     made.line_version = previous->line_version + (same ? 0 : 1);
 }
 
-Snapshot::Peer peer_of(const Observed& observed, size_t index, Micros now) {
+// Who answers no probes is believed to get all.
+void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, uint16_t whole) {
+    const auto lost = [&](uint16_t mtu) { return mtu != 0 && mtu < whole; };
+    peer.probes = seen.last.link_mtu.has_value();
+    peer.link_mtu = peer.probes ? seen.link_mtu : uint16_t{0};
+    peer.link_mtu_back = seen.last.link_mtu.value_or(0);
+    peer.narrow = lost(peer.link_mtu) || lost(peer.link_mtu_back);
+}
+
+Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
+    const Observed& observed = known.observed;
     const ObservedPeer& seen = observed.peers[index];
     Snapshot::Peer peer;
     peer.up = observed.up(index, now);
@@ -57,6 +68,7 @@ Snapshot::Peer peer_of(const Observed& observed, size_t index, Micros now) {
     }
     peer.line_version = seen.last.line_version;
     peer.seen_version = seen.acted_on;
+    add_link(peer, seen, whole_link_mtu(known.config->tunnel.family));
     return peer;
 }
 
@@ -82,7 +94,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     made->share = known.orders.share ? known.orders.share->share : Share{};
     add_lines(*made, known, previous);
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
-        made->peers.push_back(peer_of(known.observed, i, now));
+        made->peers.push_back(peer_of(known, i, now));
     }
     made->holds_routes = known.confirmed;
     made->relogin.id = known.relogin_id;

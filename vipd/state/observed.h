@@ -21,6 +21,8 @@ struct ObservedPeer {
     Keepalive last;
     // The version of its lines that every worker of this gateway acts on: what it is told back.
     uint32_t acted_on = 0;
+    // The longest packet that gets there, as probes have found (link_size.h); 0: not known.
+    uint16_t link_mtu = 0;
 
     bool heard_of(Micros now) const { return heard != 0 && now - heard <= keepalive_missed; }
     // It is heard, and hears us.

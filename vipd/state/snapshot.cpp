@@ -37,12 +37,13 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.move = holds_routes ? config->move.id : 0;
     keepalive.hears_you = peers[peer].heard;
     keepalive.answers = Answers::both;
+    keepalive.link_mtu = peers[peer].link_mtu;
     return keepalive;
 }
 
 bool Snapshot::tells_the_same(const Snapshot& other) const {
     const auto seen = [](const Peer& a, const Peer& b) {
-        return a.seen_version == b.seen_version && a.heard == b.heard;
+        return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu;
     };
     return line_version == other.line_version && prefixes == other.prefixes &&
            holds_routes == other.holds_routes && config->move == other.config->move &&

@@ -6,6 +6,7 @@
 // frees it once every worker has a newer one (state.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,6 +43,10 @@ struct Snapshot {
         std::vector<uint32_t> carriers;  // of its lines that may carry VIPs
         uint32_t line_version = 0;       // of those
         uint32_t seen_version = 0;       // the one that all workers act on, which it is told
+        bool probes = false;             // it answers link probes (packet/link_probe.h)
+        uint16_t link_mtu = 0;           // the longest packet that gets there; 0: not known
+        uint16_t link_mtu_back = 0;      // that gets here from there, as it says; likewise
+        bool narrow = false;             // one of these is less than it should be
 
         bool has_line(uint32_t carrier) const;
     };
@@ -68,6 +73,11 @@ struct Snapshot {
     bool peer_up(size_t peer) const { return peers[peer].up; }
     bool peer_gone(size_t peer) const { return peers[peer].gone; }
     bool peer_has_flows(size_t peer) const { return peers[peer].has_flows; }
+    // What is known to get to a peer of packets of so many bytes.
+    uint16_t link_mtu(size_t peer, uint16_t mtu) const {
+        const uint16_t known = peers[peer].link_mtu;
+        return known == 0 ? mtu : std::min(known, mtu);
+    }
     bool peer_serves(size_t peer, const Address& vip) const;
 
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can

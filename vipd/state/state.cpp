@@ -16,7 +16,7 @@ bool says_the_same(const Keepalive& a, const Keepalive& b) {
     return a.line_version == b.line_version && a.seen_version == b.seen_version &&
            (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
            a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you &&
-           a.answers == b.answers;
+           a.answers == b.answers && a.link_mtu == b.link_mtu;
 }
 
 }  // namespace
@@ -123,6 +123,12 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     seen.heard = now;
     seen.heard_us = keepalive.hears_you.value_or(true) ? now : seen.heard_us;
     seen.last = keepalive;
+}
+
+void State::link_size(size_t peer, uint16_t mtu) {
+    uint16_t& known = known_.observed.peers[peer].link_mtu;
+    changed_ = changed_ || known != mtu;
+    known = mtu;
 }
 
 void State::drained(uint64_t epoch) {

@@ -42,6 +42,12 @@ inline constexpr Metric line_enabled{"line_enabled", "gauge",
                                      "Whether the carrier's line may carry VIPs", ""};
 inline constexpr Metric line_packets{"line_packets_total", "counter",
                                      "Packets to and from VIPs, by line", "direction"};
+inline constexpr Metric link_mtu{
+    "peer_link_mtu_bytes", "gauge",
+    "The longest packet that is known to get to a peer; 0: nothing is known", ""};
+inline constexpr Metric link_narrow{"peer_link_narrow", "gauge",
+                                    "Whether the link to a peer loses packets that it should carry",
+                                    ""};
 inline constexpr Metric port_packets{"port_packets_total", "counter",
                                      "Packets by port; refused ones found no room in the device",
                                      "direction"};
@@ -131,7 +137,7 @@ inline constexpr auto counter_table<ResetLogCounts> = std::to_array<Counter<Rese
      "resets that could not be written to the log"},
 });
 
-// ---- of each line, port, pool and service
+// ---- of each line, peer, port, pool and service
 // ---------------------------------------------------------
 
 // As it is told: what workers count, and how the line stands.
@@ -149,6 +155,16 @@ inline constexpr auto counter_table<LineFigures> = std::to_array<Counter<LineFig
      "packets to VIPs that came by the line"},
     {&LineFigures::tx_vip_packets, "tx_vip_packets", metric::line_packets, "out",
      "packets from VIPs that left by the line"},
+});
+
+template <>
+inline constexpr CounterList counter_list<PeerFigures>{"peers", "gateway"};
+template <>
+inline constexpr auto counter_table<PeerFigures> = std::to_array<Counter<PeerFigures>>({
+    {&PeerFigures::link_mtu, "link_mtu", metric::link_mtu, "",
+     "bytes of the longest packet that is known to get to the peer; 0: nothing is known"},
+    {&PeerFigures::narrow, "narrow", metric::link_narrow, "",
+     "1 if the link loses packets that it should carry, there or back; else 0"},
 });
 
 template <>

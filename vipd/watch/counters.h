@@ -60,6 +60,11 @@ struct PoolUse {
     uint64_t exhausted = 0;  // flows that found none
 };
 
+struct PeerFigures {
+    uint64_t link_mtu = 0;  // 0: not known
+    uint64_t narrow = 0;
+};
+
 struct ResetLogCounts {
     uint64_t lost = 0;  // records that could not be written
 };

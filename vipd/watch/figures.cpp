@@ -121,6 +121,11 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
         line.enabled = snapshot.line(i) == LineState::enabled ? 1 : 0;
         figures.each<LineFigures>().push_back({config.lines[i].carrier, line});
     }
+    for (size_t i = 0; i < snapshot.peers.size(); ++i) {
+        const Snapshot::Peer& peer = snapshot.peers[i];
+        figures.each<PeerFigures>().push_back(
+            {config.peers[i].gateway, {peer.link_mtu, peer.narrow ? 1U : 0U}});
+    }
     for (size_t i = 0; i < sums.pools.size(); ++i) {
         figures.each<PoolUse>().push_back({config.pools[i].name, sums.pools[i]});
     }

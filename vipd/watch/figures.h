@@ -43,7 +43,9 @@ struct Figures {
 
     std::array<uint64_t, drop_count> drops{};
     std::tuple<Totals, FlowCounts, FlowTableUse, ResetLogCounts> gateway;
-    std::tuple<List<LineFigures>, List<PortCounters>, List<PoolUse>, List<ServiceCounters>> lists;
+    std::tuple<List<LineFigures>, List<PeerFigures>, List<PortCounters>, List<PoolUse>,
+               List<ServiceCounters>>
+        lists;
 
     template <typename Of>
     Of& of() {
@@ -56,7 +58,8 @@ struct Figures {
 };
 
 // The sums with the names that their lines, pools and services have in the snapshot, and what it
-// says of lines.  What is not of the workers is left for the caller: the ports, the log of resets.
+// says of lines and peers.  What is not of the workers is left for the caller: the ports, the log
+// of resets.
 Figures figures_of(const Sums& sums, const Snapshot& snapshot);
 
 // A packet for which a port had no room is dropped as port_full too.

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/icmp.h"
 
 namespace rehome::vipd::testing {
 
@@ -131,6 +132,7 @@ void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
         state.hear(peer, keepalive, at);
     };
+    sink.link_size = [this](size_t peer, uint16_t mtu) { state.link_size(peer, mtu); };
     path.set_sink(std::move(sink));
 }
 
@@ -281,7 +283,8 @@ void Lab::leave(Outcome& outcome, const Hop& hop, int hops_left) {
 void Lab::check_leaving(const Outcome& outcome, const Hop& hop) {
     const LabGateway& gateway = gateways[outcome.gateway];
     const Packet packet = outcome.packet();
-    if (const auto bad = wrong_checksum(outcome.ip); !bad.empty()) {
+    const auto bad = packet.fragment ? "" : wrong_checksum(outcome.ip);  // of whole datagrams
+    if (!bad.empty()) {
         blame(outcome, "wrong checksum: " + bad);
     }
     const bool vip = gateway.path->tables().is_moved(packet.source);
@@ -294,7 +297,7 @@ void Lab::check_leaving(const Outcome& outcome, const Hop& hop) {
         if (!(vip || own_error) || hop.address != line.peer) {
             blame(outcome, testing::text(packet) + " is no reply to the carrier's router");
         }
-    } else if (vip) {
+    } else if (vip && !is_icmp_error(packet)) {  // which tells a server of what it sent
         blame(outcome, "a VIP as source off the lines");
     }
     if (hop.port == servers_port && hop.address != packet.destination) {
@@ -308,7 +311,7 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
         blame(outcome, "too many gateways");
         return;
     }
-    if (!link_up) {
+    if (!link_up || outcome.ip.size() > link_carries) {
         outcome.end = "lost";
         return;
     }
@@ -328,8 +331,8 @@ void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t a
     outcome.gateway = gateway;
     outcome.ip = {packet.begin(), packet.end()};
     leave(outcome, gateways[gateway].path->adjacencies()[adjacency].hop, 8);
-    const bool keepalive = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
-    if (!keepalive) {
+    const bool control = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
+    if (!control) {
         emitted.push_back(outcome);
     }
 }

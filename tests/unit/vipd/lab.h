@@ -46,7 +46,7 @@ public:
     Act(const Config& config, const Datapath::Settings& settings, Micros now,
         const Orders& orders = {});
 
-    // The sink's heard goes to the state.
+    // What the sink hears goes to the state.
     void set_sink(Sink sink);
     // Between two bursts: what has changed comes into force.
     void follow(Micros now);
@@ -100,6 +100,7 @@ public:
     std::vector<LabGateway> gateways;
     Micros now = 1'000'000'000;
     bool link_up = true;
+    uint32_t link_carries = 1540;    // bytes of an IP packet; what is longer is lost
     std::vector<Outcome> emitted;    // what ticks sent, keepalives apart
     std::vector<FlowKey> reset_log;  // what Relogin::Log was told
     std::vector<std::string> wrong;  // what must never be, and was

@@ -16,7 +16,8 @@ namespace {
 //   from: line (unless said), same_site, other_site, crossed
 //   what: syn | segment | udp           entry: here | relayed | provisional
 //   entry's: replaceable peer_up peer_gone
-//   around: share other_up other_flows home serve silent;  the packet: asked
+//   around: share other_up (and takes new flows unless it refuses) other_flows home serve silent
+//   the packet: asked
 Arrival facts(std::string_view words) {
     Arrival a;
     const auto said = [&](std::string_view word) {
@@ -38,6 +39,7 @@ Arrival facts(std::string_view words) {
     a.peer_gone = said("peer_gone");
     a.share_relays = said("share");
     a.other_up = said("other_up");
+    a.other_takes = a.other_up && !said("refuses");
     a.other_has_flows = said("other_flows");
     a.home_is_peer = said("home");
     a.can_serve = said("serve");
@@ -87,6 +89,9 @@ const Row rows[] = {
     {"2 the share counts only while the other site lives", "syn serve share", D::place_here},
     {"2 not in the share", "syn serve other_up other_flows", D::place_here},
     {"2 nobody here: the other site", "syn other_up", D::place_relayed},
+    {"2 in the share, the other takes none", "syn serve share other_up refuses", D::place_here},
+    {"2 UDP likewise", "udp serve share other_up refuses", D::place_here},
+    {"2 nobody here, the other takes none", "syn other_up refuses", D::drop_no_server},
     {"2 nobody anywhere", "syn", D::drop_no_server},
     {"2 nobody anywhere, in the share", "syn share", D::drop_no_server},
     {"2 a new flow does not go home", "syn serve home", D::place_here},
@@ -98,6 +103,8 @@ const Row rows[] = {
     {"3 home first", "segment serve home other_up other_flows", D::try_home},
     {"3 then the other site", "segment serve other_up other_flows", D::try_other},
     {"3 from home's asker to the other site", "segment same_site serve home other_up other_flows",
+     D::try_other},
+    {"3 who takes no new flow may know old ones", "segment serve other_up other_flows refuses",
      D::try_other},
     {"3 the share does not matter", "segment serve share other_up other_flows", D::try_other},
     {"3 the other has no flows: adopt", "segment serve other_up", D::adopt},
@@ -165,7 +172,7 @@ namespace {
 // Every combination of facts that can be, which is few enough to try them all.
 template <typename Check>
 void for_every_arrival(Check check) {
-    for (uint32_t bits = 0; bits < 1u << 16; ++bits) {
+    for (uint32_t bits = 0; bits < 1u << 17; ++bits) {
         const auto bit = [&](unsigned n) { return (bits >> n & 1) != 0; };
         Arrival a;
         a.from = bit(0) ? (bit(1) ? From::same_site : From::other_site) : From::line;
@@ -180,6 +187,7 @@ void for_every_arrival(Check check) {
         a.share_relays = bit(10);
         a.other_up = bit(11);
         a.other_has_flows = a.other_up && bit(8);
+        a.other_takes = a.other_up && bit(16);
         a.home_is_peer = bit(12);
         a.can_serve = bit(13);
         a.asked = a.from != From::line && bit(14);
@@ -209,7 +217,8 @@ TEST_CASE("what holds for every packet") {
         REQUIRE_FALSE((d == D::try_home && a.from == From::same_site));
         // Nothing new for a site or a peer that cannot take it.
         REQUIRE_FALSE(((d == D::place_here || d == D::adopt) && !a.can_serve));
-        REQUIRE_FALSE(((d == D::place_relayed || d == D::try_other) && !a.other_up));
+        REQUIRE_FALSE((d == D::place_relayed && !a.other_takes));
+        REQUIRE_FALSE((d == D::try_other && !a.other_up));
         REQUIRE_FALSE((d == D::relay_entry && !a.peer_up));
         // Who is asked neither keeps nor resets what it does not know, nor passes the question on.
         if (a.asked && a.tcp && !a.first) {

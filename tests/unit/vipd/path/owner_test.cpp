@@ -306,6 +306,12 @@ TEST_CASE("what belongs to no client's flow stays where it is, a keepalive goes 
                                        {new_tunnel, old_tunnel, 9}));
     CHECK(workers.receive(0, link_port, ethernet(control)).empty());
     CHECK(workers.last.to == Ownership::Next::To::all);
+    control.resize(1500);
+    control.resize(make_control_packet(control, Gue::Control::link_probe, Bytes(8),
+                                       {new_tunnel, old_tunnel, 9}));
+    workers.receive(1, link_port, ethernet(control));
+    CHECK(workers.last.to == Ownership::Next::To::owner);
+    CHECK(workers.last.worker == 0);
 }
 
 }  // namespace rehome::vipd::testing

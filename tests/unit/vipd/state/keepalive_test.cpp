@@ -46,7 +46,7 @@ TEST_CASE("as many prefixes as fit are told") {
     const auto back = decode_keepalive(bytes);
     REQUIRE(back);
     CHECK(back->lines == k.lines);
-    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 16) / 18);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 20) / 18);
 }
 
 TEST_CASE("keepalives that are refused") {
@@ -91,6 +91,9 @@ TEST_CASE("whatever is cut off a keepalive, it is refused") {
 TEST_CASE("options behind what version 1 knows") {
     Keepalive full;
     full.move = 0x0123'4567'89ab'cdef;
+    full.hears_you = true;
+    full.answers = Answers::both;
+    full.link_mtu = 0xfedc;
     full.lines.assign(255, {1, true});
     full.prefixes.assign(200, *Prefix::parse("198.51.100.0/24"));
     const auto bytes = encode(full);
@@ -98,6 +101,7 @@ TEST_CASE("options behind what version 1 knows") {
     const auto again = decode_keepalive(bytes);
     REQUIRE(again);
     CHECK(again->move == full.move);
+    CHECK(again->link_mtu == full.link_mtu);
     CHECK(again->prefixes.size() < 200);
 
     Bytes with = encode(Keepalive{});
@@ -116,9 +120,10 @@ TEST_CASE("options behind what version 1 knows") {
         CHECK(decode_keepalive(std::span(with).first(cut)).has_value() == whole);
     }
     Bytes other_length = encode(Keepalive{});
-    other_length.insert(other_length.end(), {1, 1, 9, 2, 2, 1, 1});
+    other_length.insert(other_length.end(), {1, 1, 9, 2, 2, 1, 1, 6, 1, 5});
     CHECK(decode_keepalive(other_length)->move == 0);
     CHECK_FALSE(decode_keepalive(other_length)->hears_you);
+    CHECK_FALSE(decode_keepalive(other_length)->link_mtu);
     for (const bool hears : {false, true}) {
         Keepalive said;
         said.hears_you = hears;
