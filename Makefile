@@ -226,7 +226,7 @@ FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_f
 parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
 	$(patsubst %,common/%.cpp,address special_addresses error huge_memory prefix_index vipd_config/values) \
 	tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
-parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp mss packet rewrite) vipd/flow/fragments.cpp \
+parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip_header mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))

@@ -146,6 +146,9 @@ std::string show_status(const json& status) {
     const json served = part(status, "served");
     out += fmt::format("served   {} TCP and {} UDP flows by this site's servers\n",
                        text(served, "tcp"), text(served, "udp"));
+    const json copies = part(status, "copies");
+    out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
+                       text(copies, "waiting"), text(copies, "oldest_ms"));
     out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
     out += orders_text(part(status, "orders"));
     out += epochs_text(status);

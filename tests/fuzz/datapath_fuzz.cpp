@@ -153,7 +153,7 @@ private:
         return say;
     }
     Bytes from_peer(const Bytes& inner) {
-        const auto kind = in_.byte() % 2 == 0 ? Gue::Kind::client : Gue::Kind::reply;
+        const auto kind = static_cast<Gue::Kind>(in_.byte() % 6);
         const uint8_t fields = in_.byte();
         const Gue gue{kind, static_cast<uint8_t>(fields % 5), (fields & 16) != 0,
                       tables()->lines()[fields / 32 % 3].carrier_id};

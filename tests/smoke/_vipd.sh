@@ -73,8 +73,8 @@ figure_is() { [ "$(figure "$1" "$2")" = "$3" ]; }
 
 direct_link() { veth old-gw link0 new-gw link0 1600; }
 
-# The gateways' link through a namespace, where it can be cut one way: cut_from old|new, mend_link;
-# and where what is longer than so many bytes is lost without a word: link_carries BYTES.
+# The gateways' link through a namespace, where it can be cut one way or both: cut_from old|new, cut_link,
+# mend_link; and where what is longer than so many bytes is lost without a word: link_carries BYTES.
 wan_link() {
     ns wan
     ip -n wan link add br0 type bridge
@@ -86,6 +86,7 @@ wan_link() {
 }
 cut_from() { on wan nft "table bridge cut { chain f { type filter hook forward priority 0; iifname $1 drop; }; }"; }
 link_carries() { ip -n wan link set old mtu "$1" && ip -n wan link set new mtu "$1"; }
+cut_link() { on wan nft "table bridge cut { chain f { type filter hook forward priority 0; drop; }; }"; }
 mend_link() { on wan nft delete table bridge cut; }
 
 vipd_world() {

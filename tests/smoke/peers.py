@@ -6,6 +6,7 @@ Servers, until they are killed:
   peers.py echo PORT                  sends back what comes, on any number of connections
   peers.py mirror PORT...             tells its peer's address, then sends back what comes; IPv4 and IPv6
   peers.py datagrams ADDRESS PORT     sends each datagram back
+  peers.py says PORT NAME             answers every datagram with its name
 
 Clients:
   peers.py ask HOST PORT              of names: one line, prints the answer
@@ -22,6 +23,12 @@ Clients:
                                         numbers  prints "ADDRESS PORT SEQ ACK" of each: where it is, and at
                                                  which numbers its ends go on; then a line "."
                                         close    closes them
+  peers.py talk HOST PORT N           of says: N sockets; prints "ready", and for each line of standard input
+                                      does what it says with all of them:
+                                        ask      prints who answered how many, and how many were answered
+                                                 by another than the time before, as JSON:
+                                                 {"by": {"NAME": N}, "moved": N}
+                                        send     asks, and does not wait
   peers.py bulk HOST PORT BYTES       of mirror: sends so many and reads them again; prints who the server saw
   peers.py datagram HOST PORT BYTES   of datagrams: one there and back, tried five times
 
@@ -33,10 +40,12 @@ import collections
 import concurrent.futures
 import json
 import os
+import select
 import socket
 import socketserver
 import sys
 import threading
+import time
 
 PATIENCE_S = 60
 
@@ -96,6 +105,14 @@ def datagrams(address, port):
     while True:
         data, peer = end.recvfrom(65535)
         end.sendto(data, peer)
+
+
+def says(port, name):
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind(("0.0.0.0", int(port)))
+    while True:
+        peer = end.recvfrom(65535)[1]
+        end.sendto(name.encode(), peer)
 
 
 def answer_on(connection, line=b"ask\n"):
@@ -216,6 +233,38 @@ def bulk(host, port, count):
     print(peer)
 
 
+def talk(host, port, count):
+    ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(count))]
+    before = None
+
+    def send():
+        for end in ends:
+            end.send(b"ask")
+
+    def asked():
+        said = dict.fromkeys(ends, "silent")
+        send()
+        until = time.monotonic() + 2
+        while (waiting := [end for end in ends if said[end] == "silent"]) and time.monotonic() < until:
+            for end in select.select(waiting, [], [], .1)[0]:
+                said[end] = end.recv(100).decode()
+        return said
+    for end in ends:
+        end.connect((host, int(port)))
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "send":
+            send()
+            continue
+        try:
+            said = asked()
+        except ConnectionError as error:  # nobody listens there
+            said = dict.fromkeys(ends, type(error).__name__)
+        moved = sum(said[end] != (before or said)[end] for end in ends)
+        print(json.dumps({"by": collections.Counter(said.values()), "moved": moved}), flush=True)
+        before = said
+
+
 def datagram(host, port, count):
     end = socket.socket(socket.getaddrinfo(host, int(port))[0][0], socket.SOCK_DGRAM)
     end.connect((host, int(port)))
@@ -232,7 +281,7 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, ask, hold, crowd, tell, many, bulk, datagram)}
+         (names, echo, mirror, datagrams, says, ask, hold, crowd, tell, talk, many, bulk, datagram)}
 if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
     sys.exit(__doc__)
 PARTS[sys.argv[1]](*sys.argv[2:])

@@ -174,6 +174,9 @@ Result<json> Daemon::status() {
                 {"served", counted([](const Sums& s) {
                      return json{{"tcp", s.flows.served_tcp}, {"udp", s.flows.served_udp}};
                  })},
+                {"copies", counted([](const Sums& s) {
+                     return json{{"waiting", s.copies.waiting}, {"oldest_ms", s.copies.oldest_ms}};
+                 })},
                 {"relogin", relogin_progress()}};
 }
 

@@ -33,6 +33,7 @@ struct WayBack {
 
 // What both families' entries have.  The numbers are those at which each end goes on, as far as its
 // segments have passed here (RFC 9293: SND.NXT of the one is RCV.NXT of the other once delivered).
+// Datagrams have none: of them it is known how often the side that speaks has changed.
 //
 // The order is the memory's: what only TCP's packets and a flow's beginning and end need comes
 // first, what every packet needs from last_seen_ms on, with the addresses.  That half of an IPv4
@@ -47,9 +48,16 @@ struct Flow {
     // How the server is reached; with source_nat it sees an address of a pool as the client's.
     enum class Reach : uint8_t { nat, source_nat, ipip, gue };
     static constexpr uint32_t services_max = 1U << 24;
+    static constexpr uint32_t two_exchanges = 4;  // turns: client, server, client, server
 
-    uint32_t client_next = 0;
-    uint32_t server_next = 0;
+    union {
+        uint32_t client_next = 0;
+        uint32_t turns;  // of datagrams, at most two_exchanges
+    };
+    union {
+        uint32_t server_next = 0;
+        uint32_t copy_mark;  // of datagrams: by which it is known to be copied (copier.h); 0: none
+    };
     uint16_t nat_port = 0;  // source NAT: the client's port as its server sees it; 0: none
     union {
         uint16_t nat_address = 0;  // source NAT: number of the pool's address (source_nat.h)

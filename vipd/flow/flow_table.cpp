@@ -238,7 +238,7 @@ Flow* FlowTable::settle_in(Store<F>& store, F& flow) {
     store.entries[to] = flow;
     forget_stamp(store.entries[to]);  // the round may be behind that place
     flow.protocol = 0;
-    ++settled_;
+    ++store.settled;
     if (moved_ != nullptr) {
         moved_(moved_context_, store.entries[to], to);
     }
@@ -316,7 +316,7 @@ void FlowTable::erase_in(Store<F>& store, F& flow) {
     flow.protocol = 0;
     --size_;
     if (place < capacity_.established) {
-        --settled_;
+        --store.settled;
         flow.last_seen_ms = store.free;
         store.free = place;
     }
@@ -454,6 +454,19 @@ uint32_t FlowTable::id(const Flow& flow) const {
 Flow* FlowTable::at(bool v6, uint32_t id) {
     Flow* flow = v6 ? static_cast<Flow*>(&v6_.entries[id]) : &v4_.entries[id];
     return flow->in_use() ? flow : nullptr;
+}
+
+void FlowTable::exchanged(Flow& flow, Micros now) {
+    const uint32_t id = this->id(flow);
+    if (id >= capacity_.established) {
+        return;  // without a lasting place it may give way any moment
+    }
+    flow.server_known = true;
+    if (flow.served) {
+        last_mark_ = last_mark_ < INT32_MAX ? last_mark_ + 1 : 1;
+        flow.copy_mark = last_mark_;
+        exchanged_.push_back({now, id, last_mark_ & INT32_MAX, flow.v6});
+    }
 }
 
 uint64_t FlowTable::bytes(Family family) const {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -49,6 +50,7 @@ public:
     FlowTable(const Size& size, uint64_t hash_key);
 
     void set_lifetimes(const Lifetimes& lifetimes) { lifetimes_ = lifetimes; }
+    const Lifetimes& lifetimes() const { return lifetimes_; }
 
     // Of a key, which find() and open() may be told where it is known.
     uint64_t hash(const FlowKey& key) const { return hash(key.protocol, key.client); }
@@ -145,12 +147,35 @@ public:
     uint32_t id(const Flow& flow) const;
     Flow* at(bool v6, uint32_t id);  // null: not in use
 
+    // A flow of datagrams with a lasting place whose second exchange has passed.  One that is
+    // served gets a mark, by which it can be found until it is erased.
+    struct Marked {
+        Micros at = 0;  // when it passed
+        uint32_t id = 0;
+        uint32_t mark : 31 = 0;
+        uint32_t v6 : 1 = 0;
+    };
+    void exchanged(Flow& flow, Micros now);
+    std::vector<Marked> take_exchanged() { return std::exchange(exchanged_, {}); }
+    Flow* at(const Marked& marked) {  // null: it is gone
+        Flow* flow = at(marked.v6, marked.id);
+        const bool same = flow != nullptr && !flow->tcp() && flow->copy_mark == marked.mark;
+        return same ? flow : nullptr;
+    }
+
+    // Whether the part of those that are never pushed out has places left that a peer's flows may
+    // have: it keeps an eighth for this gateway's own.
+    bool has_room_for_copies(Family family) const {
+        const uint32_t settled = family == Family::v4 ? v4_.settled : v6_.settled;
+        return settled < capacity_.established - capacity_.established / 8;
+    }
+
     // Called when a flow's number changes (settle), and when it goes (to: FlowIndex::none).
     using Moved = void (*)(void* context, const Flow& flow, uint32_t to);
     void on_moved(Moved moved, void* context) { moved_ = moved, moved_context_ = context; }
 
     uint32_t size() const { return size_; }
-    uint32_t settled() const { return settled_; }
+    uint32_t settled() const { return v4_.settled + v6_.settled; }
     uint32_t served() const { return served_; }      // flows that end at a server of this site
     uint64_t replaced() const { return replaced_; }  // unanswered ones that gave way
     uint64_t full() const { return full_; }          // confirmed flows that found no place
@@ -229,6 +254,7 @@ private:
         FlowIndex index;
         uint32_t free = FlowIndex::none;  // chain of settled places, by last_seen_ms
         uint32_t touched = 0;             // settled places that were ever used
+        uint32_t settled = 0;             // those in use
         std::array<RingPlaces, 2> rings;  // by Ring
         uint32_t cursor = 0;              // of expire
         uint32_t rounds = 0;              // that it has begun since stamps were told of one
@@ -296,8 +322,9 @@ private:
     };
     std::vector<Established> established_;
     uint16_t generation_ = 1;
+    std::vector<Marked> exchanged_;
+    uint32_t last_mark_ = 0;
     uint32_t size_ = 0;
-    uint32_t settled_ = 0;
     uint32_t served_ = 0;
     uint64_t replaced_ = 0;
     uint64_t full_ = 0;

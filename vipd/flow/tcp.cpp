@@ -120,8 +120,17 @@ private:
     bool client_;
 };
 
+void take_turn(Flow& flow, Side sender) {
+    const Side next = flow.turns % 2 == 0 ? Side::client : Side::server;
+    flow.turns += flow.turns < Flow::two_exchanges && sender == next ? 1U : 0U;
+}
+
 void track_datagram(FlowTable& flows, Flow& flow, Side sender) {
     const bool goes_on = flow.direct_return() && flow.client_known;
+    if (flow.direct_return() && sender == Side::client) {
+        take_turn(flow, Side::server);  // who goes on has had an answer
+    }
+    take_turn(flow, sender);
     flow.answered = flow.answered || sender == Side::server || goes_on;
     flow.client_known = true;
     if (flow.answered) {
@@ -168,7 +177,14 @@ Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_port
     if (has_ports) {
         track(flows, flow, segment, sender);
     }
-    return flow.confirmed() ? flows.settle(&flow) : &flow;
+    if (!flow.confirmed()) {
+        return &flow;
+    }
+    Flow* lasting = flows.settle(&flow);
+    if (!lasting->tcp() && lasting->turns == Flow::two_exchanges && !lasting->server_known) {
+        flows.exchanged(*lasting, now);
+    }
+    return lasting;
 }
 
 void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender) {

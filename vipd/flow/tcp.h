@@ -51,8 +51,10 @@ inline bool near(uint32_t a, uint32_t b) {
 Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_ports, Side sender,
              Micros now);
 
-// Takes a segment that passes, sent by that side.  Other protocols: established by the first reply;
-// where replies do not pass here (direct return) by the client's second packet.
+// Takes a segment that passes, sent by that side.  Other protocols: established by the first reply,
+// and settled by the second exchange (client, server, client, server), from which on peers are to
+// have copies (copier.h); where replies do not pass here (direct return), the client's next packet
+// shows that there was one.
 void track(FlowTable& flows, Flow& flow, const Segment& segment, Side sender);
 
 // Whether a client's packet shows that its client is now where the packet came from, so that
@@ -67,7 +69,7 @@ constexpr bool mid_flow(uint8_t tcp_flags) {
 }
 inline bool settled(const Flow& flow) {
     return flow.stage == Flow::Stage::established && flow.answered && flow.client_known &&
-           (flow.server_known || !flow.tcp());
+           flow.server_known;
 }
 // Takes to in sequence numbers what is not yet (RFC 9293 3.4: modulo 2^32), within the reach.
 inline void advance_near(uint32_t& next, uint32_t to) {

@@ -17,7 +17,7 @@ constexpr uint8_t outer_ttl = 64;
 constexpr uint32_t longest_packet = 65535;  // that an IPv4 header can tell
 
 bool is_kind(uint8_t kind) {
-    return kind <= 3 || kind == static_cast<uint8_t>(Gue::Kind::known);
+    return kind <= static_cast<uint8_t>(Gue::Kind::known);
 }
 
 bool is_control(uint8_t type) {

@@ -13,9 +13,10 @@
 // Kind: 0 from a client, 1 from a server (a reply), 2 from a client whose flow the sender does not
 // know and asks for, 3 such a packet back from who does not know it either, 5 an empty segment from
 // the client that stands for its flow, from who knows it; 2 and 3 only to peers whose keepalives
-// say that they answer, 5 to those that say they hear it.  Hops: how many more gateways may pass it
-// on. Crossed: 1 once the packet has gone from one site to the other.  Carrier: by whose line the
-// client came in and the reply has to leave (carrier_id of its name); 0 is unknown.
+// say that they answer, 5 to those that say they hear it; 4 a copy of a flow (flow_copy.h), only to
+// peers that say they take copies.  Hops: how many more gateways may pass it on.  Crossed: 1 once
+// the packet has gone from one site to the other.  Carrier: by whose line the client came in and
+// the reply has to leave (carrier_id of its name); 0 is unknown.
 //
 // With C set the packet is what a gateway says itself, ctype says what (Gue::Control), and the
 // private data is absent.
@@ -46,6 +47,7 @@ struct Gue {
         reply = 1,
         question = 2,
         unknown = 3,
+        copy = 4,
         known = 5,
         control = 255
     };

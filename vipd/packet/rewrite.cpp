@@ -6,12 +6,13 @@
 
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/checksum.h"
+#include "vipd/packet/ip_header.h"
 
 namespace rehome::vipd {
 
 namespace {
 
-constexpr uint8_t fresh_ttl = 64;
+constexpr uint32_t tcp_bytes = 20;
 constexpr uint32_t tcp_checksum_at = 16;
 constexpr uint8_t udp = static_cast<uint8_t>(Protocol::udp), udp_lite = 136, dccp = 33;
 
@@ -49,29 +50,6 @@ uint8_t* source_at(const Frame& frame, const Packet& packet) {
 
 uint8_t* destination_at(const Frame& frame, const Packet& packet) {
     return frame.data + packet.ip + (packet.family == Family::v4 ? 16 : 24);
-}
-
-uint32_t write_ip_header(uint8_t* at, const Reset& reset) {
-    if (reset.from.address.family == Family::v4) {
-        std::memset(at, 0, 20);
-        at[0] = 0x45;
-        store16(at + 2, 40);
-        store16(at + 6, 0x4000);
-        at[8] = fresh_ttl;
-        at[9] = static_cast<uint8_t>(Protocol::tcp);
-        std::copy_n(reset.from.address.bytes.begin(), 4, at + 12);
-        std::copy_n(reset.to.address.bytes.begin(), 4, at + 16);
-        store16(at + 10, fold_checksum(sum_words({at, 20})));
-        return 20;
-    }
-    std::memset(at, 0, 40);
-    at[0] = 0x60;
-    store16(at + 4, 20);
-    at[6] = static_cast<uint8_t>(Protocol::tcp);
-    at[7] = fresh_ttl;
-    std::copy_n(reset.from.address.bytes.begin(), 16, at + 8);
-    std::copy_n(reset.to.address.bytes.begin(), 16, at + 24);
-    return 40;
 }
 
 }  // namespace
@@ -187,9 +165,10 @@ void make_echo_reply(Frame& frame, Packet& packet) {
 }
 
 uint32_t make_reset(std::span<uint8_t> out, const Reset& reset) {
-    const uint32_t ip_bytes = write_ip_header(out.data(), reset);
+    const uint32_t ip_bytes =
+        write_ip_header(out.data(), reset.from.address, reset.to.address, Protocol::tcp, tcp_bytes);
     uint8_t* tcp = out.data() + ip_bytes;
-    std::memset(tcp, 0, 20);
+    std::memset(tcp, 0, tcp_bytes);
     store16(tcp, reset.from.port);
     store16(tcp + 2, reset.to.port);
     store32(tcp + 4, reset.seq);
@@ -198,8 +177,8 @@ uint32_t make_reset(std::span<uint8_t> out, const Reset& reset) {
     tcp[13] = tcp_flag::rst | tcp_flag::ack;
     store16(tcp + tcp_checksum_at,
             transport_checksum(reset.from.address.data(), reset.to.address.data(),
-                               static_cast<uint8_t>(Protocol::tcp), {tcp, 20}));
-    return ip_bytes + 20;
+                               static_cast<uint8_t>(Protocol::tcp), {tcp, tcp_bytes}));
+    return ip_bytes + tcp_bytes;
 }
 
 void answer_with_reset(Frame& frame, Packet& packet) {

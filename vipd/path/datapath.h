@@ -11,7 +11,8 @@
 //   map.h, icmp.h, join.h   maps, ICMP, fragments: parts of these
 //   out.h, refuse.h         the ways out
 //   fast.h       what is plain in a burst, without going through the stages
-//   tick.h       keepalives, resets, forgetting
+//   flow_copy.h  copies of flows, for peers and from them
+//   tick.h       keepalives, copies, resets, forgetting
 //   explain.h    the same stages for one packet, noted decision by decision, nothing changed
 //
 // Each stage is handed what it may read and what it may change (context.h).
@@ -72,6 +73,7 @@ public:
     FlowTable& flows() { return hands_.flows; }
     const SourceNat& source_nat() const { return hands_.source_nat; }
     Relogin& relogin() { return ticker_.relogin(); }
+    const Copier& copier() const { return ticker_.copier(); }
     // How many flows end at all workers of this gateway, which keepalives tell.
     void set_flows_served(std::function<uint32_t()> all) { ticker_.set_served(std::move(all)); }
 

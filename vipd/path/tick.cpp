@@ -4,6 +4,7 @@
 
 #include "vipd/packet/gue.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/flow_copy.h"
 #include "vipd/path/out.h"
 
 namespace rehome::vipd {
@@ -52,14 +53,33 @@ void send_reset(const View& view, Hands& hands, const Flow& flow, Side to) {
     emit(hands, frame, verdict);
 }
 
+// Whether a peer takes copies now that may lack some: it has just come, begun anew, or serves more.
+bool some_lack_copies(const Snapshot& before, const Snapshot& now) {
+    for (size_t i = 0; i < now.peers.size(); ++i) {
+        const Snapshot::Peer was = i < before.peers.size() ? before.peers[i] : Snapshot::Peer{};
+        const Snapshot::Peer& is = now.peers[i];
+        const bool had = was.up && was.copies && was.arrivals == is.arrivals;
+        if (is.up && is.copies && !(had && was.prefixes == is.prefixes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 Ticker::Ticker(uint32_t worker, uint32_t workers, std::function<uint32_t()> served)
-    : worker_(worker), workers_(workers), served_(std::move(served)) {}
+    : worker_(worker),
+      workers_(workers),
+      served_(std::move(served)),
+      copier_(copies_per_s / workers) {}
 
 void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
     if (!before.tells_the_same(view.snapshot)) {
         next_keepalive_ = view.now;  // the peers wait for it
+    }
+    if (some_lack_copies(before, view.snapshot)) {
+        copier_.again(view.now);
     }
     const Snapshot::Relogin& order = view.snapshot.relogin;
     if (before.relogin.id == order.id) {
@@ -121,6 +141,8 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
     if (view.now >= next_expiry_) {
         next_expiry_ = view.now + expiry_every;
         hands.flows.expire(view.now);
+        copier_.tick(hands.flows, view.now,
+                     [&](const Flow& flow) { return send_copy(view, hands, flow); });
         hands.fragments.expire(view.now, [&](uint32_t, Drop why) { hands.count(why); });
     }
     const auto send = [&](const Flow& flow, Side to) { send_reset(view, hands, flow, to); };

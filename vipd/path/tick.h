@@ -1,11 +1,12 @@
-// What time brings, beside packets: keepalives, link probes, paced resets, forgetting old flows and
-// fragments.
+// What time brings, beside packets: keepalives, link probes, copies of flows, paced resets,
+// forgetting old flows and fragments.
 //
 // One worker's own.
 #pragma once
 
 #include <functional>
 
+#include "vipd/flow/copier.h"
 #include "vipd/flow/relogin.h"
 #include "vipd/path/context.h"
 
@@ -27,6 +28,7 @@ public:
 
     const Relogin& relogin() const { return relogin_; }
     Relogin& relogin() { return relogin_; }
+    const Copier& copier() const { return copier_; }
 
 private:
     void send_keepalives(const View& view, Hands& hands, uint32_t served);
@@ -35,6 +37,7 @@ private:
     uint32_t worker_, workers_;
     std::function<uint32_t()> served_;
     Relogin relogin_;
+    Copier copier_;
     uint32_t rounds_ = 0;  // of keepalives sent
     uint32_t told_ = 0;    // flows, by the last of them
     Micros next_keepalive_ = 0;

@@ -4,6 +4,7 @@
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/link_probe.h"
 #include "vipd/path/client.h"
+#include "vipd/path/flow_copy.h"
 #include "vipd/path/join.h"
 #include "vipd/path/judge.h"
 #include "vipd/path/map.h"
@@ -161,6 +162,9 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
     }
     note(hands, "tunnel", "from gateway {}", view.tables.peers()[what.peer].gateway);
     Packet& packet = what.packet;
+    if (what.gue.kind == Gue::Kind::copy) {
+        return take_copy(view, hands, frame, packet, what.peer);
+    }
     if (const auto waits = join(view, hands, frame, packet, port)) {
         return *waits;
     }

@@ -60,6 +60,8 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.has_flows = seen.last.flows_here > 0;
     peer.answers = seen.last.answers != Answers::nothing;
     peer.hears_known = seen.last.answers == Answers::both;
+    peer.copies = seen.last.copies;
+    peer.arrivals = seen.arrivals;
     peer.prefixes = seen.last.prefixes;
     for (const auto& line : seen.last.lines) {
         if (line.usable) {

@@ -15,8 +15,9 @@ constexpr size_t line_bytes = 5;
 constexpr uint8_t move_option = 1;
 constexpr uint8_t hears_option = 2;
 constexpr uint8_t answers_option = 3;
+constexpr uint8_t copies_option = 4;
 constexpr uint8_t link_option = 6;
-constexpr size_t options_max_bytes = 10 + 3 + 3 + 4;
+constexpr size_t options_max_bytes = 10 + 3 + 3 + 3 + 4;
 
 void append(std::vector<uint8_t>& out, const Prefix& prefix) {
     out.push_back(static_cast<uint8_t>(prefix.address.family));
@@ -60,6 +61,9 @@ bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
         if (rest[0] == link_option && rest[1] == 2) {
             keepalive.link_mtu = load16(&rest[2]);
         }
+        if (rest[0] == copies_option && rest[1] == 1) {
+            keepalive.copies = rest[2] != 0;
+        }
         rest = rest.subspan(size_t{2} + rest[1]);
     }
     return true;
@@ -100,6 +104,9 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
     if (const auto mtu = keepalive.link_mtu) {
         out.insert(out.end(), {link_option, 2, static_cast<uint8_t>(*mtu >> 8),
                                static_cast<uint8_t>(*mtu & 0xff)});
+    }
+    if (keepalive.copies) {
+        out.insert(out.end(), {copies_option, 1, 1});
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;

@@ -19,6 +19,7 @@ struct ObservedPeer {
     Micros heard = 0;     // the last keepalive; 0: never
     Micros heard_us = 0;  // the last one that said that it hears this gateway, or nothing of it
     Keepalive last;
+    uint32_t arrivals = 0;  // how often it was heard after a silence: it may have begun anew
     // The version of its lines that every worker of this gateway acts on: what it is told back.
     uint32_t acted_on = 0;
     // The longest packet that gets there, as probes have found (link_size.h); 0: not known.
@@ -30,8 +31,8 @@ struct ObservedPeer {
 };
 
 struct Observed {
-    Micros started = 0;       // vipd's workers
-    bool ran_before = false;  // vipd: peers may have flows of that run
+    Micros started = 0;               // vipd's workers
+    bool ran_before = false;          // vipd: peers may have flows of that run
     std::vector<ObservedPeer> peers;  // as in Config::peers
 
     bool up(size_t peer, Micros now) const { return peers[peer].up(now); }

@@ -37,6 +37,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.move = holds_routes ? config->move.id : 0;
     keepalive.hears_you = peers[peer].heard;
     keepalive.answers = Answers::both;
+    keepalive.copies = true;
     keepalive.link_mtu = peers[peer].link_mtu;
     return keepalive;
 }

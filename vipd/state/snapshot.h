@@ -39,6 +39,8 @@ struct Snapshot {
         bool has_flows = false;          // some end there
         bool answers = false;            // that it does not know a flow (packet/gue.h)
         bool hears_known = false;        // that a flow is known here
+        bool copies = false;             // it takes copies of flows (packet/flow_copy.h)
+        uint32_t arrivals = 0;           // how often it was heard after a silence
         std::vector<Prefix> prefixes;    // that it can serve
         std::vector<uint32_t> carriers;  // of its lines that may carry VIPs
         uint32_t line_version = 0;       // of those

@@ -16,7 +16,7 @@ bool says_the_same(const Keepalive& a, const Keepalive& b) {
     return a.line_version == b.line_version && a.seen_version == b.seen_version &&
            (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
            a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you &&
-           a.answers == b.answers && a.link_mtu == b.link_mtu;
+           a.answers == b.answers && a.copies == b.copies && a.link_mtu == b.link_mtu;
 }
 
 }  // namespace
@@ -120,6 +120,7 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
         return;
     }
     changed_ = changed_ || !was_heard || !says_the_same(seen.last, keepalive);
+    seen.arrivals += was_heard ? 0 : 1;
     seen.heard = now;
     seen.heard_us = keepalive.hears_you.value_or(true) ? now : seen.heard_us;
     seen.last = keepalive;

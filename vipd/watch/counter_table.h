@@ -36,6 +36,12 @@ inline constexpr Metric capacity{"flow_table_capacity", "gauge",
                                  "Flows that nothing would push out, at most", ""};
 inline constexpr Metric flow_table{"flow_table_events_total", "counter",
                                    "What flow tables of a fixed size had to do", "event"};
+inline constexpr Metric copies{"flow_copies_total", "counter",
+                               "Copies of UDP flows, to and from other gateways", "event"};
+inline constexpr Metric copies_waiting{"flow_copies_waiting", "gauge",
+                                       "UDP flows that wait to be copied to other gateways", ""};
+inline constexpr Metric copies_oldest{"flow_copies_oldest_ms", "gauge",
+                                      "For how long the first of them has waited", ""};
 inline constexpr Metric reset_log{"reset_log_lost_total", "counter",
                                   "Resets that could not be written to the log", ""};
 inline constexpr Metric line_enabled{"line_enabled", "gauge",
@@ -129,6 +135,20 @@ inline constexpr auto counter_table<FlowTableUse> = std::to_array<Counter<FlowTa
      "packets of flows that found no lasting place; vipd logs them too, once a second at most"},
     {&FlowTableUse::decided_again, "flow_table/decided_again", metric::flow_table, "decided_again",
      "decisions about flows that a change of the tables made due, each at the flow's next packet"},
+});
+
+template <>
+inline constexpr auto counter_table<CopyCounts> = std::to_array<Counter<CopyCounts>>({
+    {&CopyCounts::sent, "copies/sent", metric::copies, "sent",
+     "copies of UDP flows that were sent, one for each peer"},
+    {&CopyCounts::taken, "copies/taken", metric::copies, "taken",
+     "copies of peers' flows that made an entry, refreshed one or took one back"},
+    {&CopyCounts::left, "copies/left", metric::copies, "left",
+     "copies that were not taken: an answered flow was here, no entry, or no room"},
+    {&CopyCounts::waiting, "copies/waiting", metric::copies_waiting, "",
+     "UDP flows that wait to be copied, those among them that have ended meanwhile too"},
+    {&CopyCounts::oldest_ms, "copies/oldest_ms", metric::copies_oldest, "",
+     "for how long the first of them has waited, in ms"},
 });
 
 template <>

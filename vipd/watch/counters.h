@@ -65,6 +65,14 @@ struct PeerFigures {
     uint64_t narrow = 0;
 };
 
+// Copies of UDP flows (packet/flow_copy.h).
+struct CopyCounts {
+    uint64_t sent = 0;  // packets to peers
+    uint64_t taken = 0;
+    uint64_t left = 0;
+    uint64_t waiting = 0, oldest_ms = 0;  // of flows that are due, as of now
+};
+
 struct ResetLogCounts {
     uint64_t lost = 0;  // records that could not be written
 };
@@ -74,6 +82,7 @@ struct Counters : Totals {
     std::array<uint64_t, drop_count> drops{};
     std::vector<LineCounters> lines;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
+    CopyCounts copies;                      // without those of now
 };
 
 }  // namespace rehome::vipd

@@ -94,6 +94,11 @@ void Sums::add(Datapath& worker) {
     sum(flows, worker.flows().counts());
     sum(flow_table, {worker.flows().settled(), 0, worker.flows().replaced(), worker.flows().full(),
                      worker.flows().decided_again()});
+    const auto lag = worker.copier().lag();
+    const auto oldest_ms = std::max(copies.oldest_ms, static_cast<uint64_t>(lag.oldest / 1000));
+    sum(copies, of.copies);
+    copies.waiting += lag.waiting;
+    copies.oldest_ms = oldest_ms;
     lines.resize(of.lines.size());
     for (size_t i = 0; i < lines.size(); ++i) {
         sum(lines[i], {of.lines[i], 0});
@@ -115,6 +120,7 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
     figures.of<Totals>() = sums.totals;
     figures.of<FlowCounts>() = sums.flows;
     figures.of<FlowTableUse>() = sums.flow_table;
+    figures.of<CopyCounts>() = sums.copies;
     figures.of<FlowTableUse>().capacity = config.flows.capacity;
     for (size_t i = 0; i < sums.lines.size(); ++i) {
         LineFigures line = sums.lines[i];

@@ -21,7 +21,8 @@ struct Sums {
     Totals totals;
     std::array<uint64_t, drop_count> drops{};
     FlowCounts flows;
-    FlowTableUse flow_table;         // without its capacity
+    FlowTableUse flow_table;  // without its capacity
+    CopyCounts copies;
     std::vector<LineFigures> lines;  // whether it is enabled apart
     std::vector<PoolUse> pools;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
@@ -42,7 +43,7 @@ struct Figures {
     using List = std::vector<NamedCounters<Of>>;
 
     std::array<uint64_t, drop_count> drops{};
-    std::tuple<Totals, FlowCounts, FlowTableUse, ResetLogCounts> gateway;
+    std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts> gateway;
     std::tuple<List<LineFigures>, List<PeerFigures>, List<PortCounters>, List<PoolUse>,
                List<ServiceCounters>>
         lists;

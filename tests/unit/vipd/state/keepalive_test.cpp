@@ -127,6 +127,7 @@ TEST_CASE("options behind what version 1 knows") {
     for (const bool hears : {false, true}) {
         Keepalive said;
         said.hears_you = hears;
+        said.copies = hears;
         CHECK(decode_keepalive(encode(said)) == said);
     }
 }
