@@ -168,6 +168,7 @@ Config read_config_document(const JsonView& view) {
     config.orders = {view["orders"]["path"].text(orders_path(config.control)),
                      view["orders"]["absence_s"].number(config.orders.absence_s)};
     config.workers = view["workers"].number(config.workers);
+    config.link_mbit_s = view["link_mbit_s"].number(config.link_mbit_s);
     config.memory = {view["memory"]["mib"].number(config.memory.mib),
                      view["memory"]["hugepages"].flag(config.memory.hugepages)};
     config.flows = read_flows(view["flows"]);
@@ -351,6 +352,7 @@ json to_json(const Config& config) {
         {"gateway", config.gateway},
         {"control", config.control},
         {"workers", config.workers},
+        {"link_mbit_s", config.link_mbit_s},
         {"memory", {{"mib", config.memory.mib}, {"hugepages", config.memory.hugepages}}},
         {"flows", flows_json(config.flows)},
         {"fragments",

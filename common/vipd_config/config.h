@@ -184,6 +184,7 @@ struct Config {
     std::string reset_log;  // path; empty: paced resets are not logged
     OrdersConfig orders;
     uint32_t workers = 1;
+    uint32_t link_mbit_s = 1000;  // what the link between the sites carries, to be used in part
     MoveConfig move;
     MemoryConfig memory;
     FlowsConfig flows;

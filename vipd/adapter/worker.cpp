@@ -23,7 +23,7 @@ constexpr Micros spin_before_sleep = 20;  // a reply often follows at once
 constexpr Micros back_off = 200;          // where there is nothing to wait for
 constexpr Micros hold_check_every = 100'000;
 constexpr Micros patience = 2'000'000;  // of who asks it
-constexpr size_t heard_max = 256;  // keepalives that nobody has fetched: who floods them loses some
+constexpr size_t heard_max = 256;  // of each kind that nobody has fetched: who floods loses some
 
 Frame frame_of(rte_mbuf& packet) {
     return {rte_pktmbuf_mtod(&packet, uint8_t*), packet.data_len, rte_pktmbuf_headroom(&packet),
@@ -112,6 +112,11 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
     sink.link_size = [this](size_t peer, uint16_t mtu) {
         if (sized_.size() < heard_max) {
             sized_.push_back({peer, mtu});
+        }
+    };
+    sink.known_flows = [this](size_t peer, const FlowsPage& page) {
+        if (heard_flows_.size() < heard_max) {
+            heard_flows_.push_back({peer, page});
         }
     };
     datapath_->set_sink(std::move(sink));
@@ -292,18 +297,20 @@ void Worker::serve_requests() {
 
 void Worker::publish() {
     auto wanted = next_hops_.take_wanted();
-    if (wanted.empty() && resets_.empty() && heard_.empty() && sized_.empty()) {
+    if (wanted.empty() && resets_.empty() && heard_.empty() && sized_.empty() &&
+        heard_flows_.empty()) {
         return;
     }
+    const auto move_some = [](auto& from, auto& to) {
+        if (to.size() < heard_max) {
+            std::move(from.begin(), from.end(), std::back_inserter(to));
+        }
+        from.clear();
+    };
     const std::lock_guard lock(mutex_);
-    if (outbox_.heard.size() < heard_max) {
-        std::move(heard_.begin(), heard_.end(), std::back_inserter(outbox_.heard));
-    }
-    heard_.clear();
-    if (outbox_.sized.size() < heard_max) {
-        outbox_.sized.insert(outbox_.sized.end(), sized_.begin(), sized_.end());
-    }
-    sized_.clear();
+    move_some(heard_, outbox_.heard);
+    move_some(sized_, outbox_.sized);
+    move_some(heard_flows_, outbox_.heard_flows);
     outbox_.wanted.insert(outbox_.wanted.end(), wanted.begin(), wanted.end());
     outbox_.resets.insert(outbox_.resets.end(), resets_.begin(), resets_.end());
     resets_.clear();

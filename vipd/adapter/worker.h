@@ -51,10 +51,16 @@ struct SizedLink {
     uint16_t mtu = 0;
 };
 
+struct HeardFlows {
+    size_t peer = 0;
+    FlowsPage page;
+};
+
 struct Outbox {
     std::vector<Hop> wanted;
     std::vector<Heard> heard;
     std::vector<SizedLink> sized;
+    std::vector<HeardFlows> heard_flows;
     std::vector<ResetRecord> resets;
 };
 
@@ -174,6 +180,7 @@ private:
     std::vector<ResetRecord> resets_;
     std::vector<Heard> heard_;
     std::vector<SizedLink> sized_;
+    std::vector<HeardFlows> heard_flows_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every queue has something to wait for

@@ -144,6 +144,7 @@ Result<> Daemon::start_workers() {
     settings.workers = workers;
     settings.flows = {each(config().flows.capacity), each(config().flows.half_open)};
     settings.hash_key = random_key();
+    settings.salt = random_key();
     settings.fragments.held_bytes = each(config().fragments.memory_kib * 1024);
     settings.fragments.wait = Micros{config().fragments.wait_ms} * 1000;
     for (const auto& port : shared_.ports) {
@@ -283,6 +284,9 @@ void Daemon::take_outboxes() {
         }
         for (const SizedLink& link : outbox.sized) {
             state_.link_size(link.peer, link.mtu);
+        }
+        for (const HeardFlows& heard : outbox.heard_flows) {
+            state_.hear(heard.peer, heard.page);
         }
         reset_log_.add(outbox.resets);
     }

@@ -18,8 +18,9 @@
 // the packet has gone from one site to the other.  Carrier: by whose line the client came in and
 // the reply has to leave (carrier_id of its name); 0 is unknown.
 //
-// With C set the packet is what a gateway says itself, ctype says what (Gue::Control), and the
-// private data is absent.
+// With C set the packet is what a gateway says itself, ctype says what, and the private data is
+// absent: 0 a keepalive (state/keepalive.h), 3 which flows it knows (state/known_flows.h), to peers
+// that hear it.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +52,7 @@ struct Gue {
         known = 5,
         control = 255
     };
-    enum class Control : uint8_t { keepalive = 0, link_probe = 4 };
+    enum class Control : uint8_t { keepalive = 0, flows = 3, link_probe = 4 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;

@@ -75,12 +75,30 @@ Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
     return serve(view, hands, frame, packet, origin, **flow);
 }
 
+// Whether the peer may be asked now: what it says it knows comes first.
+bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey& key,
+             size_t peer) {
+    const auto& known = view.snapshot.peers[peer].known;
+    const bool likely = known == nullptr || known->may_know(key);
+    FairBudget& budget = likely ? hands.questions.likely : hands.questions.others;
+    const uint32_t bytes = packet.end - packet.ip + tunnel_bytes(view.tables.tunnel().family);
+    return budget.take(key.client.address, bytes, view.now);
+}
+
 // To a peer, by its entry or by a new one.
 Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
                 Flow* flow, const Judgement& judged, const FlowKey& key) {
     const size_t peer = peer_of(view, judged.decision, key, flow);
     if (origin.hops == 0) {
         return dropped(hands, Drop::hop_limit);
+    }
+    const bool asks =
+        judged.decision == Decision::try_home || judged.decision == Decision::try_other;
+    if (asks) {
+        if (!may_ask(view, hands, packet, key, peer)) {
+            return dropped(hands, Drop::question_budget);
+        }
+        ++hands.counters.questions;
     }
     const bool stray = (packet.tcp_flags & tcp_flag::rst) != 0 && flow == nullptr;
     if (judged.decision != Decision::relay_entry && !stray) {
@@ -103,8 +121,7 @@ Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, co
         follow(hands.flows, *flow, packet, packet.has_ports, Side::client, view.now);
     }
     Gue gue = to_go_on(view.tables, origin, peer);
-    const bool asks = flow != nullptr && flow->kind == Flow::Kind::provisional;
-    if (asks && view.snapshot.peers[peer].answers) {
+    if (asks && flow != nullptr && view.snapshot.peers[peer].answers) {
         gue.kind = Gue::Kind::question;
     }
     return to_peer(view, hands, frame, packet, peer, gue, origin.back);

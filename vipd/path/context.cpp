@@ -6,6 +6,11 @@ namespace rehome::vipd {
 
 namespace {
 
+// Of the link between the sites, questions take at most 5 %.
+constexpr uint64_t question_bytes_per_s(uint64_t link_mbit_s) {
+    return link_mbit_s * 1'000'000 / 8 / 20;
+}
+
 constexpr uint32_t icmp_per_s = 1000;  // errors that vipd makes itself (RFC 1812 4.3.2.8)
 
 }  // namespace
@@ -16,6 +21,7 @@ Hands::Hands(const Settings& settings)
       fragments(settings.fragments, settings.hash_key),
       routing(settings.ports),
       icmp_limit(icmp_per_s, icmp_per_s),
+      questions(settings.hash_key),
       hash_key(settings.hash_key) {
     flows.on_moved(
         [](void* nat, const Flow& flow, uint32_t to) {
@@ -26,7 +32,8 @@ Hands::Hands(const Settings& settings)
         &source_nat);
 }
 
-void Hands::take(const Tables& tables) {
+void Hands::take(const Snapshot& snapshot) {
+    const Tables& tables = *snapshot.tables;
     const auto grow = [](auto& counted, size_t size) {
         counted.resize(std::max(counted.size(), size));
     };
@@ -40,6 +47,7 @@ void Hands::take(const Tables& tables) {
         const uint64_t seed = mix(hash_key ^ tables.peers()[i].name_hash);
         links.emplace_back(tables.tunnel().family, static_cast<uint32_t>(seed));
     }
+    questions.set_rate(question_bytes_per_s(snapshot.config->link_mbit_s) / source_nat.workers());
 }
 
 }  // namespace rehome::vipd

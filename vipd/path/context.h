@@ -15,6 +15,7 @@
 #include "vipd/flow/source_nat.h"
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/micros.h"
+#include "vipd/path/question_budget.h"
 #include "vipd/path/routing.h"
 #include "vipd/path/trace.h"
 #include "vipd/path/verdict.h"
@@ -38,6 +39,9 @@ struct Sink {
         [](size_t, const Keepalive&, Micros) {};
     // The longest packet that gets to a peer; likewise.
     std::function<void(size_t peer, uint16_t mtu)> link_size = [](size_t, uint16_t) {};
+    // Flows that a peer knows; likewise.
+    std::function<void(size_t peer, const FlowsPage& page)> known_flows = [](size_t,
+                                                                             const FlowsPage&) {};
 };
 
 struct View {
@@ -50,6 +54,7 @@ struct Hands {
     struct Settings {
         FlowTable::Size flows;
         uint64_t hash_key = 0;  // drawn at random by the caller
+        uint64_t salt = 0;      // likewise; peers see what is made of it
         std::vector<PortLink> ports;
         Fragments::Limits fragments;
         uint32_t worker = 0, workers = 1;  // this one's number, and how many there are
@@ -59,8 +64,8 @@ struct Hands {
     Hands(const Hands&) = delete;
     Hands& operator=(const Hands&) = delete;
 
-    // Takes over what is held here of the tables.
-    void take(const Tables& tables);
+    // Takes over what is held here of the snapshot.
+    void take(const Snapshot& snapshot);
 
     void count(Drop drop) { ++counters.drops[static_cast<size_t>(drop)]; }
 
@@ -70,6 +75,7 @@ struct Hands {
     Routing routing;
     RateLimit icmp_limit;
     std::vector<LinkSize> links;  // to each peer; the first worker asks
+    QuestionBudget questions;
     Counters counters;
     Sink sink;
     uint64_t hash_key = 0;

@@ -8,15 +8,16 @@ Datapath::Datapath(std::shared_ptr<const Snapshot> snapshot, const Settings& set
     : snapshot_(std::move(snapshot)),
       hands_(settings),
       fast_(settings.ports.size()),
-      ticker_(settings.worker, settings.workers, [this] { return hands_.flows.served(); }) {
-    hands_.take(tables());
+      ticker_(settings.worker, settings.workers, settings.salt,
+              [this] { return hands_.flows.served(); }) {
+    hands_.take(*snapshot_);
     fast_.take(tables());
 }
 
 void Datapath::take(std::shared_ptr<const Snapshot> snapshot, Micros now) {
     const auto before = std::exchange(snapshot_, std::move(snapshot));
     if (before->tables != snapshot_->tables) {
-        hands_.take(tables());
+        hands_.take(*snapshot_);
         fast_.take(tables());
     }
     ticker_.take(*before, view(now), hands_);

@@ -74,10 +74,11 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
 
 Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, Trace& trace) {
     Hands scratch(scratch_of(hands));
-    scratch.take(view.tables);
+    scratch.take(view.snapshot);
     scratch.routing.take(hands.routing.routes());
     scratch.routing.take(hands.routing.adjacencies().neighbours());
     scratch.icmp_limit = hands.icmp_limit;
+    scratch.questions = hands.questions;
     scratch.source_nat.copy_pools(hands.source_nat);
     copy_what_it_meets(view, hands, scratch, frame,
                        classify(frame.bytes(), port, view.tables).packet);

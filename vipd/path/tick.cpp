@@ -68,11 +68,12 @@ bool some_lack_copies(const Snapshot& before, const Snapshot& now) {
 
 }  // namespace
 
-Ticker::Ticker(uint32_t worker, uint32_t workers, std::function<uint32_t()> served)
+Ticker::Ticker(uint32_t worker, uint32_t workers, uint64_t salt, std::function<uint32_t()> served)
     : worker_(worker),
       workers_(workers),
       served_(std::move(served)),
-      copier_(copies_per_s / workers) {}
+      copier_(copies_per_s / workers),
+      flows_teller_(worker, workers, salt) {}
 
 void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
     if (!before.tells_the_same(view.snapshot)) {
@@ -143,6 +144,7 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
         hands.flows.expire(view.now);
         copier_.tick(hands.flows, view.now,
                      [&](const Flow& flow) { return send_copy(view, hands, flow); });
+        flows_teller_.tick(view, hands);
         hands.fragments.expire(view.now, [&](uint32_t, Drop why) { hands.count(why); });
     }
     const auto send = [&](const Flow& flow, Side to) { send_reset(view, hands, flow, to); };

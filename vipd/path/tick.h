@@ -9,14 +9,15 @@
 #include "vipd/flow/copier.h"
 #include "vipd/flow/relogin.h"
 #include "vipd/path/context.h"
+#include "vipd/path/tell_flows.h"
 
 namespace rehome::vipd {
 
 class Ticker {
 public:
     // worker: this one's number, of so many.  served: how many flows end at all of them, which
-    // keepalives tell.
-    Ticker(uint32_t worker, uint32_t workers, std::function<uint32_t()> served);
+    // keepalives tell.  salt: drawn at random.
+    Ticker(uint32_t worker, uint32_t workers, uint64_t salt, std::function<uint32_t()> served);
 
     void set_served(std::function<uint32_t()> served) { served_ = std::move(served); }
 
@@ -38,6 +39,7 @@ private:
     std::function<uint32_t()> served_;
     Relogin relogin_;
     Copier copier_;
+    FlowsTeller flows_teller_;
     uint32_t rounds_ = 0;  // of keepalives sent
     uint32_t told_ = 0;    // flows, by the last of them
     Micros next_keepalive_ = 0;

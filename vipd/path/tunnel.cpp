@@ -142,6 +142,15 @@ Verdict link_probe(const View& view, Hands& hands, const Classified& what) {
     return {Verdict::Kind::consumed, Drop::count_};
 }
 
+Verdict known_flows(Hands& hands, const Classified& what) {
+    const auto page = decode_flows_page(what.carried);
+    if (!page) {
+        return dropped(hands, Drop::bad_tunnel);
+    }
+    hands.sink.known_flows(what.peer, *page);
+    return {Verdict::Kind::consumed, Drop::count_};
+}
+
 // What the peer says itself.
 Verdict control(const View& view, Hands& hands, const Classified& what) {
     switch (what.gue.control) {
@@ -149,6 +158,8 @@ Verdict control(const View& view, Hands& hands, const Classified& what) {
             return keepalive(view, hands, what);
         case Gue::Control::link_probe:
             return link_probe(view, hands, what);
+        case Gue::Control::flows:
+            return known_flows(hands, what);
     }
     return dropped(hands, Drop::bad_tunnel);
 }

@@ -62,6 +62,8 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.hears_known = seen.last.answers == Answers::both;
     peer.copies = seen.last.copies;
     peer.arrivals = seen.arrivals;
+    peer.hears_flows = seen.last.hears_flows;
+    peer.known = seen.flows.whole();
     peer.prefixes = seen.last.prefixes;
     for (const auto& line : seen.last.lines) {
         if (line.usable) {

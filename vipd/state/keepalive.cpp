@@ -12,12 +12,6 @@ constexpr uint32_t magic = 0x72686b61;
 constexpr uint8_t keepalive_version = 1;
 constexpr size_t fixed_bytes = 24;
 constexpr size_t line_bytes = 5;
-constexpr uint8_t move_option = 1;
-constexpr uint8_t hears_option = 2;
-constexpr uint8_t answers_option = 3;
-constexpr uint8_t copies_option = 4;
-constexpr uint8_t link_option = 6;
-constexpr size_t options_max_bytes = 10 + 3 + 3 + 3 + 4;
 
 void append(std::vector<uint8_t>& out, const Prefix& prefix) {
     out.push_back(static_cast<uint8_t>(prefix.address.family));
@@ -43,27 +37,66 @@ std::optional<Prefix> take_prefix(std::span<const uint8_t>& rest) {
     return prefix;
 }
 
+// Every option that this version knows: a number of so many bytes, which is said where it is more
+// than 0, or where `says` is true.
+struct Option {
+    uint8_t type, bytes;
+    uint64_t (*value)(const Keepalive& k);
+    void (*take)(Keepalive& k, uint64_t value);
+    bool (*says)(const Keepalive& k) = [](const Keepalive&) { return false; };
+};
+
+constexpr Option options[] = {
+    {1, 8, [](const Keepalive& k) { return k.move; }, [](Keepalive& k, uint64_t v) { k.move = v; }},
+    {2, 1, [](const Keepalive& k) { return uint64_t{k.hears_you.value_or(false)}; },
+     [](Keepalive& k, uint64_t v) { k.hears_you = v != 0; },
+     [](const Keepalive& k) { return k.hears_you.has_value(); }},
+    {3, 1, [](const Keepalive& k) { return static_cast<uint64_t>(k.answers); },
+     [](Keepalive& k, uint64_t v) { k.answers = static_cast<Answers>(std::min(v, uint64_t{2})); }},
+    {4, 1, [](const Keepalive& k) { return uint64_t{k.copies}; },
+     [](Keepalive& k, uint64_t v) { k.copies = v != 0; }},
+    {6, 2, [](const Keepalive& k) { return uint64_t{k.link_mtu.value_or(0)}; },
+     [](Keepalive& k, uint64_t v) { k.link_mtu = static_cast<uint16_t>(v); },
+     [](const Keepalive& k) { return k.link_mtu.has_value(); }},
+    {8, 1, [](const Keepalive& k) { return uint64_t{k.hears_flows}; },
+     [](Keepalive& k, uint64_t v) { k.hears_flows = v != 0; }},
+};
+
+constexpr size_t options_max_bytes = [] {
+    size_t bytes = 0;
+    for (const Option& option : options) {
+        bytes += 2 + option.bytes;
+    }
+    return bytes;
+}();
+
+void append(std::vector<uint8_t>& out, const Option& option, uint64_t value) {
+    out.push_back(option.type);
+    out.push_back(option.bytes);
+    for (int shift = 8 * (option.bytes - 1); shift >= 0; shift -= 8) {
+        out.push_back(static_cast<uint8_t>(value >> shift));
+    }
+}
+
+void take_option(Keepalive& keepalive, uint8_t type, std::span<const uint8_t> bytes) {
+    for (const Option& option : options) {
+        if (option.type == type && option.bytes == bytes.size()) {
+            uint64_t value = 0;
+            for (const uint8_t byte : bytes) {
+                value = value << 8 | byte;
+            }
+            option.take(keepalive, value);
+        }
+    }
+}
+
 // Takes the options, to the end.
 bool take_options(std::span<const uint8_t> rest, Keepalive& keepalive) {
     while (!rest.empty()) {
         if (rest.size() < 2 || rest.size() < size_t{2} + rest[1]) {
             return false;
         }
-        if (rest[0] == move_option && rest[1] == 8) {
-            keepalive.move = uint64_t{load32(&rest[2])} << 32 | load32(&rest[6]);
-        }
-        if (rest[0] == hears_option && rest[1] == 1) {
-            keepalive.hears_you = rest[2] != 0;
-        }
-        if (rest[0] == answers_option && rest[1] == 1) {
-            keepalive.answers = static_cast<Answers>(std::min<uint8_t>(rest[2], 2));
-        }
-        if (rest[0] == link_option && rest[1] == 2) {
-            keepalive.link_mtu = load16(&rest[2]);
-        }
-        if (rest[0] == copies_option && rest[1] == 1) {
-            keepalive.copies = rest[2] != 0;
-        }
+        take_option(keepalive, rest[0], rest.subspan(2, rest[1]));
         rest = rest.subspan(size_t{2} + rest[1]);
     }
     return true;
@@ -87,26 +120,10 @@ std::vector<uint8_t> encode(const Keepalive& keepalive) {
             ++prefixes;
         }
     }
-    if (keepalive.move != 0) {
-        const auto at = out.size();
-        out.resize(at + 10);
-        out[at] = move_option;
-        out[at + 1] = 8;
-        store32(&out[at + 2], static_cast<uint32_t>(keepalive.move >> 32));
-        store32(&out[at + 6], static_cast<uint32_t>(keepalive.move));
-    }
-    if (keepalive.hears_you) {
-        out.insert(out.end(), {hears_option, 1, static_cast<uint8_t>(*keepalive.hears_you)});
-    }
-    if (keepalive.answers != Answers::nothing) {
-        out.insert(out.end(), {answers_option, 1, static_cast<uint8_t>(keepalive.answers)});
-    }
-    if (const auto mtu = keepalive.link_mtu) {
-        out.insert(out.end(), {link_option, 2, static_cast<uint8_t>(*mtu >> 8),
-                               static_cast<uint8_t>(*mtu & 0xff)});
-    }
-    if (keepalive.copies) {
-        out.insert(out.end(), {copies_option, 1, 1});
+    for (const Option& option : options) {
+        if (option.value(keepalive) != 0 || option.says(keepalive)) {
+            append(out, option, option.value(keepalive));
+        }
     }
     store32(&out[0], magic);
     out[4] = keepalive_version;

@@ -14,7 +14,8 @@
 // does not say is believed to hear.  Option 3: what the sender answers to questions (8; Answers).
 // Option 4: that it takes copies of flows (8, 1; packet/flow_copy.h).  Option 6: that it answers
 // link probes (link_probe.h), and the longest packet that gets from it to the receiver as far as it
-// knows (16; 0: not yet).
+// knows (16; 0: not yet).  Option 8: that it hears which flows the receiver knows (8, 1;
+// known_flows.h).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -59,6 +60,7 @@ struct Keepalive {
     Answers answers = Answers::nothing;
     bool copies = false;               // it takes copies of flows
     std::optional<uint16_t> link_mtu;  // towards the receiver; nothing: it answers no probes
+    bool hears_flows = false;          // which ones the receiver knows
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -8,6 +8,7 @@
 
 #include "vipd/packet/micros.h"
 #include "vipd/state/keepalive.h"
+#include "vipd/state/known_flows.h"
 
 namespace rehome::vipd {
 
@@ -20,6 +21,7 @@ struct ObservedPeer {
     Micros heard_us = 0;  // the last one that said that it hears this gateway, or nothing of it
     Keepalive last;
     uint32_t arrivals = 0;  // how often it was heard after a silence: it may have begun anew
+    FlowsPages flows;       // that it knows
     // The version of its lines that every worker of this gateway acts on: what it is told back.
     uint32_t acted_on = 0;
     // The longest packet that gets there, as probes have found (link_size.h); 0: not known.

@@ -39,6 +39,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.answers = Answers::both;
     keepalive.copies = true;
     keepalive.link_mtu = peers[peer].link_mtu;
+    keepalive.hears_flows = true;
     return keepalive;
 }
 

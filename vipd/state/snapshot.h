@@ -16,6 +16,7 @@
 #include "common/vipd_config/config.h"
 #include "vipd/flow/flow.h"
 #include "vipd/state/keepalive.h"
+#include "vipd/state/known_flows.h"
 #include "vipd/state/orders.h"
 #include "vipd/state/tables.h"
 
@@ -34,21 +35,23 @@ struct Snapshot {
     struct Peer {
         bool up = false;  // heard, and it hears this gateway
         bool heard = false;
-        bool gone = false;               // down for so long that its flows are lost
-        bool silent = false;             // neither up nor given up: it may come back
-        bool has_flows = false;          // some end there
-        bool answers = false;            // that it does not know a flow (packet/gue.h)
-        bool hears_known = false;        // that a flow is known here
-        bool copies = false;             // it takes copies of flows (packet/flow_copy.h)
-        uint32_t arrivals = 0;           // how often it was heard after a silence
-        std::vector<Prefix> prefixes;    // that it can serve
-        std::vector<uint32_t> carriers;  // of its lines that may carry VIPs
-        uint32_t line_version = 0;       // of those
-        uint32_t seen_version = 0;       // the one that all workers act on, which it is told
-        bool probes = false;             // it answers link probes (packet/link_probe.h)
-        uint16_t link_mtu = 0;           // the longest packet that gets there; 0: not known
-        uint16_t link_mtu_back = 0;      // that gets here from there, as it says; likewise
-        bool narrow = false;             // one of these is less than it should be
+        bool gone = false;                        // down for so long that its flows are lost
+        bool silent = false;                      // neither up nor given up: it may come back
+        bool has_flows = false;                   // some end there
+        bool answers = false;                     // that it does not know a flow (packet/gue.h)
+        bool hears_known = false;                 // that a flow is known here
+        bool hears_flows = false;                 // which ones are (known_flows.h)
+        std::shared_ptr<const KnownFlows> known;  // which ones it says it knows; null: it does not
+        bool copies = false;                      // it takes copies of flows (packet/flow_copy.h)
+        uint32_t arrivals = 0;                    // how often it was heard after a silence
+        std::vector<Prefix> prefixes;             // that it can serve
+        std::vector<uint32_t> carriers;           // of its lines that may carry VIPs
+        uint32_t line_version = 0;                // of those
+        uint32_t seen_version = 0;   // the one that all workers act on, which it is told
+        bool probes = false;         // it answers link probes (packet/link_probe.h)
+        uint16_t link_mtu = 0;       // the longest packet that gets there; 0: not known
+        uint16_t link_mtu_back = 0;  // that gets here from there, as it says; likewise
+        bool narrow = false;         // one of these is less than it should be
 
         bool has_line(uint32_t carrier) const;
     };

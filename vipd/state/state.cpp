@@ -12,11 +12,11 @@ namespace {
 constexpr Micros drain_patience = 2'000'000;
 
 // Nothing that a snapshot has of it differs.
-bool says_the_same(const Keepalive& a, const Keepalive& b) {
-    return a.line_version == b.line_version && a.seen_version == b.seen_version &&
-           (a.flows_here > 0) == (b.flows_here > 0) && a.lines == b.lines &&
-           a.prefixes == b.prefixes && a.move == b.move && a.hears_you == b.hears_you &&
-           a.answers == b.answers && a.copies == b.copies && a.link_mtu == b.link_mtu;
+bool says_the_same(Keepalive a, const Keepalive& b) {
+    const bool has_flows = a.flows_here > 0;
+    a.sequence = b.sequence;
+    a.flows_here = b.flows_here;
+    return a == b && has_flows == (b.flows_here > 0);
 }
 
 }  // namespace
@@ -130,6 +130,10 @@ void State::link_size(size_t peer, uint16_t mtu) {
     uint16_t& known = known_.observed.peers[peer].link_mtu;
     changed_ = changed_ || known != mtu;
     known = mtu;
+}
+
+void State::hear(size_t peer, const FlowsPage& page) {
+    changed_ = known_.observed.peers[peer].flows.take(page) || changed_;
 }
 
 void State::drained(uint64_t epoch) {

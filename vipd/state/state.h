@@ -76,6 +76,7 @@ public:
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
     // The longest packet that gets to a peer, as probes have found.
     void link_size(size_t peer, uint16_t mtu);
+    void hear(size_t peer, const FlowsPage& page);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
     void drained(uint64_t epoch);

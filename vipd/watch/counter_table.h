@@ -101,6 +101,8 @@ inline constexpr auto counter_table<Totals> = std::to_array<Counter<Totals>>({
      "packets to clients, by a line"},
     {&Totals::to_peers, "sent/to_peers", metric::packets, "to_peers",
      "packets to other gateways, through the tunnel"},
+    {&Totals::questions, "sent/questions", metric::packets, "questions",
+     "those of them whose flow is not known here, and maybe there"},
     {&Totals::punted, "punted", metric::packets, "to_kernel",
      "packets that were handed to the kernel, as they are for no VIP"},
     {&Totals::resets, "sent/resets", metric::made, "reset",

@@ -16,8 +16,9 @@ struct Totals {
     uint64_t to_servers = 0;
     uint64_t to_clients = 0;  // by a line
     uint64_t to_peers = 0;
-    uint64_t resets = 0;  // made by vipd: paced, repeated, or for unknown flows
-    uint64_t icmp = 0;    // errors made by vipd
+    uint64_t questions = 0;  // of those, whether a peer knows a flow
+    uint64_t resets = 0;     // made by vipd: paced, repeated, or for unknown flows
+    uint64_t icmp = 0;       // errors made by vipd
     uint64_t punted = 0;
 };
 

@@ -133,6 +133,7 @@ void Act::set_sink(Sink sink) {
         state.hear(peer, keepalive, at);
     };
     sink.link_size = [this](size_t peer, uint16_t mtu) { state.link_size(peer, mtu); };
+    sink.known_flows = [this](size_t peer, const FlowsPage& page) { state.hear(peer, page); };
     path.set_sink(std::move(sink));
 }
 

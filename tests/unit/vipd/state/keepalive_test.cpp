@@ -25,6 +25,17 @@ Keepalive lab() {
 
 }  // namespace
 
+TEST_CASE("what a gateway answers, as far as it is known") {
+    for (const Answers answers : {Answers::nothing, Answers::unknown, Answers::both}) {
+        Keepalive said;
+        said.answers = answers;
+        CHECK(decode_keepalive(encode(said)) == said);
+    }
+    Bytes more = encode(Keepalive{});
+    more.insert(more.end(), {3, 1, 9});  // of a later version, which answers what this one knows
+    CHECK(decode_keepalive(more)->answers == Answers::both);
+}
+
 TEST_CASE("keepalives come back as they went") {
     Keepalive only_lines = lab();
     only_lines.prefixes.clear();
@@ -128,6 +139,7 @@ TEST_CASE("options behind what version 1 knows") {
         Keepalive said;
         said.hears_you = hears;
         said.copies = hears;
+        said.hears_flows = hears;
         CHECK(decode_keepalive(encode(said)) == said);
     }
 }
