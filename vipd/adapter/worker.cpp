@@ -109,9 +109,9 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             heard_.push_back({peer, keepalive, at});
         }
     };
-    sink.link_size = [this](size_t peer, uint16_t mtu) {
+    const auto sized = [this](const SizedLink& link) {
         if (sized_.size() < heard_max) {
-            sized_.push_back({peer, mtu});
+            sized_.push_back(link);
         }
     };
     sink.known_flows = [this](size_t peer, const FlowsPage& page) {
@@ -119,6 +119,10 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             heard_flows_.push_back({peer, page});
         }
     };
+    sink.link_size = [sized](size_t peer, uint16_t mtu, Micros asked) {
+        sized({peer, mtu, false, asked});
+    };
+    sink.told_mtu = [sized](size_t peer, uint16_t mtu, Micros at) { sized({peer, mtu, true, at}); };
     datapath_->set_sink(std::move(sink));
     acts_on_ = datapath_->snapshot().epoch;
     round_at_ = monotonic_us();

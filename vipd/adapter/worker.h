@@ -49,6 +49,8 @@ struct Heard {
 struct SizedLink {
     size_t peer = 0;
     uint16_t mtu = 0;
+    bool told = false;  // by a router; else found by probes
+    Micros at = 0;      // told, or asked
 };
 
 struct HeardFlows {

@@ -283,7 +283,8 @@ void Daemon::take_outboxes() {
             state_.hear(heard.peer, heard.keepalive, heard.at);
         }
         for (const SizedLink& link : outbox.sized) {
-            state_.link_size(link.peer, link.mtu);
+            link.told ? state_.told_mtu(link.peer, link.mtu, link.at)
+                      : state_.link_size(link.peer, link.mtu, link.at);
         }
         for (const HeardFlows& heard : outbox.heard_flows) {
             state_.hear(heard.peer, heard.page);

@@ -179,21 +179,18 @@ bool is_icmp_error(const Packet& packet) {
     return packet.icmp() && !packet.later_fragment() && is_error(packet.family, packet.icmp_type);
 }
 
-std::optional<Quote> quoted_packet(const Frame& frame, const Packet& packet) {
-    if (!is_icmp_error(packet)) {
-        return std::nullopt;
-    }
-    Quote quote;
-    quote.ip = packet.l4 + icmp_header_bytes;
-    quote.end = end_of_quote(frame, packet);
-    const bool v4 = packet.family == Family::v4;
-    if (!(v4 ? quoted_v4(quote, frame.data) : quoted_v6(quote, frame.data))) {
+namespace {
+
+// From quote.ip to quote.end, of that family.
+std::optional<Quote> quoted_in(Quote quote, Family family, const uint8_t* frame) {
+    const bool v4 = family == Family::v4;
+    if (!(v4 ? quoted_v4(quote, frame) : quoted_v6(quote, frame))) {
         return std::nullopt;
     }
     if (quote.later_fragment || quote.end - quote.l4 < 8) {
         return quote;
     }
-    const uint8_t* l4 = frame.data + quote.l4;
+    const uint8_t* l4 = frame + quote.l4;
     if (quote.protocol == static_cast<uint8_t>(Protocol::tcp) ||
         quote.protocol == static_cast<uint8_t>(Protocol::udp)) {
         quote.has_ports = true;
@@ -205,6 +202,64 @@ std::optional<Quote> quoted_packet(const Frame& frame, const Packet& packet) {
         quote.echo = l4[0] == v6_type::echo || l4[0] == v6_type::echo_reply;
     }
     return quote;
+}
+
+}  // namespace
+
+std::optional<Quote> quoted_packet(const Frame& frame, const Packet& packet) {
+    if (!is_icmp_error(packet)) {
+        return std::nullopt;
+    }
+    Quote quote;
+    quote.ip = packet.l4 + icmp_header_bytes;
+    quote.end = end_of_quote(frame, packet);
+    return quoted_in(quote, packet.family, frame.data);
+}
+
+std::optional<Quote> quoted_at(std::span<const uint8_t> quoted, uint32_t at) {
+    if (at >= quoted.size()) {
+        return std::nullopt;
+    }
+    Quote quote;
+    quote.ip = at;
+    quote.end = static_cast<uint32_t>(quoted.size());
+    return quoted_in(quote, quoted[at] >> 4 == 6 ? Family::v6 : Family::v4, quoted.data());
+}
+
+Packet packet_of(const Quote& quote) {
+    Packet packet;
+    packet.protocol = quote.protocol;
+    packet.family = quote.source.address.family;
+    packet.fragment = quote.fragment;
+    packet.has_ports = quote.has_ports;
+    packet.source = quote.source.address;
+    packet.destination = quote.destination.address;
+    packet.source_port = quote.source.port;
+    packet.destination_port = quote.destination.port;
+    packet.ip = quote.ip;
+    packet.l4 = quote.l4;
+    packet.end = quote.end;
+    return packet;
+}
+
+std::optional<uint32_t> told_mtu(const Frame& frame, const Packet& error) {
+    constexpr uint8_t fragmentation_needed = 4;
+    const uint8_t* rest = frame.data + error.l4 + 4;
+    if (error.family == Family::v6) {
+        return error.icmp_type == v6_type::packet_too_big ? std::optional(load32(rest))
+                                                          : std::nullopt;
+    }
+    return error.icmp_type == v4_type::unreachable && error.icmp_code == fragmentation_needed
+               ? std::optional<uint32_t>(load16(rest + 2))
+               : std::nullopt;
+}
+
+bool sound_icmp(const Frame& frame, const Packet& message) {
+    const auto bytes = frame.bytes().subspan(message.l4, message.end - message.l4);
+    return message.family == Family::v4
+               ? fold_checksum(sum_words(bytes)) == 0
+               : transport_checksum(message.source.data(), message.destination.data(),
+                                    static_cast<uint8_t>(Protocol::icmp6), bytes) == 0;
 }
 
 Translation unchanged(const Packet& packet, const Quote& quote) {

@@ -35,6 +35,18 @@ bool is_icmp_error(const Packet& packet);
 // What an error quotes; nothing: it is no error, or quotes no IP header of its family.
 std::optional<Quote> quoted_packet(const Frame& frame, const Packet& packet);
 
+// The packet whose IP header stands at `at` of what is there of it, to the end: what a quoted one
+// carries itself.  Nothing: it is not there, or is no IP header.
+std::optional<Quote> quoted_at(std::span<const uint8_t> quoted, uint32_t at);
+// A quote as a packet, to make another error about it; its TTL is not looked at.
+Packet packet_of(const Quote& quote);
+
+// The MTU that an error tells ("fragmentation needed", "packet too big"; RFC 1191 4, RFC 4443 3.2);
+// nothing: it says something else.
+std::optional<uint32_t> told_mtu(const Frame& frame, const Packet& error);
+// Whether an ICMP message's checksum is right.
+bool sound_icmp(const Frame& frame, const Packet& message);
+
 // What a translated error says: the error's own ends, and those of the packet that it quotes
 // (addresses of one family; ports are written when the quote has them).
 struct Translation {

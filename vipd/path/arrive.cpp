@@ -7,6 +7,7 @@
 #include "vipd/path/out.h"
 #include "vipd/path/server.h"
 #include "vipd/path/tunnel.h"
+#include "vipd/path/tunnel_error.h"
 
 namespace rehome::vipd {
 
@@ -22,6 +23,8 @@ Verdict to_stage(const View& view, Hands& hands, Frame& frame, Classified& what,
         case Classified::Kind::peer_reply:
         case Classified::Kind::control:
             return from_tunnel(view, hands, frame, what, port);
+        case Classified::Kind::tunnel_error:
+            return from_tunnel_error(view, hands, frame, what.packet);
         case Classified::Kind::bad:
             return dropped(hands, what.drop);
         case Classified::Kind::kernel:

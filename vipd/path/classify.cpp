@@ -1,8 +1,7 @@
 #include "vipd/path/classify.h"
 
-#include <algorithm>
-
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/icmp.h"
 
 namespace rehome::vipd {
 
@@ -17,18 +16,15 @@ void refuse(Classified& out, Drop drop) {
 
 // GUE to this gateway, in out.packet.
 void open_tunnel(Classified& out, std::span<const uint8_t> frame, const Tables& tables) {
-    const auto& peers = tables.peers();
-    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const TablePeer& p) {
-        return p.tunnel == out.packet.source;
-    });
-    if (peer == peers.end()) {
+    const auto peer = tables.peer_at(out.packet.source);
+    if (!peer) {
         return refuse(out, Drop::unknown_peer);
     }
     const auto carried = carried_by(frame, out.packet);
     if (!carried) {
         return refuse(out, carried.error());
     }
-    out.peer = static_cast<size_t>(peer - peers.begin());
+    out.peer = *peer;
     out.gue = carried->gue;
     out.carried = frame.subspan(carried->at, carried->end - carried->at);
     if (out.gue.kind == Gue::Kind::control) {
@@ -45,6 +41,11 @@ void open_tunnel(Classified& out, std::span<const uint8_t> frame, const Tables& 
         return refuse(out, Drop::not_for_vip);
     }
     out.kind = reply ? Kind::peer_reply : Kind::peer_client;
+}
+
+// An ICMP error to this gateway's end of its tunnels.
+bool about_tunnels(const Packet& packet, const Tables& tables) {
+    return is_icmp_error(packet) && packet.destination == tables.tunnel();
 }
 
 }  // namespace
@@ -68,11 +69,13 @@ Classified classify(std::span<const uint8_t> frame, PortIndex port, const Tables
             out.kind = tables.is_moved(out.packet.destination) ? Kind::client : Kind::kernel;
             break;
         case PortRole::servers:
-            out.kind = Kind::server;
+            out.kind = about_tunnels(out.packet, tables) ? Kind::tunnel_error : Kind::server;
             break;
         case PortRole::link:
             if (is_gue(out.packet) && out.packet.destination == tables.tunnel()) {
                 open_tunnel(out, frame, tables);
+            } else if (about_tunnels(out.packet, tables)) {
+                out.kind = Kind::tunnel_error;
             }
             break;
         case PortRole::other:

@@ -6,6 +6,7 @@
 //     the servers'     server: any IP packet
 //     the link         peer_client, peer_reply: GUE to this gateway, by a peer, about a VIP
 //                      control: what a peer says itself
+//     the servers', the link   tunnel_error: an ICMP error to this gateway's tunnel address
 //     any of these     kernel: everything else, ARP and multicast among it
 //                      bad: IP that cannot be parsed; GUE that cannot be, is of no peer or no VIP
 //     anything else    kernel
@@ -25,7 +26,16 @@
 namespace rehome::vipd {
 
 struct Classified {
-    enum class Kind : uint8_t { kernel, bad, client, server, peer_client, peer_reply, control };
+    enum class Kind : uint8_t {
+        kernel,
+        bad,
+        client,
+        server,
+        peer_client,
+        peer_reply,
+        control,
+        tunnel_error
+    };
 
     Kind kind = Kind::kernel;
     Drop drop = Drop::count_;         // bad

@@ -12,6 +12,7 @@
 
 #include "vipd/flow/flow_table.h"
 #include "vipd/flow/fragments.h"
+#include "vipd/flow/path_mtus.h"
 #include "vipd/flow/source_nat.h"
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/micros.h"
@@ -38,7 +39,10 @@ struct Sink {
     std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
         [](size_t, const Keepalive&, Micros) {};
     // The longest packet that gets to a peer; likewise.
-    std::function<void(size_t peer, uint16_t mtu)> link_size = [](size_t, uint16_t) {};
+    std::function<void(size_t peer, uint16_t mtu, Micros asked)> link_size = [](size_t, uint16_t,
+                                                                                Micros) {};
+    std::function<void(size_t peer, uint16_t mtu, Micros now)> told_mtu = [](size_t, uint16_t,
+                                                                             Micros) {};
     // Flows that a peer knows; likewise.
     std::function<void(size_t peer, const FlowsPage& page)> known_flows = [](size_t,
                                                                              const FlowsPage&) {};
@@ -74,6 +78,7 @@ struct Hands {
     Fragments fragments;
     Routing routing;
     RateLimit icmp_limit;
+    PathMtus path_mtus;           // to servers that are tunnelled to
     std::vector<LinkSize> links;  // to each peer; the first worker asks
     QuestionBudget questions;
     Counters counters;

@@ -5,6 +5,7 @@
 #include "vipd/packet/icmp.h"
 #include "vipd/path/arrive.h"
 #include "vipd/path/classify.h"
+#include "vipd/path/tunnel_error.h"
 
 namespace rehome::vipd {
 
@@ -68,6 +69,9 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
         copy_flows(view, from, to, quote->protocol, quote->source);
         copy_flows(view, from, to, quote->protocol, quote->destination);
     }
+    if (const auto about = quoted_tunnel(frame, packet, view.tables); about && about->client()) {
+        copy_flows(view, from, to, about->inner->protocol, *about->client());
+    }
 }
 
 }  // namespace
@@ -79,6 +83,8 @@ Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, 
     scratch.routing.take(hands.routing.adjacencies().neighbours());
     scratch.icmp_limit = hands.icmp_limit;
     scratch.questions = hands.questions;
+    scratch.path_mtus = hands.path_mtus;
+    scratch.links = hands.links;
     scratch.source_nat.copy_pools(hands.source_nat);
     copy_what_it_meets(view, hands, scratch, frame,
                        classify(frame.bytes(), port, view.tables).packet);

@@ -181,7 +181,8 @@ inline bool leaves(const Turn& turn, const Job& job, const Plain& of, uint32_t a
                    Flow::Reach reach) {
     const bool tunnel = Flow::direct_return(reach);
     const uint32_t overhead = tunnel ? server_tunnel_bytes(reach == Flow::Reach::gue) : 0;
-    return adjacency != Routing::none && overhead <= job.frame.headroom &&
+    const bool goes_on = !tunnel || of.total + overhead <= turn.hands.path_mtus.least();
+    return adjacency != Routing::none && overhead <= job.frame.headroom && goes_on &&
            ready(turn.hands.routing[adjacency], of.total + overhead);
 }
 

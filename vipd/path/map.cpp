@@ -55,7 +55,7 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
         return refuse_client(view, hands, frame, packet, origin.back,
                              {Trouble::Kind::time_exceeded});
     }
-    if (!fits(hands, frame, packet, adjacency, 0)) {
+    if (!fits(hands, frame, packet, adjacency)) {
         return refuse_client(view, hands, frame, packet, origin.back,
                              {Trouble::Kind::too_big, hands.routing[adjacency].mtu});
     }

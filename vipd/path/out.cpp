@@ -68,10 +68,8 @@ uint32_t next_hop(Hands& hands, const Address& to) {
     return adjacency;
 }
 
-bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency,
-          uint32_t overhead) {
-    const uint32_t bytes = packet.end - packet.ip + overhead;
-    return bytes <= hands.routing[adjacency].mtu || may_fragment(frame, packet);
+bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency) {
+    return packet.end - packet.ip <= hands.routing[adjacency].mtu || may_fragment(frame, packet);
 }
 
 Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number) {
@@ -125,10 +123,11 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
         return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::time_exceeded});
     }
     const bool gue = flow.reach == Flow::Reach::gue;
-    const uint32_t overhead = flow.direct_return() ? server_tunnel_bytes(gue) : 0;
-    if (!fits(hands, frame, packet, adjacency, overhead)) {
-        const auto mtu = static_cast<uint16_t>(hands.routing[adjacency].mtu - overhead);
-        return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::too_big, mtu});
+    const uint16_t room = flow.direct_return()
+                              ? room_to_server(hands, server.address, gue, adjacency)
+                              : hands.routing[adjacency].mtu;
+    if (packet.end - packet.ip > room && !may_fragment(frame, packet)) {
+        return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::too_big, room});
     }
     take_hop(frame, packet);
     ++hands.counters.to_servers;
@@ -152,7 +151,7 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
     const ServerTunnel tunnel{view.tables.tunnel().v4_host_order(), server.v4_host_order(), gue,
                               spread_port(packet)};
     note(hands, "tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", server);
-    const uint32_t room = hands.routing[adjacency].mtu - server_tunnel_bytes(tunnel.gue);
+    const uint16_t room = room_to_server(hands, server, gue, adjacency);
     if (packet.end - packet.ip <= room) {
         return enter(frame, packet, tunnel) ? leave(hands, frame, packet, adjacency)
                                             : dropped(hands, Drop::too_big);
@@ -166,7 +165,7 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
         const uint32_t length = write_in_tunnel(bytes, piece, tunnel);
         hands.sink.emit(std::span(bytes).first(length), adjacency);
     };
-    const auto cut = fragment_v4(frame, packet, static_cast<uint16_t>(room), in_tunnel);
+    const auto cut = fragment_v4(frame, packet, room, in_tunnel);
     return cut ? Verdict{Verdict::Kind::consumed, Drop::count_} : dropped(hands, cut.error());
 }
 
@@ -195,6 +194,11 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
     }
     ++hands.counters.to_peers;
     return leave(hands, frame, packet, adjacency);
+}
+
+uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uint32_t adjacency) {
+    const uint16_t mtu = hands.path_mtus.to(server.v4_host_order(), hands.routing[adjacency].mtu);
+    return static_cast<uint16_t>(mtu - server_tunnel_bytes(gue));
 }
 
 uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency) {

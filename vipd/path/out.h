@@ -44,9 +44,11 @@ void emit(Hands& hands, const Frame& frame, const Verdict& verdict);
 // The adjacency that leads to an address, noted where there is none.
 uint32_t next_hop(Hands& hands, const Address& to);
 
-// Whether the packet fits the adjacency with so many bytes more, or may be cut to fit.
-bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency,
-          uint32_t overhead);
+// Whether the packet fits the adjacency, or may be cut to fit.
+bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency);
+
+// The longest packet that gets to a server in its tunnel, by an adjacency.
+uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uint32_t adjacency);
 
 // The longest packet that gets to a peer in the tunnel, by an adjacency.
 uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency);

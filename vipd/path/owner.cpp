@@ -4,6 +4,7 @@
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/rss.h"
 #include "vipd/path/classify.h"
+#include "vipd/path/tunnel_error.h"
 
 namespace rehome::vipd {
 
@@ -104,11 +105,23 @@ Ownership::Next Ownership::slow(const Frame& frame, PortIndex port, Micros now) 
             return what.gue.control == Gue::Control::keepalive
                        ? Next{Next::To::all, worker_, Drop::count_, false}
                        : Next{Next::To::owner, 0, Drop::count_, false};
+        case Classified::Kind::tunnel_error:
+            return of_tunnel_error(frame, what.packet);
         case Classified::Kind::kernel:
         case Classified::Kind::bad:
             break;
     }
     return here();
+}
+
+// Whose packet it quotes inside; about what gateways say themselves, who says it.
+Ownership::Next Ownership::of_tunnel_error(const Frame& frame, const Packet& packet) const {
+    const auto about = quoted_tunnel(frame, packet, *tables_);
+    const auto client = about ? about->client() : std::nullopt;
+    if (client) {
+        return {Next::To::owner, owner(*client), Drop::count_, false};
+    }
+    return about && about->control() ? Next{Next::To::owner, 0, Drop::count_, false} : here();
 }
 
 // The owner of a packet; of a fragment, its desk until that knows.

@@ -75,6 +75,7 @@ private:
     std::optional<uint32_t> plain_owner(const Frame& frame, PlainPort port) const;
     Next slow(const Frame& frame, PortIndex port, Micros now);
     Next settle(const Frame& frame, Packet& packet, From from, PortIndex port, Micros now);
+    Next of_tunnel_error(const Frame& frame, const Packet& packet) const;
     bool mapped(const Packet& packet, From from) const;
     uint32_t owner(const Frame& frame, const Packet& packet, From from) const;
     uint32_t owner(const Endpoint& client, From from) const;

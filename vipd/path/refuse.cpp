@@ -60,12 +60,17 @@ void tell(const View& view, Hands& hands, const Frame& frame, const Packet& pack
 
 }  // namespace
 
-Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
-                      const WayBack& back, const Trouble& trouble) {
+void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+                 const WayBack& back, const Trouble& trouble) {
     const Address from = own_address(view, back, packet.destination);
     tell(view, hands, frame, packet, from, trouble, [&](Frame& error, Packet& parsed) {
         return to_client(view, hands, error, parsed, back, true);
     });
+}
+
+Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+                      const WayBack& back, const Trouble& trouble) {
+    tell_client(view, hands, frame, packet, back, trouble);
     return dropped(hands, drop_of(trouble.kind));
 }
 

@@ -13,7 +13,9 @@ struct Trouble {
     uint16_t mtu = 0;  // too_big: what would have fitted
 };
 
-// back: by which its client is reached.
+// back: by which its client is reached.  tell_client drops nothing: of a quoted packet, too.
+void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+                 const WayBack& back, const Trouble& trouble);
 Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                       const WayBack& back, const Trouble& trouble);
 // What a server sent; vip: from which it would have left, which is who tells.

@@ -118,7 +118,7 @@ void Ticker::probe_links(const View& view, Hands& hands) {
                          encode(*probe, control_bytes(view.tables.tunnel().family)));
         }
         if (link.passes() != peer.link_mtu) {
-            hands.sink.link_size(i, link.passes());
+            hands.sink.link_size(i, link.passes(), link.known_at());
         }
         next_probe_ = std::min(next_probe_, link.next());
     }
@@ -142,6 +142,7 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
     if (view.now >= next_expiry_) {
         next_expiry_ = view.now + expiry_every;
         hands.flows.expire(view.now);
+        hands.path_mtus.expire(view.now);
         copier_.tick(hands.flows, view.now,
                      [&](const Flow& flow) { return send_copy(view, hands, flow); });
         flows_teller_.tick(view, hands);

@@ -45,6 +45,9 @@ void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, uint16_t whole) {
     const auto lost = [&](uint16_t mtu) { return mtu != 0 && mtu < whole; };
     peer.probes = seen.last.link_mtu.has_value();
     peer.link_mtu = peer.probes ? seen.link_mtu : uint16_t{0};
+    if (seen.told_mtu != 0 && (peer.link_mtu == 0 || seen.told_mtu < peer.link_mtu)) {
+        peer.link_mtu = seen.told_mtu;
+    }
     peer.link_mtu_back = seen.last.link_mtu.value_or(0);
     peer.narrow = lost(peer.link_mtu) || lost(peer.link_mtu_back);
 }

@@ -73,6 +73,7 @@ void LinkSize::search(uint16_t passing, uint16_t lost, Micros now) {
         return;
     }
     passes_ = low_;
+    known_at_ = now;
     search_again_ = now + search_every;
 }
 
@@ -85,6 +86,7 @@ void LinkSize::settle(bool passed, Micros now) {
     }
     if (passed) {
         passes_ = asked.size;
+        known_at_ = asked.first;
         if (narrow()) {
             ask(Asks::whole, whole_, now);
         }

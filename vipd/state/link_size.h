@@ -46,11 +46,15 @@ public:
     Micros next() const;
 
     void answered(const LinkProbe& answer, Micros now);
+    // Whether that is what was asked last.
+    bool asks(uint32_t id) const { return question_ && id == id_; }
     // The peer is down: nothing can be learned, what is known stays.
     void pause();
 
     // Bytes of an IP packet; 0: nobody knows yet.
     uint16_t passes() const { return passes_; }
+    // When the question was asked by whose answer that was known last.
+    Micros known_at() const { return known_at_; }
 
 private:
     enum class Asks : uint8_t { verify, whole, search };
@@ -76,6 +80,7 @@ private:
     Micros patience_ = 1'000'000;
     Micros next_ = 0;          // the next verify
     Micros search_again_ = 0;  // while narrow
+    Micros known_at_ = 0;
 };
 
 }  // namespace rehome::vipd

@@ -13,6 +13,7 @@
 namespace rehome::vipd {
 
 inline constexpr Micros peer_gone_after = 3'000'000;
+inline constexpr Micros told_mtu_kept = 600'000'000;  // RFC 1191 6.3
 // After vipd's start: within so long a peer that lives has been heard, and has said that it hears.
 inline constexpr Micros first_word_within = 5 * keepalive_every;
 
@@ -26,7 +27,16 @@ struct ObservedPeer {
     uint32_t acted_on = 0;
     // The longest packet that gets there, as probes have found (link_size.h); 0: not known.
     uint16_t link_mtu = 0;
+    // The same as a router has told by an ICMP error, and until when it is believed.
+    uint16_t told_mtu = 0;
+    Micros told_at = 0;
 
+    // True: what a router has told is too old.
+    bool forget_told(Micros now) {
+        const bool forgets = told_mtu != 0 && now - told_at > told_mtu_kept;
+        told_mtu = forgets ? uint16_t{0} : told_mtu;
+        return forgets;
+    }
     bool heard_of(Micros now) const { return heard != 0 && now - heard <= keepalive_missed; }
     // It is heard, and hears us.
     bool up(Micros now) const { return heard_of(now) && last.hears_you.value_or(true); }

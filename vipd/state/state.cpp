@@ -126,10 +126,21 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     seen.last = keepalive;
 }
 
-void State::link_size(size_t peer, uint16_t mtu) {
-    uint16_t& known = known_.observed.peers[peer].link_mtu;
-    changed_ = changed_ || known != mtu;
-    known = mtu;
+void State::link_size(size_t peer, uint16_t mtu, Micros asked) {
+    ObservedPeer& seen = known_.observed.peers[peer];
+    const bool outranked = seen.told_mtu != 0 && asked > seen.told_at;
+    changed_ = changed_ || seen.link_mtu != mtu || outranked;
+    seen.link_mtu = mtu;
+    seen.told_mtu = outranked ? uint16_t{0} : seen.told_mtu;
+}
+
+void State::told_mtu(size_t peer, uint16_t mtu, Micros now) {
+    ObservedPeer& seen = known_.observed.peers[peer];
+    if (seen.told_mtu == 0 || mtu < seen.told_mtu) {
+        seen.told_mtu = mtu;
+        seen.told_at = now;
+        changed_ = true;
+    }
 }
 
 void State::hear(size_t peer, const FlowsPage& page) {
@@ -170,8 +181,9 @@ void State::settle_draining(Micros now) {
 }
 
 void State::notice_peers(Micros now) {
-    const Observed& observed = known_.observed;
+    Observed& observed = known_.observed;
     for (size_t i = 0; i < snapshot()->peers.size(); ++i) {
+        changed_ = observed.peers[i].forget_told(now) || changed_;
         changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
                    snapshot()->peers[i].heard != observed.peers[i].heard_of(now) ||
                    snapshot()->peer_gone(i) != observed.gone(i, now) ||

@@ -74,9 +74,11 @@ public:
     // Every worker has ended the re-login of that id (Snapshot::Relogin).
     void relogin_ended(uint64_t id);
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
-    // The longest packet that gets to a peer, as probes have found.
-    void link_size(size_t peer, uint16_t mtu);
     void hear(size_t peer, const FlowsPage& page);
+    // The longest packet that gets to a peer, as probes have found that were sent then.
+    void link_size(size_t peer, uint16_t mtu, Micros asked);
+    // The same as a router has told; a probe that finds more outranks it.
+    void told_mtu(size_t peer, uint16_t mtu, Micros now);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
     void drained(uint64_t epoch);

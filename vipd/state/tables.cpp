@@ -326,6 +326,13 @@ const ServiceTable* Tables::service(uint8_t protocol, const Endpoint& vip) const
     return service(protocol, vip.address.bytes, vip.port);
 }
 
+std::optional<size_t> Tables::peer_at(const Address& tunnel) const {
+    const auto found = std::find_if(peers_.begin(), peers_.end(),
+                                    [&](const TablePeer& peer) { return peer.tunnel == tunnel; });
+    return found == peers_.end() ? std::nullopt
+                                 : std::optional(static_cast<size_t>(found - peers_.begin()));
+}
+
 bool Tables::can_serve(const Prefix& prefix) const {
     const uint32_t found = moved_.find(prefix.address);
     return found != PrefixIndex::none && prefixes_[found] == prefix && served_[found];

@@ -191,6 +191,8 @@ public:
     const std::vector<Prefix>& prefixes() const { return prefixes_; }
     const std::vector<TableLine>& lines() const { return lines_; }
     const std::vector<TablePeer>& peers() const { return peers_; }
+    // The peer with that tunnel address; nothing: there is none.
+    std::optional<size_t> peer_at(const Address& tunnel) const;
     // Some peer is a gateway of this site too.
     bool shares_site() const { return shares_site_; }
     const Lifetimes& lifetimes() const { return lifetimes_; }

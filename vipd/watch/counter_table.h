@@ -25,6 +25,9 @@ namespace metric {
 
 inline constexpr Metric packets{"packets_total", "counter", "Packets by their way out", "way"};
 inline constexpr Metric made{"made_total", "counter", "Packets that vipd made itself", "kind"};
+inline constexpr Metric tunnel_errors{
+    "tunnel_errors_total", "counter",
+    "ICMP errors about what was sent in tunnels, by what they say", "error"};
 inline constexpr Metric drops{"drops_total", "counter", "Packets that vipd dropped, by reason",
                               "reason"};
 inline constexpr Metric flows{"flows", "gauge", "Flows in the table, each in one state", "state"};
@@ -108,6 +111,10 @@ inline constexpr auto counter_table<Totals> = std::to_array<Counter<Totals>>({
     {&Totals::resets, "sent/resets", metric::made, "reset",
      "resets that vipd made: paced, repeated, or for unknown flows"},
     {&Totals::icmp, "sent/icmp_errors", metric::made, "icmp_error", "ICMP errors that vipd made"},
+    {&Totals::tunnel_too_big, "tunnel_errors/too_big", metric::tunnel_errors, "too_big",
+     "ICMP errors that a packet in a tunnel was too big; the path's MTU is the one told"},
+    {&Totals::tunnel_unreachable, "tunnel_errors/unreachable", metric::tunnel_errors, "unreachable",
+     "ICMP errors that a tunnel's far end cannot be reached"},
 });
 
 template <>

@@ -20,6 +20,8 @@ struct Totals {
     uint64_t resets = 0;     // made by vipd: paced, repeated, or for unknown flows
     uint64_t icmp = 0;       // errors made by vipd
     uint64_t punted = 0;
+    // ICMP errors about what was sent in tunnels, that were believed.
+    uint64_t tunnel_too_big = 0, tunnel_unreachable = 0;
 };
 
 struct LineCounters {

@@ -132,8 +132,13 @@ void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
         state.hear(peer, keepalive, at);
     };
-    sink.link_size = [this](size_t peer, uint16_t mtu) { state.link_size(peer, mtu); };
     sink.known_flows = [this](size_t peer, const FlowsPage& page) { state.hear(peer, page); };
+    sink.link_size = [this](size_t peer, uint16_t mtu, Micros asked) {
+        state.link_size(peer, mtu, asked);
+    };
+    sink.told_mtu = [this](size_t peer, uint16_t mtu, Micros at) {
+        state.told_mtu(peer, mtu, at);
+    };
     path.set_sink(std::move(sink));
 }
 

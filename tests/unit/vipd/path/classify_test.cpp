@@ -57,6 +57,8 @@ std::string told(const Classified& what) {
             return "peer_reply " + text(what.packet);
         case Classified::Kind::control:
             return "control";
+        case Classified::Kind::tunnel_error:
+            return "tunnel_error";
     }
     return "?";
 }
@@ -108,6 +110,13 @@ TEST_CASE("what a frame is") {
          changed(by_gue(asked, Gue::Kind::client), 14 + 20 + 8, 0x42), "bad bad_tunnel"},
         {"what it carries is cut short", link_port,
          changed(by_gue(asked, Gue::Kind::client), 14 + 20 + 8 + 12 + 3, 99), "bad truncated"},
+        {"an error to the tunnel's address", link_port,
+         frame_by("icmp 10.98.0.1 > 10.99.0.1 too-big 1400 quote (udp 10.99.0.1:1 > 1.1.1.1:2)"),
+         "tunnel_error"},
+        {"the same by the servers' port", servers_port,
+         frame_by("icmp 10.98.0.1 > 10.99.0.1 too-big 1400 quote (udp 10.99.0.1:1 > 1.1.1.1:2)"),
+         "tunnel_error"},
+        {"an echo request there", link_port, frame_by("icmp 10.98.0.1 > 10.99.0.1 echo"), "kernel"},
         {"not GUE's port", link_port, changed(by_gue(asked, Gue::Kind::client), 14 + 20 + 3, 1),
          "kernel"},
     };

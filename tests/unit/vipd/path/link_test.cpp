@@ -3,6 +3,7 @@
 
 #include "tests/unit/vipd/lab.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/link_probe.h"
 
 namespace rehome::vipd::testing {
 
@@ -129,6 +130,121 @@ TEST_CASE("a link that is narrow in one direction is narrow for both") {
     lab["old"].act->follow(lab.now);
     CHECK_FALSE(lab["old"].path->snapshot().peers[0].narrow);
     CHECK(lab["old"].path->snapshot().peers[0].link_mtu == 0);
+}
+
+namespace {
+
+const Address old_tunnel = ip("10.99.0.1"), new_tunnel = ip("10.99.0.2"), router = ip("10.98.0.1");
+
+// An error of a router on the link about the first packet of the tunnel that a gateway sent.
+Bytes error_about(const Bytes& outer, uint32_t mtu, size_t quoted = 128) {
+    const Address to = *Address::parse(outer[15] == 1 ? "10.99.0.1" : "10.99.0.2");
+    return ethernet(make_error({router, to, 3, 4, mtu}, outer, quoted));
+}
+
+// What that gateway puts into the tunnel for a client, as the link has it.
+Bytes in_tunnel(const Bytes& inner, const Gue& gue, bool from_old) {
+    const Bytes frame = tunnelled(inner, gue, from_old ? old_tunnel : new_tunnel,
+                                  from_old ? new_tunnel : old_tunnel);
+    Bytes outer(frame.begin() + 14, frame.end());
+    const Packet packet = *parse_packet(inner, 0);
+    store16(&outer[20], tunnel_source_port({packet.source, packet.source_port},
+                                           {packet.destination, packet.destination_port}));
+    return outer;
+}
+
+uint16_t link_mtu(Lab& lab, const char* gateway) {
+    return lab[gateway].path->snapshot().peers[0].link_mtu;
+}
+
+}  // namespace
+
+TEST_CASE("errors about what was sent to a peer set the link's size, others do not") {
+    Lab lab;
+    lab.share(lab["old"], all);
+    lab.pass(1'500 * ms);
+    connect(lab, client);
+    const uint32_t carrier = carrier_id("red");
+    const Bytes sent = make_ip(data(client, std::string(1460, 'x')));
+    const Bytes other = make_ip(data(end("192.0.2.7:40001"), std::string(1460, 'x')));
+    const Gue gue{Gue::Kind::client, 3, true, carrier};
+    Bytes another_port = in_tunnel(sent, gue, true);
+    another_port[21] ^= 1;
+    Bytes bad_sum = error_about(in_tunnel(sent, gue, true), 1400);
+    bad_sum[14 + 22] ^= 1;
+    const auto arrives = [&](const Bytes& frame) { return lab.enter(0, link_port, frame).text(); };
+    const std::string stray = "old drop stray_error";
+    CHECK(arrives(error_about(in_tunnel(other, gue, true), 1400)) == stray);
+    CHECK(arrives(error_about(another_port, 1400)) == stray);
+    CHECK(arrives(bad_sum) == stray);
+    for (const size_t quoted : {28U, 32U, 40U, 60U, 63U}) {
+        CHECK(arrives(error_about(in_tunnel(sent, gue, true), 1400, quoted)) == stray);
+    }
+    CHECK(link_mtu(lab, "old") == 1540);
+
+    lab.emitted.clear();
+    CHECK(arrives(error_about(in_tunnel(sent, gue, true), 1400)) == "old consumed");
+    CHECK(link_mtu(lab, "old") == 1400);
+    CHECK(lab["old"].path->snapshot().peers[0].narrow);
+    REQUIRE(lab.emitted.size() == 1);
+    CHECK(lab.emitted[0].text() == "old red");
+    CHECK(load16(&lab.emitted[0].ip[26]) == 1360);
+    CHECK(lab["old"].path->counters().tunnel_too_big == 1);
+    // A probe that finds more outranks it.
+    lab.pass(2'000 * ms);
+    CHECK(link_mtu(lab, "old") == 1540);
+    nothing_wrong(lab);
+}
+
+TEST_CASE("errors about replies, and about what gateways say themselves") {
+    Lab lab;
+    lab.share(lab["old"], all);
+    lab.pass(1'500 * ms);
+    connect(lab, client);
+    const Endpoint vip = end("198.51.100.10:1883");
+    const Bytes replied = make_ip({vip, client, 6, flag::A});
+    const Gue gue{Gue::Kind::reply, 3, true, carrier_id("red")};
+    lab.emitted.clear();
+    CHECK(lab.enter(1, link_port, error_about(in_tunnel(replied, gue, false), 1300)).text() ==
+          "new consumed");
+    CHECK(link_mtu(lab, "new") == 1300);
+    CHECK(lab.emitted.empty());  // the server learns it by its next packet
+
+    Bytes said(2000);
+    const TunnelEnds ends{old_tunnel, new_tunnel, gue_port};
+    said.resize(make_control_packet(said, Gue::Control::link_probe,
+                                    encode(LinkProbe{12345, 1540, false}, 32), ends));
+    CHECK(lab.enter(0, link_port, error_about(said, 1400)).text() == "old drop stray_error");
+    said.resize(2000);
+    said.resize(make_control_packet(said, Gue::Control::keepalive, encode(Keepalive{}), ends));
+    const Bytes refused = ethernet(make_error({new_tunnel, old_tunnel, 3, 3}, said, 28));
+    CHECK(lab.enter(0, link_port, refused).text() == "old drop stray_error");
+    const Bytes whole = ethernet(make_error({new_tunnel, old_tunnel, 3, 3}, said, 40));
+    CHECK(lab.enter(0, link_port, whole).text() == "old consumed");
+    CHECK(lab["old"].path->counters().tunnel_unreachable == 1);
+    nothing_wrong(lab);
+}
+
+TEST_CASE("a size that a router told of a peer without probes holds for ten minutes") {
+    Lab lab;
+    State& state = *lab["old"].state;
+    Keepalive said = lab["new"].path->snapshot().keepalive_for(0);
+    said.link_mtu.reset();
+    const auto at = [&](Micros now) {
+        said.sequence += 1'000;
+        state.hear(0, said, now);
+        lab["old"].act->follow(now);
+        return link_mtu(lab, "old");
+    };
+    said.sequence = 1'000'000;
+    CHECK(at(lab.now) == 0);
+    state.told_mtu(0, 1400, lab.now);
+    CHECK(at(lab.now) == 1400);
+    state.told_mtu(0, 1450, lab.now);
+    CHECK(at(lab.now) == 1400);
+    state.told_mtu(0, 1300, lab.now);
+    CHECK(at(lab.now + told_mtu_kept) == 1300);
+    CHECK(at(lab.now + told_mtu_kept + 1) == 0);
 }
 
 }  // namespace rehome::vipd::testing

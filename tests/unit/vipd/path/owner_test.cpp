@@ -312,6 +312,18 @@ TEST_CASE("what belongs to no client's flow stays where it is, a keepalive goes 
     workers.receive(1, link_port, ethernet(control));
     CHECK(workers.last.to == Ownership::Next::To::owner);
     CHECK(workers.last.worker == 0);
+
+    workers.receive(0, red, make_frame({client, end("203.0.113.5:14000")}));
+    const uint32_t owner = workers.last.worker;
+    const Bytes carried = from_new(make_ip({client, end("203.0.113.5:14000")}), Gue::Kind::client);
+    Bytes outer(carried.begin() + 14, carried.end());
+    std::swap_ranges(outer.begin() + 12, outer.begin() + 16, outer.begin() + 16);
+    const SayError says{ip("10.98.0.1"), old_tunnel, 3, 4, 1400};
+    for (uint32_t worker = 0; worker < workers.count(); ++worker) {
+        workers.receive(worker, link_port, ethernet(make_error(says, outer, 128)));
+        CHECK(workers.last.to == Ownership::Next::To::owner);
+        CHECK(workers.last.worker == owner);
+    }
 }
 
 }  // namespace rehome::vipd::testing

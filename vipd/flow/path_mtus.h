@@ -1,0 +1,43 @@
+// What packets' longest way to some servers carries, as routers have told (RFC 1191, RFC 2003 5.1).
+//
+// Forgotten after 10 minutes (RFC 1191 6.3), when a larger one may be tried again.  Bounded: the
+// oldest gives way.  One worker's own.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "vipd/packet/micros.h"
+
+namespace rehome::vipd {
+
+inline constexpr Micros path_mtu_kept = 600'000'000;
+
+class PathMtus {
+public:
+    static constexpr size_t most = 1024;
+
+    // server: IPv4, in host order.  Only a smaller one than is known counts.
+    void tell(uint32_t server, uint16_t mtu, Micros now);
+    // Of a way whose first link carries so much.
+    uint16_t to(uint32_t server, uint16_t first_link) const;
+    void expire(Micros now);
+
+    // Nothing to any server is known to carry less.
+    uint16_t least() const { return least_; }
+
+private:
+    struct Known {
+        uint16_t mtu;
+        Micros until;
+    };
+
+    void find_least();
+
+    std::map<uint32_t, Known> known_;
+    uint16_t least_ = UINT16_MAX;
+    Micros next_end_ = INT64_MAX;
+};
+
+}  // namespace rehome::vipd
