@@ -114,6 +114,11 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             sized_.push_back(link);
         }
     };
+    sink.services = [this](size_t peer, const ServicesPage& page) {
+        if (heard_services_.size() < heard_max) {
+            heard_services_.push_back({peer, page});
+        }
+    };
     sink.known_flows = [this](size_t peer, const FlowsPage& page) {
         if (heard_flows_.size() < heard_max) {
             heard_flows_.push_back({peer, page});
@@ -302,7 +307,7 @@ void Worker::serve_requests() {
 void Worker::publish() {
     auto wanted = next_hops_.take_wanted();
     if (wanted.empty() && resets_.empty() && heard_.empty() && sized_.empty() &&
-        heard_flows_.empty()) {
+        heard_flows_.empty() && heard_services_.empty()) {
         return;
     }
     const auto move_some = [](auto& from, auto& to) {
@@ -315,6 +320,7 @@ void Worker::publish() {
     move_some(heard_, outbox_.heard);
     move_some(sized_, outbox_.sized);
     move_some(heard_flows_, outbox_.heard_flows);
+    move_some(heard_services_, outbox_.heard_services);
     outbox_.wanted.insert(outbox_.wanted.end(), wanted.begin(), wanted.end());
     outbox_.resets.insert(outbox_.resets.end(), resets_.begin(), resets_.end());
     resets_.clear();

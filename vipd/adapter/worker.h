@@ -53,6 +53,11 @@ struct SizedLink {
     Micros at = 0;      // told, or asked
 };
 
+struct HeardServicesPage {
+    size_t peer = 0;
+    ServicesPage page;
+};
+
 struct HeardFlows {
     size_t peer = 0;
     FlowsPage page;
@@ -63,6 +68,7 @@ struct Outbox {
     std::vector<Heard> heard;
     std::vector<SizedLink> sized;
     std::vector<HeardFlows> heard_flows;
+    std::vector<HeardServicesPage> heard_services;
     std::vector<ResetRecord> resets;
 };
 
@@ -183,6 +189,7 @@ private:
     std::vector<Heard> heard_;
     std::vector<SizedLink> sized_;
     std::vector<HeardFlows> heard_flows_;
+    std::vector<HeardServicesPage> heard_services_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every queue has something to wait for

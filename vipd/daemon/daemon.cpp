@@ -286,6 +286,9 @@ void Daemon::take_outboxes() {
             link.told ? state_.told_mtu(link.peer, link.mtu, link.at)
                       : state_.link_size(link.peer, link.mtu, link.at);
         }
+        for (const HeardServicesPage& heard : outbox.heard_services) {
+            state_.hear(heard.peer, heard.page);
+        }
         for (const HeardFlows& heard : outbox.heard_flows) {
             state_.hear(heard.peer, heard.page);
         }

@@ -23,6 +23,7 @@ bool is_kind(uint8_t kind) {
 bool is_control(uint8_t type) {
     switch (static_cast<Gue::Control>(type)) {
         case Gue::Control::keepalive:
+        case Gue::Control::services:
         case Gue::Control::flows:
         case Gue::Control::link_probe:
             return true;

@@ -52,7 +52,7 @@ struct Gue {
         known = 5,
         control = 255
     };
-    enum class Control : uint8_t { keepalive = 0, flows = 3, link_probe = 4 };
+    enum class Control : uint8_t { keepalive = 0, services = 2, flows = 3, link_probe = 4 };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;

@@ -22,6 +22,7 @@ enum class HashKey : uint64_t {
     home = 0xd6e8feb86659fd93ULL,
     carrier = 0xa0761d6478bd642fULL,
     tunnel_port = 0xe7037ed1a0b428dbULL,
+    service = 0x8ebc6af09c88c6e3ULL,
 };
 
 // The finaliser of MurmurHash3 (Appleby): every input bit reaches every output bit.

@@ -43,6 +43,9 @@ struct Sink {
                                                                                 Micros) {};
     std::function<void(size_t peer, uint16_t mtu, Micros now)> told_mtu = [](size_t, uint16_t,
                                                                              Micros) {};
+    // Services that a peer can serve; likewise.
+    std::function<void(size_t peer, const ServicesPage& page)> services =
+        [](size_t, const ServicesPage&) {};
     // Flows that a peer knows; likewise.
     std::function<void(size_t peer, const FlowsPage& page)> known_flows = [](size_t,
                                                                              const FlowsPage&) {};

@@ -31,7 +31,7 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     a.share_relays = view.snapshot.share.relays(key.client);
     const auto other = other_site_peer(view, key.vip.address);
     a.other_up = other.has_value();
-    a.other_takes = other && other_site_taker(view, key).has_value();
+    a.other_takes = other && (a.share_relays || !a.can_serve) && other_site_taker(view, key);
     a.other_silent = !other && other_site_silent(view);
     a.other_has_flows = other && other_site_has_flows(view);
     a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
@@ -125,8 +125,10 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
 }
 
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key) {
-    return first_of_other_site(view, key.vip.address,
-                               [](const Snapshot::Peer& peer) { return !peer.narrow; });
+    const uint64_t service = service_key(key.protocol, key.vip);
+    return first_of_other_site(view, key.vip.address, [&](const Snapshot::Peer& peer) {
+        return !peer.narrow && (peer.services == nullptr || peer.services->has(service));
+    });
 }
 
 bool other_site_has_flows(const View& view) {

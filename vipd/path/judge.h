@@ -72,7 +72,8 @@ std::optional<size_t> home_peer(const View& view, const FlowKey& key);
 std::optional<size_t> home_there(const View& view, const FlowKey& key);
 // A gateway of the other site that is up and serves the VIP.
 std::optional<size_t> other_site_peer(const View& view, const Address& vip);
-// One that a new flow may be given to: all gets there and back, too.
+// One that a new flow may be given to: all gets there and back, too, and it has a live server of
+// the service, as far as it says.
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key);
 
 // Whether flows end at some live gateway of the other site.

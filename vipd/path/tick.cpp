@@ -101,6 +101,7 @@ void Ticker::send_keepalives(const View& view, Hands& hands, uint32_t served) {
         keepalive.sequence = rounds_;
         send_control(view, hands, i, Gue::Control::keepalive, encode(keepalive));
     }
+    services_teller_.tell(view, hands);
 }
 
 // To peers that answer probes: whether a packet of full size gets there.

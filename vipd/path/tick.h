@@ -10,6 +10,7 @@
 #include "vipd/flow/relogin.h"
 #include "vipd/path/context.h"
 #include "vipd/path/tell_flows.h"
+#include "vipd/path/tell_services.h"
 
 namespace rehome::vipd {
 
@@ -40,6 +41,7 @@ private:
     Relogin relogin_;
     Copier copier_;
     FlowsTeller flows_teller_;
+    ServicesTeller services_teller_;
     uint32_t rounds_ = 0;  // of keepalives sent
     uint32_t told_ = 0;    // flows, by the last of them
     Micros next_keepalive_ = 0;

@@ -151,11 +151,22 @@ Verdict known_flows(Hands& hands, const Classified& what) {
     return {Verdict::Kind::consumed, Drop::count_};
 }
 
+Verdict services(Hands& hands, const Classified& what) {
+    const auto page = decode_services_page(what.carried);
+    if (!page) {
+        return dropped(hands, Drop::bad_tunnel);
+    }
+    hands.sink.services(what.peer, *page);
+    return {Verdict::Kind::consumed, Drop::count_};
+}
+
 // What the peer says itself.
 Verdict control(const View& view, Hands& hands, const Classified& what) {
     switch (what.gue.control) {
         case Gue::Control::keepalive:
             return keepalive(view, hands, what);
+        case Gue::Control::services:
+            return services(hands, what);
         case Gue::Control::link_probe:
             return link_probe(view, hands, what);
         case Gue::Control::flows:

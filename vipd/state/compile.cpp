@@ -40,6 +40,16 @@ void add_lines(Snapshot& made, const Known& known, const Snapshot* previous) {
     made.line_version = previous->line_version + (same ? 0 : 1);
 }
 
+// Who does not say which services it can serve, or not yet, is believed to serve its prefixes.
+void add_services(Snapshot::Peer& peer, const ObservedPeer& seen) {
+    static const auto none = std::make_shared<const ReadyServices>();
+    if (const auto& says = seen.last.services) {
+        peer.hears_services = true;
+        peer.services = says->ready == 0 ? none : seen.services.held();
+        peer.services_held = says->held;
+    }
+}
+
 // Who answers no probes is believed to get all.
 void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, uint16_t whole) {
     const auto lost = [&](uint16_t mtu) { return mtu != 0 && mtu < whole; };
@@ -75,6 +85,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     }
     peer.line_version = seen.last.line_version;
     peer.seen_version = seen.acted_on;
+    add_services(peer, seen);
     add_link(peer, seen, whole_link_mtu(known.config->tunnel.family));
     return peer;
 }

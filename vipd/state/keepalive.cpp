@@ -58,6 +58,15 @@ constexpr Option options[] = {
     {6, 2, [](const Keepalive& k) { return uint64_t{k.link_mtu.value_or(0)}; },
      [](Keepalive& k, uint64_t v) { k.link_mtu = static_cast<uint16_t>(v); },
      [](const Keepalive& k) { return k.link_mtu.has_value(); }},
+    {7, 8,
+     [](const Keepalive& k) {
+         const auto services = k.services.value_or(Keepalive::Services{});
+         return uint64_t{services.ready} << 32 | services.held;
+     },
+     [](Keepalive& k, uint64_t v) {
+         k.services = {static_cast<uint32_t>(v >> 32), static_cast<uint32_t>(v)};
+     },
+     [](const Keepalive& k) { return k.services.has_value(); }},
     {8, 1, [](const Keepalive& k) { return uint64_t{k.hears_flows}; },
      [](Keepalive& k, uint64_t v) { k.hears_flows = v != 0; }},
 };

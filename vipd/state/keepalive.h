@@ -14,8 +14,9 @@
 // does not say is believed to hear.  Option 3: what the sender answers to questions (8; Answers).
 // Option 4: that it takes copies of flows (8, 1; packet/flow_copy.h).  Option 6: that it answers
 // link probes (link_probe.h), and the longest packet that gets from it to the receiver as far as it
-// knows (16; 0: not yet).  Option 8: that it hears which flows the receiver knows (8, 1;
-// known_flows.h).
+// knows (16; 0: not yet).  Option 7: the services that can be served (ready_services.h): digest of
+// the sender's (32), of the receiver's as the sender holds it (32).  Option 8: that it hears which
+// flows the receiver knows (8, 1; known_flows.h).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -49,6 +50,14 @@ struct Keepalive {
         bool operator==(const Line&) const = default;
     };
 
+    // Digests of the services that can be served (ready_services.h).
+    struct Services {
+        uint32_t ready = 0;  // the sender's
+        uint32_t held = 0;   // the receiver's, as the sender has it
+
+        bool operator==(const Services&) const = default;
+    };
+
     uint32_t line_version = 0;
     uint32_t seen_version = 0;
     uint32_t flows_here = 0;
@@ -61,6 +70,7 @@ struct Keepalive {
     bool copies = false;               // it takes copies of flows
     std::optional<uint16_t> link_mtu;  // towards the receiver; nothing: it answers no probes
     bool hears_flows = false;          // which ones the receiver knows
+    std::optional<Services> services;  // nothing: it tells of prefixes alone
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -9,6 +9,7 @@
 #include "vipd/packet/micros.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
+#include "vipd/state/ready_services.h"
 
 namespace rehome::vipd {
 
@@ -21,8 +22,9 @@ struct ObservedPeer {
     Micros heard = 0;     // the last keepalive; 0: never
     Micros heard_us = 0;  // the last one that said that it hears this gateway, or nothing of it
     Keepalive last;
-    uint32_t arrivals = 0;  // how often it was heard after a silence: it may have begun anew
-    FlowsPages flows;       // that it knows
+    uint32_t arrivals = 0;   // how often it was heard after a silence: it may have begun anew
+    FlowsPages flows;        // that it knows
+    HeardServices services;  // that it can serve
     // The version of its lines that every worker of this gateway acts on: what it is told back.
     uint32_t acted_on = 0;
     // The longest packet that gets there, as probes have found (link_size.h); 0: not known.

@@ -40,14 +40,18 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.copies = true;
     keepalive.link_mtu = peers[peer].link_mtu;
     keepalive.hears_flows = true;
+    const auto& held = peers[peer].services;
+    keepalive.services = {tables->ready().digest(), held ? held->digest() : 0};
     return keepalive;
 }
 
 bool Snapshot::tells_the_same(const Snapshot& other) const {
     const auto seen = [](const Peer& a, const Peer& b) {
-        return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu;
+        return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu &&
+               a.services == b.services;
     };
     return line_version == other.line_version && prefixes == other.prefixes &&
+           tables->ready().digest() == other.tables->ready().digest() &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
 }

@@ -52,6 +52,9 @@ struct Snapshot {
         uint16_t link_mtu = 0;       // the longest packet that gets there; 0: not known
         uint16_t link_mtu_back = 0;  // that gets here from there, as it says; likewise
         bool narrow = false;         // one of these is less than it should be
+        std::shared_ptr<const ReadyServices> services;  // that it can serve; null: not known
+        bool hears_services = false;                    // which ones can be served here
+        uint32_t services_held = 0;                     // digest of those that it has heard
 
         bool has_line(uint32_t carrier) const;
     };

@@ -126,6 +126,10 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     seen.last = keepalive;
 }
 
+void State::hear(size_t peer, const ServicesPage& page) {
+    changed_ = known_.observed.peers[peer].services.hear(page) || changed_;
+}
+
 void State::link_size(size_t peer, uint16_t mtu, Micros asked) {
     ObservedPeer& seen = known_.observed.peers[peer];
     const bool outranked = seen.told_mtu != 0 && asked > seen.told_at;

@@ -75,6 +75,7 @@ public:
     void relogin_ended(uint64_t id);
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
     void hear(size_t peer, const FlowsPage& page);
+    void hear(size_t peer, const ServicesPage& page);
     // The longest packet that gets to a peer, as probes have found that were sent then.
     void link_size(size_t peer, uint16_t mtu, Micros asked);
     // The same as a router has told; a probe that finds more outranks it.

@@ -309,11 +309,15 @@ void Tables::add_served() {
             served_[prefix] = true;
         }
     };
+    std::vector<uint64_t> ready;
     for (const ServiceTable& service : services_) {
         if (service.has_live_server()) {
             serve(service.config.vip);
+            ready.push_back(vipd::service_key(static_cast<uint8_t>(service.config.protocol),
+                                              {service.config.vip, service.config.port}));
         }
     }
+    ready_ = std::make_shared<const ReadyServices>(std::move(ready));
     for (const MapRule& map : maps_) {
         serve(map.vip.address);
     }

@@ -23,6 +23,7 @@
 #include "vipd/route/fib.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
+#include "vipd/state/ready_services.h"
 
 namespace rehome::vipd {
 
@@ -199,6 +200,9 @@ public:
     const Address& tunnel() const { return tunnel_; }
     const std::string& gateway() const { return gateway_; }
     uint64_t own_name_hash() const { return own_name_hash_; }
+    // The services that have a live server.
+    const ReadyServices& ready() const { return *ready_; }
+    const std::shared_ptr<const ReadyServices>& shared_ready() const { return ready_; }
     // What decisions about flows depend on; the same object as long as nothing of it changes.
     const std::shared_ptr<const PartVersions>& parts() const { return parts_; }
 
@@ -251,6 +255,7 @@ private:
     std::vector<Place> places_;
     std::vector<uint16_t> line_order_;
     std::vector<bool> served_;  // of each prefix
+    std::shared_ptr<const ReadyServices> ready_;
     std::vector<Prefix> prefixes_;
     std::vector<TableLine> lines_;
     std::vector<TablePeer> peers_;

@@ -132,6 +132,7 @@ void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
         state.hear(peer, keepalive, at);
     };
+    sink.services = [this](size_t peer, const ServicesPage& page) { state.hear(peer, page); };
     sink.known_flows = [this](size_t peer, const FlowsPage& page) { state.hear(peer, page); };
     sink.link_size = [this](size_t peer, uint16_t mtu, Micros asked) {
         state.link_size(peer, mtu, asked);

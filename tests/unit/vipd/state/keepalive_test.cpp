@@ -57,7 +57,7 @@ TEST_CASE("as many prefixes as fit are told") {
     const auto back = decode_keepalive(bytes);
     REQUIRE(back);
     CHECK(back->lines == k.lines);
-    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 20) / 18);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 36) / 18);
 }
 
 TEST_CASE("keepalives that are refused") {
@@ -105,6 +105,7 @@ TEST_CASE("options behind what version 1 knows") {
     full.hears_you = true;
     full.answers = Answers::both;
     full.link_mtu = 0xfedc;
+    full.services = {0x8765'4321, 0x9abc'def0};
     full.lines.assign(255, {1, true});
     full.prefixes.assign(200, *Prefix::parse("198.51.100.0/24"));
     const auto bytes = encode(full);
@@ -113,6 +114,7 @@ TEST_CASE("options behind what version 1 knows") {
     REQUIRE(again);
     CHECK(again->move == full.move);
     CHECK(again->link_mtu == full.link_mtu);
+    CHECK(again->services == full.services);
     CHECK(again->prefixes.size() < 200);
 
     Bytes with = encode(Keepalive{});
