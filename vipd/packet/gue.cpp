@@ -5,6 +5,7 @@
 
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/checksum.h"
+#include "vipd/packet/ecn.h"
 #include "vipd/packet/hash.h"
 
 namespace rehome::vipd {
@@ -138,6 +139,9 @@ tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gu
     store16(frame.data + 12, ends.local.family == Family::v4 ? ethertype_v4 : ethertype_v6);
     uint8_t* ip = frame.data + ethernet_bytes;
     uint8_t* udp = ip + write_ip(ip, ends, 8 + gue_bytes + inner_bytes);
+    if (ends.copies_ecn) {
+        set_ecn(ip, ends.local.family, ecn_of(ip + added, inner.family));
+    }
     write_udp(udp, ends.source_port, 8 + gue_bytes + inner_bytes);
     write_gue(udp + 8, gue, inner.family);
     return {};

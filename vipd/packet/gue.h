@@ -73,6 +73,7 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload);
 struct TunnelEnds {
     Address local, peer;
     uint16_t source_port = 0;
+    bool copies_ecn = false;  // of the packet inside (ecn.h)
 };
 
 // Puts the outer headers before the packet, the outer IP header at offset ethernet_bytes of the

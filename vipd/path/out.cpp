@@ -172,7 +172,9 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
 Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
                 const Gue& gue, const WayBack& back) {
     const TablePeer& to = view.tables.peers()[peer];
-    const TunnelEnds ends{view.tables.tunnel(), to.tunnel, spread_port(packet)};
+    // Who answers link probes looks at ECN coming out of the tunnel; who does not may be older.
+    const TunnelEnds ends{view.tables.tunnel(), to.tunnel, spread_port(packet),
+                          view.snapshot.peers[peer].probes};
     const uint32_t adjacency = next_hop(hands, ends.peer);
     if (adjacency == Routing::none) {
         return dropped(hands, Drop::no_route);

@@ -2,6 +2,7 @@
 
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/ecn.h"
 #include "vipd/packet/link_probe.h"
 #include "vipd/path/client.h"
 #include "vipd/path/flow_copy.h"
@@ -16,13 +17,26 @@ namespace rehome::vipd {
 namespace {
 
 // Takes the headers off up to the inner packet, and puts an Ethernet header's room before it.
-void decapsulate(Frame& frame, Packet& inner) {
+// False: the ECN fields say that it must be dropped.
+bool decapsulate(Frame& frame, Packet& inner, uint32_t outer_at) {
+    const uint8_t* outer = frame.data + outer_at;
+    const Family family = outer[0] >> 4 == 4 ? Family::v4 : Family::v6;
+    uint8_t* ip = frame.data + inner.ip;
+    const Ecn before = ecn_of(ip, inner.family);
+    const auto ecn = ecn_out_of_tunnel(before, ecn_of(outer, family));
+    if (!ecn) {
+        return false;
+    }
+    if (*ecn != before) {
+        set_ecn(ip, inner.family, *ecn);
+    }
     const uint32_t off = inner.ip - ethernet_bytes;
     frame.pop_front(off);
     store16(frame.data + 12, inner.family == Family::v4 ? ethertype_v4 : ethertype_v6);
     inner.ip -= off;
     inner.l4 -= off;
     inner.end -= off;
+    return true;
 }
 
 std::optional<WayBack> line_of_carrier(const Tables& tables, uint32_t carrier) {
@@ -191,7 +205,9 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
         return *waits;
     }
     frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
-    decapsulate(frame, packet);
+    if (!decapsulate(frame, packet, what.link.header_bytes)) {
+        return dropped(hands, Drop::congestion_lost);
+    }
     if (what.gue.kind == Gue::Kind::known) {
         return known(hands, packet, what.peer);
     }

@@ -8,7 +8,8 @@
 //              that of the carrier that the peer names
 //   ways out   what client.h and flow_copy.h say; to a client by a line, or through a third
 //   gateway; consumed.
-//              Drops: bad_tunnel, forged_source, bad_source, no_way_back, hop_limit, stray_answer
+//              Drops: bad_tunnel, forged_source, bad_source, no_way_back, hop_limit, stray_answer,
+//              congestion_lost
 #pragma once
 
 #include "vipd/path/classify.h"

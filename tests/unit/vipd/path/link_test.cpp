@@ -3,6 +3,7 @@
 
 #include "tests/unit/vipd/lab.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/ecn.h"
 #include "vipd/packet/link_probe.h"
 
 namespace rehome::vipd::testing {
@@ -245,6 +246,41 @@ TEST_CASE("a size that a router told of a peer without probes holds for ten minu
     state.told_mtu(0, 1300, lab.now);
     CHECK(at(lab.now + told_mtu_kept) == 1300);
     CHECK(at(lab.now + told_mtu_kept + 1) == 0);
+}
+
+TEST_CASE("congestion that the link marks comes out of the tunnel") {
+    Lab lab;
+    lab.share(lab["old"], all);
+    lab.pass(300 * ms);
+    struct Row {
+        Ecn inner, outer;
+        const char* end;
+        Ecn at_server;
+    };
+    const Row rows[] = {
+        {Ecn::ect0, Ecn::ce, "new servers", Ecn::ce},
+        {Ecn::ect0, Ecn::ect0, "new servers", Ecn::ect0},
+        {Ecn::not_ect, Ecn::ect1, "new servers", Ecn::not_ect},
+        {Ecn::not_ect, Ecn::ce, "new drop congestion_lost", Ecn::not_ect},
+    };
+    for (const Row& row : rows) {
+        Bytes inner = make_ip(to_meters(client));
+        set_ecn(inner.data(), Family::v4, row.inner);
+        const Gue gue{Gue::Kind::client, 3, true, carrier_id("red")};
+        Bytes outer = in_tunnel(inner, gue, true);
+        set_ecn(outer.data(), Family::v4, row.outer);
+        const Outcome outcome = lab.enter(1, link_port, ethernet(outer));
+        CHECK(outcome.text() == row.end);
+        if (outcome.end == "servers") {
+            CHECK(ecn_of(outcome.ip.data(), Family::v4) == row.at_server);
+        }
+    }
+    Bytes asked = make_frame(to_meters(end("192.0.2.9:1")));
+    set_ecn(&asked[14], Family::v4, Ecn::ect1);
+    const Outcome relayed = lab.enter(0, red, asked);
+    CHECK(relayed.text() == "old>new servers");
+    CHECK(ecn_of(relayed.ip.data(), Family::v4) == Ecn::ect1);
+    nothing_wrong(lab);
 }
 
 }  // namespace rehome::vipd::testing
