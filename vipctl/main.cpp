@@ -158,9 +158,9 @@ Command line_command() {
 
 // ---- relogin ------------------------------------------------------------------------------------
 
-// Follows a re-login until it ends.  That takes as long as there are flows to reset, so what bounds
-// it is progress: one that stands still is an error.
-Result<json> follow_relogin(const Given& given) {
+// Follows the re-login of that id until it ends, or another order takes its place.  That takes as
+// long as there are flows, so what bounds it is progress: one that stands still is an error.
+Result<json> follow_relogin(const Given& given, const json& id) {
     const bool terminal = isatty(STDERR_FILENO) != 0;
     json before;
     int64_t moved_us = monotonic_us();
@@ -173,6 +173,11 @@ Result<json> follow_relogin(const Given& given) {
         if (terminal) {
             fmt::print(stderr, "\r\033[K{}", show_relogin(now).substr(0, 78));
         }
+        const bool interrupted =
+            now.value("/order/course"_json_pointer, std::string()) == "interrupted";
+        if (!interrupted && now.value("id", json()) != id) {
+            return fail(Exit::no, "re-login", "another order has taken its place");
+        }
         if (!now.value("running", false)) {
             fmt::print(stderr, "{}", terminal ? "\r\033[K" : "");
             return now;
@@ -181,7 +186,7 @@ Result<json> follow_relogin(const Given& given) {
             moved_us = monotonic_us();
         } else if (monotonic_us() - moved_us > standstill_us) {
             return fail(Exit::world, "re-login",
-                        "no flow was reset in 30 s, expected progress; it is still running");
+                        "no flow has ended in 30 s, expected progress; it is still running");
         }
         before = now;
         std::this_thread::sleep_for(progress_every);
@@ -194,14 +199,13 @@ Result<Exit> relogin(const Given& given) {
     }
     auto answer = ask(given, request_for(given.has("stop") ? "relogin-stop" : "relogin", given));
     if (answer && given.has("wait")) {
-        const auto followed = follow_relogin(given);
+        const auto followed = follow_relogin(given, answer->value("id", json()));
         if (!followed) {
             return tl::unexpected(followed.error());
         }
         answer->update(*followed);
     }
-    const auto show = [](const json& result) { return show_relogin(result) + "\n"; };
-    auto done = print_order(given, answer, show);
+    auto done = print_order(given, answer, show_relogin_order);
     const bool interrupted =
         answer && given.has("wait") &&
         answer->value("/order/course"_json_pointer, std::string()) == "interrupted";
@@ -210,16 +214,17 @@ Result<Exit> relogin(const Given& given) {
 
 Command relogin_command() {
     return {"relogin",
-            "reset the flows served here, so many a second",
+            "end the flows served here, so many a second",
             "  vipctl relogin --rate 100 --wait\n"
             "  vipctl relogin --rate 20 --service meters\n"
             "  vipctl relogin --stop\n\n"
             "Established TCP flows that end at this site's servers get a reset at both ends, with\n"
             "the numbers that these accept; their clients connect again and are placed anew.\n"
-            "Without --wait it goes on by itself: see `vipctl status`.",
+            "UDP flows are forgotten, so that their clients' next packets are placed anew.\n"
+            "Without --wait it goes on by itself: see `vipctl status`.  One that runs is replaced.",
             {Option::number("rate", "flows per second"),
              Option::text("service", "only this service's flows"),
-             Option::flag("wait", "until all are reset, with progress"),
+             Option::flag("wait", "until all have ended, with progress"),
              Option::flag("stop", "stop what is running")},
             relogin};
 }

@@ -123,6 +123,23 @@ std::string counters_table(const json& items) {
     return head + rows;
 }
 
+// A re-login's order.
+std::string order_text(const json& order) {
+    const std::string service = text(order, "service");
+    return fmt::format("the one of {} at {} a second", service == "-" ? "all services" : service,
+                       text(order, "rate"));
+}
+
+std::string idle_reset_text(const json& idle) {
+    std::string peers;
+    for (const json& peer : list(idle, "peers")) {
+        peers += (peers.empty() ? "" : ", ") + peer.get<std::string>();
+    }
+    return fmt::format("idle     {} for over {} s: {} of its idle clients reset{}\n",
+                       peers + " is lost", text(idle, "after_s"), text(idle, "reset"),
+                       flag(idle, "running") ? ", more follow" : "");
+}
+
 }  // namespace
 
 std::string show_status(const json& status) {
@@ -150,6 +167,9 @@ std::string show_status(const json& status) {
     out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
                        text(copies, "waiting"), text(copies, "oldest_ms"));
     out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
+    if (const json idle = part(status, "idle_reset"); !list(idle, "peers").empty()) {
+        out += idle_reset_text(idle);
+    }
     out += orders_text(part(status, "orders"));
     out += epochs_text(status);
     return out + lines_table(list(status, "lines"));
@@ -207,11 +227,31 @@ std::string show_confirm(const json&) {
 
 std::string show_relogin(const json& relogin) {
     const bool interrupted = text(part(relogin, "order"), "course") == "interrupted";
-    return fmt::format("{}, {} flows reset, {} remaining",
-                       flag(relogin, "running") ? "running"
-                       : interrupted            ? "INTERRUPTED by a restart"
+    const bool running = flag(relogin, "running");
+    std::string out = fmt::format("{}: {} TCP flows reset, {} UDP flows forgotten",
+                                  running       ? "running"
+                                  : interrupted ? "INTERRUPTED by a restart"
                                                 : "not running",
-                       text(relogin, "reset"), text(relogin, "remaining"));
+                                  text(relogin, "reset"), text(relogin, "forgotten"));
+    if (running) {
+        const auto of = [&](const char* key) { return relogin.value(key, uint64_t{0}); };
+        out += fmt::format("; {} to reset, {} to forget", of("remaining") - of("remaining_udp"),
+                           of("remaining_udp"));
+    }
+    return out;
+}
+
+std::string show_relogin_order(const json& answer) {
+    std::string out = "re-login " + show_relogin(answer) + "\n";
+    if (const json replaced = part(answer, "replaced"); !replaced.empty()) {
+        out +=
+            fmt::format("in place of {}, which had reset {} and forgotten {}\n",
+                        order_text(replaced), text(replaced, "reset"), text(replaced, "forgotten"));
+    }
+    if (const json by = part(answer, "replaced_by"); !by.empty()) {
+        out += fmt::format("since then: {}, {}\n", order_text(by), text(by, "course"));
+    }
+    return out;
 }
 
 }  // namespace rehome::vipctl

@@ -17,5 +17,6 @@ std::string show_share(const nlohmann::json& share);
 std::string show_line(const nlohmann::json& line);
 std::string show_confirm(const nlohmann::json& confirm);
 std::string show_relogin(const nlohmann::json& relogin);  // without the end of the line
+std::string show_relogin_order(const nlohmann::json& answer);
 
 }  // namespace rehome::vipctl

@@ -76,6 +76,7 @@ FlowsConfig read_flows(const JsonView& view) {
     to.tcp_reset = times["tcp_reset"].number(to.tcp_reset);
     to.udp = times["udp"].number(to.udp);
     to.provisional = times["provisional"].number(to.provisional);
+    flows.idle_reset_s = view["idle_reset_s"].number(flows.idle_reset_s);
     return flows;
 }
 
@@ -200,6 +201,7 @@ json flows_json(const FlowsConfig& flows) {
     const Lifetimes& times = flows.lifetimes;
     return {{"capacity", flows.capacity},
             {"half_open", flows.half_open},
+            {"idle_reset_s", flows.idle_reset_s},
             {"lifetimes_s",
              {{"tcp_half_open", times.tcp_half_open},
               {"tcp_established", times.tcp_established},

@@ -59,5 +59,20 @@ wait_until 5 copied old 100
 deliver_to new
 ctl new line red enable
 for _ in 1 2 3; do answers old-s; done
-echo "where a new client is the new site's"
-new_clients_of new-s
+
+echo "a re-login of their service forgets the flows, so that their next datagrams are placed where they come in"
+fails ctl old relogin --rate 10 --service nobody 2>/dev/null
+ctl old relogin --rate 0.001 --service meters --json | jq -e '.replaced == null and .remaining == 0'
+figure_is old .relogin.running false # it had nothing to do
+ctl old relogin --rate 1 --service terminals --json | jq -e '.replaced == null and .remaining_udp >= 100'
+ctl old relogin --rate 2 >"$dir/second"
+found "in place of the one of terminals at 1 a second" <"$dir/second"
+ctl old relogin --stop --json | fits vipd-relogin
+ctl old relogin --stop --json | jq -e '.replaced == null and .running == false'
+ctl old relogin --rate 200 --service terminals --wait --json >"$dir/relogin"
+fits vipd-relogin <"$dir/relogin"
+jq -e '.running == false and .reset == 0 and .forgotten >= 100 and .order.course == "done"' <"$dir/relogin"
+figure_is old .served.udp 0
+fits --lines vipd-resets <"$dir/old.resets"
+[ "$(jq -s 'map(select(.protocol == "udp")) | length' <"$dir/old.resets")" -ge 100 ]
+[ "$(asked)" = '{"by":{"new-s":100},"moved":100}' ]

@@ -26,9 +26,13 @@ void ResetLog::add(const std::vector<ResetRecord>& records) {
     }
     const std::string at = iso8601(now_us());
     for (const auto& record : records) {
+        const bool peers = !record.peer.empty();
         const auto line =
-            fmt::format("{{\"at\":\"{}\",\"client\":\"{}\",\"vip\":\"{}\",\"server\":\"{}\"}}\n",
-                        at, record.client.text(), record.vip.text(), record.server.text());
+            fmt::format(R"({{"at":"{}","protocol":"{}","client":"{}","vip":"{}","{}":"{}"}})"
+                        "\n",
+                        at, name(static_cast<Protocol>(record.protocol)), record.client.text(),
+                        record.vip.text(), peers ? "peer" : "server",
+                        peers ? record.peer : record.server.text());
         lost_ += std::fputs(line.c_str(), file_.get()) < 0 ? 1 : 0;
     }
     if (std::fflush(file_.get()) != 0) {

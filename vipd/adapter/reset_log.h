@@ -1,5 +1,5 @@
-// The log of paced resets: one JSON line for each flow whose client was told to log in again, so
-// that what vipd broke on purpose can be told from what broke.
+// The log of paced resets: one JSON line for each flow whose client was told to log in again (of
+// UDP: whose flow was forgotten), so that what vipd broke on purpose can be told from what broke.
 #pragma once
 
 #include <cstdio>

@@ -224,17 +224,31 @@ void Worker::offer(const Forwarding& forwarding) {
 }
 
 Worker::Relogin Worker::relogin() const {
-    const uint64_t state = relogin_.load(std::memory_order_acquire);
-    return {state / 2, state % 2 == 1, relogin_reset_.load(std::memory_order_relaxed),
-            relogin_remaining_.load(std::memory_order_relaxed)};
+    const std::lock_guard lock(mutex_);
+    return relogin_;
 }
 
-void Worker::publish_relogin() {
+Worker::IdleReset Worker::idle_reset() const {
+    const std::lock_guard lock(mutex_);
+    return idle_reset_;
+}
+
+void Worker::publish_resets() {
     const auto& relogin = datapath_->relogin();
-    const uint64_t state = datapath_->snapshot().relogin.id * 2 + (relogin.running() ? 1U : 0U);
-    relogin_reset_.store(relogin.flows_reset(), std::memory_order_relaxed);
-    relogin_remaining_.store(relogin.remaining(datapath_->flows()), std::memory_order_relaxed);
-    if (relogin_.exchange(state, std::memory_order_release) != state) {
+    const Relogin now{datapath_->snapshot().relogin.id, relogin.running(), relogin.done(),
+                      relogin.before(), relogin.remaining(datapath_->flows())};
+    const auto& idle = datapath_->idle_reset();
+    const IdleReset idle_now{idle.running(), idle.flows_reset()};
+    if (now == relogin_ && idle_now == idle_reset_) {
+        return;
+    }
+    const bool other = now.id != relogin_.id || now.running != relogin_.running;
+    {
+        const std::lock_guard lock(mutex_);
+        relogin_ = now;
+        idle_reset_ = idle_now;
+    }
+    if (other) {
         signal(outbox_fd_);
     }
 }
@@ -268,7 +282,7 @@ void Worker::take_offer() {
     }
     const uint64_t epoch = offer.snapshot->epoch;
     datapath_->take(std::move(offer.snapshot), now_);
-    publish_relogin();
+    publish_resets();
     acts_on_.store(epoch, std::memory_order_release);
     signal(outbox_fd_);
 }
@@ -682,9 +696,11 @@ void Worker::flush() {
 void Worker::tick(Micros now) {
     if (now >= datapath_->next_tick(now)) {
         datapath_->tick(now, [&](const Flow& flow) {
-            resets_.push_back({flow.client(), flow.vip(), flow.server()});
+            const auto& peers = datapath_->tables().peers();
+            resets_.push_back({flow.protocol, flow.client(), flow.vip(), flow.server(),
+                               flow.served ? "" : peers[flow.peer].gateway});
         });
-        publish_relogin();
+        publish_resets();
     }
     if (now >= next_expiry_) {
         next_expiry_ = now + hold_check_every;

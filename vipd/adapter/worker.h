@@ -34,9 +34,12 @@
 
 namespace rehome::vipd {
 
-// A flow that was reset to make its client log in again, for the log.
+// A flow that was reset, or forgotten, to make its client log in again, for the log.
 struct ResetRecord {
-    Endpoint client, vip, server;
+    uint8_t protocol = 0;
+    Endpoint client, vip;
+    Endpoint server;   // where this site's had it
+    std::string peer;  // else the gateway that had it
 };
 
 struct Heard {
@@ -115,11 +118,22 @@ public:
 
     // How its re-login goes.
     struct Relogin {
-        uint64_t id = 0;  // of the order, as in Snapshot::Relogin
+        uint64_t id = 0;  // of the order that it acts on, as in Snapshot::Relogin
         bool running = false;
-        uint64_t reset = 0, remaining = 0;
+        vipd::Relogin::Done done, before;  // by the last that it began, and the one before
+        Generations::Older remaining;
+
+        bool operator==(const Relogin&) const = default;
     };
     Relogin relogin() const;
+    // How its resets of idle clients go (flow/idle_reset.h).
+    struct IdleReset {
+        bool running = false;
+        uint64_t reset = 0;
+
+        bool operator==(const IdleReset&) const = default;
+    };
+    IdleReset idle_reset() const;
     // When it last came round; one that is alive does so 100 times a second.
     // It has not come round for longer than anybody waits for it.
     bool silent() const;
@@ -152,7 +166,7 @@ private:
     void run();
     bool receive();
     void take_offer();
-    void publish_relogin();
+    void publish_resets();
     bool take_handed_over(bool all);
     uint16_t take_from(uint32_t worker);
     void sort(PortIndex port, std::span<rte_mbuf*> packets);
@@ -205,15 +219,15 @@ private:
         bool taken = false;
         bool done = false;
     };
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable answered_;
     std::vector<std::shared_ptr<Request>> requests_;
     Outbox outbox_;
     Offer offer_;
     std::atomic<bool> offered_ = false;
     std::atomic<uint64_t> acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
-    std::atomic<uint64_t> relogin_ = 0;  // twice its id, and 1 while it runs
-    std::atomic<uint64_t> relogin_reset_ = 0, relogin_remaining_ = 0;
+    Relogin relogin_;  // as told; written by the worker, under the lock
+    IdleReset idle_reset_;
     std::atomic<Micros> round_at_ = 0;
     std::atomic<bool> asked_ = false;
     std::atomic<bool> stopping_ = false;

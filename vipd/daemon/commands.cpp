@@ -177,7 +177,8 @@ Result<json> Daemon::status() {
                 {"copies", counted([](const Sums& s) {
                      return json{{"waiting", s.copies.waiting}, {"oldest_ms", s.copies.oldest_ms}};
                  })},
-                {"relogin", relogin_progress()}};
+                {"relogin", relogin_progress()},
+                {"idle_reset", idle_reset_progress()}};
 }
 
 Result<json> Daemon::stats() {

@@ -108,7 +108,11 @@ private:
     void line(const nlohmann::json& request, const Reply& reply);
     void confirm(const nlohmann::json& request, const Reply& reply);
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
+    void answer_relogin(const std::function<uint64_t()>& order, const Reply& reply);
+    nlohmann::json relogin_done(uint64_t id) const;
     nlohmann::json relogin_progress() const;
+    nlohmann::json relogin_answer(uint64_t id, nlohmann::json replaced, uint64_t replaced_id) const;
+    nlohmann::json idle_reset_progress() const;
     nlohmann::json orders_state() const;
 
     std::string config_path_;

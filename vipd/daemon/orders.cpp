@@ -30,8 +30,12 @@ Said said_by(const Reply& caller) {
     return {now_us(), caller.uid()};
 }
 
-json said_json(const Said& said) {
-    return {{"at", iso8601(said.at_us)}, {"uid", said.uid}};
+json order_json(const ReloginOrder& order) {
+    return {{"at", iso8601(order.said.at_us)},
+            {"uid", order.said.uid},
+            {"rate", order.rate_per_s},
+            {"service", order.service.empty() ? json() : json(order.service)},
+            {"course", name(order.course)}};
 }
 
 }  // namespace
@@ -90,25 +94,77 @@ void Daemon::share(const json& request, const Reply& reply) {
                   [share] { return share_json(share); });
 }
 
-// How it goes at all workers together.  At a late one it may yet begin.
+// What the order of that id has done at all workers together.  Null: cannot tell, as a worker has
+// begun two others since.  At a late one it may yet begin.
+json Daemon::relogin_done(uint64_t id) const {
+    uint64_t reset = 0, forgotten = 0;
+    for (const auto& worker : workers_) {
+        const auto told = worker->relogin();
+        const Relogin::Done& done = told.done.id == id ? told.done : told.before;
+        if (done.id == id) {
+            reset += done.reset;
+            forgotten += done.forgotten;
+        } else if (done.id > id) {
+            return {{"reset", json()}, {"forgotten", json()}};
+        }
+    }
+    return {{"reset", reset}, {"forgotten", forgotten}};
+}
+
+// How the last one that was begun goes.
 json Daemon::relogin_progress() const {
     bool running = false;
-    uint64_t reset = 0, remaining = 0;
+    uint64_t begun = 0;
+    Generations::Older remaining;
     for (const auto& worker : workers_) {
-        const auto progress = worker->relogin();
-        running = running || progress.running;
-        reset += progress.reset;
-        remaining += progress.remaining;
+        const auto told = worker->relogin();
+        running = running || told.running;
+        begun = std::max(begun, told.done.id);
+        remaining.tcp += told.remaining.tcp;
+        remaining.udp += told.remaining.udp;
     }
-    json result{{"running", running}, {"reset", reset}, {"remaining", remaining}};
+    json result = relogin_done(begun);
+    result["id"] = state_.relogin_id();
+    result["running"] = running;
+    result["remaining"] = remaining.all();
+    result["remaining_udp"] = remaining.udp;
     const auto& order = state_.orders().relogin;
-    result["order"] = order ? said_json(order->said) : json();
-    if (order) {
-        result["order"]["rate"] = order->rate_per_s;
-        result["order"]["service"] = order->service.empty() ? json() : json(order->service);
-        result["order"]["course"] = name(order->course);
-    }
+    result["order"] = order ? order_json(*order) : json();
     return result;
+}
+
+// An order's, or a stop's, of that id: how it goes, with what ran before it, and what has come
+// since.
+json Daemon::relogin_answer(uint64_t id, json replaced, uint64_t replaced_id) const {
+    json result = relogin_progress();
+    if (!replaced.is_null()) {
+        replaced.update(relogin_done(replaced_id));
+    }
+    result["replaced"] = replaced;
+    result["replaced_by"] = state_.relogin_id() == id ? json() : result["order"];
+    result["id"] = id;
+    return result;
+}
+
+json Daemon::idle_reset_progress() const {
+    json peers = json::array();
+    bool running = false;
+    uint64_t reset = 0;
+    for (size_t i = 0; i < config().peers.size(); ++i) {
+        if (state_.snapshot()->peers[i].resets_idle) {
+            peers.push_back(config().peers[i].gateway);
+        }
+    }
+    for (const auto& worker : workers_) {
+        const auto told = worker->idle_reset();
+        running = running || told.running;
+        reset += told.reset;
+    }
+    return {{"after_s", config().flows.idle_reset_s},
+            {"rate", state_.snapshot()->idle_reset_per_s},
+            {"peers", peers},
+            {"running", running},
+            {"reset", reset}};
 }
 
 // What status tells of the orders beside what they are.
@@ -138,12 +194,24 @@ void Daemon::relogin(const json& request, const Reply& reply) {
         reply.refuse("no service is called \"" + order.service + "\"");
         return;
     }
-    when_in_force(state_.relogin(order), reply, [this] { return relogin_progress(); });
+    answer_relogin([&] { return state_.relogin(order); }, reply);
 }
 
 void Daemon::stop_relogin(const json&, const Reply& reply) {
-    when_in_force(state_.stop_relogin(said_by(reply)), reply,
-                  [this] { return relogin_progress(); });
+    answer_relogin([&] { return state_.stop_relogin(said_by(reply)); }, reply);
+}
+
+void Daemon::answer_relogin(const std::function<uint64_t()>& order, const Reply& reply) {
+    follow_workers();  // one that has just ended is not replaced
+    const auto& before = state_.orders().relogin;
+    const bool runs = before && before->course == ReloginOrder::Course::running;
+    const json replaced = runs ? order_json(*before) : json();
+    const uint64_t replaced_id = state_.relogin_id();
+    const uint64_t epoch = order();
+    const uint64_t id = state_.relogin_id();
+    when_in_force(epoch, reply, [this, id, replaced, replaced_id] {
+        return relogin_answer(id, replaced, replaced_id);
+    });
 }
 
 void Daemon::confirm(const json&, const Reply& reply) {

@@ -110,15 +110,13 @@ void FlowTable::count(const Flow& flow, int by) {
         return;
     }
     add(flow.tcp() ? counts_.served_tcp : counts_.served_udp);
-    if (!flow.tcp()) {
-        return;
-    }
-    if (flow.service >= established_.size()) {
-        established_.resize(flow.service + 1);
-    }
-    Established& established = established_[flow.service];
-    uint32_t& counter = flow.born == generation_ ? established.fresh : established.old;
-    counter += static_cast<uint32_t>(by);
+    generations_.count(flow, by);
+}
+
+void FlowTable::set_service(Flow& flow, uint32_t number) {
+    count(flow, -1);
+    flow.set_service(number);
+    count(flow, +1);
 }
 
 void FlowTable::change(Flow& flow, Flow::Kind kind, Flow::Stage stage) {
@@ -165,7 +163,7 @@ F* FlowTable::place(Store<F>& store, RingPlaces& ring, uint64_t hash, uint8_t pr
     flow.vip_port = vip_port;
     flow.protocol = protocol;
     flow.v6 = std::is_same_v<F, FlowV6>;
-    flow.born = generation_;
+    flow.born = generations_.current();
     flow.last_seen_ms = now_ms;
     ++size_;
     ++counts_.here;
@@ -211,7 +209,7 @@ Flow* FlowTable::copy(const FlowTable& from, const Flow& flow) {
     } else {
         static_cast<FlowV4&>(*made) = static_cast<const FlowV4&>(flow);
     }
-    made->born = generation_;
+    made->born = generations_.current();
     made->stamp = Stamps::none;  // of another table
     made->carrier = carrier_number(from.carriers_[flow.carrier]);
     served_ += flow.served ? 1 : 0;
@@ -472,25 +470,6 @@ void FlowTable::exchanged(Flow& flow, Micros now) {
 uint64_t FlowTable::bytes(Family family) const {
     return family == Family::v4 ? v4_.entries.bytes() + v4_.index.bytes()
                                 : v6_.entries.bytes() + v6_.index.bytes();
-}
-
-void FlowTable::begin_generation() {
-    ++generation_;
-    for (Established& established : established_) {
-        established.old += established.fresh;
-        established.fresh = 0;
-    }
-}
-
-uint32_t FlowTable::established_before(std::optional<uint32_t> service) const {
-    if (service) {
-        return *service < established_.size() ? established_[*service].old : 0;
-    }
-    uint32_t all = 0;
-    for (const Established& established : established_) {
-        all += established.old;
-    }
-    return all;
 }
 
 }  // namespace rehome::vipd

@@ -23,6 +23,7 @@
 #include "common/vipd_config/lifetimes.h"
 #include "vipd/flow/flow.h"
 #include "vipd/flow/flow_index.h"
+#include "vipd/flow/generations.h"
 #include "vipd/flow/huge_array.h"
 #include "vipd/flow/stamps.h"
 #include "vipd/packet/bytes.h"
@@ -90,6 +91,7 @@ public:
 
     // Every change of these goes through here, so that they stay counted.
     void change(Flow& flow, Flow::Kind kind, Flow::Stage stage);
+    void set_service(Flow& flow, uint32_t number);
 
     static uint32_t milliseconds(Micros now) { return static_cast<uint32_t>(now / 1000); }
     void seen(Flow& flow, Micros now) const { flow.last_seen_ms = milliseconds(now); }
@@ -185,10 +187,12 @@ public:
     const Size& capacity() const { return capacity_; }
     uint64_t bytes(Family family) const;  // of the whole table, were it full
 
-    // Re-login wants the established TCP flows of now, and how many of them are left.
-    void begin_generation();
-    uint16_t generation() const { return generation_; }
-    uint32_t established_before(std::optional<uint32_t> service) const;
+    // Re-login wants the flows of now, and how many of them are left (generations.h).
+    void begin_generation() { generations_.begin(); }
+    uint16_t generation() const { return generations_.current(); }
+    Generations::Older older(std::optional<uint32_t> service) const {
+        return generations_.older(service);
+    }
 
     // The look-up in rounds of the fast path (fast.cpp): hash, prefetch, candidate, compare.  The
     // client's address is as entries hold it.
@@ -316,12 +320,7 @@ private:
     Store<FlowV6> v6_;
     std::vector<uint32_t> carriers_{0};  // what Flow::carrier stands for
     FlowCounts counts_;
-    // Established TCP flows served here, by service: those of this generation, and the older ones.
-    struct Established {
-        uint32_t fresh = 0, old = 0;
-    };
-    std::vector<Established> established_;
-    uint16_t generation_ = 1;
+    Generations generations_;
     std::vector<Marked> exchanged_;
     uint32_t last_mark_ = 0;
     uint32_t size_ = 0;

@@ -1,14 +1,26 @@
 #include "vipd/flow/relogin.h"
 
-#include <algorithm>
-
 namespace rehome::vipd {
 
 namespace {
 
-constexpr Micros first_repeat = 250'000;
-constexpr Micros second_repeat = 750'000;
 constexpr uint32_t looks_a_tick = 1U << 16;  // so that a large table does not stop the traffic
+
+// Says once more what was said of the flow; false: there is no need to.
+bool repeat(FlowTable& flows, const FlowKey& key, const Relogin::Says& says) {
+    const Flow* flow = flows.find(key);
+    if (key.protocol != static_cast<uint8_t>(Protocol::tcp)) {
+        if (flow == nullptr) {
+            says.gone(key);
+        }
+        return flow == nullptr;
+    }
+    if (flow == nullptr || flow->stage != Flow::Stage::reset) {
+        return false;
+    }
+    says.reset(*flow);
+    return true;
+}
 
 }  // namespace
 
@@ -16,21 +28,22 @@ void Relogin::start(const Order& order, FlowTable& flows, Micros now) {
     flows.begin_generation();
     generation_ = flows.generation();
     order_ = order;
-    last_tick_ = now;
-    credit_ = 1;
-    flows_reset_ = 0;
+    before_ = done_;
+    done_ = {order.id, 0, 0};
+    pace_.start(order.rate_per_s, now);
 }
 
 bool Relogin::applies(const Flow& flow) const {
-    return flow.served && flow.tcp() && flow.stage == Flow::Stage::established &&
-           flow.born != generation_ && (!order_->service || *order_->service == flow.service);
+    const bool lives = flow.tcp() ? flow.stage == Flow::Stage::established : !flow.over();
+    return flow.served && lives && flow.born != generation_ &&
+           (!order_->service || *order_->service == flow.service);
 }
 
-uint32_t Relogin::remaining(const FlowTable& flows) const {
-    return order_ ? flows.established_before(order_->service) : 0;
+Generations::Older Relogin::remaining(const FlowTable& flows) const {
+    return order_ ? flows.older(order_->service) : Generations::Older{};
 }
 
-// The next flow to reset; null when the looks are used up.
+// The next flow to end; null when the looks are used up.
 Flow* Relogin::next(FlowTable& flows, uint32_t& looks) {
     while (looks > 0) {
         --looks;
@@ -44,35 +57,31 @@ Flow* Relogin::next(FlowTable& flows, uint32_t& looks) {
     return nullptr;
 }
 
-void Relogin::repeat(FlowTable& flows, Micros now, const Send& send) {
-    for (auto* queue : {&repeats_, &last_repeats_}) {
-        while (!queue->empty() && queue->front().due <= now) {
-            const Repeat due = queue->front();
-            queue->pop_front();
-            const Flow* flow = flows.find(due.key);
-            if (flow == nullptr || flow->stage != Flow::Stage::reset) {
-                continue;
-            }
-            send(*flow, Side::client);
-            send(*flow, Side::server);
-            if (queue == &repeats_) {
-                last_repeats_.push_back({now + second_repeat, due.key});
-            }
-        }
+void Relogin::finish(FlowTable& flows, Flow& flow, Micros now, const Says& says) {
+    says.log(flow);
+    const FlowKey key = flow.key();
+    repeats_.add(key, now);
+    if (flow.tcp()) {
+        says.reset(flow);
+        flows.change(flow, flow.kind, Flow::Stage::reset);
+        flows.seen(flow, now);
+        ++done_.reset;
+    } else {
+        flows.erase(flow);
+        says.gone(key);
+        ++done_.forgotten;
     }
 }
 
-void Relogin::tick(FlowTable& flows, Micros now, const Send& send, const Log& log) {
-    repeat(flows, now, send);
+void Relogin::tick(FlowTable& flows, Micros now, const Says& says) {
+    repeats_.tick(now, [&](const FlowKey& key) { return repeat(flows, key, says); });
     if (!order_) {
         return;
     }
-    credit_ += order_->rate_per_s * static_cast<double>(now - last_tick_) / 1e6;
-    credit_ = std::min(credit_, std::max(1.0, order_->rate_per_s / 10));  // no burst after a pause
-    last_tick_ = now;
+    pace_.pass(now);
     uint32_t looks = looks_a_tick;
-    for (; credit_ >= 1; credit_ -= 1) {
-        if (remaining(flows) == 0) {
+    for (; pace_.due(); pace_.take()) {
+        if (remaining(flows).all() == 0) {
             order_.reset();
             return;
         }
@@ -80,13 +89,7 @@ void Relogin::tick(FlowTable& flows, Micros now, const Send& send, const Log& lo
         if (flow == nullptr) {
             return;
         }
-        send(*flow, Side::client);
-        send(*flow, Side::server);
-        flows.change(*flow, flow->kind, Flow::Stage::reset);
-        flows.seen(*flow, now);
-        ++flows_reset_;
-        repeats_.push_back({now + first_repeat, flow->key()});
-        log(*flow);
+        finish(flows, *flow, now, says);
     }
 }
 

@@ -1,20 +1,16 @@
-// Paced re-login: established TCP flows that are served here are reset, N per second, so that their
-// clients connect again at once and are placed anew (`weak`).
-//
-// A reset counts only with exactly the number that its receiver expects next (RFC 5961 3.2).  The
-// datapath has followed both ends, so the first try is usually right; where a segment was lost on
-// the way the receiver answers with a challenge ACK that shows its number, and the datapath answers
-// that with a reset that fits.  The reset itself may be lost too: it is repeated after 0.25 s and 1
-// s.
+// Paced re-login: the flows that are served here end, N per second, so that their clients are
+// placed anew (`weak`).  Established TCP flows are reset, at both ends (resets.h): their clients
+// connect again at once.  UDP's clients cannot be told: their flows are forgotten, here and, as
+// these are told, at the peers, so that their next packets are placed.  Flows that are closing, or
+// were reset, have ended without it.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 
 #include "vipd/flow/flow_table.h"
-#include "vipd/flow/tcp.h"
+#include "vipd/flow/resets.h"
 
 namespace rehome::vipd {
 
@@ -23,41 +19,47 @@ public:
     struct Order {
         double rate_per_s = 0;
         std::optional<uint32_t> service;  // its number; nothing: all services
+        uint64_t id = 0;
     };
-    // Sends one end of the flow its reset, with the numbers that the flow holds.
-    using Send = std::function<void(const Flow&, Side to)>;
-    using Log = std::function<void(const Flow&)>;  // once for each flow that is reset
+    // What an order has done.
+    struct Done {
+        uint64_t id = 0;  // its
+        uint64_t reset = 0, forgotten = 0;
 
-    // Flows that exist now are to be reset; one order at a time, a new one takes the old one's
-    // place.
+        bool operator==(const Done&) const = default;
+    };
+    struct Says {
+        // Sends the ends of a flow their resets, with the numbers that it holds.
+        std::function<void(const Flow&)> reset;
+        // Tells the peers of a flow that is here no more.
+        std::function<void(const FlowKey&)> gone;
+        // Once for each flow that is reset or forgotten.
+        std::function<void(const Flow&)> log;
+    };
+
+    // Flows that exist now are to end; one order at a time, a new one takes the old one's place.
     void start(const Order& order, FlowTable& flows, Micros now);
     void stop() { order_.reset(); }
 
     bool running() const { return order_.has_value(); }
-    uint64_t flows_reset() const { return flows_reset_; }  // since the last start
-    uint32_t remaining(const FlowTable& flows) const;
+    const Done& done() const { return done_; }      // by the order that was started last
+    const Done& before() const { return before_; }  // by the one before it, when it was replaced
+    Generations::Older remaining(const FlowTable& flows) const;
 
-    // Resets as many flows as are due; ends by itself when none is left.
-    void tick(FlowTable& flows, Micros now, const Send& send, const Log& log);
+    // Ends as many flows as are due; ends by itself when none is left.
+    void tick(FlowTable& flows, Micros now, const Says& says);
 
 private:
-    struct Repeat {
-        Micros due;
-        FlowKey key;
-    };
-
     bool applies(const Flow& flow) const;
     Flow* next(FlowTable& flows, uint32_t& looks);
-    void repeat(FlowTable& flows, Micros now, const Send& send);
+    void finish(FlowTable& flows, Flow& flow, Micros now, const Says& says);
 
     std::optional<Order> order_;
+    Done done_, before_;
     uint16_t generation_ = 0;  // flows that were born in it came later
-    Micros last_tick_ = 0;
-    double credit_ = 0;
+    Pacing pace_;
     uint64_t place_ = 0;
-    uint64_t flows_reset_ = 0;
-    std::deque<Repeat> repeats_;
-    std::deque<Repeat> last_repeats_;
+    Repeats repeats_;
 };
 
 }  // namespace rehome::vipd

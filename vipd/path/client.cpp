@@ -254,7 +254,7 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Begin
         return opened;
     }
     Flow& flow = **opened;
-    flow.set_service(of.service.number);
+    hands.flows.set_service(flow, of.service.number);
     if (config.pool) {
         const auto taken = hands.source_nat.take(*config.pool, flow, hands.flows.id(flow));
         if (!taken) {

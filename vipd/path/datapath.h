@@ -47,7 +47,7 @@ public:
     // What handle() would do with the packet now; changes nothing but the frame.
     Explained explain(Frame& frame, PortIndex port, Micros now, Trace& trace);
 
-    void tick(Micros now, const Relogin::Log& log) { ticker_.tick(view(now), hands_, log); }
+    void tick(Micros now, const Ticker::Log& log) { ticker_.tick(view(now), hands_, log); }
     Micros next_tick(Micros now) const { return ticker_.next(now); }
 
     // Counts a drop that the caller made (no neighbour, port full).
@@ -73,6 +73,7 @@ public:
     FlowTable& flows() { return hands_.flows; }
     const SourceNat& source_nat() const { return hands_.source_nat; }
     Relogin& relogin() { return ticker_.relogin(); }
+    const IdleReset& idle_reset() const { return ticker_.idle_reset(); }
     const Copier& copier() const { return ticker_.copier(); }
     // How many flows end at all workers of this gateway, which keepalives tell.
     void set_flows_served(std::function<uint32_t()> all) { ticker_.set_served(std::move(all)); }

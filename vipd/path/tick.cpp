@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "vipd/flow/tcp.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/rewrite.h"
 #include "vipd/path/flow_copy.h"
+#include "vipd/path/judge.h"
 #include "vipd/path/out.h"
 
 namespace rehome::vipd {
@@ -66,6 +68,21 @@ bool some_lack_copies(const Snapshot& before, const Snapshot& now) {
     return false;
 }
 
+std::vector<bool> lost_for_good(const Snapshot& snapshot) {
+    std::vector<bool> lost;
+    for (const Snapshot::Peer& peer : snapshot.peers) {
+        lost.push_back(peer.resets_idle);
+    }
+    return lost;
+}
+
+// Whether the flow's client finds a live server, here or at a peer, when it connects again.
+bool somebody_serves(const View& view, const Flow& flow) {
+    const ServiceTable* service = view.tables.service_by_number(flow.service);
+    return service != nullptr &&
+           (service->has_live_server() || other_site_peer(view, flow.vip().address).has_value());
+}
+
 }  // namespace
 
 Ticker::Ticker(uint32_t worker, uint32_t workers, uint64_t salt, std::function<uint32_t()> served)
@@ -82,12 +99,15 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
     if (some_lack_copies(before, view.snapshot)) {
         copier_.again(view.now);
     }
+    idle_reset_.follow(lost_for_good(view.snapshot), view.snapshot.idle_reset_per_s / workers_,
+                       view.now);
     const Snapshot::Relogin& order = view.snapshot.relogin;
     if (before.relogin.id == order.id) {
         return;
     }
     if (order.rate_per_s > 0) {
-        relogin_.start({order.rate_per_s / workers_, order.service}, hands.flows, view.now);
+        relogin_.start({order.rate_per_s / workers_, order.service, order.id}, hands.flows,
+                       view.now);
     } else {
         relogin_.stop();
     }
@@ -125,7 +145,7 @@ void Ticker::probe_links(const View& view, Hands& hands) {
     }
 }
 
-void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
+void Ticker::tick(const View& view, Hands& hands, const Log& log) {
     // The first flow is told at once: a peer that knows of none adopts its segments instead of
     // asking.
     const uint32_t served = served_();
@@ -149,14 +169,24 @@ void Ticker::tick(const View& view, Hands& hands, const Relogin::Log& log) {
         flows_teller_.tick(view, hands);
         hands.fragments.expire(view.now, [&](uint32_t, Drop why) { hands.count(why); });
     }
-    const auto send = [&](const Flow& flow, Side to) { send_reset(view, hands, flow, to); };
-    relogin_.tick(hands.flows, view.now, send, log);
+    const auto reset_client = [&](const Flow& flow) {
+        send_reset(view, hands, flow, Side::client);
+    };
+    const auto reset_both = [&](const Flow& flow) {
+        reset_client(flow);
+        send_reset(view, hands, flow, Side::server);
+    };
+    const auto gone = [&](const FlowKey& key) { tell_gone(view, hands, key); };
+    const auto can_serve = [&](const Flow& flow) { return somebody_serves(view, flow); };
+    relogin_.tick(hands.flows, view.now, {reset_both, gone, log});
+    idle_reset_.tick(hands.flows, view.now, {can_serve, reset_client, log});
 }
 
 Micros Ticker::next(Micros now) const {
     const Micros other = std::min(next_keepalive_, next_expiry_);
     const Micros next = worker_ == 0 ? std::min(other, next_probe_) : other;
-    return relogin_.running() ? std::min(next, now + pacing) : next;
+    const bool paced = relogin_.running() || idle_reset_.running();
+    return paced ? std::min(next, now + pacing) : next;
 }
 
 }  // namespace rehome::vipd

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "vipd/flow/copier.h"
+#include "vipd/flow/idle_reset.h"
 #include "vipd/flow/relogin.h"
 #include "vipd/path/context.h"
 #include "vipd/path/tell_flows.h"
@@ -25,11 +26,14 @@ public:
     // The worker acts on the view's snapshot now, no more on the one before.
     void take(const Snapshot& before, const View& view, Hands& hands);
 
-    void tick(const View& view, Hands& hands, const Relogin::Log& log);
+    // log: of each flow that is reset, or forgotten, so that its client logs in again.
+    using Log = std::function<void(const Flow&)>;
+    void tick(const View& view, Hands& hands, const Log& log);
     Micros next(Micros now) const;  // when tick has something to do again
 
     const Relogin& relogin() const { return relogin_; }
     Relogin& relogin() { return relogin_; }
+    const IdleReset& idle_reset() const { return idle_reset_; }
     const Copier& copier() const { return copier_; }
 
 private:
@@ -39,6 +43,7 @@ private:
     uint32_t worker_, workers_;
     std::function<uint32_t()> served_;
     Relogin relogin_;
+    IdleReset idle_reset_;
     Copier copier_;
     FlowsTeller flows_teller_;
     ServicesTeller services_teller_;

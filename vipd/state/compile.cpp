@@ -70,6 +70,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.heard = seen.heard_of(now);
     peer.silent = observed.silent(index, now);
     peer.gone = observed.gone(index, now);
+    peer.resets_idle = observed.resets_idle(index, now, known.config->flows);
     peer.has_flows = seen.last.flows_here > 0;
     peer.answers = seen.last.answers != Answers::nothing;
     peer.hears_known = seen.last.answers == Answers::both;
@@ -116,6 +117,8 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     }
     made->holds_routes = known.confirmed;
     made->relogin.id = known.relogin_id;
+    made->idle_reset_per_s =
+        known.orders.relogin ? known.orders.relogin->rate_per_s : idle_resets_per_s;
     if (const auto& order = known.orders.relogin;
         order && order->course == ReloginOrder::Course::running) {
         made->relogin.rate_per_s = order->rate_per_s;

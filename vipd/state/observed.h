@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/vipd_config/config.h"
 #include "vipd/packet/micros.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
@@ -15,6 +16,8 @@ namespace rehome::vipd {
 
 inline constexpr Micros peer_gone_after = 3'000'000;
 inline constexpr Micros told_mtu_kept = 600'000'000;  // RFC 1191 6.3
+// Of resets to idle clients, where no re-login was ordered that says what the login service bears.
+inline constexpr double idle_resets_per_s = 100;
 // After vipd's start: within so long a peer that lives has been heard, and has said that it hears.
 inline constexpr Micros first_word_within = 5 * keepalive_every;
 
@@ -50,9 +53,14 @@ struct Observed {
     std::vector<ObservedPeer> peers;  // as in Config::peers
 
     bool up(size_t peer, Micros now) const { return peers[peer].up(now); }
+    // Since when it is down, if it is.
+    Micros down_since(size_t peer) const { return std::max(peers[peer].heard_us, started); }
     // Down for so long that its flows are lost.
-    bool gone(size_t peer, Micros now) const {
-        return now - std::max(peers[peer].heard_us, started) > peer_gone_after;
+    bool gone(size_t peer, Micros now) const { return now - down_since(peer) > peer_gone_after; }
+    // And that clients of these are told who ask for nothing: after so long, if ever.
+    bool resets_idle(size_t peer, Micros now, const FlowsConfig& flows) const {
+        return flows.idle_reset_s != 0 && peers[peer].heard_us != 0 && gone(peer, now) &&
+               now - down_since(peer) > Micros{flows.idle_reset_s} * 1'000'000;
     }
     // Not up, and it may know flows of ours: it was heard before, or could not be heard yet by a
     // vipd that has run before.

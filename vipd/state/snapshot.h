@@ -35,12 +35,13 @@ struct Snapshot {
     struct Peer {
         bool up = false;  // heard, and it hears this gateway
         bool heard = false;
-        bool gone = false;                        // down for so long that its flows are lost
-        bool silent = false;                      // neither up nor given up: it may come back
-        bool has_flows = false;                   // some end there
-        bool answers = false;                     // that it does not know a flow (packet/gue.h)
-        bool hears_known = false;                 // that a flow is known here
-        bool hears_flows = false;                 // which ones are (known_flows.h)
+        bool gone = false;         // down for so long that its flows are lost
+        bool resets_idle = false;  // and that their clients are told, who ask for nothing
+        bool silent = false;       // neither up nor given up: it may come back
+        bool has_flows = false;    // some end there
+        bool answers = false;      // that it does not know a flow (packet/gue.h)
+        bool hears_known = false;  // that a flow is known here
+        bool hears_flows = false;  // which ones are (known_flows.h)
         std::shared_ptr<const KnownFlows> known;  // which ones it says it knows; null: it does not
         bool copies = false;                      // it takes copies of flows (packet/flow_copy.h)
         uint32_t arrivals = 0;                    // how often it was heard after a silence
@@ -76,6 +77,7 @@ struct Snapshot {
     std::vector<Prefix> prefixes;    // that this gateway can serve
     bool holds_routes = true;        // for these; else it waits to be confirmed (state.h)
     Relogin relogin;
+    double idle_reset_per_s = 0;  // of all workers together
 
     LineState line(size_t index) const { return lines[index]; }
     bool peer_up(size_t peer) const { return peers[peer].up; }

@@ -56,7 +56,8 @@ uint64_t State::relogin(const ReloginOrder& order) {
 }
 
 uint64_t State::stop_relogin(const Said& said) {
-    if (auto& order = known_.orders.relogin) {
+    auto& order = known_.orders.relogin;
+    if (order && order->course == ReloginOrder::Course::running) {
         order->course = ReloginOrder::Course::stopped;
         order->said = said;
     }
@@ -191,6 +192,8 @@ void State::notice_peers(Micros now) {
         changed_ = changed_ || snapshot()->peer_up(i) != observed.up(i, now) ||
                    snapshot()->peers[i].heard != observed.peers[i].heard_of(now) ||
                    snapshot()->peer_gone(i) != observed.gone(i, now) ||
+                   snapshot()->peers[i].resets_idle !=
+                       observed.resets_idle(i, now, known_.config->flows) ||
                    snapshot()->peers[i].silent != observed.silent(i, now);
     }
 }
@@ -240,11 +243,13 @@ Micros State::next_event(Micros now) const {
             next = std::min(next, peer.heard + keepalive_missed + 1);
         }
         if (!peer.up(now) && !observed.gone(i, now)) {
-            const Micros since = std::max(peer.heard_us, observed.started);
-            next = std::min(next, since + peer_gone_after + 1);
+            next = std::min(next, observed.down_since(i) + peer_gone_after + 1);
             const Micros word = observed.started + first_word_within + 1;
             next = observed.ran_before && now < word ? std::min(next, word) : next;
         }
+        const Micros reset_after = Micros{known_.config->flows.idle_reset_s} * 1'000'000;
+        const Micros reset = observed.down_since(i) + reset_after + 1;
+        next = reset_after != 0 && !peer.up(now) && now < reset ? std::min(next, reset) : next;
     }
     return next;
 }

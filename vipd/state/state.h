@@ -62,8 +62,9 @@ public:
 
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);
-    uint64_t relogin(const ReloginOrder& order);
+    uint64_t relogin(const ReloginOrder& order);  // takes the place of one that runs
     uint64_t stop_relogin(const Said& said);
+    uint64_t relogin_id() const { return known_.relogin_id; }  // of the last of these
     uint64_t confirm();
     uint64_t order(size_t line, const LineOrder& order);  // at once; see drain
     // Disables a line that is enabled, once no peer uses it any more.

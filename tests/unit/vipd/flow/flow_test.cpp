@@ -293,18 +293,18 @@ TEST_CASE("what a re-login has left to do, without looking for it") {
     };
     Flow* a = established(1, 0);
     Flow* b = established(2, 5);
-    CHECK(table.established_before({}) == 0);
+    CHECK(table.older({}).tcp == 0);
     table.begin_generation();
-    CHECK(table.established_before({}) == 2);
+    CHECK(table.older({}).tcp == 2);
     established(3, 0);  // came later
-    CHECK(table.established_before({}) == 2);
-    CHECK(table.established_before(0) == 1);
+    CHECK(table.older({}).tcp == 2);
+    CHECK(table.older(0).tcp == 1);
     table.change(*a, a->kind, Flow::Stage::reset);
-    CHECK(table.established_before(0) == 0);
-    CHECK(table.established_before(5) == 1);
+    CHECK(table.older(0).tcp == 0);
+    CHECK(table.older(5).tcp == 1);
     table.erase(*b);
-    CHECK(table.established_before({}) == 0);
-    CHECK(table.established_before(77) == 0);
+    CHECK(table.older({}).tcp == 0);
+    CHECK(table.older(77).tcp == 0);
 }
 
 TEST_CASE("whom this site's servers serve") {

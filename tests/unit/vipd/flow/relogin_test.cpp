@@ -69,6 +69,24 @@ public:
     void server_says(const std::string& payload, Lost lost = Lost::no) {
         exchange(server_.segment(payload), false, lost);
     }
+    void end_by(const std::string& what) {
+        if (what == "re-login") {
+            auto& path = *lab_.gateways[gateway_].path;
+            const auto* meters = path.tables().service(6, end("198.51.100.10:1883"));
+            path.relogin().start({1, meters->number}, path.flows(), lab_.now);
+            lab_.pass(1 * ms);
+            path.relogin().stop();
+            return;
+        }
+        Say from_client = client_.segment(""), from_server = server_.segment("");
+        from_client.flags = from_server.flags = flag::A | (what == "FIN" ? flag::F : flag::R);
+        if (what != "server's reset") {
+            lab_.enter(gateway_, red, from_client);
+        }
+        if (what != "client's reset") {
+            lab_.enter(serving_, servers_port, from_server);
+        }
+    }
     // A packet that the lab emitted, if it is for this call.
     void take(const Outcome& outcome) {
         const Packet packet = outcome.packet();
@@ -230,7 +248,7 @@ TEST_CASE("the pace is kept, each flow is logged once, and the order ends by its
             lab.pass(100 * ms);
             const double due = row.rate_per_s * tenth / 10;
             INFO("rate ", row.rate_per_s, " after ", tenth, " tenths");
-            const auto done = static_cast<double>(relogin.flows_reset());
+            const auto done = static_cast<double>(relogin.done().reset);
             CHECK(done <= due + 1.01);
             CHECK((done >= due - 1.01 || done == row.flows));
         }
@@ -253,9 +271,9 @@ TEST_CASE("a pause is not made up for by a burst") {
     start(lab, "old", 100);
     lab.pass(10 * ms);
     lab.now += 2'000 * ms;
-    const uint64_t before = lab.gateways[0].path->relogin().flows_reset();
+    const uint64_t before = lab.gateways[0].path->relogin().done().reset;
     lab.pass(10 * ms);
-    CHECK(lab.gateways[0].path->relogin().flows_reset() - before <= 10);
+    CHECK(lab.gateways[0].path->relogin().done().reset - before <= 10);
 }
 
 TEST_CASE("which flows an order is about") {
@@ -268,13 +286,15 @@ TEST_CASE("which flows an order is about") {
     calls.emplace_back(lab, 0, client(3));  // relayed
     lab.share(lab.gateways[0], {0});
     lab.pass(10 * ms);
-    SUBCASE("established TCP that ends here and was here at the start") {
+    SUBCASE("established TCP, and UDP, that ends here and was here at the start") {
         start(lab, "old", 1000);
-        CHECK(old.relogin().remaining(old.flows()) == 1);
+        CHECK(old.relogin().remaining(old.flows()) == Generations::Older{1, 1});
         lab.now += 1;
         calls.emplace_back(lab, 0, client(4));  // after the start
         pass(lab, calls, 50 * ms, never);
-        CHECK(lab.reset_log.size() == 1);
+        CHECK(lab.reset_log.size() == 2);
+        CHECK(old.relogin().done() == Relogin::Done{0, 1, 1});
+        CHECK_FALSE(old.relogin().running());
         CHECK(calls[0].closed());
         CHECK_FALSE(calls[1].closed());
         CHECK_FALSE(calls[2].closed());
@@ -283,7 +303,7 @@ TEST_CASE("which flows an order is about") {
         const auto* terminals = old.tables().service(6, end("203.0.113.5:14000"));
         const auto* meters = old.tables().service(6, end("198.51.100.10:1883"));
         old.relogin().start({1000, terminals->number}, old.flows(), lab.now);
-        CHECK(old.relogin().remaining(old.flows()) == 0);
+        CHECK(old.relogin().remaining(old.flows()).all() == 0);
         lab.pass(20 * ms);
         CHECK(lab.reset_log.empty());
         CHECK_FALSE(old.relogin().running());
@@ -296,8 +316,100 @@ TEST_CASE("which flows an order is about") {
         old.relogin().stop();
         lab.pass(50 * ms);
         CHECK(lab.reset_log.empty());
-        CHECK(old.relogin().remaining(old.flows()) == 0);
+        CHECK(old.relogin().remaining(old.flows()).all() == 0);
     }
+}
+
+TEST_CASE("flows that have ended are neither reset nor logged") {
+    for (const char* end_by : {"FIN", "client's reset", "server's reset", "re-login"}) {
+        INFO(std::string(end_by));
+        Lab lab;
+        std::vector<Call> calls{Call(lab, 0, client(0)), Call(lab, 0, client(1))};
+        calls[0].end_by(end_by);
+        if (std::string(end_by) == "re-login") {
+            lab.reset_log.clear();
+        }
+        start(lab, "old", 1000);
+        CHECK(lab.gateways[0].path->relogin().remaining(lab.gateways[0].path->flows()).all() == 1);
+        lab.pass(50 * ms);
+        REQUIRE(lab.reset_log.size() == 1);
+        CHECK(lab.reset_log[0].client == client(1));
+    }
+}
+
+TEST_CASE("UDP flows are forgotten at the pace, at the peers too, and placed anew") {
+    Lab lab;
+    const Endpoint reflect = end("198.51.100.10:862");
+    const auto by = [&](size_t gateway, uint32_t n) {
+        const auto there = lab.enter(gateway, red, Say{client(n), reflect, 17});
+        lab.enter(there.gateway, servers_port, answer(there.packet(), 0));
+        return there.text();
+    };
+    for (const uint32_t n : {0U, 1U, 2U}) {
+        by(0, n);
+        CHECK(by(0, n) == "old servers");
+    }
+    lab.pass(50 * ms);
+    FlowTable& at_new = lab.gateways[1].path->flows();
+    CHECK(at_new.counts().relayed == 3);
+    CHECK(by(1, 0) == "new>old servers");
+    start(lab, "old", 10);
+    lab.pass(20 * ms);
+    CHECK(lab.gateways[0].path->relogin().done() == Relogin::Done{0, 0, 1});
+    CHECK(at_new.counts().relayed == 2);
+    lab.pass(300 * ms);
+    CHECK(lab.reset_log.size() == 3);
+    CHECK(lab.gateways[0].path->flows().counts().served_udp == 0);
+    CHECK(at_new.counts().relayed == 0);
+    CHECK(by(1, 0) == "new servers");
+    CHECK(by(0, 1) == "old servers");
+    lab.share(lab.gateways[0], {10'000});
+    CHECK(by(0, 2) == "old>new servers");
+    lab.pass(2'000 * ms);  // what is said again takes nothing that was placed since
+    CHECK(by(1, 0) == "new servers");
+    CHECK(by(0, 1) == "old servers");
+    CHECK(by(0, 2) == "old>new servers");
+}
+
+TEST_CASE("that a UDP flow was forgotten is said again") {
+    Lab lab;
+    for (int i = 0; i < 2; ++i) {
+        const auto there = lab.enter(0, red, Say{client(0), end("198.51.100.10:862"), 17});
+        lab.enter(0, servers_port, answer(there.packet(), 0));
+    }
+    lab.pass(50 * ms);
+    FlowTable& at_new = lab.gateways[1].path->flows();
+    CHECK(at_new.counts().relayed == 1);
+    start(lab, "old", 10);
+    lab.link_up = false;
+    lab.pass(20 * ms);
+    lab.link_up = true;
+    CHECK(at_new.counts().relayed == 1);
+    lab.pass(300 * ms);
+    CHECK(at_new.counts().relayed == 0);
+}
+
+TEST_CASE("an order that takes another's place knows what that had done") {
+    Lab lab;
+    auto& old = *lab.gateways[0].path;
+    std::vector<Call> calls;
+    for (uint32_t n = 0; n < 20; ++n) {
+        calls.emplace_back(lab, 0, client(n));
+    }
+    old.relogin().start({50, {}, 7}, old.flows(), lab.now);
+    lab.pass(100 * ms);
+    const auto done = old.relogin().done();
+    CHECK(done.id == 7);
+    CHECK(done.reset >= 4);
+    old.relogin().start({50, 5, 9}, old.flows(), lab.now);
+    CHECK(old.relogin().before() == done);
+    CHECK(old.relogin().done() == Relogin::Done{9, 0, 0});
+    lab.pass(50 * ms);  // nothing of that service
+    CHECK_FALSE(old.relogin().running());
+    old.relogin().start({1000, {}, 10}, old.flows(), lab.now);
+    CHECK(old.relogin().before() == Relogin::Done{9, 0, 0});
+    lab.pass(50 * ms);
+    CHECK(old.relogin().done() == Relogin::Done{10, 20 - done.reset, 0});
 }
 
 TEST_CASE("a client that was reset logs in again on the same port and is placed anew") {

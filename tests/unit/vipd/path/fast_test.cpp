@@ -335,6 +335,7 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
         Keepalive keepalive;
         keepalive.sequence = static_cast<uint32_t>(gateway.now);
         keepalive.flows_here = value % 2;
+        keepalive.copies = value % 3 == 0;
         keepalive.prefixes = path.tables().prefixes();
         state.hear(0, keepalive, gateway.now);
     }
