@@ -2,53 +2,15 @@
 # Clients that speak UDP keep their server: over a gap of the link that is shorter than a peer is waited for, and, once
 # their flows are copied, over a route that moves to the other site.
 . "$(dirname "$0")/_init.sh"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
-vipd_link=wan_link
-# shellcheck disable=SC2034 # read by _vipd.sh
-vipd_change='.services += [{name: "terminals", vip: "198.51.100.10", protocol: "udp", port: 5683, forward: "nat",
-    servers: [{name: "s1", address: .services[0].servers[0].address, port: 5683}]}] | .workers = 2'
-vipd_world
-for server in old-s new-s; do on "$server" python3 tests/smoke/peers.py says 5683 "$server" & done
-
-crowds=0
-new_clients() { # a hundred, who do what is written to 6
-    ((++crowds))
-    mkfifo "$dir/talk$crowds"
-    on client python3 tests/smoke/peers.py talk 198.51.100.10 5683 100 <"$dir/talk$crowds" >"$dir/said" &
-    exec 6>"$dir/talk$crowds"
-    wait_until 10 grep -q ready "$dir/said"
-}
-answered() { [ "$(grep -c '^{' "$dir/said")" -gt "$1" ]; }
-asked() {
-    local before
-    before=$(grep -c '^{' "$dir/said" || true)
-    echo ask >&6
-    wait_until 20 answered "$before"
-    tail -n 1 "$dir/said" | jq -c .
-}
-answers() { # SERVER: all of them are its, and were before
-    local said
-    said=$(asked)
-    [ "$said" = "{\"by\":{\"$1\":100},\"moved\":0}" ] || { echo "$said" >&2; return 1; }
-}
-new_clients_of() { new_clients && answers "$1"; }
-both_alive() { figure_is old '.peers[0].alive' true && figure_is new '.peers[0].alive' true; }
-copied() { # old|new N: so many copies were sent, and none is due
-    [ "$(ctl "$1" stats --json | jq ".copies | .sent >= $2 and .waiting == 0")" = true ]
-}
+# shellcheck source=tests/smoke/_talk.sh
+. "$here/_talk.sh"
+talk_world
 
 echo "the link is away for 0.6 s while all clients are relayed"
 wait_until 5 new_clients_of old-s
 ctl old share 100
 wait_until 5 new_clients_of new-s # the first datagrams find no neighbour yet
-cut_link
-for _ in 1 2 3 4 5 6; do
-    echo send >&6
-    sleep .1 # of the gap
-done
-mend_link
-wait_until 5 both_alive
+gap
 answers new-s
 
 echo "the carrier delivers to the new site"
