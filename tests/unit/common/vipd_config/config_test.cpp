@@ -41,7 +41,7 @@ json full() {
     document.merge_patch(json::parse(R"({
         "workers": 4,
         "memory": {"mib": 1024, "hugepages": true},
-        "flows": {"capacity": 100000000, "half_open": 1024,
+        "flows": {"capacity": 100000000, "half_open": 1024, "idle_reset_s": 7,
                   "lifetimes_s": {"tcp_half_open": 1, "tcp_established": 2, "tcp_closing": 3,
                                   "tcp_reset": 4, "udp": 5, "provisional": 6}},
         "fragments": {"memory_kib": 64, "wait_ms": 100},
@@ -285,6 +285,9 @@ TEST_CASE("one change of everything that is optional") {
         {"17 workers", "/workers", "17", "vipd.json: /workers"},
         {"few flows", "/flows/capacity", "1023", "vipd.json: /flows/capacity"},
         {"few half-open", "/flows/half_open", "1", "vipd.json: /flows/half_open"},
+        {"idle clients are never reset", "/flows/idle_reset_s", "0", ""},
+        {"idle clients are reset after two days", "/flows/idle_reset_s", "172800",
+         "vipd.json: /flows/idle_reset_s"},
         {"a lifetime of 0", "/flows/lifetimes_s/udp", "0", "vipd.json: /flows/lifetimes_s/udp"},
         {"an unknown lifetime", "/flows/lifetimes_s/icmp", "9",
          "vipd.json: /flows/lifetimes_s/icmp: unknown key"},

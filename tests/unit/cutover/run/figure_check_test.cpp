@@ -44,7 +44,7 @@ TEST_CASE("where a figure must lead") {
          nullptr},
         {vipctl, R"({"pointer": "/flow/here", "max": 0})",
          R"(0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "flow" is not there, )"
-         "expected one of at, epoch, flows, gateway, "},
+         "expected one of at, copies, epoch, flows, gateway, "},
         {vipctl, R"({"pointer": "/flows/her", "max": 0})",
          R"(0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "her" is not there, )"
          "expected one of closing, here, provisional, relayed\n"},
