@@ -166,7 +166,7 @@ TEST_CASE("everything that is optional is read") {
     const auto config = parse_config("vipd.json", full().dump(), lab);
     REQUIRE(config);
     CHECK(config->workers == 4);
-    CHECK(config->flows == FlowsConfig{100000000, 1024, {1, 2, 3, 4, 5, 6}});
+    CHECK(config->flows == FlowsConfig{100000000, 1024, {1, 2, 3, 4, 5, 6}, 7});
     CHECK(config->fragments == FragmentsConfig{64, 100});
     REQUIRE(config->maps.size() == 2);
     CHECK(config->maps[0] ==
