@@ -554,7 +554,11 @@ bool Worker::read_twins() {
                 break;
             }
             any = true;
-            queue(i, packet);
+            if (datapath_->may_leave(frame_of(*packet).bytes(), i, now_)) [[likely]] {
+                queue(i, packet);
+            } else {
+                rte_pktmbuf_free(packet);
+            }
         }
     }
     return any;

@@ -8,6 +8,7 @@
 //   client.h     a client's packet, by a line or from a peer; judge.h, decide.h: the rules
 //   server.h     what servers send
 //   tunnel.h     what peers send
+//   from_kernel.h  what the kernel sends by a twin
 //   map.h, icmp.h, join.h   maps, ICMP, fragments: parts of these
 //   out.h, refuse.h         the ways out
 //   fast.h       what is plain in a burst, without going through the stages
@@ -26,6 +27,7 @@
 #include "vipd/path/context.h"
 #include "vipd/path/explain.h"
 #include "vipd/path/fast.h"
+#include "vipd/path/from_kernel.h"
 #include "vipd/path/tick.h"
 
 namespace rehome::vipd {
@@ -43,6 +45,11 @@ public:
     // At most burst_max packets that came in by one port; their verdicts, in order.
     void handle(std::span<Job> burst, PortIndex port, Micros now);
     Verdict handle(Frame& frame, PortIndex port, Micros now);
+
+    // Whether what the kernel sends by the port may leave; else it is counted as dropped.
+    bool may_leave(std::span<const uint8_t> frame, PortIndex port, Micros now) {
+        return !from_kernel(view(now), hands_, frame, port);
+    }
 
     // What handle() would do with the packet now; changes nothing but the frame.
     Explained explain(Frame& frame, PortIndex port, Micros now, Trace& trace);

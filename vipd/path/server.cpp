@@ -26,6 +26,19 @@ Verdict reset_again(Hands& hands, Frame& frame, Packet& packet) {
                                       : leave(hands, frame, packet, adjacency);
 }
 
+// The room that the client's way back leaves, and its hops; what is refused, or nothing.
+std::optional<Verdict> refused(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                               const WayBack& back, const Address& vip) {
+    if (packet.ttl <= 1) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::time_exceeded});
+    }
+    const uint16_t room = room_to_client(view, hands, back);
+    if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
+        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::too_big, room});
+    }
+    return std::nullopt;
+}
+
 Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow& flow) {
     note(hands, "flow", "reply of server {}", flow.server());
     if (flow.stage == Flow::Stage::reset) {
@@ -34,13 +47,8 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     const Flow& entry =
         *follow(hands.flows, flow, packet, packet.has_ports, Side::server, view.now);
     const WayBack back = hands.flows.way_back(entry);
-    const Address vip = entry.vip().address;
-    if (packet.ttl <= 1) {
-        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::time_exceeded});
-    }
-    const uint16_t room = room_to_client(view, hands, back);
-    if (room > 0 && packet.end - packet.ip > room && !may_fragment(frame, packet)) {
-        return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::too_big, room});
+    if (const auto verdict = refused(view, hands, frame, packet, back, entry.vip().address)) {
+        return *verdict;
     }
     take_hop(frame, packet);
     rewrite_source(frame, packet, entry.vip());
@@ -49,6 +57,31 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     }
     ++hands.counters.services[entry.service].to_clients;
     return to_client(view, hands, frame, packet, back, true);
+}
+
+// From a VIP: a server that answers directly, and whose way to its clients leads through here.  It
+// goes back as its client came; the kernel would route it, whatever line that is.
+Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& packet) {
+    Flow* flow = hands.flows.find({packet.protocol,
+                                   {packet.destination, packet.destination_port},
+                                   {packet.source, packet.source_port}});
+    std::optional<WayBack> back;
+    if (flow != nullptr && flow->kind == Flow::Kind::here) {
+        note(hands, "flow", "direct answer of server {}", flow->server());
+        flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
+        back = hands.flows.way_back(*flow);
+        ++hands.counters.services[flow->service].to_clients;
+    } else {
+        back = line_by_route(view, hands, packet.destination);
+    }
+    if (!back) {
+        return dropped(hands, Drop::no_way_back);
+    }
+    if (const auto verdict = refused(view, hands, frame, packet, *back, packet.source)) {
+        return *verdict;
+    }
+    take_hop(frame, packet);
+    return to_client(view, hands, frame, packet, *back, true);
 }
 
 }  // namespace
@@ -82,6 +115,9 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
     }
     if (const auto verdict = icmp_from_server(view, hands, frame, packet)) {
         return *verdict;
+    }
+    if (view.tables.is_moved(packet.source)) {
+        return direct_answer(view, hands, frame, packet);
     }
     note(hands, "flow", "from a server's side, of no flow: the kernel's");
     return punted(hands);

@@ -2,9 +2,11 @@
 //
 //   comes in   any IP packet by a servers' VLAN
 //   decided    whether it is of a map (map.h), or of a flow, by its ends or by the source NAT port
-//              that it is sent to; an error is of the flow that it quotes (icmp.h)
+//              that it is sent to; an error is of the flow that it quotes (icmp.h); from a VIP, it
+//              is the answer of a server that replies directly, by way of this gateway
 //   ways out   to its client; back to the server (a reset); consumed: a fragment that waits; punt:
-//              whatever is of no flow.  Drops: closed_flow, no_route, what join.h and out.h say
+//              whatever is of no flow, and not from a VIP.  Drops: closed_flow, no_route,
+//              no_way_back, what join.h and out.h say
 #pragma once
 
 #include "vipd/path/context.h"
