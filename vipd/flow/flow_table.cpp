@@ -217,11 +217,29 @@ Flow* FlowTable::copy(const FlowTable& from, const Flow& flow) {
     return made;
 }
 
+// Looks at a few of the settled, another few each time.
+template <typename F>
+void FlowTable::spare_one(Store<F>& store) {
+    constexpr uint32_t looks = 16;
+    for (uint32_t i = 0; spare_ != nullptr && i < std::min(looks, store.touched); ++i) {
+        store.spared = store.spared + 1 < store.touched ? store.spared + 1 : 0;
+        F& flow = store.entries[store.spared];
+        if (flow.in_use() && spare_(spare_context_, flow)) {
+            erase_in(store, flow);
+            ++spared_;
+            return;
+        }
+    }
+}
+
 template <typename F>
 Flow* FlowTable::settle_in(Store<F>& store, F& flow) {
     const auto from = static_cast<uint32_t>(&flow - store.entries.data());
     if (from < capacity_.established) {
         return &flow;
+    }
+    if (store.free == FlowIndex::none && store.touched == capacity_.established) {
+        spare_one(store);
     }
     uint32_t to = store.free;
     if (to != FlowIndex::none) {

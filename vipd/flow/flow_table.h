@@ -3,10 +3,10 @@
 // Both directions of a flow are found by one hash, that of the client's address and port, which is
 // in every packet of the flow: one index, one cache line.
 //
-// The table has parts of fixed size.  Established flows are never pushed out: when their part is
-// full, new ones are not taken.  Flows that nobody has answered yet stand in rings whose oldest
-// gives way, those that were begun and those that were met in mid-flow each in one of their own: a
-// flood takes nothing from anybody else.
+// The table has parts of fixed size.  Established flows are never pushed out, but for those that
+// nothing is lost with (can_spare): when their part is full, new ones are not taken.  Flows that
+// nobody has answered yet stand in rings whose oldest gives way, those that were begun and those
+// that were met in mid-flow each in one of their own: a flood takes nothing from anybody else.
 //
 // One worker's own: no locks.  Memory is touched only as it is used.
 #pragma once
@@ -176,11 +176,16 @@ public:
     using Moved = void (*)(void* context, const Flow& flow, uint32_t to);
     void on_moved(Moved moved, void* context) { moved_ = moved, moved_context_ = context; }
 
+    // Where there is no place for a flow that is settled, those give way for which this is true.
+    using Spare = bool (*)(const void* context, const Flow& flow);
+    void can_spare(Spare spare, const void* context) { spare_ = spare, spare_context_ = context; }
+
     uint32_t size() const { return size_; }
     uint32_t settled() const { return v4_.settled + v6_.settled; }
     uint32_t served() const { return served_; }      // flows that end at a server of this site
     uint64_t replaced() const { return replaced_; }  // unanswered ones that gave way
     uint64_t full() const { return full_; }          // confirmed flows that found no place
+    uint64_t spared() const { return spared_; }      // settled ones that gave way (can_spare)
     // Decisions about confirmed flows that were due as something they depend on had changed.
     uint64_t decided_again() const { return decided_again_; }
     const FlowCounts& counts() const { return counts_; }
@@ -261,6 +266,7 @@ private:
         uint32_t settled = 0;             // those in use
         std::array<RingPlaces, 2> rings;  // by Ring
         uint32_t cursor = 0;              // of expire
+        uint32_t spared = 0;              // where one was last looked for that gives way
         uint32_t rounds = 0;              // that it has begun since stamps were told of one
     };
 
@@ -299,6 +305,8 @@ private:
     template <typename F>
     Flow* settle_in(Store<F>& store, F& flow);
     template <typename F>
+    void spare_one(Store<F>& store);
+    template <typename F>
     void erase_in(Store<F>& store, F& flow);
     template <typename F>
     void expire_in(Store<F>& store, Micros now);
@@ -327,9 +335,12 @@ private:
     uint32_t served_ = 0;
     uint64_t replaced_ = 0;
     uint64_t full_ = 0;
+    uint64_t spared_ = 0;
     uint64_t decided_again_ = 0;
     Moved moved_ = nullptr;
     void* moved_context_ = nullptr;
+    Spare spare_ = nullptr;
+    const void* spare_context_ = nullptr;
 };
 
 }  // namespace rehome::vipd

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vipd/path/judge.h"
+
 namespace rehome::vipd {
 
 namespace {
@@ -30,6 +32,14 @@ Hands::Hands(const Settings& settings)
             }
         },
         &source_nat);
+}
+
+void Hands::act_on(const Snapshot& snapshot) {
+    flows.can_spare(
+        [](const void* acted_on, const Flow& flow) {
+            return decided_alike(*static_cast<const Snapshot*>(acted_on), flow);
+        },
+        &snapshot);
 }
 
 void Hands::take(const Snapshot& snapshot) {

@@ -71,7 +71,9 @@ struct Hands {
     Hands(const Hands&) = delete;
     Hands& operator=(const Hands&) = delete;
 
-    // Takes over what is held here of the snapshot.
+    // Acts on the snapshot, which the caller keeps until the next one.
+    void act_on(const Snapshot& snapshot);
+    // Takes over what is held here of its tables.
     void take(const Snapshot& snapshot);
 
     void count(Drop drop) { ++counters.drops[static_cast<size_t>(drop)]; }

@@ -10,12 +10,14 @@ Datapath::Datapath(std::shared_ptr<const Snapshot> snapshot, const Settings& set
       fast_(settings.ports.size()),
       ticker_(settings.worker, settings.workers, settings.salt,
               [this] { return hands_.flows.served(); }) {
+    hands_.act_on(*snapshot_);
     hands_.take(*snapshot_);
     fast_.take(tables());
 }
 
 void Datapath::take(std::shared_ptr<const Snapshot> snapshot, Micros now) {
     const auto before = std::exchange(snapshot_, std::move(snapshot));
+    hands_.act_on(*snapshot_);
     if (before->tables != snapshot_->tables) {
         hands_.take(*snapshot_);
         fast_.take(tables());

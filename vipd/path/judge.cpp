@@ -67,6 +67,17 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
     return out;
 }
 
+bool decided_alike(const Snapshot& snapshot, const Flow& flow) {
+    if (!flow.direct_return() || flow.kind != Flow::Kind::here) {
+        return false;
+    }
+    const ServiceTable* service = snapshot.tables->service(flow.protocol, flow.vip());
+    // A segment in mid-flow is never placed by the share, any datagram is.
+    const bool stays = flow.tcp() || !snapshot.share.relays(flow.client());
+    return stays && service != nullptr && service->has_live_server() &&
+           choose_server(*service, flow.client()).server.address == flow.server().address;
+}
+
 namespace {
 
 // The rendezvous (highest random weight) of the flow over live peers, of which none weighs less

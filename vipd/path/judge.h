@@ -66,6 +66,10 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow);
 void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
             const ServiceTable* service, Arrival& into);
 
+// Whether the entry says nothing that would not be decided again without it: its server replies
+// directly, so that nothing but the choice of it is kept.
+bool decided_alike(const Snapshot& snapshot, const Flow& flow);
+
 // The flow's home gateway at this site; nothing when it is this one.
 std::optional<size_t> home_peer(const View& view, const FlowKey& key);
 // Its home among those of the other site that are up and serve the VIP.

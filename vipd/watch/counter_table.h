@@ -142,6 +142,10 @@ inline constexpr auto counter_table<FlowTableUse> = std::to_array<Counter<FlowTa
      "half_open_replaced", "unanswered flows that gave way to newer ones"},
     {&FlowTableUse::full, "flow_table/full", metric::flow_table, "full",
      "packets of flows that found no lasting place; vipd logs them too, once a second at most"},
+    {&FlowTableUse::spared, "flow_table/spared", metric::flow_table, "spared",
+     "established flows that gave way in a full table, as their servers reply directly and would "
+     "be "
+     "chosen again"},
     {&FlowTableUse::decided_again, "flow_table/decided_again", metric::flow_table, "decided_again",
      "decisions about flows that a change of the tables made due, each at the flow's next packet"},
 });

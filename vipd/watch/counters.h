@@ -54,6 +54,7 @@ struct FlowTableUse {
     uint64_t capacity = 0;       // for them
     uint64_t replaced = 0;       // unanswered flows that gave way to newer ones
     uint64_t full = 0;           // packets of flows that found no place among the established
+    uint64_t spared = 0;         // established flows of direct return that gave way to others
     uint64_t decided_again = 0;  // established flows, since what was decided about them had changed
 };
 

@@ -93,7 +93,7 @@ void Sums::add(Datapath& worker) {
     }
     sum(flows, worker.flows().counts());
     sum(flow_table, {worker.flows().settled(), 0, worker.flows().replaced(), worker.flows().full(),
-                     worker.flows().decided_again()});
+                     worker.flows().spared(), worker.flows().decided_again()});
     const auto lag = worker.copier().lag();
     const auto oldest_ms = std::max(copies.oldest_ms, static_cast<uint64_t>(lag.oldest / 1000));
     sum(copies, of.copies);

@@ -213,6 +213,34 @@ TEST_CASE("the oldest unanswered flow gives way; a settled one never does") {
     }
 }
 
+TEST_CASE("in a full table those give way that may, and no other") {
+    FlowTable table({4, 4}, 1);
+    bool spare = true;
+    const auto may = [](const void* on, const Flow& flow) {
+        return *static_cast<const bool*>(on) && flow.direct_return();
+    };
+    table.can_spare(may, &spare);
+    for (uint32_t n = 0; n < 4; ++n) {
+        const auto reach = n == 2 ? Flow::Reach::ipip : Flow::Reach::nat;
+        table.settle(*table.open(key(n), server(n), reach, 0));
+    }
+    spare = false;
+    Flow* late = *table.open(key(10), server(10), Flow::Reach::nat, 0);
+    CHECK(table.settle(late) == late);
+    CHECK(table.full() == 1);
+    spare = true;
+    CHECK(table.settle(late) != late);
+    CHECK(table.spared() == 1);
+    CHECK(table.find(key(2)) == nullptr);
+    for (const uint32_t n : {0U, 1U, 3U, 10U}) {
+        CHECK(table.find(key(n)) != nullptr);
+    }
+    Flow* later = *table.open(key(11), server(11), Flow::Reach::nat, 0);
+    CHECK(table.settle(later) == later);  // nobody is left who may
+    CHECK(table.full() == 2);
+    CHECK(table.spared() == 1);
+}
+
 TEST_CASE("who is met in mid-flow takes no place from who begins, nor the other way round") {
     using Ring = FlowTable::Ring;
     for (const Ring flood : {Ring::begun, Ring::mid_flow}) {
