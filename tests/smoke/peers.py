@@ -68,7 +68,7 @@ def names(port, name):
                     self.wfile.write(name.encode() + b"\n")
             except ConnectionError:
                 pass  # paced out
-    Server(("0.0.0.0", int(port)), Answer).serve_forever()
+    Server6(("::", int(port)), Answer).serve_forever()
 
 
 def echo(port):
@@ -108,8 +108,8 @@ def datagrams(address, port):
 
 
 def says(port, name):
-    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    end.bind(("0.0.0.0", int(port)))
+    end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    end.bind(("::", int(port)))
     while True:
         peer = end.recvfrom(65535)[1]
         end.sendto(name.encode(), peer)
@@ -282,6 +282,7 @@ def datagram(host, port, count):
 
 PARTS = {part.__name__: part for part in
          (names, echo, mirror, datagrams, says, ask, hold, crowd, tell, talk, many, bulk, datagram)}
-if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
-    sys.exit(__doc__)
-PARTS[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
+        sys.exit(__doc__)
+    PARTS[sys.argv[1]](*sys.argv[2:])
