@@ -2,6 +2,7 @@
 #
 #   SANITIZE=address,undefined | thread    a build of its own under build/
 #   BUILD=DIR                              another place for what is built
+#   S=SECONDS SEED=N                       how long make soak goes on, and with which events
 
 PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shellcheck scdoc \
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
@@ -59,7 +60,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke bench bench-vipd baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke soak bench bench-vipd baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -184,6 +185,11 @@ demo: deps
 demo-upgrade: deps
 	$(Q)$(MAKE) all build/earlier/build/bin/vipd
 	$(Q)tests/lab/demo $(BUILD) --earlier build/earlier/build
+
+# Live sessions, and whatever befalls two sites at random, for so many seconds.
+S ?= 300
+soak: all
+	$(Q)BUILD=$(abspath $(BUILD)) bash tests/soak/soak.sh $(S) $(SEED)
 
 bench: all
 	$(Q)for bench in tests/bench/*.sh; do BUILD=$(abspath $(BUILD)) bash $$bench || exit 1; done
