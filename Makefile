@@ -217,6 +217,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ -o $@
 
+$(BUILD)/bench/tag: $(call object,tests/bench/tag.cpp tests/unit/vipd/packets.cpp) $(call library,vipd common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_vipd) -o $@
+
 $(BUILD)/bench/tables: $(BUILD)/obj/tests/bench/tables.o $(call library,vipd common)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_vipd) -o $@
@@ -229,8 +233,8 @@ bench-tables: $(BUILD)/bench/tables
 FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
-	$(patsubst %,common/%.cpp,address special_addresses error huge_memory prefix_index vipd_config/values) \
+parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/state/keyring_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
+	$(patsubst %,common/%.cpp,address special_addresses error hmac huge_memory prefix_index vipd_config/values) \
 	tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip_header mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
@@ -244,7 +248,7 @@ $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)
 define fuzzer
 $(1): $$(call fuzz_object,tests/fuzz/$(notdir $(1)).cpp $$(parts_$(notdir $(1))))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(FUZZ_CXX) -fsanitize=fuzzer $$^ -lfmt -o $$@
+	$$(Q)$$(FUZZ_CXX) -fsanitize=fuzzer $$^ -lfmt -lcrypto -o $$@
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 

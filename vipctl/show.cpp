@@ -37,6 +37,19 @@ std::string share_text(const json& share) {
                        text(share, "by"));
 }
 
+// Nothing without keys.
+std::string tags_text(const json& peer) {
+    const json tags = peer.is_object() ? peer.value("tags", json()) : json();
+    if (!tags.is_object()) {
+        return "";
+    }
+    const std::string sent = tags.value("signed_by", json()).is_null()
+                                 ? std::string("sent WITHOUT TAGS")
+                                 : "signed by key " + text(tags, "signed_by");
+    return fmt::format(", {} ({} came untagged, {} bad, {} replayed)", sent, text(tags, "untagged"),
+                       text(tags, "bad"), text(tags, "replayed"));
+}
+
 std::string peer_text(const json& peer) {
     const std::string heard = text(peer, "last_seen_ms");
     const bool deaf = peer.is_object() && peer.value("hears_us", json()) == false;
@@ -44,10 +57,10 @@ std::string peer_text(const json& peer) {
         flag(peer, "narrow") ? fmt::format(", NARROW ({} bytes there, {} back)",
                                            text(peer, "link_mtu"), text(peer, "link_mtu_back"))
                              : "";
-    return fmt::format("{:<20} {}, {}{}{}", text(peer, "gateway"),
+    return fmt::format("{:<20} {}, {}{}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
-                       deaf ? ", DOES NOT HEAR US" : "", narrow);
+                       deaf ? ", DOES NOT HEAR US" : "", narrow, tags_text(peer));
 }
 
 std::string lines_table(const json& lines) {

@@ -168,6 +168,7 @@ Config read_config_document(const JsonView& view) {
     config.reset_log = view["reset_log"].text();
     config.orders = {view["orders"]["path"].text(orders_path(config.control)),
                      view["orders"]["absence_s"].number(config.orders.absence_s)};
+    config.keys = {view["keys"]["path"].text(), view["keys"]["untagged"].flag()};
     config.workers = view["workers"].number(config.workers);
     config.link_mbit_s = view["link_mbit_s"].number(config.link_mbit_s);
     config.memory = {view["memory"]["mib"].number(config.memory.mib),
@@ -365,6 +366,9 @@ json to_json(const Config& config) {
         {"pools", json::array()},
         {"services", json::array()}};
     document["orders"] = {{"path", config.orders.path}, {"absence_s", config.orders.absence_s}};
+    if (!config.keys.path.empty()) {
+        document["keys"] = {{"path", config.keys.path}, {"untagged", config.keys.untagged}};
+    }
     if (!config.reset_log.empty()) {
         document["reset_log"] = config.reset_log;
     }

@@ -159,6 +159,14 @@ struct OrdersConfig {
     bool operator==(const OrdersConfig&) const = default;
 };
 
+// By which gateways know each other.
+struct KeysConfig {
+    std::string path;       // as the file gives it; empty: there are none, and the link is trusted
+    bool untagged = false;  // packets without a tag are taken too
+
+    bool operator==(const KeysConfig&) const = default;
+};
+
 struct MemoryConfig {
     uint32_t mib = 256;
     bool hugepages = false;
@@ -185,6 +193,7 @@ struct Config {
     std::string control;    // path of the control socket
     std::string reset_log;  // path; empty: paced resets are not logged
     OrdersConfig orders;
+    KeysConfig keys;
     uint32_t workers = 1;
     uint32_t link_mbit_s = 1000;  // what the link between the sites carries, to be used in part
     MoveConfig move;
@@ -201,6 +210,7 @@ struct Config {
 
     bool operator==(const Config&) const = default;
 
+    bool has_keys() const { return !keys.path.empty(); }
     // Null when there is none of that name.
     LineConfig* line(std::string_view carrier);
     const LineConfig* line(std::string_view carrier) const;

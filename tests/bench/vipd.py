@@ -8,6 +8,7 @@ Sections (all of them without one):
   flood     nanoseconds per packet where each is of a flow that is not known
   new       flows per second that become established
   changes   established flows while the tables change ten times a second
+  flows     what forgery, restarts and broken links cost and take
   memory    bytes per flow, with ten million held
   workers   what a second worker gains, beside testpmd's second core
   veth      kernel NAT and vipd on AF_XDP between the same veth pairs: CPU, loss
@@ -35,6 +36,7 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing generated beside the sources
 
+import figures
 import flows
 import replay
 import wire
@@ -272,6 +274,17 @@ def run_changes(options, report):
                    "decisions due".format(**measured))
 
 
+def run_flows(options, report):
+    report.say("\nWhat forgery, restarts and broken links cost and take")
+    made = {}
+    for name, (measure, said) in figures.FIGURES.items():
+        measured = report.attempt(name, lambda m=measure: m(options, FILES))
+        if measured:
+            made.update(measured)
+            report.measured("flows", made)
+            report.say(said.format(**measured))
+
+
 def run_memory(options, report):
     report.say("\nMemory of established flows")
     made = []
@@ -345,8 +358,8 @@ def run_reload(_, report):
                        "{sent:,} packets lost".format(**step))
 
 
-SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "changes": run_changes, "memory": run_memory,
-            "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
+SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "changes": run_changes, "flows": run_flows,
+            "memory": run_memory, "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
 
 
 def parse(arguments):

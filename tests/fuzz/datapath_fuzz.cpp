@@ -52,9 +52,15 @@ const Config& config() {
     static const Config made = [] {
         Config all = with_lines(every_forwarding(), true);
         all.lines[2].enabled = false;
+        all.keys = {"keys", true};
         return all;
     }();
     return made;
+}
+
+// What comes without a tag is taken as well, or nothing would get further.
+std::shared_ptr<const Keyring> keys() {
+    return std::make_shared<const Keyring>(Keyring{{FileKey{1, {1}}}});
 }
 
 const std::shared_ptr<const Tables>& tables() {
@@ -76,7 +82,7 @@ std::shared_ptr<const Fib> routes() {
 
 class Fuzz {
 public:
-    explicit Fuzz(Input& in) : in_(in), act_(config(), settings(), now_) {
+    explicit Fuzz(Input& in) : in_(in), act_(config(), settings(), now_, {}, keys()) {
         path_.replace_routes(routes());
         Sink sink;
         sink.emit = [this](std::span<const uint8_t> packet, uint32_t adjacency) {
@@ -86,7 +92,7 @@ public:
     }
 
     void event() {
-        switch (in_.byte() % 8) {
+        switch (in_.byte() % 9) {
             case 0:
                 return handle(in_.byte() % 6, in_.bytes(in_.byte()));
             case 1:
@@ -101,6 +107,8 @@ public:
                 return handle(link_port, spoiled(keepalive()));
             case 6:
                 return time();
+            case 7:
+                return handle(link_port, spoiled(handshake()));
             default:
                 return operate();
         }
@@ -157,7 +165,36 @@ private:
         const uint8_t fields = in_.byte();
         const Gue gue{kind, static_cast<uint8_t>(fields % 5), (fields & 16) != 0,
                       tables()->lines()[fields / 32 % 3].carrier_id};
-        return tunnelled(inner, gue, config().peers[in_.byte() % 2].tunnel, config().tunnel);
+        Buffer buffer(ethernet(inner));
+        const size_t peer = in_.byte() % 2;
+        const bool done =
+            encapsulate(buffer.frame, buffer.packet(), gue, from_peer(peer)).has_value();
+        return done ? Bytes(buffer.frame.bytes().begin(), buffer.frame.bytes().end()) : inner;
+    }
+    // Signed as the peer would, or not at all.
+    TunnelEnds from_peer(size_t peer) {
+        TunnelEnds ends{config().peers[peer].tunnel, config().tunnel, gue_port};
+        const auto& agreed = path_.snapshot().peers[peer].keys->verify;
+        if (!agreed.empty() && in_.byte() % 2 == 0) {
+            ends.signing = {&agreed[0].keys, agreed[0].key_id, 0, agreed[0].epoch, &counter_};
+            counter_ -= in_.byte() % 16 == 0 && counter_ > 5 ? 5 : 0;
+        }
+        return ends;
+    }
+    // Often what the gateway waits for.
+    Bytes handshake() {
+        const size_t peer = in_.byte() % 2;
+        const uint8_t how = in_.byte();
+        const auto ours = decode_handshake(path_.snapshot().peers[peer].keys->says);
+        const uint64_t theirs = how % 4 == 0 || !ours ? how : ours->own;
+        const Handshake said{1, how % 8 >= 4, 1U + how / 16, theirs};
+        const TunnelPair pair{config().peers[peer].tunnel, config().tunnel};
+        Bytes packet(200);
+        packet.resize(
+            make_control_packet(packet, Gue::Control::handshake,
+                                encode(said, handshake_signing_key(keys()->keys[0], pair)),
+                                {config().peers[peer].tunnel, config().tunnel, gue_port}));
+        return ethernet(packet);
     }
     Bytes keepalive() {
         Keepalive k;
@@ -168,9 +205,10 @@ private:
             k.lines.push_back({line.carrier_id, in_.byte() % 2 == 0});
         }
         k.prefixes = tables()->prefixes();
+        k.has_keys = in_.byte() % 8 != 0;
         Bytes packet(200);
-        const TunnelEnds ends{config().peers[in_.byte() % 2].tunnel, config().tunnel, gue_port};
-        packet.resize(make_control_packet(packet, Gue::Control::keepalive, encode(k), ends));
+        packet.resize(make_control_packet(packet, Gue::Control::keepalive, encode(k),
+                                          from_peer(size_t{in_.byte() % 2U})));
         return ethernet(packet);
     }
 
@@ -262,6 +300,7 @@ private:
     Input& in_;
     Micros now_ = 1'000'000;
     uint32_t sequence_ = 0;
+    uint64_t counter_ = 0;  // of the peers' tags
     Act act_;
     Datapath& path_ = act_.path;
 };

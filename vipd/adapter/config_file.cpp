@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "vipd/adapter/key_file.h"
+
 namespace rehome::vipd {
 
 Checked<ConfigFile> read_config_file(const std::string& path) {
@@ -22,7 +24,14 @@ Checked<ConfigFile> read_config_file(const std::string& path) {
     if (!config) {
         return tl::unexpected(config.error());
     }
-    return ConfigFile{std::move(*config), text};
+    if (config->keys.path.empty()) {
+        return ConfigFile{std::move(*config), text, nullptr};
+    }
+    const auto keys = read_key_file((folder / config->keys.path).string());
+    if (!keys) {
+        return tl::unexpected(keys.error());
+    }
+    return ConfigFile{std::move(*config), text, std::make_shared<const Keyring>(*keys)};
 }
 
 Checked<Config> read_config(const std::string& path) {

@@ -109,6 +109,11 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             heard_.push_back({peer, keepalive, at});
         }
     };
+    sink.handshake = [this](size_t peer, const Handshake& handshake, Micros at) {
+        if (handshakes_.size() < heard_max) {
+            handshakes_.push_back({peer, handshake, at});
+        }
+    };
     const auto sized = [this](const SizedLink& link) {
         if (sized_.size() < heard_max) {
             sized_.push_back(link);
@@ -320,8 +325,8 @@ void Worker::serve_requests() {
 
 void Worker::publish() {
     auto wanted = next_hops_.take_wanted();
-    if (wanted.empty() && resets_.empty() && heard_.empty() && sized_.empty() &&
-        heard_flows_.empty() && heard_services_.empty()) {
+    if (wanted.empty() && resets_.empty() && heard_.empty() && handshakes_.empty() &&
+        sized_.empty() && heard_flows_.empty() && heard_services_.empty()) {
         return;
     }
     const auto move_some = [](auto& from, auto& to) {
@@ -332,6 +337,7 @@ void Worker::publish() {
     };
     const std::lock_guard lock(mutex_);
     move_some(heard_, outbox_.heard);
+    move_some(handshakes_, outbox_.handshakes);
     move_some(sized_, outbox_.sized);
     move_some(heard_flows_, outbox_.heard_flows);
     move_some(heard_services_, outbox_.heard_services);

@@ -66,9 +66,16 @@ struct HeardFlows {
     FlowsPage page;
 };
 
+struct HeardHandshake {
+    size_t peer = 0;
+    Handshake handshake;
+    Micros at = 0;
+};
+
 struct Outbox {
     std::vector<Hop> wanted;
     std::vector<Heard> heard;
+    std::vector<HeardHandshake> handshakes;
     std::vector<SizedLink> sized;
     std::vector<HeardFlows> heard_flows;
     std::vector<HeardServicesPage> heard_services;
@@ -201,6 +208,7 @@ private:
     std::array<Job, burst> jobs_;        // the burst in hand
     std::vector<ResetRecord> resets_;
     std::vector<Heard> heard_;
+    std::vector<HeardHandshake> handshakes_;
     std::vector<SizedLink> sized_;
     std::vector<HeardFlows> heard_flows_;
     std::vector<HeardServicesPage> heard_services_;

@@ -29,6 +29,19 @@ double rounded(double value) {
     return static_cast<double>(static_cast<int64_t>(value * 10)) / 10;
 }
 
+// counted: null where a worker does not tell.
+json tags_json(const Snapshot::Peer& peer, const PeerFigures* counted) {
+    if (peer.keys == nullptr) {
+        return {};
+    }
+    const auto& sign = peer.keys->sign;
+    return {{"agreed", peer.keys->epochs[0].has_value()},
+            {"signed_by", sign ? json(sign->key_id) : json()},
+            {"untagged", counted == nullptr ? json() : json(counted->untagged)},
+            {"bad", counted == nullptr ? json() : json(counted->bad_tags)},
+            {"replayed", counted == nullptr ? json() : json(counted->replayed)}};
+}
+
 }  // namespace
 
 struct Daemon::Command {
@@ -132,6 +145,7 @@ Result<json> Daemon::status() {
                          {"narrow", snapshot.peers[i].narrow},
                          {"link_mtu", or_null(snapshot.peers[i].link_mtu)},
                          {"link_mtu_back", or_null(snapshot.peers[i].link_mtu_back)},
+                         {"tags", tags_json(snapshot.peers[i], sums ? &sums->peers[i] : nullptr)},
                          {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
     }
     json lines = json::array();

@@ -23,7 +23,7 @@ uint32_t packets_per_mib(const MemoryConfig& memory) {
 
 // The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
 uint16_t mtu_of(const Config& config, size_t port) {
-    return port == config.link ? whole_link_mtu(config.tunnel.family) : line_mtu;
+    return port == config.link ? whole_link_mtu(config.tunnel.family, config.has_keys()) : line_mtu;
 }
 
 // Whether some VLAN of the port has a role.
@@ -45,13 +45,32 @@ uint64_t random_key() {
     return uint64_t{device()} << 32 | device();
 }
 
+Begin begin_with(Begin begin, std::shared_ptr<const Keyring> keys) {
+    begin.keys = std::move(keys);
+    return begin;
+}
+
+// Whose word is taken on the link.
+std::string trust_text(const Config& config, const Keyring* keys) {
+    if (keys == nullptr) {
+        return "the link is trusted: there are no keys, and whoever sends as a peer is believed";
+    }
+    std::string ids;
+    for (const FileKey& key : keys->keys) {
+        ids += (ids.empty() ? "" : " and ") + fmt::to_string(key.id);
+    }
+    return fmt::format("gateways are known by key {}; what they send without a tag is {}", ids,
+                       config.keys.untagged ? "taken too, for now" : "dropped");
+}
+
 }  // namespace
 
 Daemon::Daemon(std::string config_path, ConfigFile file)
     : config_path_(std::move(config_path)),
       config_text_(std::move(file.text)),
       orders_file_(file.config, now_us()),
-      state_(std::move(file.config), orders_file_.resumed().begin, monotonic_us()),
+      state_(std::move(file.config), begin_with(orders_file_.resumed().begin, file.keys),
+             monotonic_us()),
       told_confirmed_(state_.confirmed()),
       rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
@@ -207,7 +226,14 @@ Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
     return *workers_[ownership.next(frame, port, monotonic_us()).worker];
 }
 
+void Daemon::say_whom_it_trusts() const {
+    if (!config().peers.empty()) {
+        fmt::print(stderr, "vipd: {}\n", trust_text(state_.config(), state_.keys()));
+    }
+}
+
 void Daemon::say_how_it_begins() const {
+    say_whom_it_trusts();
     const Resumed& resumed = orders_file_.resumed();
     if (!resumed.aside.empty()) {
         fmt::print(stderr, "vipd: orders of the run before do not hold: {}\n", resumed.aside);
@@ -237,7 +263,7 @@ void Daemon::say_which_links_are_narrow() {
         const std::string narrow =
             fmt::format("is narrow ({} bytes there, {} back, of {}): no new flow is relayed there",
                         bytes_text(peers[i].link_mtu), bytes_text(peers[i].link_mtu_back),
-                        whole_link_mtu(config().tunnel.family));
+                        whole_link_mtu(config().tunnel.family, config().has_keys()));
         fmt::print(stderr, "vipd: the link to gateway {} {}\n", config().peers[i].gateway,
                    peers[i].narrow ? narrow : "is narrow no more");
     }
@@ -281,6 +307,9 @@ void Daemon::take_outboxes() {
         }
         for (const Heard& heard : outbox.heard) {
             state_.hear(heard.peer, heard.keepalive, heard.at);
+        }
+        for (const HeardHandshake& heard : outbox.handshakes) {
+            state_.hear(heard.peer, heard.handshake, heard.at);
         }
         for (const SizedLink& link : outbox.sized) {
             link.told ? state_.told_mtu(link.peer, link.mtu, link.at)

@@ -67,6 +67,7 @@ private:
     Daemon(std::string config_path, ConfigFile file);
 
     void say_how_it_begins() const;
+    void say_whom_it_trusts() const;
     void say_which_links_are_narrow();
     Result<> open_ports();
     Result<> start_workers();

@@ -233,10 +233,16 @@ void Daemon::reload(const json&, const Reply& reply) {
         return;
     }
     const size_t services = file->config.services.size();
+    const bool other_trust =
+        file->config.keys != state_.config().keys || (file->keys && *file->keys != *state_.keys());
     config_text_ = std::move(file->text);
+    state_.rekey(std::move(file->keys));
     when_in_force(state_.reload(std::move(file->config)), reply, [services] {
         return json{{"services", services}};
     });
+    if (other_trust) {
+        say_whom_it_trusts();
+    }
 }
 
 void Daemon::line(const json& request, const Reply& reply) {

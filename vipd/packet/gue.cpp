@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint8_t private_version = 1;
 constexpr uint8_t control_bit = 0x20;
+constexpr uint32_t bare_control_bytes = 4;   // without a tag
+constexpr uint32_t tag_before_counter = 12;  // offset of the counter from the key's id
 constexpr uint8_t outer_ttl = 64;
 constexpr uint32_t longest_packet = 65535;  // that an IPv4 header can tell
 
@@ -27,6 +29,7 @@ bool is_control(uint8_t type) {
         case Gue::Control::services:
         case Gue::Control::flows:
         case Gue::Control::link_probe:
+        case Gue::Control::handshake:
             return true;
     }
     return false;
@@ -64,15 +67,43 @@ void write_udp(uint8_t* at, uint16_t source_port, uint32_t bytes) {
     store16(at + 6, 0);
 }
 
-void write_gue(uint8_t* at, const Gue& gue, Family inner) {
-    at[0] = (gue_bytes - 4) / 4;
+// Behind the header's first bytes; the tag itself is left to be filled in.
+void write_tag(uint8_t* at, const Tag& tag) {
+    at[0] = tag.key_id;
+    at[1] = tag.worker;
+    store16(at + 2, tag.epoch);
+    if (tag.counter != 0) {
+        store64(at + tag_before_counter, tag.counter);
+    }
+}
+
+Tag next_tag(const Signing& signing, Gue::Kind kind) {
+    return {signing.key_id, signing.worker, signing.epoch, 0,
+            counted(kind) ? ++*signing.counter : 0};
+}
+
+// All of the private data that versions without tags have, in one piece.
+uint64_t private_data(const Gue& gue) {
+    return uint64_t{private_version} << 56 | uint64_t{static_cast<uint8_t>(gue.kind)} << 48 |
+           uint64_t{gue.hops} << 40 | uint64_t{gue.crossed} << 32 | gue.carrier;
+}
+
+void write_gue(uint8_t* at, const Gue& gue, uint32_t bytes, Family inner) {
+    at[0] = static_cast<uint8_t>((bytes - 4) / 4);
     at[1] = inner == Family::v4 ? 4 : 41;
     store16(at + 2, 0);
-    at[4] = private_version;
-    at[5] = static_cast<uint8_t>(gue.kind);
-    at[6] = gue.hops;
-    at[7] = gue.crossed ? 1 : 0;
-    store32(at + 8, gue.carrier);
+    store64(at + 4, private_data(gue));
+}
+
+// What a gateway says itself; who has no keys reads on behind any header.
+tl::expected<Gue, Drop> decode_control(Gue gue, std::span<const uint8_t> payload) {
+    if (!is_control(payload[1])) {
+        return tl::unexpected(Drop::bad_tunnel);
+    }
+    gue.kind = Gue::Kind::control;
+    gue.control = static_cast<Gue::Control>(payload[1]);
+    gue.tagged = gue.header_bytes == bare_control_bytes + tag_bytes(gue.kind);
+    return gue;
 }
 
 }  // namespace
@@ -105,14 +136,9 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
         return tl::unexpected(Drop::truncated);
     }
     if ((payload[0] & control_bit) != 0) {
-        if (!is_control(payload[1])) {
-            return tl::unexpected(Drop::bad_tunnel);
-        }
-        gue.kind = Gue::Kind::control;
-        gue.control = static_cast<Gue::Control>(payload[1]);
-        return gue;
+        return decode_control(gue, payload);
     }
-    const bool ours = gue.header_bytes == gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
+    const bool ours = gue.header_bytes >= gue_bytes && (payload[1] == 4 || payload[1] == 41) &&
                       payload[4] == private_version && is_kind(payload[5]) && payload[7] <= 1;
     if (!ours) {
         return tl::unexpected(Drop::bad_tunnel);
@@ -121,35 +147,65 @@ tl::expected<Gue, Drop> decode_gue(std::span<const uint8_t> payload) {
     gue.hops = payload[6];
     gue.crossed = payload[7] != 0;
     gue.carrier = load32(&payload[8]);
+    gue.tagged = gue.header_bytes == gue_bytes + tag_bytes(gue.kind);
+    if (!gue.tagged && gue.header_bytes != gue_bytes) {
+        return tl::unexpected(Drop::bad_tunnel);
+    }
     return gue;
+}
+
+Tag tag_in(const Gue& gue, std::span<const uint8_t> carried) {
+    const uint8_t* at = carried.data() - tag_bytes(gue.kind);
+    return {at[0], at[1], load16(at + 2), load64(at + 4),
+            counted(gue.kind) ? load64(at + tag_before_counter) : 0};
+}
+
+bool tag_holds(const TagKeys& keys, const Gue& gue, const Tag& tag,
+               std::span<const uint8_t> carried, const Packet& inner) {
+    const uint64_t value =
+        gue.kind == Gue::Kind::control
+            ? tag_of_control(keys.control, static_cast<uint8_t>(gue.control), tag, carried)
+            : tag_of_packet(keys.packets, private_data(gue), tag, carried.data(), inner);
+    return value == tag.value;
 }
 
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends) {
-    const uint32_t added = tunnel_bytes(ends.local.family);
+    const uint32_t added = ends.overhead(gue.kind);
     const uint32_t inner_bytes = inner.end - inner.ip;
     const bool fits = frame.headroom + inner.ip >= added + ethernet_bytes &&
                       inner_bytes + added <= longest_packet;
     if (!fits) {
         return tl::unexpected(Drop::too_big);
     }
+    const uint8_t* inner_ip = frame.data + inner.ip;
     frame.resize(inner.end);  // Ethernet's padding does not travel
     frame.pop_front(inner.ip - ethernet_bytes);
     frame.push_front(added);
     store16(frame.data + 12, ends.local.family == Family::v4 ? ethertype_v4 : ethertype_v6);
     uint8_t* ip = frame.data + ethernet_bytes;
-    uint8_t* udp = ip + write_ip(ip, ends, 8 + gue_bytes + inner_bytes);
+    const uint32_t header = added - tunnel_bytes(ends.local.family) + gue_bytes;
+    uint8_t* udp = ip + write_ip(ip, ends, 8 + header + inner_bytes);
     if (ends.copies_ecn) {
         set_ecn(ip, ends.local.family, ecn_of(ip + added, inner.family));
     }
-    write_udp(udp, ends.source_port, 8 + gue_bytes + inner_bytes);
-    write_gue(udp + 8, gue, inner.family);
+    write_udp(udp, ends.source_port, 8 + header + inner_bytes);
+    write_gue(udp + 8, gue, header, inner.family);
+    if (ends.signing.keys != nullptr) {
+        const Tag tag = next_tag(ends.signing, gue.kind);
+        uint8_t* at = udp + 8 + gue_bytes;
+        write_tag(at, tag);
+        store64(at + 4,
+                tag_of_packet(ends.signing.keys->packets, private_data(gue), tag, inner_ip, inner));
+    }
     return {};
 }
 
 uint32_t make_control_packet(std::span<uint8_t> out, Gue::Control control,
                              std::span<const uint8_t> said, const TunnelEnds& ends) {
-    const auto payload_bytes = static_cast<uint32_t>(8 + 4 + said.size());
+    const bool tagged = ends.signing.keys != nullptr;
+    const uint32_t header = bare_control_bytes + (tagged ? tag_bytes(Gue::Kind::control) : 0);
+    const auto payload_bytes = static_cast<uint32_t>(8 + header + said.size());
     const uint32_t ip_bytes = ends.local.family == Family::v4 ? 20 : 40;
     if (out.size() < ip_bytes + payload_bytes) {
         return 0;
@@ -157,10 +213,16 @@ uint32_t make_control_packet(std::span<uint8_t> out, Gue::Control control,
     uint8_t* udp = out.data() + write_ip(out.data(), ends, payload_bytes);
     write_udp(udp, ends.source_port, payload_bytes);
     uint8_t* gue = udp + 8;
-    std::memset(gue, 0, 4);
-    gue[0] = control_bit;
+    gue[0] = static_cast<uint8_t>(control_bit | (header - 4) / 4);
     gue[1] = static_cast<uint8_t>(control);
-    std::copy(said.begin(), said.end(), gue + 4);
+    store16(gue + 2, 0);
+    if (tagged) {
+        const Tag tag = next_tag(ends.signing, Gue::Kind::control);
+        write_tag(gue + bare_control_bytes, tag);
+        store64(gue + bare_control_bytes + 4,
+                tag_of_control(ends.signing.keys->control, gue[1], tag, said));
+    }
+    std::copy(said.begin(), said.end(), gue + header);
     return ip_bytes + payload_bytes;
 }
 

@@ -18,9 +18,21 @@
 // the packet has gone from one site to the other.  Carrier: by whose line the client came in and
 // the reply has to leave (carrier_id of its name); 0 is unknown.
 //
-// With C set the packet is what a gateway says itself, ctype says what, and the private data is
+// With C set the packet is what a gateway says itself, ctype says what, and this private data is
 // absent: 0 a keepalive (state/keepalive.h), 3 which flows it knows (state/known_flows.h), to peers
-// that hear it.
+// that hear it, 4 a link probe (link_probe.h), 5 a handshake (state/agreement.h).
+//
+// Behind it stands the tag (tag.h), if the header is longer by that: only to a peer with which keys
+// are agreed (state/agreement.h).  A counter follows where each message counts once: with C, and
+// with any kind but 0 and 1.
+//
+//     +---------------+---------------+-------------------------------+
+//     |    Key id     |    Worker     |           Key epoch           |
+//     +---------------+---------------+-------------------------------+
+//     |                             Tag (64)                          |
+//     +---------------------------------------------------------------+
+//     |                           Counter (64)                        |
+//     +---------------------------------------------------------------+
 #pragma once
 
 #include <cstdint>
@@ -30,17 +42,13 @@
 #include <tl/expected.hpp>
 
 #include "vipd/packet/packet.h"
+#include "vipd/packet/tag.h"
 
 namespace rehome::vipd {
 
 inline constexpr uint16_t gue_port = 6080;
 inline constexpr uint32_t gue_bytes = 12;
 inline constexpr uint8_t gue_hops = 4;
-
-// What the tunnel adds to an inner packet: the outer IP header, UDP and GUE.
-inline constexpr uint32_t tunnel_bytes(Family outer) {
-    return (outer == Family::v4 ? 20U : 40U) + 8 + gue_bytes;
-}
 
 struct Gue {
     enum class Kind : uint8_t {
@@ -52,14 +60,41 @@ struct Gue {
         known = 5,
         control = 255
     };
-    enum class Control : uint8_t { keepalive = 0, services = 2, flows = 3, link_probe = 4 };
+    enum class Control : uint8_t {
+        keepalive = 0,
+        services = 2,
+        flows = 3,
+        link_probe = 4,
+        handshake = 5
+    };
     Kind kind = Kind::client;
     uint8_t hops = gue_hops;
     bool crossed = false;
     uint32_t carrier = 0;
     uint32_t header_bytes = gue_bytes;     // decoded: where what it carries begins
     Control control = Control::keepalive;  // of Kind::control
+    bool tagged = false;                   // decoded: there is a tag, which tag_in() reads
 };
+
+// Whether each message of the kind counts once.
+inline constexpr bool counted(Gue::Kind kind) {
+    return kind != Gue::Kind::client && kind != Gue::Kind::reply;
+}
+
+// What a tag takes in a message of that kind.
+inline constexpr uint32_t tag_bytes(Gue::Kind kind) {
+    return counted(kind) ? 20 : 12;
+}
+inline constexpr uint32_t tag_bytes_max = 20;
+
+// What the tunnel adds to an inner packet: the outer IP header, UDP and GUE, without a tag.
+inline constexpr uint32_t tunnel_bytes(Family outer) {
+    return (outer == Family::v4 ? 20U : 40U) + 8 + gue_bytes;
+}
+// The same at its longest; tagged: there are keys.
+inline constexpr uint32_t tunnel_bytes_max(Family outer, bool tagged) {
+    return tunnel_bytes(outer) + (tagged ? tag_bytes_max : 0);
+}
 
 // The outer source port: from the inner flow, so that the link may spread flows over paths (RFC
 // 7510, the dynamic ports).
@@ -74,7 +109,19 @@ struct TunnelEnds {
     Address local, peer;
     uint16_t source_port = 0;
     bool copies_ecn = false;  // of the packet inside (ecn.h)
+    Signing signing{};
+
+    // What the tunnel adds to a packet of that kind.
+    uint32_t overhead(Gue::Kind kind) const {
+        return tunnel_bytes(local.family) + (signing.keys != nullptr ? tag_bytes(kind) : 0);
+    }
 };
+
+// The tag of a message that has one.  carried: what stands behind GUE's header.
+Tag tag_in(const Gue& gue, std::span<const uint8_t> carried);
+// Whether it is the one that these keys give.  inner: the packet that it carries, if it does.
+bool tag_holds(const TagKeys& keys, const Gue& gue, const Tag& tag,
+               std::span<const uint8_t> carried, const Packet& inner);
 
 // Puts the outer headers before the packet, the outer IP header at offset ethernet_bytes of the
 // frame, whose headroom must hold them; of the new Ethernet header only the EtherType is written.
@@ -82,9 +129,9 @@ struct TunnelEnds {
 tl::expected<void, Drop> encapsulate(Frame& frame, const Packet& inner, const Gue& gue,
                                      const TunnelEnds& ends);
 
-// What stands before what a gateway says: the outer IP header, UDP and GUE's first word.
-inline constexpr uint32_t control_bytes(Family outer) {
-    return (outer == Family::v4 ? 20U : 40U) + 8 + 4;
+// What stands before what a gateway says: the outer IP header, UDP, GUE's first word, the tag.
+inline constexpr uint32_t control_bytes(Family outer, bool tagged) {
+    return (outer == Family::v4 ? 20U : 40U) + 8 + 4 + (tagged ? tag_bytes(Gue::Kind::control) : 0);
 }
 
 // A whole IP packet that carries what a gateway says; returns its length, 0 when out is too small.

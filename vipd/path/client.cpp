@@ -9,6 +9,7 @@
 #include "vipd/path/note.h"
 #include "vipd/path/out.h"
 #include "vipd/path/refuse.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd {
 
@@ -81,7 +82,7 @@ bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey
     const auto& known = view.snapshot.peers[peer].known;
     const bool likely = known == nullptr || known->may_know(key);
     FairBudget& budget = likely ? hands.questions.likely : hands.questions.others;
-    const uint32_t bytes = packet.end - packet.ip + tunnel_bytes(view.tables.tunnel().family);
+    const uint32_t bytes = packet.end - packet.ip + overhead_to(view, peer, Gue::Kind::question);
     return budget.take(key.client.address, bytes, view.now);
 }
 

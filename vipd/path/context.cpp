@@ -23,6 +23,7 @@ Hands::Hands(const Settings& settings)
       fragments(settings.fragments, settings.hash_key),
       routing(settings.ports),
       icmp_limit(icmp_per_s, icmp_per_s),
+      tags(settings.worker),
       questions(settings.hash_key),
       hash_key(settings.hash_key) {
     flows.on_moved(
@@ -35,6 +36,7 @@ Hands::Hands(const Settings& settings)
 }
 
 void Hands::act_on(const Snapshot& snapshot) {
+    tags.take(snapshot);
     flows.can_spare(
         [](const void* acted_on, const Flow& flow) {
             return decided_alike(*static_cast<const Snapshot*>(acted_on), flow);
@@ -48,6 +50,7 @@ void Hands::take(const Snapshot& snapshot) {
         counted.resize(std::max(counted.size(), size));
     };
     grow(counters.lines, tables.lines().size());
+    grow(counters.peers, tables.peers().size());
     grow(counters.services, tables.service_numbers());
     flows.set_lifetimes(tables.lifetimes());
     flows.follow(*tables.parts());
@@ -55,7 +58,7 @@ void Hands::take(const Snapshot& snapshot) {
     routing.take(tables);
     for (size_t i = links.size(); i < tables.peers().size(); ++i) {
         const uint64_t seed = mix(hash_key ^ tables.peers()[i].name_hash);
-        links.emplace_back(tables.tunnel().family, static_cast<uint32_t>(seed));
+        links.emplace_back(tables.tunnel().family, tables.tagged(), static_cast<uint32_t>(seed));
     }
     questions.set_rate(question_bytes_per_s(snapshot.config->link_mbit_s) / source_nat.workers());
 }

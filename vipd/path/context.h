@@ -18,6 +18,7 @@
 #include "vipd/packet/micros.h"
 #include "vipd/path/question_budget.h"
 #include "vipd/path/routing.h"
+#include "vipd/path/tag_counts.h"
 #include "vipd/path/trace.h"
 #include "vipd/path/verdict.h"
 #include "vipd/state/keepalive.h"
@@ -38,6 +39,9 @@ struct Sink {
     // What a peer says; it is acted on with the next snapshot.
     std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
         [](size_t, const Keepalive&, Micros) {};
+    // A handshake about key epochs, which the peer has signed; likewise.
+    std::function<void(size_t peer, const Handshake& handshake, Micros now)> handshake =
+        [](size_t, const Handshake&, Micros) {};
     // The longest packet that gets to a peer; likewise.
     std::function<void(size_t peer, uint16_t mtu, Micros asked)> link_size = [](size_t, uint16_t,
                                                                                 Micros) {};
@@ -83,6 +87,7 @@ struct Hands {
     Fragments fragments;
     Routing routing;
     RateLimit icmp_limit;
+    TagCounts tags;
     PathMtus path_mtus;           // to servers that are tunnelled to
     std::vector<LinkSize> links;  // to each peer; the first worker asks
     QuestionBudget questions;

@@ -82,6 +82,7 @@ Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, 
     scratch.routing.take(hands.routing.routes());
     scratch.routing.take(hands.routing.adjacencies().neighbours());
     scratch.icmp_limit = hands.icmp_limit;
+    scratch.tags = hands.tags;
     scratch.questions = hands.questions;
     scratch.path_mtus = hands.path_mtus;
     scratch.links = hands.links;

@@ -7,6 +7,7 @@
 #include "vipd/packet/server_tunnel.h"
 #include "vipd/path/note.h"
 #include "vipd/path/refuse.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd {
 
@@ -96,8 +97,11 @@ Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number)
 
 void send_control(const View& view, Hands& hands, size_t peer, Gue::Control control,
                   std::span<const uint8_t> said) {
-    std::array<uint8_t, whole_link_mtu(Family::v6)> packet;
-    const TunnelEnds ends{view.tables.tunnel(), view.tables.peers()[peer].tunnel, gue_port};
+    std::array<uint8_t, whole_link_mtu(Family::v6, true)> packet;
+    TunnelEnds ends = ends_to(view, hands, peer, gue_port);
+    if (control == Gue::Control::handshake) {
+        ends.signing = {};  // it comes before any epoch
+    }
     const uint32_t length = make_control_packet(packet, control, said, ends);
     const uint32_t adjacency = next_hop(hands, ends.peer);
     if (length > 0 && adjacency != Routing::none) {
@@ -172,14 +176,12 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
 Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
                 const Gue& gue, const WayBack& back) {
     const TablePeer& to = view.tables.peers()[peer];
-    // Who answers link probes looks at ECN coming out of the tunnel; who does not may be older.
-    const TunnelEnds ends{view.tables.tunnel(), to.tunnel, spread_port(packet),
-                          view.snapshot.peers[peer].probes};
+    const TunnelEnds ends = ends_to(view, hands, peer, spread_port(packet));
     const uint32_t adjacency = next_hop(hands, ends.peer);
     if (adjacency == Routing::none) {
         return dropped(hands, Drop::no_route);
     }
-    const uint16_t room = room_to_peer(view, hands, peer, adjacency);
+    const uint16_t room = room_to_peer(view, hands, peer, adjacency, gue.kind);
     if (packet.end - packet.ip > room) {
         if (may_fragment(frame, packet)) {
             return to_peer_in_fragments(hands, frame, packet, gue, ends, adjacency, room);
@@ -203,9 +205,10 @@ uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uin
     return static_cast<uint16_t>(mtu - server_tunnel_bytes(gue));
 }
 
-uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency) {
+uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency,
+                      Gue::Kind kind) {
     return static_cast<uint16_t>(view.snapshot.link_mtu(peer, hands.routing[adjacency].mtu) -
-                                 tunnel_bytes(view.tables.tunnel().family));
+                                 overhead_to(view, peer, kind));
 }
 
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
@@ -219,7 +222,8 @@ uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
     if (adjacency == Routing::none) {
         return 0;
     }
-    return tunnel ? room_to_peer(view, hands, out->index, adjacency) : hands.routing[adjacency].mtu;
+    return tunnel ? room_to_peer(view, hands, out->index, adjacency, Gue::Kind::reply)
+                  : hands.routing[adjacency].mtu;
 }
 
 Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,

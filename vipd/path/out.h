@@ -50,8 +50,9 @@ bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t
 // The longest packet that gets to a server in its tunnel, by an adjacency.
 uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uint32_t adjacency);
 
-// The longest packet that gets to a peer in the tunnel, by an adjacency.
-uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency);
+// The longest packet that gets to a peer in the tunnel, by an adjacency, as one of that kind.
+uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency,
+                      Gue::Kind kind);
 
 // The longest packet that the way out of a reply takes; 0 where there is none.
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back);

@@ -8,6 +8,7 @@
 #include "vipd/path/flow_copy.h"
 #include "vipd/path/judge.h"
 #include "vipd/path/out.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd {
 
@@ -119,6 +120,9 @@ void Ticker::send_keepalives(const View& view, Hands& hands, uint32_t served) {
         Keepalive keepalive = view.snapshot.keepalive_for(i);
         keepalive.flows_here = served;
         keepalive.sequence = rounds_;
+        if (const auto& keys = view.snapshot.peers[i].keys; keys && !keys->says.empty()) {
+            send_control(view, hands, i, Gue::Control::handshake, keys->says);
+        }
         send_control(view, hands, i, Gue::Control::keepalive, encode(keepalive));
     }
     services_teller_.tell(view, hands);
@@ -135,8 +139,9 @@ void Ticker::probe_links(const View& view, Hands& hands) {
             continue;
         }
         if (const auto probe = link.due(view.now)) {
-            send_control(view, hands, i, Gue::Control::link_probe,
-                         encode(*probe, control_bytes(view.tables.tunnel().family)));
+            send_control(
+                view, hands, i, Gue::Control::link_probe,
+                encode(*probe, control_bytes(view.tables.tunnel().family, tags_to(view, i))));
         }
         if (link.passes() != peer.link_mtu) {
             hands.sink.link_size(i, link.passes(), link.known_at());

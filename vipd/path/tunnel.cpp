@@ -11,6 +11,7 @@
 #include "vipd/path/map.h"
 #include "vipd/path/note.h"
 #include "vipd/path/out.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd {
 
@@ -142,7 +143,7 @@ Verdict keepalive(const View& view, Hands& hands, const Classified& what) {
 
 // A question is answered, an answer goes to the search for the link's size.
 Verdict link_probe(const View& view, Hands& hands, const Classified& what) {
-    const uint32_t headers = control_bytes(what.packet.family);
+    const uint32_t headers = control_bytes(what.packet.family, what.gue.tagged);
     const auto said = decode_link_probe(what.carried, headers);
     if (!said) {
         return dropped(hands, Drop::bad_tunnel);
@@ -174,6 +175,16 @@ Verdict services(Hands& hands, const Classified& what) {
     return {Verdict::Kind::consumed, Drop::count_};
 }
 
+// Who has no keys has nothing to agree on.
+Verdict handshake(const View& view, Hands& hands, const Classified& what) {
+    const auto said = decode_handshake(what.carried);
+    if (!said || view.snapshot.peers[what.peer].keys == nullptr) {
+        return dropped(hands, Drop::bad_tunnel);
+    }
+    hands.sink.handshake(what.peer, *said, view.now);
+    return {Verdict::Kind::consumed, Drop::count_};
+}
+
 // What the peer says itself.
 Verdict control(const View& view, Hands& hands, const Classified& what) {
     switch (what.gue.control) {
@@ -185,6 +196,8 @@ Verdict control(const View& view, Hands& hands, const Classified& what) {
             return link_probe(view, hands, what);
         case Gue::Control::flows:
             return known_flows(hands, what);
+        case Gue::Control::handshake:
+            return handshake(view, hands, what);
     }
     return dropped(hands, Drop::bad_tunnel);
 }
@@ -193,16 +206,23 @@ Verdict control(const View& view, Hands& hands, const Classified& what) {
 
 Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& what,
                     PortIndex port) {
+    const Belief belief = believe(view, hands, what);
+    if (belief.why_not) {
+        return dropped(hands, *belief.why_not);
+    }
+    Packet& packet = what.packet;
+    if (const auto waits = join(view, hands, frame, packet, port)) {
+        return *waits;
+    }
+    if (came_before(hands, what, belief)) {
+        return dropped(hands, Drop::replayed);
+    }
     if (what.kind == Classified::Kind::control) {
         return control(view, hands, what);
     }
     note(hands, "tunnel", "from gateway {}", view.tables.peers()[what.peer].gateway);
-    Packet& packet = what.packet;
     if (what.gue.kind == Gue::Kind::copy) {
         return take_copy(view, hands, frame, packet, what.peer);
-    }
-    if (const auto waits = join(view, hands, frame, packet, port)) {
-        return *waits;
     }
     frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
     if (!decapsulate(frame, packet, what.link.header_bytes)) {

@@ -7,9 +7,9 @@
 //              (client.h), and uses only entries that end here; a reply takes its entry's line, or
 //              that of the carrier that the peer names
 //   ways out   what client.h and flow_copy.h say; to a client by a line, or through a third
-//   gateway; consumed.
+//              gateway; consumed.
 //              Drops: bad_tunnel, forged_source, bad_source, no_way_back, hop_limit, stray_answer,
-//              congestion_lost
+//              congestion_lost, and those of tags.h
 #pragma once
 
 #include "vipd/path/classify.h"

@@ -81,7 +81,11 @@ bool was_sent(const View& view, Hands& hands, const Frame& frame, const QuotedTu
 }
 
 uint32_t overhead_of(const View& view, const QuotedTunnel& about) {
-    return about.peer ? tunnel_bytes(view.tables.tunnel().family) : server_tunnel_bytes(about.gue);
+    if (!about.peer) {
+        return server_tunnel_bytes(about.gue);
+    }
+    return tunnel_bytes(view.tables.tunnel().family) +
+           (about.header.tagged ? tag_bytes(about.header.kind) : 0);
 }
 
 // The client whose packet did not get through, if it can be told by its flow.

@@ -51,15 +51,19 @@ void add_services(Snapshot::Peer& peer, const ObservedPeer& seen) {
 }
 
 // Who answers no probes is believed to get all.
-void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, uint16_t whole) {
-    const auto lost = [&](uint16_t mtu) { return mtu != 0 && mtu < whole; };
+// Who has no keys asks for less.
+void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, const Config& config) {
+    const auto lost = [&](uint16_t mtu, bool tagged) {
+        return mtu != 0 && mtu < whole_link_mtu(config.tunnel.family, tagged);
+    };
     peer.probes = seen.last.link_mtu.has_value();
     peer.link_mtu = peer.probes ? seen.link_mtu : uint16_t{0};
     if (seen.told_mtu != 0 && (peer.link_mtu == 0 || seen.told_mtu < peer.link_mtu)) {
         peer.link_mtu = seen.told_mtu;
     }
     peer.link_mtu_back = seen.last.link_mtu.value_or(0);
-    peer.narrow = lost(peer.link_mtu) || lost(peer.link_mtu_back);
+    peer.narrow = lost(peer.link_mtu, config.has_keys()) ||
+                  lost(peer.link_mtu_back, config.has_keys() && seen.last.has_keys);
 }
 
 Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
@@ -87,8 +91,23 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.line_version = seen.last.line_version;
     peer.seen_version = seen.acted_on;
     add_services(peer, seen);
-    add_link(peer, seen, whole_link_mtu(known.config->tunnel.family));
+    add_link(peer, seen, *known.config);
     return peer;
+}
+
+// A peer is spoken to of keys when it has some: it says so, has spoken of them itself, or the
+// operator says so by taking nothing else.
+void add_keys(Snapshot& made, const Known& known) {
+    if (known.keys == nullptr) {
+        return;
+    }
+    made.tags_required = !known.config->keys.untagged;
+    for (size_t i = 0; i < made.peers.size(); ++i) {
+        const ObservedPeer& seen = known.observed.peers[i];
+        const bool speaks = seen.last.has_keys || seen.agreement.heard() || made.tags_required;
+        const TunnelPair pair{known.config->tunnel, known.config->peers[i].tunnel};
+        made.peers[i].keys = make_peer_keys(*known.keys, pair, seen.agreement, speaks);
+    }
 }
 
 std::vector<Prefix> served(const Tables& tables) {
@@ -115,6 +134,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
         made->peers.push_back(peer_of(known, i, now));
     }
+    add_keys(*made, known);
     made->holds_routes = known.confirmed;
     made->relogin.id = known.relogin_id;
     made->idle_reset_per_s =

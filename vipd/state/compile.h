@@ -17,7 +17,8 @@ struct Known {
     uint64_t relogin_id = 0;       // of orders.relogin; rises with each
     std::vector<size_t> draining;  // lines that are being disabled
     Observed observed;
-    bool confirmed = true;  // that the orders still hold
+    std::shared_ptr<const Keyring> keys;  // of the file; null: there is none
+    bool confirmed = true;                // that the orders still hold
 };
 
 // previous: the snapshot that this one follows; null: it is the first.  What did not change since

@@ -55,6 +55,8 @@ constexpr Option options[] = {
      [](Keepalive& k, uint64_t v) { k.answers = static_cast<Answers>(std::min(v, uint64_t{2})); }},
     {4, 1, [](const Keepalive& k) { return uint64_t{k.copies}; },
      [](Keepalive& k, uint64_t v) { k.copies = v != 0; }},
+    {5, 1, [](const Keepalive& k) { return uint64_t{k.has_keys}; },
+     [](Keepalive& k, uint64_t v) { k.has_keys = v != 0; }},
     {6, 2, [](const Keepalive& k) { return uint64_t{k.link_mtu.value_or(0)}; },
      [](Keepalive& k, uint64_t v) { k.link_mtu = static_cast<uint16_t>(v); },
      [](const Keepalive& k) { return k.link_mtu.has_value(); }},

@@ -12,11 +12,12 @@
 // Option 1: the move that the sender takes part in (64).  Option 2: whether the sender hears the
 // receiver (8), so that a link that is dead in one direction is down for both (RFC 5880 6.8.1); who
 // does not say is believed to hear.  Option 3: what the sender answers to questions (8; Answers).
-// Option 4: that it takes copies of flows (8, 1; packet/flow_copy.h).  Option 6: that it answers
-// link probes (link_probe.h), and the longest packet that gets from it to the receiver as far as it
-// knows (16; 0: not yet).  Option 7: the services that can be served (ready_services.h): digest of
-// the sender's (32), of the receiver's as the sender holds it (32).  Option 8: that it hears which
-// flows the receiver knows (8, 1; known_flows.h).
+// Option 4: that it takes copies of flows (8, 1; packet/flow_copy.h).  Option 5: that it has keys,
+// and agrees on epochs (8, 1; agreement.h).  Option 6: that it answers link probes (link_probe.h),
+// and the longest packet that gets from it to the receiver as far as it knows (16; 0: not yet).
+// Option 7: the services that can be served (ready_services.h): digest of the sender's (32), of the
+// receiver's as the sender holds it (32).  Option 8: that it hears which flows the receiver knows
+// (8, 1; known_flows.h).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -67,7 +68,8 @@ struct Keepalive {
     uint64_t move = 0;  // MoveConfig::id; 0: the sender does not say, or is not sure itself
     std::optional<bool> hears_you;  // nothing: it does not say
     Answers answers = Answers::nothing;
-    bool copies = false;               // it takes copies of flows
+    bool copies = false;  // it takes copies of flows
+    bool has_keys = false;
     std::optional<uint16_t> link_mtu;  // towards the receiver; nothing: it answers no probes
     bool hears_flows = false;          // which ones the receiver knows
     std::optional<Services> services;  // nothing: it tells of prefixes alone

@@ -26,8 +26,9 @@ namespace rehome::vipd {
 
 // The longest packet of a line, and what a gateways' link carries of it: as it is, in the tunnel.
 inline constexpr uint16_t line_mtu = 1500;
-inline constexpr uint16_t whole_link_mtu(Family outer) {
-    return static_cast<uint16_t>(line_mtu + tunnel_bytes(outer));
+// tagged: there are keys.
+inline constexpr uint16_t whole_link_mtu(Family outer, bool tagged) {
+    return static_cast<uint16_t>(line_mtu + tunnel_bytes_max(outer, tagged));
 }
 // What every link carries (RFC 1122 3.3.2; RFC 8200 5).
 inline constexpr uint16_t least_link_mtu(Family outer) {
@@ -37,8 +38,8 @@ inline constexpr uint16_t least_link_mtu(Family outer) {
 class LinkSize {
 public:
     // seed: of the questions' ids, drawn at random.
-    LinkSize(Family outer, uint32_t seed)
-        : whole_(whole_link_mtu(outer)), least_(least_link_mtu(outer)), id_(seed) {}
+    LinkSize(Family outer, bool tagged, uint32_t seed)
+        : whole_(whole_link_mtu(outer, tagged)), least_(least_link_mtu(outer)), id_(seed) {}
 
     // What is to be sent now; nothing: nothing yet.
     std::optional<LinkProbe> due(Micros now);

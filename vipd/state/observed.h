@@ -8,6 +8,7 @@
 
 #include "common/vipd_config/config.h"
 #include "vipd/packet/micros.h"
+#include "vipd/state/agreement.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
 #include "vipd/state/ready_services.h"
@@ -35,6 +36,7 @@ struct ObservedPeer {
     // The same as a router has told by an ICMP error, and until when it is believed.
     uint16_t told_mtu = 0;
     Micros told_at = 0;
+    Agreement agreement;  // on a key epoch
 
     // True: what a router has told is too old.
     bool forget_told(Micros now) {

@@ -95,6 +95,8 @@ std::vector<Error> needs_restart(const Config& from, const Config& to) {
     same(from.orders.path == to.orders.path, "/orders/path", "the file of orders");
     same(from.reset_log == to.reset_log, "/reset_log", "the log of resets");
     same(from.memory == to.memory, "/memory", "the memory");
+    same(from.has_keys() == to.has_keys(), "/keys",
+         "whether there are keys, which make the tunnel's packets longer,");
     same(from.workers == to.workers, "/workers", "the workers");
     same(from.flows.capacity == to.flows.capacity, "/flows/capacity", "the table of flows");
     same(from.flows.half_open == to.flows.half_open, "/flows/half_open",

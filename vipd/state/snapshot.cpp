@@ -36,6 +36,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.prefixes = prefixes;
     keepalive.move = holds_routes ? config->move.id : 0;
     keepalive.hears_you = peers[peer].heard;
+    keepalive.has_keys = peers[peer].keys != nullptr;
     keepalive.answers = Answers::both;
     keepalive.copies = true;
     keepalive.link_mtu = peers[peer].link_mtu;
@@ -47,8 +48,12 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
 
 bool Snapshot::tells_the_same(const Snapshot& other) const {
     const auto seen = [](const Peer& a, const Peer& b) {
+        const bool same_keys = a.keys == nullptr || b.keys == nullptr
+                                   ? a.keys == b.keys
+                                   : a.keys->says == b.keys->says &&
+                                         a.keys->sign.has_value() == b.keys->sign.has_value();
         return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu &&
-               a.services == b.services;
+               a.services == b.services && same_keys;
     };
     return line_version == other.line_version && prefixes == other.prefixes &&
            tables->ready().digest() == other.tables->ready().digest() &&

@@ -18,6 +18,7 @@
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
 #include "vipd/state/orders.h"
+#include "vipd/state/peer_keys.h"
 #include "vipd/state/tables.h"
 
 namespace rehome::vipd {
@@ -56,6 +57,7 @@ struct Snapshot {
         std::shared_ptr<const ReadyServices> services;  // that it can serve; null: not known
         bool hears_services = false;                    // which ones can be served here
         uint32_t services_held = 0;                     // digest of those that it has heard
+        std::shared_ptr<const PeerKeys> keys;           // null: there are none, and it is believed
 
         bool has_line(uint32_t carrier) const;
     };
@@ -74,6 +76,7 @@ struct Snapshot {
     std::vector<uint32_t> carriers;  // theirs
     uint32_t line_version = 0;       // rises when a peer must know of another state of a line
     std::vector<Peer> peers;         // by number, as Tables::peers
+    bool tags_required = false;      // what a peer sends without a tag is dropped
     std::vector<Prefix> prefixes;    // that this gateway can serve
     bool holds_routes = true;        // for these; else it waits to be confirmed (state.h)
     Relogin relogin;

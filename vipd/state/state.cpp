@@ -21,13 +21,16 @@ bool says_the_same(Keepalive a, const Keepalive& b) {
 
 }  // namespace
 
-State::State(Config config, const Begin& begin, Micros now, Pace pace) : pace_(pace) {
+State::State(Config config, const Begin& begin, Micros now, Pace pace)
+    : draw_(begin.draw), pace_(pace) {
     known_.observed.started = now;
     known_.observed.ran_before = begin.ran_before;
     known_.observed.peers.resize(config.peers.size());
     known_.config = std::make_shared<const Config>(std::move(config));
     known_.orders = begin.orders;
     known_.confirmed = begin.confirmed;
+    known_.keys = begin.keys;
+    notice_epochs(now);
     in_use_.push_back(compile(known_, now, nullptr));
 }
 
@@ -111,6 +114,11 @@ uint64_t State::reload(Config config) {
     return change();
 }
 
+uint64_t State::rekey(std::shared_ptr<const Keyring> keys) {
+    known_.keys = std::move(keys);
+    return change();
+}
+
 void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     ObservedPeer& seen = known_.observed.peers[peer];
     // Overtaken on the way: it would take back what the peer has said since.  A peer that was away
@@ -125,6 +133,27 @@ void State::hear(size_t peer, const Keepalive& keepalive, Micros now) {
     seen.heard = now;
     seen.heard_us = keepalive.hears_you.value_or(true) ? now : seen.heard_us;
     seen.last = keepalive;
+    if (!keepalive.has_keys) {
+        changed_ = seen.agreement.end() || changed_;
+    }
+}
+
+void State::hear(size_t peer, const Handshake& handshake, Micros now) {
+    if (known_.keys != nullptr) {
+        Agreement& agreement = known_.observed.peers[peer].agreement;
+        changed_ = agreement.hear(handshake, draw_, now) || changed_;
+    }
+}
+
+// Where there are keys, each peer has a nonce to tell back.
+void State::notice_epochs(Micros now) {
+    for (ObservedPeer& peer : known_.observed.peers) {
+        Agreement& agreement = peer.agreement;
+        const bool changed = known_.keys == nullptr
+                                 ? agreement.end()
+                                 : agreement.pass(draw_, now) | agreement.begin(draw_);
+        changed_ = changed_ || changed;
+    }
 }
 
 void State::hear(size_t peer, const ServicesPage& page) {
@@ -163,6 +192,9 @@ void State::drained(uint64_t epoch) {
         const uint32_t acted_on = in_use_.front()->peers[i].line_version;
         changed_ = changed_ || known_.observed.peers[i].acted_on != acted_on;
         known_.observed.peers[i].acted_on = acted_on;
+        const auto& keys = in_use_.front()->peers[i].keys;
+        const auto agreed = keys == nullptr ? std::nullopt : keys->epochs[0];
+        changed_ = known_.observed.peers[i].agreement.acts_on(agreed) || changed_;
     }
 }
 
@@ -218,6 +250,7 @@ bool State::advance(Micros now) {
     settle_draining(now);
     notice_peers(now);
     notice_confirmation(now);
+    notice_epochs(now);
     if (!changed_ || now < next_allowed()) {
         return false;
     }
@@ -239,6 +272,7 @@ Micros State::next_event(Micros now) const {
     const Observed& observed = known_.observed;
     for (size_t i = 0; i < observed.peers.size(); ++i) {
         const ObservedPeer& peer = observed.peers[i];
+        next = std::min(next, peer.agreement.next_event());
         if (peer.heard_of(now)) {
             next = std::min(next, peer.heard + keepalive_missed + 1);
         }

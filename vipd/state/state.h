@@ -39,6 +39,8 @@ struct Begin {
     Orders orders;
     bool confirmed = true;
     bool ran_before = false;
+    std::shared_ptr<const Keyring> keys{};  // of the file; null: there is none
+    Agreement::Draw draw = random_nonce;
 };
 
 class State {
@@ -53,6 +55,7 @@ public:
     // The snapshot's, with the lines as they are.
     Config config_in_force() const;
     const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
+    const Keyring* keys() const { return known_.keys.get(); }  // null: there are none
     bool confirmed() const { return known_.confirmed; }
     // The gateway that confirmed it; empty: none had to, or the operator did.
     const std::string& confirmed_by() const { return confirmed_by_; }
@@ -72,9 +75,12 @@ public:
     bool draining(size_t line) const;
     // May replace the one before (reload.h).
     uint64_t reload(Config config);
+    // The file's keys, of a configuration that has some.
+    uint64_t rekey(std::shared_ptr<const Keyring> keys);
     // Every worker has ended the re-login of that id (Snapshot::Relogin).
     void relogin_ended(uint64_t id);
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
+    void hear(size_t peer, const Handshake& handshake, Micros now);
     void hear(size_t peer, const FlowsPage& page);
     void hear(size_t peer, const ServicesPage& page);
     // The longest packet that gets to a peer, as probes have found that were sent then.
@@ -102,9 +108,11 @@ private:
     void settle_draining(Micros now);
     void notice_peers(Micros now);
     void notice_confirmation(Micros now);
+    void notice_epochs(Micros now);
     Micros next_allowed() const;
 
     Known known_;
+    Agreement::Draw draw_;
     std::string confirmed_by_;
     std::vector<Draining> draining_;
     std::deque<std::shared_ptr<const Snapshot>> in_use_;  // oldest first

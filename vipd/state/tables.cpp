@@ -157,6 +157,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->add_served();
     tables->lifetimes_ = config.flows.lifetimes;
     tables->tunnel_ = config.tunnel;
+    tables->tagged_ = config.has_keys();
     tables->own_ = PrefixIndex(own_addresses(config));
     tables->out_of_ordinary_ = out_of_ordinary_v4(config);
     tables->gateway_ = config.gateway;

@@ -198,6 +198,8 @@ public:
     bool shares_site() const { return shares_site_; }
     const Lifetimes& lifetimes() const { return lifetimes_; }
     const Address& tunnel() const { return tunnel_; }
+    // There are keys: the tunnel has to carry tags.
+    bool tagged() const { return tagged_; }
     const std::string& gateway() const { return gateway_; }
     uint64_t own_name_hash() const { return own_name_hash_; }
     // The services that have a live server.
@@ -262,6 +264,7 @@ private:
     bool shares_site_ = false;
     Lifetimes lifetimes_;
     Address tunnel_;
+    bool tagged_ = false;
     std::string gateway_;
     uint64_t own_name_hash_ = 0;
     std::shared_ptr<const PartVersions> parts_;

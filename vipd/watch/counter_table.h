@@ -57,6 +57,9 @@ inline constexpr Metric link_mtu{
 inline constexpr Metric link_narrow{"peer_link_narrow", "gauge",
                                     "Whether the link to a peer loses packets that it should carry",
                                     ""};
+inline constexpr Metric peer_messages{"peer_doubtful_total", "counter",
+                                      "Messages of a peer whose tag did not say that they are its",
+                                      "why"};
 inline constexpr Metric port_packets{"port_packets_total", "counter",
                                      "Packets by port; refused ones found no room in the device",
                                      "direction"};
@@ -198,6 +201,12 @@ inline constexpr auto counter_table<PeerFigures> = std::to_array<Counter<PeerFig
      "bytes of the longest packet that is known to get to the peer; 0: nothing is known"},
     {&PeerFigures::narrow, "narrow", metric::link_narrow, "",
      "1 if the link loses packets that it should carry, there or back; else 0"},
+    {&PeerFigures::untagged, "untagged", metric::peer_messages, "untagged",
+     "messages of the peer without a tag, while there are keys; dropped where tags are required"},
+    {&PeerFigures::bad_tags, "bad_tags", metric::peer_messages, "bad_tag",
+     "messages with a tag of no key and key epoch agreed with the peer; all are dropped"},
+    {&PeerFigures::replayed, "replayed", metric::peer_messages, "replayed",
+     "messages that count once and had come before; all are dropped"},
 });
 
 template <>

@@ -64,7 +64,15 @@ struct PoolUse {
     uint64_t exhausted = 0;  // flows that found none
 };
 
-struct PeerFigures {
+// Of a peer's messages, where there are keys.
+struct PeerCounters {
+    uint64_t untagged = 0;  // without a tag, taken or not
+    uint64_t bad_tags = 0;
+    uint64_t replayed = 0;
+};
+
+// As they are told: what workers count, and how the link is.
+struct PeerFigures : PeerCounters {
     uint64_t link_mtu = 0;  // 0: not known
     uint64_t narrow = 0;
 };
@@ -85,6 +93,7 @@ struct ResetLogCounts {
 struct Counters : Totals {
     std::array<uint64_t, drop_count> drops{};
     std::vector<LineCounters> lines;
+    std::vector<PeerCounters> peers;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
     CopyCounts copies;                      // without those of now
 };

@@ -103,6 +103,10 @@ void Sums::add(Datapath& worker) {
     for (size_t i = 0; i < lines.size(); ++i) {
         sum(lines[i], {of.lines[i], 0});
     }
+    peers.resize(of.peers.size());
+    for (size_t i = 0; i < peers.size(); ++i) {
+        sum(peers[i], {of.peers[i], 0, 0});
+    }
     pools.resize(worker.tables().pools().size());
     for (uint32_t i = 0; i < pools.size(); ++i) {
         sum(pools[i], worker.source_nat().use(i));
@@ -129,8 +133,10 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
     }
     for (size_t i = 0; i < snapshot.peers.size(); ++i) {
         const Snapshot::Peer& peer = snapshot.peers[i];
-        figures.each<PeerFigures>().push_back(
-            {config.peers[i].gateway, {peer.link_mtu, peer.narrow ? 1U : 0U}});
+        PeerFigures told{i < sums.peers.size() ? sums.peers[i] : PeerFigures{}};
+        told.link_mtu = peer.link_mtu;
+        told.narrow = peer.narrow ? 1 : 0;
+        figures.each<PeerFigures>().push_back({config.peers[i].gateway, told});
     }
     for (size_t i = 0; i < sums.pools.size(); ++i) {
         figures.each<PoolUse>().push_back({config.pools[i].name, sums.pools[i]});

@@ -24,6 +24,7 @@ struct Sums {
     FlowTableUse flow_table;  // without its capacity
     CopyCounts copies;
     std::vector<LineFigures> lines;  // whether it is enabled apart
+    std::vector<PeerFigures> peers;  // how the link is apart
     std::vector<PoolUse> pools;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
 

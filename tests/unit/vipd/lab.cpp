@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/hash.h"
 #include "vipd/packet/icmp.h"
 
 namespace rehome::vipd::testing {
@@ -11,6 +12,11 @@ namespace rehome::vipd::testing {
 namespace {
 
 const std::vector<std::string> carriers{"red", "green", "blue"};
+
+// Others after each restart, the same in each run of the tests.
+Agreement::Draw nonces(Micros now) {
+    return [drawn = mix(static_cast<uint64_t>(now))]() mutable { return ++drawn; };
+}
 
 bool is_old(const std::string& gateway) {
     return gateway.starts_with("old");
@@ -125,21 +131,24 @@ uint64_t LabGateway::drops() const {
     return std::accumulate(drops.begin(), drops.end(), uint64_t{0});
 }
 
-Act::Act(const Config& config, const Datapath::Settings& settings, Micros now, const Orders& orders)
-    : state(config, {orders}, now, no_pace), path(state.snapshot(), settings) {}
+Act::Act(const Config& config, const Datapath::Settings& settings, Micros now, const Orders& orders,
+         std::shared_ptr<const Keyring> keys)
+    : state(config, {orders, true, false, std::move(keys), nonces(now)}, now, no_pace),
+      path(state.snapshot(), settings) {}
 
 void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
         state.hear(peer, keepalive, at);
     };
     sink.services = [this](size_t peer, const ServicesPage& page) { state.hear(peer, page); };
+    sink.handshake = [this](size_t peer, const Handshake& handshake, Micros at) {
+        state.hear(peer, handshake, at);
+    };
     sink.known_flows = [this](size_t peer, const FlowsPage& page) { state.hear(peer, page); };
     sink.link_size = [this](size_t peer, uint16_t mtu, Micros asked) {
         state.link_size(peer, mtu, asked);
     };
-    sink.told_mtu = [this](size_t peer, uint16_t mtu, Micros at) {
-        state.told_mtu(peer, mtu, at);
-    };
+    sink.told_mtu = [this](size_t peer, uint16_t mtu, Micros at) { state.told_mtu(peer, mtu, at); };
     path.set_sink(std::move(sink));
 }
 
@@ -176,29 +185,43 @@ void Lab::line(LabGateway& gateway, size_t line, LineState to) {
     gateway.act->follow(now);
 }
 
-Lab::Lab(const Setup& setup) {
+Lab::Lab(const Setup& setup) : setup_(setup) {
+    if (!setup.keys.empty()) {
+        link_carries = 1560;
+    }
     for (const auto& name : setup.gateways) {
         const bool enabled = std::count(setup.all_lines.begin(), setup.all_lines.end(), name) > 0;
         LabGateway gateway{name, with_lines(lab_config(name, setup.gateways), enabled), nullptr};
-        Datapath::Settings settings;
-        settings.flows = {setup.flow_capacity, setup.flow_capacity};
-        settings.hash_key = 42;
-        settings.ports.assign(gateway.config.ports.size(), PortLink{{}, 1500});
-        settings.ports[link_port].mtu = 1540;
-        gateway.act = std::make_unique<Act>(gateway.config, settings, now);
-        gateway.state = &gateway.act->state;
-        gateway.path = &gateway.act->path;
-        gateway.path->replace_routes(std::make_shared<const Fib>(routes(gateway.config)));
+        if (setup.keys.count(name) > 0) {
+            gateway.config.keys = {"keys.json", setup.untagged};
+        }
         gateways.push_back(std::move(gateway));
     }
     for (size_t i = 0; i < gateways.size(); ++i) {
-        Sink sink;
-        sink.emit = [this, i](std::span<const uint8_t> packet, uint32_t adjacency) {
-            emitted_by(i, packet, adjacency);
-        };
-        gateways[i].act->set_sink(std::move(sink));
+        start(i);
     }
     pass(500 * ms);
+}
+
+void Lab::start(size_t number) {
+    LabGateway& gateway = gateways[number];
+    Datapath::Settings settings;
+    settings.flows = {setup_.flow_capacity, setup_.flow_capacity};
+    settings.hash_key = 42;
+    settings.ports.assign(gateway.config.ports.size(), PortLink{{}, 1500});
+    settings.ports[link_port].mtu = static_cast<uint16_t>(link_carries);
+    const auto keys = setup_.keys.find(gateway.name);
+    gateway.act = std::make_unique<Act>(
+        gateway.config, settings, now, Orders{},
+        keys == setup_.keys.end() ? nullptr : std::make_shared<const Keyring>(keys->second));
+    gateway.state = &gateway.act->state;
+    gateway.path = &gateway.act->path;
+    gateway.path->replace_routes(std::make_shared<const Fib>(routes(gateway.config)));
+    Sink sink;
+    sink.emit = [this, number](std::span<const uint8_t> packet, uint32_t adjacency) {
+        emitted_by(number, packet, adjacency);
+    };
+    gateway.act->set_sink(std::move(sink));
 }
 
 size_t Lab::index(const std::string& name) const {
@@ -318,6 +341,9 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
         blame(outcome, "too many gateways");
         return;
     }
+    if (tap) {
+        tap(outcome.gateway, outcome.ip);
+    }
     if (!link_up || outcome.ip.size() > link_carries) {
         outcome.end = "lost";
         return;
@@ -338,7 +364,8 @@ void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t a
     outcome.gateway = gateway;
     outcome.ip = {packet.begin(), packet.end()};
     leave(outcome, gateways[gateway].path->adjacencies()[adjacency].hop, 8);
-    const bool control = packet.size() > 28 && packet[9] == 17 && packet[28] == 0x20;
+    const bool control =
+        packet.size() > 28 && packet[9] == 17 && (packet[28] & 0xe0) == 0x20;  // of IPv4 in UDP
     if (!control) {
         emitted.push_back(outcome);
     }

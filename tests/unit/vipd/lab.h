@@ -8,6 +8,8 @@
 // Names and addresses are those of tests/lab/inventory.json; "old2" and "new2" are second gateways.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +46,7 @@ struct Outcome {
 class Act {
 public:
     Act(const Config& config, const Datapath::Settings& settings, Micros now,
-        const Orders& orders = {});
+        const Orders& orders = {}, std::shared_ptr<const Keyring> keys = nullptr);
 
     // What the sink hears goes to the state.
     void set_sink(Sink sink);
@@ -78,6 +80,8 @@ public:
         std::vector<std::string> gateways{"old", "new"};
         uint32_t flow_capacity = 1000;
         std::vector<std::string> all_lines{"old", "old2"};  // whose lines are enabled at start
+        std::map<std::string, Keyring> keys{};              // of those that have some
+        bool untagged = false;                              // is taken by those too
     };
 
     // Runs until the gateways know each other.
@@ -92,7 +96,8 @@ public:
     void reload(LabGateway& gateway);  // its config
     void share(LabGateway& gateway, const Share& share);
     void line(LabGateway& gateway, size_t line, LineState to);
-    void pass(Micros time);  // in steps of 10 ms, each with its ticks
+    void pass(Micros time);      // in steps of 10 ms, each with its ticks
+    void start(size_t gateway);  // again: it forgets everything
 
     LabGateway& operator[](const std::string& name) { return gateways[index(name)]; }
     size_t index(const std::string& name) const;
@@ -100,7 +105,9 @@ public:
     std::vector<LabGateway> gateways;
     Micros now = 1'000'000'000;
     bool link_up = true;
-    uint32_t link_carries = 1540;    // bytes of an IP packet; what is longer is lost
+    uint32_t link_carries = 1540;  // bytes of an IP packet; what is longer is lost
+    // Sees what a gateway puts on the link: the outer IP packet.
+    std::function<void(size_t gateway, const Bytes& ip_packet)> tap;
     std::vector<Outcome> emitted;    // what ticks sent, keepalives apart
     std::vector<FlowKey> reset_log;  // what Relogin::Log was told
     std::vector<std::string> wrong;  // what must never be, and was
@@ -115,6 +122,7 @@ private:
     void check_leaving(const Outcome& outcome, const Hop& hop);
     void blame(const Outcome& outcome, const std::string& what);
 
+    Setup setup_;
     uint64_t handled_ = 0;
 };
 

@@ -39,7 +39,7 @@ json good() {
 json full() {
     json document = good();
     document.merge_patch(json::parse(R"({
-        "workers": 4,
+        "workers": 4, "keys": {"path": "gateway.keys", "untagged": true},
         "memory": {"mib": 1024, "hugepages": true},
         "flows": {"capacity": 100000000, "half_open": 1024, "idle_reset_s": 7,
                   "lifetimes_s": {"tcp_half_open": 1, "tcp_established": 2, "tcp_closing": 3,
@@ -141,6 +141,7 @@ TEST_CASE("a configuration is resolved against the inventory") {
     CHECK(config->prefixes.size() == 2);
     CHECK(config->memory == MemoryConfig{256, false});
     CHECK(config->workers == 1);
+    CHECK_FALSE(config->has_keys());
     CHECK(config->flows == FlowsConfig{1048576, 262144, {30, 7440, 60, 20, 120, 10}});
     CHECK(config->fragments == FragmentsConfig{4096, 2000});
     CHECK(config->maps.empty());
@@ -166,6 +167,8 @@ TEST_CASE("everything that is optional is read") {
     const auto config = parse_config("vipd.json", full().dump(), lab);
     REQUIRE(config);
     CHECK(config->workers == 4);
+    CHECK(config->keys == KeysConfig{"gateway.keys", true});
+    CHECK(config->has_keys());
     CHECK(config->flows == FlowsConfig{100000000, 1024, {1, 2, 3, 4, 5, 6}, 7});
     CHECK(config->fragments == FragmentsConfig{64, 100});
     REQUIRE(config->maps.size() == 2);
@@ -286,6 +289,11 @@ TEST_CASE("one change of everything that is optional") {
         {"few flows", "/flows/capacity", "1023", "vipd.json: /flows/capacity"},
         {"few half-open", "/flows/half_open", "1", "vipd.json: /flows/half_open"},
         {"idle clients are never reset", "/flows/idle_reset_s", "0", ""},
+        {"keys, and tags required", "/keys", R"({"path": "k"})", ""},
+        {"keys without a file", "/keys", R"({"untagged": true})",
+         "vipd.json: /keys/path: is missing"},
+        {"a key in the configuration", "/keys", R"({"path": "k", "secret": "x"})",
+         "vipd.json: /keys/secret: unknown key"},
         {"idle clients are reset after two days", "/flows/idle_reset_s", "172800",
          "vipd.json: /flows/idle_reset_s"},
         {"a lifetime of 0", "/flows/lifetimes_s/udp", "0", "vipd.json: /flows/lifetimes_s/udp"},

@@ -13,12 +13,15 @@ namespace {
 
 class Gateway {
 public:
-    explicit Gateway(const Config& config) {
+    explicit Gateway(Config config, bool keyed = false) {
+        config.keys = {keyed ? "keys" : "", true};
         Datapath::Settings settings;
         settings.flows = {60, 40};  // both parts are full at times
         settings.hash_key = 7;
         settings.ports.assign(config.ports.size(), PortLink{{2, 0, 0, 0, 0, 1}, 1500});
-        act = std::make_unique<Act>(with_lines(config, true), settings, now);
+        const Keyring ring{{FileKey{1, {1}}}};
+        act = std::make_unique<Act>(with_lines(config, true), settings, now, Orders{},
+                                    keyed ? std::make_shared<const Keyring>(ring) : nullptr);
         path = &act->path;
         RouteTable routes;
         routes.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
@@ -38,6 +41,12 @@ public:
         };
         act->set_sink(std::move(sink));
         neighbours(true);
+        for (size_t i = 0; keyed && i < config.peers.size(); ++i) {
+            // Each peer has heard what is drawn, and can verify.
+            const uint64_t drawn = act->state.peer(i).agreement.says(1).own;
+            act->state.hear(i, Handshake{1, true, 77, drawn}, now);
+        }
+        act->follow(now);
     }
 
     // Every next hop is resolved, or but for one server none is.
@@ -337,6 +346,7 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
         keepalive.flows_here = value % 2;
         keepalive.copies = value % 3 == 0;
         keepalive.prefixes = path.tables().prefixes();
+        keepalive.has_keys = value % 16 != 0;
         state.hear(0, keepalive, gateway.now);
     }
     gateway.act->follow(gateway.now);
@@ -346,7 +356,8 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
 
 TEST_CASE("a burst is the same as its packets one by one") {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
-        Gateway fast(every_forwarding()), slow(every_forwarding());
+        const bool keyed = seed % 2 == 0;
+        Gateway fast(every_forwarding(), keyed), slow(every_forwarding(), keyed);
         Traffic traffic(seed);
         Random& random = traffic.random();
         for (int round = 0; round < 150; ++round) {

@@ -26,7 +26,7 @@ public:
     Micros round_trip = 20 * ms;
     double loses = 0;
 
-    LinkSize size{outer, 77};
+    LinkSize size{outer, false, 77};
     Micros now = 5'000'000;
     unsigned sent = 0;
     uint64_t sent_bytes = 0;
@@ -144,7 +144,7 @@ TEST_CASE("while the peer is down nothing is learned, and it is asked at once wh
 }
 
 TEST_CASE("answers to what was not asked count for nothing") {
-    LinkSize size(Family::v4, 7);
+    LinkSize size(Family::v4, false, 7);
     const LinkProbe asked = *size.due(1'000'000);
     CHECK(asked.size == 1540);
     for (const LinkProbe& other : {LinkProbe{asked.id + 1, asked.size, true},
