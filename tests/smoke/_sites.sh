@@ -106,6 +106,7 @@ reload_with() { # old|new, what is made of its configuration
 of_sessions=
 sessions() {
     end_sessions
+    forged=0
     rm -f "$dir/sessions"
     mkfifo "$dir/sessions"
     on client python3 tests/smoke/sessions.py --to $vip --to $vip6 "$@" <"$dir/sessions" >"$dir/said" &
@@ -115,6 +116,7 @@ sessions() {
 }
 end_sessions() {
     [ -n "$of_sessions" ] || return 0
+    echo end >&7
     exec 7>&-
     wait "$of_sessions"
     of_sessions=

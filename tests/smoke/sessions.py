@@ -13,6 +13,7 @@ Opens N TCP connections, and sends from N UDP sockets, to each address: servers 
                refused            somebody new who was not answered within 3 s
                gap_ms             the longest time between a question and its answer
                by                 sessions by the server that has them now
+    end      ends (what was started meanwhile may hold the other end of standard input)
     numbers  "ADDRESS PORT SEQ ACK" of each TCP session to an IPv4 address, then a line "." (forge.py)
 A TCP session that is lost is opened again.
 """
@@ -163,6 +164,8 @@ async def main():
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
+        if line.strip() == b"end":
+            return
         if line.strip() == b"numbers":
             numbers(sessions)
         else:
