@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "vipd/adapter/dpdk.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd {
 
@@ -93,6 +94,8 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
     take_queues();
     if (ownership_) {
         ownership_->on_lost([this](Drop why) { datapath_->count_drop(why); });
+        ownership_->set_believes(
+            [this](const Classified& what) { return believable(datapath_->snapshot(), what); });
     }
     Sink sink;
     sink.emit = [this](std::span<const uint8_t> ip_packet, uint32_t adjacency) {

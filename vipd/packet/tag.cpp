@@ -12,20 +12,22 @@ constexpr uint32_t other_bytes = 64;  // more, of everything else
 
 // Bytes from there, zeros beyond the end.
 template <size_t Bytes>
-void add_padded(SipHash& hash, const uint8_t* at, uint32_t there) {
+[[gnu::noinline]] SipHash with_padded(SipHash hash, const uint8_t* at, uint32_t there) {
     std::array<uint8_t, Bytes> padded{};
     std::copy_n(at, std::min<size_t>(there, Bytes), padded.begin());
     sip_words(hash, padded);
+    return hash;
 }
 
-// What a whole TCP or UDP packet does not need.
-[[gnu::noinline]] void add_other(SipHash& hash, const uint8_t* ip, const Packet& inner) {
+// What a whole TCP or UDP packet does not need.  By value: so the hash stays in registers for those.
+[[gnu::noinline]] SipHash with_other(SipHash hash, const uint8_t* ip, const Packet& inner) {
     hash.add(uint64_t{inner.fragment_id} | uint64_t{inner.fragment_offset} << 32 |
              uint64_t{inner.more_fragments} << 48 | uint64_t{inner.fragment} << 49);
     const uint32_t from = inner.l4 + plain_bytes;
     if (from < inner.end) {
-        add_padded<other_bytes>(hash, ip + (from - inner.ip), inner.end - from);
+        hash = with_padded<other_bytes>(hash, ip + (from - inner.ip), inner.end - from);
     }
+    return hash;
 }
 
 }  // namespace
@@ -46,11 +48,11 @@ uint64_t tag_of_packet(const SipKey& key, uint64_t header, const Tag& tag, const
         hash.add(sip_word(ip + l4));
         hash.add(sip_word(ip + l4 + 8));
     } else {
-        add_padded<plain_bytes>(hash, ip + l4, length - l4);
+        hash = with_padded<plain_bytes>(hash, ip + l4, length - l4);
     }
     const bool plain = inner.has_ports && !inner.fragment;
     if (!plain) [[unlikely]] {
-        add_other(hash, ip, inner);
+        hash = with_other(hash, ip, inner);
     }
     if (tag.counter != 0) [[unlikely]] {
         hash.add(tag.counter);

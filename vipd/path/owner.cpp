@@ -94,6 +94,9 @@ Ownership::Next Ownership::next(const Frame& frame, PortIndex port, Micros now) 
 
 Ownership::Next Ownership::slow(const Frame& frame, PortIndex port, Micros now) {
     Classified what = classify(frame.bytes(), port, *tables_);
+    if (what.from_tunnel() && what.packet.fragment && !believes_(what)) {
+        return here();
+    }
     switch (what.kind) {
         case Classified::Kind::client:
         case Classified::Kind::peer_client:

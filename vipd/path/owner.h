@@ -27,6 +27,7 @@
 
 #include "vipd/flow/fragments.h"
 #include "vipd/packet/packet.h"
+#include "vipd/path/classify.h"
 #include "vipd/state/tables.h"
 
 namespace rehome::vipd {
@@ -60,6 +61,11 @@ public:
     using Lost = std::function<void(Drop why)>;
     void on_lost(Lost lost) { lost_ = std::move(lost); }
 
+    // Says whether a peer's fragment may be learned from or held; what may not is left to this
+    // worker's datapath, which drops it by name.
+    using Believes = std::function<bool(const Classified& what)>;
+    void set_believes(Believes believes) { believes_ = std::move(believes); }
+
     // The owner of a client's address and port.
     uint32_t owner(const Endpoint& client) const;
 
@@ -89,6 +95,7 @@ private:
     Fragments fragments_;
     FragmentKey first_;  // of what releases
     Lost lost_ = [](Drop) {};
+    Believes believes_ = [](const Classified&) { return true; };
 };
 
 }  // namespace rehome::vipd

@@ -58,6 +58,15 @@ Belief believe(const View& view, Hands& hands, const Classified& what) {
     return belief;
 }
 
+bool believable(const Snapshot& snapshot, const Classified& what) {
+    const auto& keys = snapshot.peers[what.peer].keys;
+    if (keys == nullptr) {
+        return true;
+    }
+    return what.gue.tagged ? signed_by(*keys, what, tag_in(what.gue, what.carried)) != nullptr
+                           : !snapshot.tags_required;
+}
+
 bool came_before(Hands& hands, const Classified& what, const Belief& belief) {
     if (!belief.slot || hands.tags.take(what.peer, *belief.slot, tag_in(what.gue, what.carried))) {
         return false;

@@ -34,6 +34,9 @@ struct Belief {
 };
 Belief believe(const View& view, Hands& hands, const Classified& what);
 
+// The same of what nobody acts on yet, counting nothing.
+bool believable(const Snapshot& snapshot, const Classified& what);
+
 // Whether what counts once has come before: asked once, when it is acted on, since a fragment may
 // wait first.
 bool came_before(Hands& hands, const Classified& what, const Belief& belief);

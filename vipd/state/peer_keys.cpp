@@ -20,10 +20,10 @@ std::shared_ptr<const PeerKeys> make_peer_keys(const Keyring& ring, const Tunnel
         made->sign = signing_keys(first, pair, *epoch);
     }
     for (const FileKey& key : ring.keys) {
-        for (uint8_t slot = 0; slot < made->epochs.size(); ++slot) {
+        for (size_t slot = 0; slot < made->epochs.size(); ++slot) {
             if (const auto& epoch = made->epochs[slot]) {
                 made->verify.push_back(verifying_keys(key, pair, *epoch));
-                made->verify.back().slot = slot;
+                made->verify.back().slot = static_cast<uint8_t>(slot);
             }
         }
         made->handshakes.push_back({key.id, handshake_verifying_key(key, pair)});

@@ -40,6 +40,12 @@ public:
         }
     }
 
+    void believe(const Ownership::Believes& believes) {
+        for (auto& worker : workers_) {
+            worker->set_believes(believes);
+        }
+    }
+
     struct Arrived {
         uint32_t worker;
         Bytes frame;
@@ -267,6 +273,30 @@ TEST_CASE("fragments without a first one are lost in time, those that contradict
     CHECK(workers.receive(2, red, ethernet(split(make_ip(say), 400)[0])).empty());
     CHECK(workers.last.to == Ownership::Next::To::drop);
     CHECK(workers.last.drop == Drop::bad_fragment);
+}
+
+TEST_CASE("a peer's fragment that is not believed is neither held nor learned from") {
+    Workers workers(3);
+    workers.believe([](const Classified& what) { return what.gue.hops == 3; });
+    Say say{end("100.80.0.1:4000"), end("203.0.113.5:14000"), 17};
+    say.payload.assign(1000, 'x');
+    const auto pieces = split(make_ip(say), 400);
+    say.from.port = 4001;
+    const auto forged = split(make_ip(say), 400);
+    const auto to_link = [](const Bytes& piece, uint8_t hops) {
+        return tunnelled(piece, {Gue::Kind::client, hops}, new_tunnel, old_tunnel);
+    };
+    for (uint32_t worker = 0; worker < 3; ++worker) {
+        for (const Bytes& piece : forged) {
+            const auto arrived = workers.receive(worker, link_port, to_link(piece, 4));
+            REQUIRE(arrived.size() == 1);
+            CHECK(arrived[0].worker == worker);
+        }
+    }
+    CHECK(workers.receive(1, link_port, to_link(pieces[1], 3)).empty());
+    CHECK(workers.last.to == Ownership::Next::To::held);
+    CHECK(workers.receive(2, link_port, to_link(pieces[0], 3)).size() == 2);
+    CHECK(workers.lost == 0);
 }
 
 TEST_CASE("what belongs to no client's flow stays where it is, a keepalive goes to all") {
