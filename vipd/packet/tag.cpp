@@ -19,7 +19,8 @@ template <size_t Bytes>
     return hash;
 }
 
-// What a whole TCP or UDP packet does not need.  By value: so the hash stays in registers for those.
+// What a whole TCP or UDP packet does not need.  By value: so the hash stays in registers for
+// those.
 [[gnu::noinline]] SipHash with_other(SipHash hash, const uint8_t* ip, const Packet& inner) {
     hash.add(uint64_t{inner.fragment_id} | uint64_t{inner.fragment_offset} << 32 |
              uint64_t{inner.more_fragments} << 48 | uint64_t{inner.fragment} << 49);
