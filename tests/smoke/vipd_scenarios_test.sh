@@ -3,6 +3,7 @@
 # worker and with two.
 #
 #   vipd_scenarios_test.sh [WORDS]     those alone whose name has the words
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_sites.sh
 . "$here/_sites.sh"

@@ -7,6 +7,7 @@
 # Prints each event as it comes, and every minute what the sessions report.  Fails when a TCP session is lost; when a UDP
 # session changes server where no gateway crashed since its flow was placed; when a gateway's memory grows by more than a
 # tenth after the first quarter.  The seed is printed first, and gives the same events again.
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/../smoke/_init.sh"
 # shellcheck source=tests/smoke/_sites.sh
 . tests/smoke/_sites.sh

@@ -1,9 +1,10 @@
 #!/bin/bash
-# How many of a hundred UDP clients change server, as JSON: make bench.
+# How many of a hundred UDP clients change server, as JSON: make bench-vipd ARGS=flows.
 #
 #   udp_moved_gap     the link is away for 0.6 s while all of them are relayed, and they go on asking
 #   udp_moved_route   their carrier delivers to the other site, once their flows are copied
-. "$(dirname "$0")/../smoke/_init.sh"
+# shellcheck source=tests/smoke/_init.sh
+. "$(dirname "$0")/../../smoke/_init.sh"
 # shellcheck source=tests/smoke/_talk.sh
 . tests/smoke/_talk.sh
 talk_world >&2
