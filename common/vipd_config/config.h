@@ -135,7 +135,7 @@ struct PoolConfig {
 
 struct FlowsConfig {
     uint32_t capacity = 1'048'576;  // established flows, of all workers together
-    uint32_t half_open = 262'144;   // half-open and provisional ones, of all workers together
+    uint32_t half_open = 262'144;   // half-open ones, and as many met in mid-flow; likewise
     Lifetimes lifetimes;
     // How long a peer is lost before the idle clients of its flows are reset; 0: never.
     uint32_t idle_reset_s = 30;

@@ -38,9 +38,7 @@ class FlowTable {
 public:
     struct Size {
         uint32_t established = 1U << 18;  // of each family
-        uint32_t half_open = 1U << 16;
-
-        uint32_t mid_flow() const { return (half_open + 3) / 4; }
+        uint32_t half_open = 1U << 16;    // likewise; and as many that were met in mid-flow
     };
     // Where a flow stands until it is answered.
     enum class Ring : uint8_t {
@@ -231,10 +229,10 @@ private:
     template <typename F>
     struct Store {
         Store(const Size& size)
-            : entries(uint64_t{size.established} + size.half_open + size.mid_flow()),
+            : entries(uint64_t{size.established} + 2 * uint64_t{size.half_open}),
               index(entries.size()),
               rings{RingPlaces{size.established, size.half_open},
-                    RingPlaces{size.established + size.half_open, size.mid_flow()}} {}
+                    RingPlaces{size.established + size.half_open, size.half_open}} {}
 
         // Places that were ever used.
         uint32_t used() const { return touched + rings[0].touched + rings[1].touched; }
