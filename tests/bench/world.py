@@ -3,6 +3,7 @@ its vipd (tests/data/gateway).
 
 Nothing here touches the host but vm.nr_hugepages, which huge_pages_put_back puts back.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -10,7 +11,6 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
 
 DIR = "/run/rehome"
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -49,7 +49,7 @@ def wait_until(seconds, what, condition):
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
 
 
-@contextmanager
+@contextlib.contextmanager
 def huge_pages_put_back():
     """need_huge_pages changes them; afterwards they are as they were.  One benchmark at a time, or
     another one would put back what we need."""
@@ -209,6 +209,9 @@ class Vipd:
         self.document = document = {**document, "control": f"{DIR}/{name}.sock"}
         self.path = f"{DIR}/{name}.json"
         Vipd.serial += 1
+        # A gateway that ran before waits for its peers' first word.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(f"/var/lib/rehome/{name}.orders.json")
         self.own_ns = ns is None
         self.ns = ns or f"gw{Vipd.serial}"
         inventory(f"{DIR}/inventory.json")
