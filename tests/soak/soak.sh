@@ -17,8 +17,8 @@ RANDOM=$((seed % 32768))
 
 # At once, or with what ends it.
 one_event() {
-    local site
-    site=$( ((RANDOM % 2)) && echo old || echo new)
+    local site=old
+    [ $((RANDOM % 2)) = 0 ] || site=new # here: a subshell draws from a seed of its own
     case $((RANDOM % 9)) in
     0 | 1) event share $((RANDOM % 101)) ;;
     2) event deliver new ;;
