@@ -118,7 +118,7 @@ end_sessions() {
     [ -n "$of_sessions" ] || return 0
     echo end >&7
     exec 7>&-
-    wait "$of_sessions"
+    wait_until 10 fails kill -0 "$of_sessions"
     of_sessions=
 }
 reports() { grep -c '^{' "$dir/said" || true; }

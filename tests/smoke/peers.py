@@ -190,14 +190,15 @@ async def fate(host, port, busy, opened):
             if busy:
                 writer.write(b"x" * 200)
                 await writer.drain()
-            data = await asyncio.wait_for(reader.read(4096), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                data = await reader.read(4096)
             if not data:
                 return "closed"
             if busy:
                 await asyncio.sleep(.1)
     except ConnectionResetError:
         return "reset"
-    except (asyncio.TimeoutError, OSError) as error:
+    except (TimeoutError, OSError) as error:
         return type(error).__name__
 
 
@@ -210,7 +211,8 @@ def many(host, port, count):
             if i % 100 == 99:
                 await asyncio.sleep(.1)
         for _ in tasks:
-            await asyncio.wait_for(opened.acquire(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await opened.acquire()
         print("ready", flush=True)
         fates = await asyncio.gather(*tasks)
         print(json.dumps({"idle": collections.Counter(fates[0::2]),

@@ -16,6 +16,9 @@ Opens N TCP connections, and sends from N UDP sockets, to each address: servers 
     end      ends (what was started meanwhile may hold the other end of standard input)
     numbers  "ADDRESS PORT SEQ ACK" of each TCP session to an IPv4 address, then a line "." (forge.py)
 A TCP session that is lost is opened again.
+
+Time limits are asyncio.timeout(): wait_for() of this Python forgets that it was cancelled when its answer comes
+at the same moment, and the program would never end.
 """
 import argparse
 import asyncio
@@ -54,18 +57,20 @@ class Tcp(Session):
     async def run(self, every, first):
         while True:
             try:
-                reader = await asyncio.wait_for(self.open(), PATIENCE_S)
+                async with asyncio.timeout(PATIENCE_S):
+                    reader = await self.open()
                 while True:
                     since = time.monotonic()
                     self.count["asked"] += 1
                     self.writer.write(b"ask\n")
-                    line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
+                    async with asyncio.timeout(PATIENCE_S):
+                        line = await reader.readline()
                     if not line:
                         raise ConnectionError
                     self.answered(since, line.decode().strip())
                     first.set()
                     await asyncio.sleep(every)
-            except (OSError, asyncio.TimeoutError):
+            except (OSError, TimeoutError):
                 self.count["lost"] += 1
                 if self.writer is not None:
                     self.writer.transport.abort()
@@ -84,12 +89,13 @@ class Udp(Session):
             self.count["asked"] += 1
             try:
                 end.send(b"ask")
-                name = (await asyncio.wait_for(loop.sock_recv(end, 100), every)).decode()
+                async with asyncio.timeout(every):
+                    name = (await loop.sock_recv(end, 100)).decode()
                 self.count["moved"] += self.server not in (None, name)
                 self.answered(since, name)
                 first.set()
                 await asyncio.sleep(max(0, every - (time.monotonic() - since)))
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 pass
             except OSError:
                 await asyncio.sleep(every)
@@ -99,15 +105,13 @@ async def log_in(count, address):
     """Somebody new: one connection, one question."""
     writer = None
     try:
-        async def ask():
-            nonlocal writer
+        async with asyncio.timeout(NEW_PATIENCE_S):
             reader, writer = await asyncio.open_connection(address, TCP_PORT)
             writer.write(b"ask\n")
-            return await reader.readline()
-        answered = await asyncio.wait_for(ask(), NEW_PATIENCE_S)
+            answered = await reader.readline()
         count["new"] += 1
         count["refused"] += not answered
-    except (OSError, asyncio.TimeoutError):
+    except (OSError, TimeoutError):
         count["new"] += 1
         count["refused"] += 1
     if writer is not None:
