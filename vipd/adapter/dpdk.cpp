@@ -5,8 +5,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
-#include <rte_mbuf.h>
-#include <rte_mempool.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -19,9 +17,6 @@
 namespace rehome::vipd {
 
 namespace {
-
-// Packets that a thread keeps in its own cache before it goes back to the shared pool.
-constexpr unsigned cache_packets = 256;
 
 // The first CPU that this process may use; EAL wants one for its only lcore.
 unsigned first_cpu(const cpu_set_t& cpus) {
@@ -82,24 +77,6 @@ Result<> register_dpdk_thread() {
     if (rte_lcore_id() != LCORE_ID_ANY || rte_thread_register() == 0) return {};
     return fail(Exit::world, "DPDK",
                 fmt::format("cannot register a thread: {}", rte_strerror(rte_errno)));
-}
-
-void PoolDeleter::operator()(rte_mempool* pool) const {
-    rte_mempool_free(pool);
-}
-
-Result<Pool> make_pool(const char* name, uint32_t packets) {
-    const Complaints complaints;
-    Pool pool(rte_pktmbuf_pool_create(name, packets, cache_packets, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                      SOCKET_ID_ANY));
-    const std::string what = fmt::format("cannot make a pool of {} packets", packets);
-    if (!pool)
-        return complaints.fail("DPDK", fmt::format("{}: {}; expected more memory, see \"mib\"",
-                                                   what, rte_strerror(rte_errno)));
-    if (pool->nb_mem_chunks != 1)
-        return complaints.fail(
-            "DPDK", fmt::format("{} in one piece, it has {}", what, pool->nb_mem_chunks));
-    return pool;
 }
 
 }  // namespace rehome::vipd

@@ -15,9 +15,9 @@
 #include <iterator>
 
 #include "common/child.h"
-#include "vipd/adapter/dpdk.h"
 #include "vipd/adapter/dpdk_log.h"
 #include "vipd/adapter/interface.h"
+#include "vipd/adapter/pool.h"
 
 namespace rehome::vipd {
 

@@ -23,6 +23,7 @@
 #include "vipd/adapter/dpdk.h"
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/orders_file.h"
+#include "vipd/adapter/pool.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
 #include "vipd/daemon/top.h"

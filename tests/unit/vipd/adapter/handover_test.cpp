@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "common/clock.h"
-#include "vipd/adapter/dpdk.h"
+#include "tests/unit/vipd/adapter/dpdk_started.h"
 
 namespace rehome::vipd {
 namespace {
@@ -19,12 +19,6 @@ constexpr uint32_t from = 0, to = 1;
 constexpr uint64_t packets_in_all = 200'000;
 constexpr uint64_t on_their_way_at_most = 1'000;  // fewer than a ring has room for
 constexpr int wake_within_ms = 5'000;
-
-// The rings want DPDK's memory; it is started once a process.
-bool dpdk_started() {
-    static const bool started = start_dpdk({.mib = 64, .hugepages = false}).has_value();
-    return started;
-}
 
 // Numbers stand for packets: nobody looks into them as long as there is room.
 rte_mbuf* packet(uint64_t number) {
