@@ -66,7 +66,7 @@ Verdict enter(const View& view, Hands& hands, Flow* flow, const FlowKey& key,
         if (flow != nullptr) {
             hands.flows.erase(*flow);
         }
-        flow = hands.flows.insert(key, seen);
+        flow = hands.flows.insert(key, seen, FlowTable::Ring::mid_flow);
         if (flow == nullptr) {
             return left(hands, "too many flows of that client");
         }

@@ -81,7 +81,7 @@ std::vector<bool> lost_for_good(const Snapshot& snapshot) {
 bool somebody_serves(const View& view, const Flow& flow) {
     const ServiceTable* service = view.tables.service_by_number(flow.service);
     return service != nullptr &&
-           (service->has_live_server() || other_site_peer(view, flow.vip().address).has_value());
+           (service->has_live_server() || other_site_taker(view, flow.key()).has_value());
 }
 
 }  // namespace

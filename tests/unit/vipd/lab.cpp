@@ -344,7 +344,7 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
     if (tap) {
         tap(outcome.gateway, outcome.ip);
     }
-    if (!link_up || outcome.ip.size() > link_carries) {
+    if (!link_up || gateways[outcome.gateway].name == silent || outcome.ip.size() > link_carries) {
         outcome.end = "lost";
         return;
     }

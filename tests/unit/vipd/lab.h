@@ -105,6 +105,7 @@ public:
     std::vector<LabGateway> gateways;
     Micros now = 1'000'000'000;
     bool link_up = true;
+    std::string silent;            // the gateway whose packets do not cross the link, if any
     uint32_t link_carries = 1540;  // bytes of an IP packet; what is longer is lost
     // Sees what a gateway puts on the link: the outer IP packet.
     std::function<void(size_t gateway, const Bytes& ip_packet)> tap;

@@ -124,6 +124,28 @@ TEST_CASE("the reset has the numbers that the client waits for, and it is served
     CHECK(lab.enter(0, red, again).text() == "old servers");
 }
 
+TEST_CASE("another gateway of the lost peer's site counts where it has a live server") {
+    for (const bool masked : {false, true}) {
+        INFO(masked);
+        Lab lab({{"old", "new", "new2"}, 1000, {"old"}});
+        relay(lab, 5);
+        const auto mask = [&](const char* gateway) {
+            for (auto& server : lab[gateway].config.services[0].servers) {
+                server.masked = true;
+            }
+            lab.reload(lab[gateway]);
+        };
+        mask("old");
+        if (masked) {
+            mask("new2");
+        }
+        lab.pass(300 * ms);
+        lab.silent = "new";
+        lab.pass(32'000 * ms);
+        CHECK(lab.reset_log.size() == (masked ? 0 : 5));
+    }
+}
+
 TEST_CASE("at the pace of the last re-login, or 100 a second") {
     for (const double rate : {100.0, 20.0}) {
         Lab lab;

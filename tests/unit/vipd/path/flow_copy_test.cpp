@@ -247,6 +247,16 @@ TEST_CASE("copies take no place that this gateway keeps for its own flows") {
     CHECK(lab["new"].serves({ip(exchange(lab, 1, client(5000))), 862}));
 }
 
+TEST_CASE("copies push out nobody who waits for a first answer") {
+    Lab lab(two_gateways());
+    REQUIRE(ask(lab, 1, client(0)) != "");
+    for (uint32_t n = 1; n <= 1200; ++n) {
+        lab.enter(1, link_port, copy_from(lab, 0, 1, client(n), reflect, {}));
+        lab.enter(1, link_port, copy_from(lab, 0, 1, client(n), reflect, {false, 0}));
+    }
+    CHECK(flow_of(lab, "new", client(0)) != nullptr);
+}
+
 TEST_CASE("gateways that gave up a flow behind their crossing copies do not circle") {
     Lab lab(two_gateways());
     const Bytes to_new = copy_from(lab, 0, 1, client(1), reflect, {});
