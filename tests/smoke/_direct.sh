@@ -3,12 +3,11 @@
 # default route leads through their gateway.
 #
 #   direct_world        vipd_world with them; the service is $vip:1883 (peers.py names)
-#   all_relayed_crowd N at share 100: so many sessions, all at the new site's server, which can be closed by
-#                       `echo close >&6`
+#   all_relayed_crowd N at share 100: so many sessions, all at the new site's server, which close_crowd closes
 #   state STATE         how many of their flows are in it at the new gateway
 : "${dir:?}" "${here:?}"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 vip=198.51.100.10
 
 direct_world() {
@@ -22,21 +21,14 @@ direct_world() {
         ip -n "$server" link set dev ipip up
         ip netns exec "$server" sysctl -qw net.ipv4.conf.ipip.rp_filter=0
         on "$server" python3 tests/smoke/decapsulate.py ipip ipip &
-        on "$server" python3 tests/smoke/peers.py names 1883 "$server" &
     done
+    name_servers 1883
 }
-asks() { on client python3 tests/smoke/peers.py ask $vip 1883; }
-who() { [ "$(asks)" = "$1" ]; }
 state() { ctl new flows --vip $vip:1883 --state "$1" --count; }
 
 all_relayed_crowd() {
     ctl old share 100 --by address
-    wait_until 5 who new-s
-    mkfifo "$dir/crowd"
-    on client python3 tests/smoke/peers.py crowd $vip 1883 "$1" <"$dir/crowd" >"$dir/said" &
-    exec 6>"$dir/crowd"
-    wait_until 20 grep -q ready "$dir/said"
-    echo ask >&6
-    wait_until 20 grep -q '^{' "$dir/said"
-    [ "$(tail -n 1 "$dir/said")" = "{\"new-s\": $1}" ]
+    wait_until 5 served_by new-s
+    crowd "$1"
+    all_at new-s
 }

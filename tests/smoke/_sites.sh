@@ -76,9 +76,9 @@ sites_world() { # WORKERS
     vipd_world
     address_sites6
     deliver_to6 old
+    name_servers 1883
     local server
     for server in old-s new-s; do
-        on "$server" python3 tests/smoke/peers.py names 1883 "$server" &
         on "$server" python3 tests/smoke/peers.py says 5683 "$server" &
     done
 }

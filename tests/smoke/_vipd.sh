@@ -10,6 +10,9 @@
 #   ctl old|new CMD...    vipctl
 #   stop_gateway old|new SIGNAL, start_gateway old|new
 #   figure old|new .path  one figure of vipctl status (jq's syntax)
+#   name_servers PORT     servers that say their names, old-s and new-s
+#   say [PORT]            who answers somebody new
+#   served_by NAME [PORT] whether that is who does
 #
 # The gateways are those of tests/data/gateway; $vipd_change is what the test makes of their
 # configuration (jq's syntax).  $dir is a folder of the test's own (_init.sh).
@@ -70,6 +73,13 @@ deliver_to() {
 ctl() { vipctl "${@:2}" --socket "$dir/$1.sock"; }
 figure() { ctl "$1" status --json | jq -c "$2"; }
 figure_is() { [ "$(figure "$1" "$2")" = "$3" ]; }
+
+name_servers() {
+    local server
+    for server in old-s new-s; do on "$server" python3 tests/smoke/peers.py names "$1" "$server" & done
+}
+say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 "${1:-1883}"; }
+served_by() { [ "$(say "${2:-1883}")" = "$1" ]; }
 
 direct_link() { veth old-gw link0 new-gw link0 1600; }
 

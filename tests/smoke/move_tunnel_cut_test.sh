@@ -4,9 +4,7 @@
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_vipd.sh
 vipd_world
-on old-s python3 tests/smoke/peers.py names 1883 old-s &
-on new-s python3 tests/smoke/peers.py names 1883 new-s &
-say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
+name_servers 1883
 hold() { # NAME: a connection that is asked by a line to $dir/NAME.in
     mkfifo "$dir/$1.in"
     on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/$1.in" >>"$dir/$1.out" &

@@ -11,7 +11,7 @@ on isp nft 'add table ip seen; add chain ip seen c { type filter hook prerouting
     add rule ip seen c iifname "new" ip saddr 198.51.100.0/24 counter'
 spoofed() { on isp nft -j list table ip seen | jq '[.nftables[] | .rule? // empty | .expr[].counter.packets? // empty] | add'; }
 echo "# served here, and relayed: each site's server answers, by the old line"
-wait_until 5 who old-s
+wait_until 5 served_by old-s
 count=200
 all_relayed_crowd $count
 [ "$(spoofed)" = 0 ]
@@ -19,7 +19,7 @@ all_relayed_crowd $count
 
 echo "# the sessions were seen to begin, and are seen to end"
 [ "$(state established)" = $count ]
-echo close >&6
+close_crowd
 closed() { [ "$(state established)" = 0 ]; }
 wait_until 5 closed
 [ "$(state closing)" -ge $count ]

@@ -2,8 +2,8 @@
 # Two gateways with keys: what somebody on the link forges, or sends again, does nothing but count; a key is replaced
 # without a lost session; and while one side has no keys yet, nothing breaks if the operator takes what is untagged.
 . "$(dirname "$0")/_init.sh"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 keys() { # old|new ID... - in that order
     printf '%s\n' "${@:2}" | jq -s '{schema: "rehome/vipd-keys/1",
         keys: map({id: ., secret: ("\(.)" * 64)})}' >"$dir/$1-gw.keys"
@@ -15,29 +15,16 @@ keys new 1
 vipd_link=wan_link
 vipd_change='.keys = {path: "\(.gateway).keys"}'
 vipd_world
-on old-s python3 tests/smoke/peers.py names 1883 old-s &
-on new-s python3 tests/smoke/peers.py names 1883 new-s &
-wait_until 5 on client python3 tests/smoke/peers.py ask 198.51.100.10 1883 >/dev/null
+name_servers 1883
+wait_until 5 say >/dev/null
 grep -q 'known by key 1; what they send without a tag is dropped' "$dir/old.log"
 signs() { figure_is old '.peers[0].tags.signed_by' "$1" && figure_is new '.peers[0].tags.signed_by' "${2:-$1}"; }
 wait_until 5 signs 1
 ctl old share 100
-newcomer() { [ "$(on client python3 tests/smoke/peers.py ask 198.51.100.10 1883)" = new-s ]; }
-wait_until 5 newcomer
+wait_until 5 served_by new-s
 
-count=50
-mkfifo "$dir/crowd"
-on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 $count <"$dir/crowd" >"$dir/said" &
-exec 6>"$dir/crowd"
-wait_until 20 grep -q ready "$dir/said"
-answers=0
-answered() { [ "$(grep -c '^{' "$dir/said")" = $answers ]; }
-all_live() {
-    echo ask >&6
-    answers=$((answers + 1))
-    wait_until 30 answered
-    [ "$(tail -n 1 "$dir/said" | jq -c .)" = "{\"new-s\":$count}" ]
-}
+crowd 50
+all_live() { all_at new-s; }
 all_live
 ctl old status --json | fits vipd-status
 ctl old status | found 'signed by key 1'
@@ -91,7 +78,7 @@ restart_gateway new
 wait_until 5 alive
 wait_until 5 signs 2
 all_live
-wait_until 5 newcomer
+wait_until 5 served_by new-s
 
 echo "the new site without keys: down, unless the old one takes what is untagged"
 stop_gateway new TERM
@@ -106,7 +93,7 @@ ctl old reload
 wait_until 5 alive
 figure_is old '.peers[0].tags.signed_by' null
 figure_is new '.peers[0].tags' null
-wait_until 5 newcomer
+wait_until 5 served_by new-s
 stop_gateway new TERM
 mv "$dir/new.keyed.json" "$dir/new.json"
 start_gateway new
@@ -115,4 +102,4 @@ alive
 jq '.keys.untagged = false' "$dir/old.json" >"$dir/changed" && mv "$dir/changed" "$dir/old.json"
 ctl old reload
 alive
-wait_until 5 newcomer
+wait_until 5 served_by new-s

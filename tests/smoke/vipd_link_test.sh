@@ -6,8 +6,7 @@
 . "$here/_vipd.sh"
 vipd_link=wan_link
 vipd_world
-for server in old-s new-s; do on "$server" python3 tests/smoke/peers.py names 1883 "$server" & done
-served_by() { [ "$(on client python3 tests/smoke/peers.py ask 198.51.100.10 1883)" = "$1" ]; }
+name_servers 1883
 both() { figure_is old '.peers[0].alive' "$1" && figure_is new '.peers[0].alive' "$1"; }
 wait_until 5 served_by old-s
 ctl old share 100

@@ -3,33 +3,23 @@
 # live, full ones are lost.  Both gateways find out what passes; who is at the other site goes on with smaller packets,
 # and nobody new is sent there until the link is whole again.
 . "$(dirname "$0")/_init.sh"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 vipd_link=wan_link
 vipd_world
-for server in old-s new-s; do on "$server" python3 tests/smoke/peers.py names 1883 "$server" & done
-served_by() { [ "$(on client python3 tests/smoke/peers.py ask 198.51.100.10 1883)" = "$1" ]; }
+name_servers 1883
 both() { figure_is old ".peers[0].$1" "$2" && figure_is new ".peers[0].$1" "$2"; }
 wait_until 5 both link_mtu 1540
 both narrow false
 ctl old share 100
 wait_until 5 served_by new-s
 
-mkfifo "$dir/crowd"
-on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 30 <"$dir/crowd" >>"$dir/answers" &
-exec 7>"$dir/crowd"
-wait_until 10 grep -q ready "$dir/answers"
-answered() { # WHAT: each of the crowd is answered by the new site
-    : >"$dir/answers"
-    echo "$1" >&7
-    wait_until 25 grep -q . "$dir/answers"
-    [ "$(cat "$dir/answers")" = '{"new-s": 30}' ]
-}
-answered fill
+crowd 30
+all_at new-s fill
 
 echo "full packets are lost from now on: what is under way goes on with smaller ones"
 link_carries 1500
-answered fill
+all_at new-s fill
 wait_until 5 both narrow true
 both link_mtu 1500
 both alive true
@@ -40,11 +30,11 @@ ctl old metrics | found 'rehome_vipd_peer_link_narrow{gateway="new-gw"} 1'
 
 echo "nobody new is sent there; who is there stays"
 served_by old-s
-answered ask
+all_at new-s
 
 echo "the link is whole again"
 link_carries 1600
 wait_until 5 both narrow false
 found 'the link to gateway new-gw is narrow no more' <"$dir/old.log"
 wait_until 5 served_by new-s
-answered fill
+all_at new-s fill

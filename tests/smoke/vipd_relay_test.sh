@@ -4,12 +4,7 @@
 . tests/smoke/_vipd.sh
 vipd_world
 
-# Each server answers every line with its own name.
-serve() { on "$1" python3 tests/smoke/peers.py names 1883 "$1" & }
-serve old-s
-serve new-s
-
-say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
+name_servers 1883
 wait_until 5 say
 [ "$(say)" = old-s ]
 ping() { on client ping -c 1 -w 1 198.51.100.10; }

@@ -5,7 +5,6 @@
 . tests/smoke/_vipd.sh
 vipd_world
 on old-s python3 tests/smoke/peers.py names 1883 old-s &
-say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 wait_until 5 say
 
 echo "20 reloads while 400 packets are answered"

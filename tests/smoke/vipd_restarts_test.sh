@@ -5,8 +5,7 @@
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 vipd_world
-for server in old-s new-s; do on "$server" python3 tests/smoke/peers.py names 1883 "$server" & done
-say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
+name_servers 1883
 served_by() { local by; by=$(say) && { [ "$1" = any ] || [ "$by" = "$1" ]; }; }
 
 ordered() { figure "$1" '[.share, (.lines | map([.carrier, .enabled])), .orders.confirmed, .orders.set_aside]'; }

@@ -24,7 +24,6 @@ s.bind(("10.1.0.2", 7007))
 while True:
     data, peer = s.recvfrom(65535)
     s.sendto(data, peer)' &
-say() { on client python3 tests/smoke/peers.py ask 198.51.100.10 1883; }
 wait_until 5 say
 
 echo "40 connections, of both workers' clients"

@@ -6,10 +6,10 @@
 # shellcheck source=tests/smoke/_direct.sh
 . tests/smoke/_direct.sh
 direct_world >&2
-wait_until 5 who old-s
+wait_until 5 served_by old-s
 all_relayed_crowd 200 >&2
 began=$(state established) closing=$(state closing)
-echo close >&6
+close_crowd
 closed() { [ "$(state established)" = 0 ]; }
 wait_until 5 closed || true
 jq -n --argjson began "$began" --argjson closed $(($(state closing) - closing)) \
