@@ -65,6 +65,27 @@ private:
     }
 };
 
+// An address in sixteen bytes: IPv4 as IPv6 maps it, ::ffff:0:0/96 (RFC 4291 2.5.5.2); and back.
+inline std::array<uint8_t, 16> mapped(const Address& address) {
+    if (address.family == Family::v6) {
+        return address.bytes;
+    }
+    std::array<uint8_t, 16> bytes{};
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(&bytes[12], address.bytes.data(), 4);
+    return bytes;
+}
+
+inline Address unmapped(const std::array<uint8_t, 16>& bytes) {
+    static constexpr std::array<uint8_t, 12> prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::memcmp(bytes.data(), prefix.data(), prefix.size()) != 0) {
+        return {Family::v6, bytes};
+    }
+    Address address;
+    std::memcpy(address.bytes.data(), &bytes[12], 4);
+    return address;
+}
+
 // IPv6 addresses as numbers.
 __extension__ using WideNumber = unsigned __int128;
 

@@ -187,6 +187,16 @@ void check_pools(const Config& config, Checker& check) {
     check_apart(std::move(all), "addresses of one pool each", check);
 }
 
+void check_server_tunnels_from(const Config& config, Checker& check) {
+    const auto& from = config.server_tunnels_from;
+    if (from.size() == 2 && check.readable("server_tunnels_from", 0) &&
+        check.readable("server_tunnels_from", 1) && from[0].family == from[1].family) {
+        check.wrong(fmt::format("{} is {} as the other, expected one of a family", from[1].text(),
+                                family_name(from[1].family)),
+                    "server_tunnels_from", 1);
+    }
+}
+
 struct Taken {
     Address address;
     std::string what;
@@ -281,6 +291,15 @@ void check_own_stay(const Config& config, Checker& check) {
                                 config.tunnel.text()),
                     "gateway");
     }
+    for (size_t i = 0; i < config.server_tunnels_from.size(); ++i) {
+        const Address& address = config.server_tunnels_from[i];
+        if (check.readable("server_tunnels_from", i) && moved.find(address) != PrefixIndex::none) {
+            check.wrong(fmt::format("{} lies in a prefix that moves, expected an address of this "
+                                    "gateway's own",
+                                    address.text()),
+                        "server_tunnels_from", i);
+        }
+    }
     for (size_t i = 0; i < config.lines.size(); ++i) {
         for (const Address& address : {config.lines[i].address.address, config.lines[i].peer}) {
             if (moved.find(address) != PrefixIndex::none) {
@@ -354,14 +373,10 @@ void check_servers(const ServiceConfig& service, size_t at, Checker& check) {
         if (!check.readable("services", at, "servers", i, "address")) {
             continue;
         }
-        if (service.forward == Forward::tunnel) {
-            if (server.address.family != Family::v4) {
-                check.wrong(fmt::format("{} is not IPv4, expected IPv4, over which the tunnel goes",
-                                        server.address.text()),
-                            "services", at, "servers", i, "address");
-            }
-        } else if (check.readable("services", at, "vip") &&
-                   server.address.family != service.vip.family) {
+        const bool to_v4 =
+            service.forward == Forward::tunnel && server.address.family == Family::v4;
+        if (check.readable("services", at, "vip") && !to_v4 &&
+            server.address.family != service.vip.family) {
             check.wrong(fmt::format("{} is not {}, expected the family of the VIP {}",
                                     server.address.text(), family_name(service.vip.family),
                                     service.vip.text()),
@@ -542,17 +557,20 @@ void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
     }
 }
 
-// What goes to a server in a tunnel comes from the gateway's end of the tunnel between gateways.
 void check_server_tunnels(const Config& config, Checker& check) {
-    if (config.tunnel.family == Family::v4) {
-        return;
-    }
     for (size_t i = 0; i < config.services.size(); ++i) {
-        if (config.services[i].forward == Forward::tunnel) {
-            check.wrong(fmt::format("servers are tunnelled to over IPv4, and this gateway's tunnel "
-                                    "address is {}, expected an IPv4 address in the inventory",
-                                    config.tunnel.text()),
-                        "services", i, "forward");
+        const ServiceConfig& service = config.services[i];
+        for (size_t k = 0; k < service.servers.size() && service.forward == Forward::tunnel; ++k) {
+            const Family family = service.servers[k].address.family;
+            if (check.readable("services", i, "servers", k, "address") &&
+                !config.server_tunnel_from(family)) {
+                check.wrong(fmt::format("this gateway's tunnel address is {}, and a tunnel to {} "
+                                        "comes from none, expected an {} address in "
+                                        "\"server_tunnels_from\"",
+                                        config.tunnel.text(), service.servers[k].address.text(),
+                                        family_name(family)),
+                            "services", i, "servers", k, "address");
+            }
         }
     }
 }
@@ -653,6 +671,7 @@ void check_config(const Config& config, Mistakes& mistakes) {
     check_ports(config, check);
     check_maps(config, check);
     check_pools(config, check);
+    check_server_tunnels_from(config, check);
     check_services(config, check);
 }
 

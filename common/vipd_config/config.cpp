@@ -160,6 +160,10 @@ std::string orders_path(const std::string& control) {
     return path + ".orders.json";
 }
 
+Address read_address(const JsonView& view) {
+    return view.parsed(Address::parse);
+}
+
 Config read_config_document(const JsonView& view) {
     Config config;
     config.inventory = view["inventory"].text();
@@ -180,6 +184,7 @@ Config read_config_document(const JsonView& view) {
     config.lines = read_list(view["lines"], read_line);
     config.maps = read_list(view["maps"], read_map);
     config.pools = read_list(view["pools"], read_pool);
+    config.server_tunnels_from = read_list(view["server_tunnels_from"], read_address);
     for (const JsonView& service : view["services"].items()) {
         config.services.push_back(read_service(service, config.pools));
     }
@@ -377,6 +382,9 @@ json to_json(const Config& config) {
     }
     for (const LineConfig& line : config.lines) {
         document["lines"].push_back({{"carrier", line.carrier}, {"enabled", line.enabled}});
+    }
+    for (const Address& address : config.server_tunnels_from) {
+        document["server_tunnels_from"].push_back(address.text());
     }
     for (const MapConfig& map : config.maps) {
         document["maps"].push_back(json(to_json(map)));

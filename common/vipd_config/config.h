@@ -107,7 +107,8 @@ struct ServiceConfig {
     Forward forward = Forward::nat;
     Encapsulation encapsulation = Encapsulation::ipip;  // means something with tunnel alone
     std::optional<uint32_t> pool;                       // source NAT: index into Config::pools
-    std::vector<ServerConfig> servers;  // at least one; nat: of the VIP's family, tunnel: IPv4
+    // At least one, of the VIP's family; with tunnel an IPv6 VIP may have IPv4 ones too.
+    std::vector<ServerConfig> servers;
 
     bool operator==(const ServiceConfig&) const = default;
 };
@@ -187,8 +188,10 @@ struct Config {
     std::string inventory;  // path, as the file gives it
     std::string gateway;    // this gateway
     std::string site;       // the site that it stands at
-    Address tunnel;         // this gateway's end of every tunnel
-    size_t link = 0;        // the port that the tunnel uses: index into ports
+    Address tunnel;         // this gateway's end of every tunnel to a peer
+    // Where tunnels to servers begin, at most one of a family; without one the tunnel's serves.
+    std::vector<Address> server_tunnels_from;
+    size_t link = 0;  // the port that the tunnel uses: index into ports
     uint16_t link_vlan = 0;
     std::string control;    // path of the control socket
     std::string reset_log;  // path; empty: paced resets are not logged
@@ -211,6 +214,8 @@ struct Config {
     bool operator==(const Config&) const = default;
 
     bool has_keys() const { return !keys.path.empty(); }
+    // Where tunnels to servers of that family begin, if there can be any.
+    std::optional<Address> server_tunnel_from(Family family) const;
     // Null when there is none of that name.
     LineConfig* line(std::string_view carrier);
     const LineConfig* line(std::string_view carrier) const;

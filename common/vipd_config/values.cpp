@@ -55,6 +55,15 @@ uint64_t PoolConfig::size() const {
     return all;
 }
 
+std::optional<Address> Config::server_tunnel_from(Family family) const {
+    for (const Address& address : server_tunnels_from) {
+        if (address.family == family) {
+            return address;
+        }
+    }
+    return tunnel.family == family ? std::optional(tunnel) : std::nullopt;
+}
+
 LineConfig* Config::line(std::string_view carrier) {
     const auto found = std::find_if(lines.begin(), lines.end(), [&](const LineConfig& line) {
         return line.carrier == carrier;

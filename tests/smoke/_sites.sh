@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Two sites with live sessions, built once, and the words for what befalls them: for scenarios and for the soak.
 #
-#   sites_world WORKERS      vipd_world (_vipd.sh) with IPv4 and IPv6, a service for TCP and one for UDP
+#   sites_world WORKERS      vipd_world (_vipd.sh) with IPv4 and IPv6, a service for TCP and one for UDP; $sites_more is
+#                            what the test makes of that besides (" | " and jq's syntax)
 #   sessions [OPTIONS]       new sessions (sessions.py), whose first answers have come
 #   reported                 what sessions.py says of them since it was asked last
 #   as_at_first              everything as when the world was built: the old site serves, the link is whole
@@ -66,7 +67,7 @@ address_sites6() {
 
 sites_world() { # WORKERS
     vipd_link=wan_link
-    vipd_change=$(sites_change "$1")
+    vipd_change="$(sites_change "$1") ${sites_more:-}"
     # What the world copies of the inventory has IPv4 alone.
     gateway_data=$dir/gateway
     mkdir -p "$gateway_data"

@@ -60,9 +60,9 @@ Endpoint Flow::server() const {
     if (!this->v6) {
         return {address_of(vipd::v4(*this).server_address), server_port};
     }
-    Address address = address_of(vipd::v6(*this).server_address);
-    address.family = direct_return() ? Family::v4 : Family::v6;
-    return {address, server_port};
+    const FlowV6& entry = vipd::v6(*this);
+    return {direct_return() ? entry.tunnel_server() : address_of(entry.server_address),
+            server_port};
 }
 
 }  // namespace rehome::vipd

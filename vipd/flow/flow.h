@@ -107,11 +107,15 @@ struct Flow {
 
 struct FlowV4 : Flow {
     uint32_t client_address = 0, vip_address = 0, server_address = 0;  // host order
+
+    Address tunnel_server() const { return Address::v4(server_address); }
 };
 
 struct FlowV6 : Flow {
-    // The server of a flow that is tunnelled to it has an IPv4 address: the first four bytes.
+    // A server that is tunnelled to may have an IPv4 address: as IPv6 maps it (RFC 4291 2.5.5.2).
     std::array<uint8_t, 16> client_address{}, vip_address{}, server_address{};
+
+    Address tunnel_server() const { return unmapped(server_address); }
 };
 
 static_assert(sizeof(FlowV4) == 48 && sizeof(FlowV6) == 84);

@@ -294,7 +294,7 @@ void FlowTable::set_server(Flow& flow, const Endpoint& server, Flow::Reach reach
     flow.stamp = Stamps::none;
     flow.server_port = server.port;
     if (flow.v6) {
-        static_cast<FlowV6&>(flow).server_address = server.address.bytes;
+        static_cast<FlowV6&>(flow).server_address = mapped(server.address);
     } else {
         static_cast<FlowV4&>(flow).server_address = server.address.v4_host_order();
     }

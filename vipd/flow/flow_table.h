@@ -105,8 +105,8 @@ public:
     // address_hash() of the flow's server.
     static uint32_t server_hash(const FlowV4& flow) { return address_hash(flow.server_address); }
     static uint32_t server_hash(const FlowV6& flow) {
-        const auto& server = flow.server_address;  // IPv4 where it is tunnelled to
-        return flow.direct_return() ? address_hash(load32(server.data())) : address_hash(server);
+        return flow.direct_return() ? hash_of(flow.tunnel_server())
+                                    : address_hash(flow.server_address);
     }
     // It has been decided to follow the entry, which is served.
     void stamp(Flow& flow);

@@ -2,7 +2,7 @@
 
 namespace rehome::vipd {
 
-void PathMtus::tell(uint32_t server, uint16_t mtu, Micros now) {
+void PathMtus::tell(const Address& server, uint16_t mtu, Micros now) {
     const auto found = known_.find(server);
     if (found != known_.end() && found->second.mtu <= mtu) {
         return;
@@ -16,7 +16,7 @@ void PathMtus::tell(uint32_t server, uint16_t mtu, Micros now) {
     find_least();
 }
 
-uint16_t PathMtus::to(uint32_t server, uint16_t first_link) const {
+uint16_t PathMtus::to(const Address& server, uint16_t first_link) const {
     const auto found = known_.find(server);
     return found == known_.end() ? first_link : std::min(found->second.mtu, first_link);
 }

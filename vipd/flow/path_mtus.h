@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 
+#include "common/address.h"
 #include "vipd/packet/micros.h"
 
 namespace rehome::vipd {
@@ -18,10 +19,10 @@ class PathMtus {
 public:
     static constexpr size_t most = 1024;
 
-    // server: IPv4, in host order.  Only a smaller one than is known counts.
-    void tell(uint32_t server, uint16_t mtu, Micros now);
+    // Only a smaller one than is known counts.
+    void tell(const Address& server, uint16_t mtu, Micros now);
     // Of a way whose first link carries so much.
-    uint16_t to(uint32_t server, uint16_t first_link) const;
+    uint16_t to(const Address& server, uint16_t first_link) const;
     void expire(Micros now);
 
     // Nothing to any server is known to carry less.
@@ -35,7 +36,7 @@ private:
 
     void find_least();
 
-    std::map<uint32_t, Known> known_;
+    std::map<Address, Known> known_;
     uint16_t least_ = UINT16_MAX;
     Micros next_end_ = INT64_MAX;
 };

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <span>
 
+#include "common/address.h"
+
 namespace rehome::vipd {
 
 enum class HashKey : uint64_t {
@@ -73,6 +75,10 @@ inline uint32_t address_hash(const std::array<uint8_t, 16>& address) {
     std::memcpy(words.data(), address.data(), sizeof words);
     return static_cast<uint32_t>(
         fold_multiply(words[0] ^ 0x9e3779b97f4a7c15ULL, words[1] ^ 0xc4ceb9fe1a85ec53ULL) >> 32);
+}
+inline uint32_t hash_of(const Address& address) {
+    return address.family == Family::v4 ? address_hash(address.v4_host_order())
+                                        : address_hash(address.bytes);
 }
 
 inline uint64_t hash_bytes(std::span<const uint8_t> bytes, HashKey key) {

@@ -1,26 +1,31 @@
 // The tunnel from a gateway to a server that replies to the client directly: the client's packet as
-// it is, behind an IPv4 header (IP in IP: RFC 2003, and 2473 for IPv6 inside), or behind IPv4, UDP
-// and GUE (draft-ietf-intarea-gue-09, variant 0 without options, to port 6080).
+// it is, behind an IP header (IP in IP: RFC 2003, RFC 4213 for IPv6 in IPv4, RFC 2473 in IPv6), or
+// behind IP, UDP and GUE (draft-ietf-intarea-gue-09, variant 0 without options, to port 6080).
 //
-// The outer header has DF set and no identification (RFC 6864 4.1): what is too long is cut, or
-// refused, before it goes in.
+// An outer IPv4 header has DF set and no identification (RFC 6864 4.1): what is too long is cut, or
+// refused, before it goes in.  An outer IPv6 header has the flow's label (RFC 6438).
 #pragma once
 
 #include <cstdint>
 #include <span>
 
+#include "vipd/packet/ip_header.h"
 #include "vipd/packet/packet.h"
 
 namespace rehome::vipd {
 
 struct ServerTunnel {
-    uint32_t local = 0, server = 0;  // IPv4, in host order
+    Address local, server;  // of one family
     bool gue = false;
-    uint16_t source_port = 0;  // GUE
+    uint16_t spread =
+        0;  // of the flow, so that it keeps to one path: GUE's source port, IPv6's label
+
+    // Whether packets in it show it.
+    bool spreads() const { return gue || local.family == Family::v6; }
 };
 
-inline constexpr uint32_t server_tunnel_bytes(bool gue) {
-    return gue ? 20 + 8 + 4 : 20;
+inline constexpr uint32_t server_tunnel_bytes(Family outer, bool gue) {
+    return ip_header_bytes(outer) + (gue ? 8 + 4 : 0);
 }
 
 // Puts the headers before the packet, which becomes the outer one: it begins at ethernet_bytes of

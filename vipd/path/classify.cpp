@@ -43,9 +43,11 @@ void open_tunnel(Classified& out, std::span<const uint8_t> frame, const Tables& 
     out.kind = reply ? Kind::peer_reply : Kind::peer_client;
 }
 
-// An ICMP error to this gateway's end of its tunnels.
+// An ICMP error to this gateway's end of a tunnel.
 bool about_tunnels(const Packet& packet, const Tables& tables) {
-    return is_icmp_error(packet) && packet.destination == tables.tunnel();
+    return is_icmp_error(packet) &&
+           (packet.destination == tables.tunnel() ||
+            packet.destination == tables.server_tunnel_from(packet.family));
 }
 
 }  // namespace

@@ -140,29 +140,21 @@ inline void translate(Turn& turn, Job& job, const Plain& of, const typename H::E
     leave_plain(job, adjacency, turn.hands.routing[adjacency]);
 }
 
-// The IPv4 address of a server that is tunnelled to, as entries hold it.
-uint32_t tunnel_server(uint32_t stored) {
-    return stored;
-}
-
-uint32_t tunnel_server(const std::array<uint8_t, 16>& stored) {
-    return load32(stored.data());
-}
-
 // Sends a client's packet of the flow through the tunnel to its server.
 template <typename H>
 void encapsulate(Turn& turn, Job& job, const Plain& of, const typename H::Entry& flow,
                  uint32_t number) {
     H::finish(job.frame.data + ethernet_bytes, 0);
-    ServerTunnel tunnel{turn.view.tables.tunnel().v4_host_order(),
-                        tunnel_server(flow.server_address), flow.reach == Flow::Reach::gue};
-    if (tunnel.gue) {
-        tunnel.source_port = tunnel_source_port(flow.client(), flow.vip());
+    const Address server = flow.tunnel_server();
+    ServerTunnel tunnel{*turn.view.tables.server_tunnel_from(server.family), server,
+                        flow.reach == Flow::Reach::gue};
+    if (tunnel.spreads()) {
+        tunnel.spread = tunnel_source_port(flow.client(), flow.vip());
     }
     put_in_tunnel(job.frame, ethernet_bytes, ethernet_bytes + of.total, tunnel);
     ++turn.hands.counters.services[flow.service].to_servers;
     ++turn.passed;
-    store16(job.frame.data + 12, ethertype_v4);
+    store16(job.frame.data + 12, server.family == Family::v4 ? ethertype_v4 : ethertype_v6);
     leave_plain(job, number, turn.hands.routing[number]);
 }
 
@@ -176,12 +168,13 @@ inline void put(Turn& turn, Job& job, const Plain& of, const typename H::Entry& 
     }
 }
 
-// Whether a client's packet can leave by the adjacency to its server.
+// Whether a client's packet can leave by the adjacency to its server, which has that family.
 inline bool leaves(const Turn& turn, const Job& job, const Plain& of, uint32_t adjacency,
-                   Flow::Reach reach) {
+                   Flow::Reach reach, Family server) {
     const bool tunnel = Flow::direct_return(reach);
-    const uint32_t overhead = tunnel ? server_tunnel_bytes(reach == Flow::Reach::gue) : 0;
-    const bool goes_on = !tunnel || of.total + overhead <= turn.hands.path_mtus.least();
+    const uint32_t overhead = tunnel ? server_tunnel_bytes(server, reach == Flow::Reach::gue) : 0;
+    const bool goes_on = !tunnel || (of.total + overhead <= turn.hands.path_mtus.least() &&
+                                     turn.view.tables.server_tunnel_from(server).has_value());
     return adjacency != Routing::none && overhead <= job.frame.headroom && goes_on &&
            ready(turn.hands.routing[adjacency], of.total + overhead);
 }
@@ -191,8 +184,16 @@ inline uint32_t hop_to(Routing& routing, const FlowV4& flow, uint32_t hash) {
 }
 
 inline uint32_t hop_to(Routing& routing, const FlowV6& flow, uint32_t hash) {
-    return flow.direct_return() ? routing.next_hop(tunnel_server(flow.server_address), hash)
+    return flow.direct_return() ? routing.next_hop(flow.tunnel_server(), hash)
                                 : routing.next_hop(flow.server_address, hash);
+}
+
+inline Family server_family(const FlowV4& /*flow*/) {
+    return Family::v4;
+}
+
+inline Family server_family(const FlowV6& flow) {
+    return flow.direct_return() ? flow.tunnel_server().family : Family::v6;
 }
 
 // A client's packet that meets no entry that was decided about: it begins a flow, or may change
@@ -224,9 +225,10 @@ template <typename H>
     const ServerConfig* chosen =
         begins ? &choose_server(*judged.service, key.client).server : nullptr;
     const Flow::Reach reach = begins ? reach_of(judged.service->config) : flow->reach;
-    const uint32_t adjacency = begins ? hands.routing.next_hop(chosen->address)
-                                      : hands.routing.next_hop(flow->server().address);
-    if (reach == Flow::Reach::source_nat || !leaves(turn, job, of, adjacency, reach)) {
+    const Address server = begins ? chosen->address : flow->server().address;
+    const uint32_t adjacency = hands.routing.next_hop(server);
+    if (reach == Flow::Reach::source_nat ||
+        !leaves(turn, job, of, adjacency, reach, server.family)) {
         return false;
     }
     if (begins) {
@@ -284,7 +286,7 @@ inline bool pass_client(Turn& turn, Job& job, const Plain& of, typename H::Entry
         return meet<H>(turn, job, of, flow);
     }
     const uint32_t adjacency = hop_to(turn.hands.routing, *flow, hash);
-    if (!leaves(turn, job, of, adjacency, flow->reach)) [[unlikely]] {
+    if (!leaves(turn, job, of, adjacency, flow->reach, server_family(*flow))) [[unlikely]] {
         return false;
     }
     if (flow->back_index != turn.line || flow->back_by_tunnel) [[unlikely]] {

@@ -152,8 +152,11 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
 // What is too long and may be, is cut before it goes in.
 Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet& packet,
                             const Address& server, bool gue, uint32_t adjacency) {
-    const ServerTunnel tunnel{view.tables.tunnel().v4_host_order(), server.v4_host_order(), gue,
-                              spread_port(packet)};
+    const auto local = view.tables.server_tunnel_from(server.family);
+    if (!local) {  // of a service that is gone
+        return dropped(hands, Drop::no_route);
+    }
+    const ServerTunnel tunnel{*local, server, gue, spread_port(packet)};
     note(hands, "tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", server);
     const uint16_t room = room_to_server(hands, server, gue, adjacency);
     if (packet.end - packet.ip <= room) {
@@ -201,8 +204,8 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
 }
 
 uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uint32_t adjacency) {
-    const uint16_t mtu = hands.path_mtus.to(server.v4_host_order(), hands.routing[adjacency].mtu);
-    return static_cast<uint16_t>(mtu - server_tunnel_bytes(gue));
+    const uint16_t mtu = hands.path_mtus.to(server, hands.routing[adjacency].mtu);
+    return static_cast<uint16_t>(mtu - server_tunnel_bytes(server.family, gue));
 }
 
 uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_t adjacency,

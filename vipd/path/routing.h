@@ -36,6 +36,10 @@ public:
     uint32_t next_hop(const Address& to) {
         return to.family == Family::v4 ? next_hop(to.v4_host_order()) : next_hop(to.bytes);
     }
+    uint32_t next_hop(const Address& to, uint32_t hash) {
+        return to.family == Family::v4 ? next_hop(to.v4_host_order(), hash)
+                                       : next_hop(to.bytes, hash);
+    }
     uint32_t next_hop(uint32_t to) { return next_hop(to, address_hash(to)); }
     uint32_t next_hop(const V6& to) { return next_hop(to, address_hash(to)); }
     uint32_t next_hop(uint32_t to, uint32_t hash) {

@@ -82,7 +82,7 @@ bool was_sent(const View& view, Hands& hands, const Frame& frame, const QuotedTu
 
 uint32_t overhead_of(const View& view, const QuotedTunnel& about) {
     if (!about.peer) {
-        return server_tunnel_bytes(about.gue);
+        return server_tunnel_bytes(about.far_end.family, about.gue);
     }
     return tunnel_bytes(view.tables.tunnel().family) +
            (about.header.tagged ? tag_bytes(about.header.kind) : 0);
@@ -102,15 +102,14 @@ void tell(const View& view, Hands& hands, const Frame& frame, const QuotedTunnel
 
 void too_big(const View& view, Hands& hands, const Frame& frame, const QuotedTunnel& about,
              uint32_t told) {
-    const Address& local = view.tables.tunnel();
-    const auto mtu =
-        static_cast<uint16_t>(std::clamp<uint32_t>(told, least_link_mtu(local.family), UINT16_MAX));
+    const auto mtu = static_cast<uint16_t>(
+        std::clamp<uint32_t>(told, least_link_mtu(about.far_end.family), UINT16_MAX));
     ++hands.counters.tunnel_too_big;
     note(hands, "tunnel", "too big on the way to {}: {} bytes pass", about.far_end, mtu);
     if (about.peer) {
         hands.sink.told_mtu(*about.peer, mtu, view.now);
     } else {
-        hands.path_mtus.tell(about.far_end.v4_host_order(), mtu, view.now);
+        hands.path_mtus.tell(about.far_end, mtu, view.now);
     }
     if (about.inner && !may_fragment(frame, packet_of(*about.inner))) {
         const auto room = static_cast<uint16_t>(mtu - overhead_of(view, about));
@@ -130,13 +129,18 @@ std::optional<Endpoint> QuotedTunnel::client() const {
 std::optional<QuotedTunnel> quoted_tunnel(const Frame& frame, const Packet& error,
                                           const Tables& tables) {
     const auto outer = quoted_packet(frame, error);
-    if (!outer || outer->source.address != tables.tunnel() || outer->later_fragment) {
+    if (!outer || outer->later_fragment) {
         return std::nullopt;
     }
     const auto quoted = frame.bytes().first(outer->end);
     QuotedTunnel about;
     about.far_end = outer->destination.address;
     about.peer = tables.peer_at(about.far_end);
+    const auto from =
+        about.peer ? tables.tunnel() : tables.server_tunnel_from(about.far_end.family);
+    if (outer->source.address != from) {
+        return std::nullopt;
+    }
     if (outer->protocol == ip_in_ip || outer->protocol == ipv6_in_ip) {
         about.inner = quoted_at(quoted, outer->l4);
         return about.peer ? std::nullopt : std::optional(about);

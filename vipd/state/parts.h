@@ -26,8 +26,7 @@ inline uint32_t part_slot(uint32_t hash) {
 }
 
 inline uint32_t part_slot(const Address& server) {
-    return part_slot(server.family == Family::v4 ? address_hash(load32(server.bytes.data()))
-                                                 : address_hash(server.bytes));
+    return part_slot(hash_of(server));
 }
 
 }  // namespace rehome::vipd

@@ -72,6 +72,9 @@ Prefix host_prefix(const Address& address) {
 
 std::vector<Prefix> own_addresses(const Config& config) {
     std::vector<Prefix> own{host_prefix(config.tunnel)};
+    for (const Address& address : config.server_tunnels_from) {
+        own.push_back(host_prefix(address));
+    }
     for (const auto& line : config.lines) {
         own.push_back(host_prefix(line.address.address));
     }
@@ -157,6 +160,8 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->add_served();
     tables->lifetimes_ = config.flows.lifetimes;
     tables->tunnel_ = config.tunnel;
+    tables->server_tunnels_from_ = {config.server_tunnel_from(Family::v4),
+                                    config.server_tunnel_from(Family::v6)};
     tables->tagged_ = config.has_keys();
     tables->own_ = PrefixIndex(own_addresses(config));
     tables->out_of_ordinary_ = out_of_ordinary_v4(config);

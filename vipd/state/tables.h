@@ -198,6 +198,10 @@ public:
     bool shares_site() const { return shares_site_; }
     const Lifetimes& lifetimes() const { return lifetimes_; }
     const Address& tunnel() const { return tunnel_; }
+    // Where tunnels to servers of that family begin; nothing: there are no such tunnels.
+    const std::optional<Address>& server_tunnel_from(Family family) const {
+        return server_tunnels_from_[family == Family::v6];
+    }
     // There are keys: the tunnel has to carry tags.
     bool tagged() const { return tagged_; }
     const std::string& gateway() const { return gateway_; }
@@ -264,6 +268,7 @@ private:
     bool shares_site_ = false;
     Lifetimes lifetimes_;
     Address tunnel_;
+    std::array<std::optional<Address>, 2> server_tunnels_from_;  // by family
     bool tagged_ = false;
     std::string gateway_;
     uint64_t own_name_hash_ = 0;

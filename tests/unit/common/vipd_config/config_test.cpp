@@ -391,8 +391,15 @@ TEST_CASE("one change of everything that is optional") {
         {"no port of a server", "/services/0/servers/0",
          R"({"name": "s1", "address": "10.1.1.11"})",
          "vipd.json: /services/0/servers/0/port: is missing, expected it with \"nat\""},
-        {"a tunnel over IPv6", "/services/1/servers/0/address", R"("2001:db8::1")",
-         "vipd.json: /services/1/servers/0/address: 2001:db8::1 is not IPv4, expected IPv4, over"},
+        {"an IPv4 VIP's server over IPv6", "/services/1/servers/0/address", R"("2001:db8::1")",
+         "vipd.json: /services/1/servers/0/address: 2001:db8::1 is not IPv4, expected the family"},
+        {"tunnels from two of a family", "/server_tunnels_from", R"(["10.1.0.1", "10.1.0.2"])",
+         "vipd.json: /server_tunnels_from/1: 10.1.0.2 is IPv4 as the other, expected one of a"},
+        {"tunnels from three", "/server_tunnels_from", R"(["10.1.0.1", "10.1.0.2", "fd00::1"])",
+         "vipd.json: /server_tunnels_from: is a list of 3 items, expected a list of at most 2 "
+         "items"},
+        {"tunnels from what moves", "/server_tunnels_from", R"(["198.51.100.77"])",
+         "vipd.json: /server_tunnels_from/0: 198.51.100.77 lies in a prefix that moves"},
         {"a server twice in a tunnel", "/services/1/servers/1/address", R"("10.1.1.11")",
          "vipd.json: /services/1/servers/1/address: 10.1.1.11 is another server of this service"},
         {"multicast servers", "/services/0/servers/0/address", R"("224.0.0.5")",
@@ -485,13 +492,25 @@ TEST_CASE("who may share a port") {
     CHECK(red->line("red")->port == 1);
 }
 
-TEST_CASE("a server's tunnel begins at this gateway's IPv4 address") {
+TEST_CASE("a server's tunnel begins at an address of the server's family") {
     const std::string mistake =
-        "vipd.json: /services/1/forward: servers are tunnelled to over IPv4, and this gateway's "
-        "tunnel address is fd00::1, expected an IPv4 address in the inventory";
-    const auto lines = mistakes_of(full(), lab_with("/sites/0/gateways/0/tunnel",
-                                                    R"({"address": "fd00::1", "port": "link"})"));
+        "vipd.json: /services/1/servers/0/address: this gateway's tunnel address is fd00::1, and a "
+        "tunnel to 10.1.1.11 comes from none, expected an IPv4 address in \"server_tunnels_from\"";
+    const auto inventory =
+        lab_with("/sites/0/gateways/0/tunnel", R"({"address": "fd00::1", "port": "link"})");
+    const auto lines = mistakes_of(full(), inventory);
     CHECK(std::find(lines.begin(), lines.end(), mistake) != lines.end());
+    auto told = full();
+    told["server_tunnels_from"] = {"10.1.1.1"};
+    const auto others = mistakes_of(told, inventory);
+    CHECK(std::find(others.begin(), others.end(), mistake) == others.end());
+    Config config;
+    config.tunnel = *Address::parse("10.99.0.1");
+    CHECK(config.server_tunnel_from(Family::v4) == *Address::parse("10.99.0.1"));
+    CHECK(config.server_tunnel_from(Family::v6) == std::nullopt);
+    config.server_tunnels_from = {*Address::parse("fd00::1"), *Address::parse("10.1.1.1")};
+    CHECK(config.server_tunnel_from(Family::v4) == *Address::parse("10.1.1.1"));
+    CHECK(config.server_tunnel_from(Family::v6) == *Address::parse("fd00::1"));
 }
 
 TEST_CASE("a gateway's own addresses do not move") {
