@@ -1,17 +1,22 @@
 // Fuzzes the path of a packet (libFuzzer, ASan, UBSan): the input is a list of events at one
-// gateway, among them raw frames at any port, packets that are almost right, the same inside the
-// tunnel of a known peer, servers' answers, keepalives, and time.
+// gateway with one worker or two, among them raw frames at any port, packets that are almost right,
+// the same inside the tunnel of a known peer, servers' answers, keepalives of a peer that knows no
+// options or all of them, whatever else peers say, and time.
 //
 // Every frame is a heap block that ends where the frame ends, so that a byte read too far is seen.
 // After each packet must hold: one way out, counted once; a packet with a VIP as source leaves by
-// lines that may carry it, or inside the tunnel, and by nothing else.
+// lines that may carry it, or inside the tunnel, and by nothing else.  What workers pass to each
+// other gets to an owner, at once or an event later, and whose flows are theirs.
 #include <cstdlib>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/vipd/lab.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/owner.h"
+#include "vipd/path/tags.h"
 
 namespace rehome::vipd::testing {
 
@@ -82,17 +87,33 @@ std::shared_ptr<const Fib> routes() {
 
 class Fuzz {
 public:
-    explicit Fuzz(Input& in) : in_(in), act_(config(), settings(), now_, {}, keys()) {
-        path_.replace_routes(routes());
+    explicit Fuzz(Input& in)
+        : in_(in), act_(config(), settings(1U + in.byte() % 2), now_, {}, keys()) {
+        for (uint32_t i = 0; i < act_.workers(); ++i) {
+            act_.worker(i).replace_routes(routes());
+            owners_.push_back(std::make_unique<Ownership>(i, act_.workers(), config().ports.size(),
+                                                          few_fragments(), 77));
+            owners_.back()->set_tables(tables());
+            owners_.back()->set_believes(
+                [this](const Classified& what) { return believable(path_.snapshot(), what); });
+        }
         Sink sink;
         sink.emit = [this](std::span<const uint8_t> packet, uint32_t adjacency) {
-            leaves(packet, path_.adjacencies()[adjacency].hop);
+            leaves(packet, running_->adjacencies()[adjacency].hop);
         };
         act_.set_sink(std::move(sink));
     }
 
     void event() {
-        switch (in_.byte() % 9) {
+        const auto waited = std::exchange(rings_, {});
+        do_event();
+        for (const Given& given : waited) {
+            run(given);
+        }
+    }
+
+    void do_event() {
+        switch (in_.byte() % 10) {
             case 0:
                 return handle(in_.byte() % 6, in_.bytes(in_.byte()));
             case 1:
@@ -109,19 +130,34 @@ public:
                 return time();
             case 7:
                 return handle(link_port, spoiled(handshake()));
+            case 8:
+                return handle(link_port, spoiled(said()));
             default:
                 return operate();
         }
     }
 
 private:
-    static Datapath::Settings settings() {
+    // A frame in a ring between workers, or in the owner's hands.
+    struct Given {
+        uint32_t worker;
+        PortIndex port;
+        Bytes bytes;
+    };
+
+    static Fragments::Limits few_fragments() {
+        Fragments::Limits few;
+        few.known = few.waiting = 4;
+        few.held_bytes = 4096;
+        return few;
+    }
+    static Datapath::Settings settings(uint32_t workers) {
         Datapath::Settings made;
         made.flows = {8, 8};
         made.hash_key = 7;
         made.ports.assign(config().ports.size(), PortLink{{}, 600});
-        made.fragments.known = made.fragments.waiting = 4;
-        made.fragments.held_bytes = 4096;
+        made.fragments = few_fragments();
+        made.workers = workers;
         return made;
     }
 
@@ -205,10 +241,28 @@ private:
             k.lines.push_back({line.carrier_id, in_.byte() % 2 == 0});
         }
         k.prefixes = tables()->prefixes();
-        k.has_keys = in_.byte() % 8 != 0;
+        if (const uint8_t knows = in_.byte(); knows % 4 != 0) {  // else none of the options
+            k.has_keys = knows % 8 != 1;
+            k.move = config().move.id;
+            k.hears_you = knows % 16 != 2;
+            k.answers = static_cast<Answers>(knows / 16 % 3);
+            k.copies = k.hears_flows = true;
+            k.link_mtu = static_cast<uint16_t>(knows % 64 == 3 ? 0 : 1500);
+            k.services = Keepalive::Services{knows, knows / 2U};
+        }
         Bytes packet(200);
         packet.resize(make_control_packet(packet, Gue::Control::keepalive, encode(k),
                                           from_peer(size_t{in_.byte() % 2U})));
+        return ethernet(packet);
+    }
+
+    // Whatever a peer may say, with anything in it.
+    Bytes said() {
+        const auto control = static_cast<Gue::Control>(in_.byte() % 6);
+        const Bytes what = in_.bytes(in_.byte() % 100);
+        Bytes packet(300);
+        packet.resize(
+            make_control_packet(packet, control, what, from_peer(size_t{in_.byte() % 2U})));
         return ethernet(packet);
     }
 
@@ -225,38 +279,98 @@ private:
         return frame;
     }
 
-    uint64_t drops() const {
+    static uint64_t drops_of(const Datapath& path) {
         uint64_t total = 0;
-        for (const uint64_t count : path_.counters().drops) {
+        for (const uint64_t count : path.counters().drops) {
             total += count;
         }
         return total;
     }
 
+    // Comes in where there are several workers, at one of them.
     void handle(int port, const Bytes& bytes) {
-        constexpr uint32_t room = 128;
-        const auto block = std::make_unique<uint8_t[]>(room + bytes.size());
-        std::copy(bytes.begin(), bytes.end(), block.get() + room);
-        Frame frame{block.get() + room, static_cast<uint32_t>(bytes.size()), room, 0};
-        const uint64_t drops_before = drops();
+        const auto by = static_cast<PortIndex>(port);
+        if (act_.workers() == 1) {
+            return run({0, by, bytes});
+        }
+        pass({in_.byte() % act_.workers(), by, bytes}, true);
+    }
+
+    // To its owner; fresh: it may have to go by another worker's desk first.
+    void pass(const Given& given, bool fresh) {
+        Block block(given.bytes);
+        Ownership& here = *owners_[given.worker];
+        const auto next = here.next(block.frame, given.port, now_);
+        switch (next.to) {
+            case Ownership::Next::To::owner:
+                give({next.worker, given.port, given.bytes});
+                break;
+            case Ownership::Next::To::desk:
+                must(fresh && next.worker != given.worker);
+                return pass({next.worker, given.port, given.bytes}, false);
+            case Ownership::Next::To::all:
+                for (uint32_t i = 0; i < act_.workers(); ++i) {
+                    give({i, given.port, given.bytes});
+                }
+                break;
+            case Ownership::Next::To::held:
+            case Ownership::Next::To::drop:
+                break;
+        }
+        if (next.releases) {
+            here.release(now_, [&](std::span<uint8_t> bytes, PortIndex port, uint32_t owner) {
+                give({owner, port, Bytes(bytes.begin(), bytes.end())});
+            });
+        }
+    }
+
+    void give(const Given& given) {
+        if (in_.byte() % 2 == 0) {
+            run(given);
+        } else {
+            rings_.push_back(given);
+        }
+    }
+
+    // The bytes behind some room, in a block that ends with them.
+    struct Block {
+        static constexpr uint32_t room = 128;
+        explicit Block(const Bytes& bytes)
+            : begin(std::make_unique<uint8_t[]>(room + bytes.size())),
+              end(begin.get() + room + bytes.size()),
+              frame{begin.get() + room, static_cast<uint32_t>(bytes.size()), room, 0} {
+            std::copy(bytes.begin(), bytes.end(), frame.data);
+        }
+        std::unique_ptr<uint8_t[]> begin;
+        const uint8_t* end;
+        Frame frame;
+    };
+
+    void run(const Given& given) {
+        const Bytes& bytes = given.bytes;
+        Datapath& path = act_.worker(given.worker);
+        running_ = &path;
+        Block block(bytes);
+        Frame& frame = block.frame;
+        const uint64_t drops_before = drops_of(path);
         Job job{frame, {}};
         if (bytes.size() % 2 == 0) {
-            path_.handle(std::span(&job, 1), static_cast<PortIndex>(port), now_);
+            path.handle(std::span(&job, 1), given.port, now_);
             frame = job.frame;
         } else {
-            job.verdict = path_.handle(frame, static_cast<PortIndex>(port), now_);
+            job.verdict = path.handle(frame, given.port, now_);
         }
         act_.follow(now_);
         const Verdict verdict = job.verdict;
 
-        must(frame.data >= block.get());
-        must(frame.data + frame.length <= block.get() + room + bytes.size());
-        must(drops() - drops_before >= (verdict.kind == Verdict::Kind::drop ? 1U : 0U));
+        must(frame.data >= block.begin.get());
+        must(frame.data + frame.length <= block.end);
+        must(drops_of(path) - drops_before >= (verdict.kind == Verdict::Kind::drop ? 1U : 0U));
         if (verdict.kind == Verdict::Kind::punt) {
             must(std::equal(bytes.begin(), bytes.end(), frame.data) &&
                  frame.length == bytes.size());
         } else if (verdict.kind == Verdict::Kind::forward) {
-            leaves(ip_packet(frame), path_.hop(verdict));
+            leaves(ip_packet(frame), path.hop(verdict));
         }
     }
 
@@ -276,10 +390,19 @@ private:
     void time() {
         now_ += Micros{in_.byte()} * Micros{in_.byte()} * ms;
         act_.follow(now_);
-        path_.tick(now_, [](const Flow&) {});
-        const FlowCounts& flows = path_.flows().counts();
-        must(flows.here + flows.relayed + flows.provisional + flows.closing ==
-             path_.flows().size());
+        for (uint32_t i = 0; i < act_.workers(); ++i) {
+            Datapath& path = act_.worker(i);
+            running_ = &path;
+            path.tick(now_, [](const Flow&) {});
+            owners_[i]->expire(now_);
+            const FlowCounts& flows = path.flows().counts();
+            must(flows.here + flows.relayed + flows.provisional + flows.closing ==
+                 path.flows().size());
+            uint64_t place = 0;
+            while (const Flow* flow = path.flows().next(place)) {
+                must(act_.workers() == 1 || owners_[i]->owner(flow->client()) == i);
+            }
+        }
     }
 
     void operate() {
@@ -292,7 +415,10 @@ private:
         } else if (what < 200) {
             act_.state.order(ShareOrder{{what % 4 * 3'333U, ShareBy::address_port}, {}});
         } else {
-            path_.relogin().start({static_cast<double>(what), {}}, path_.flows(), now_);
+            for (uint32_t i = 0; i < act_.workers(); ++i) {
+                Datapath& path = act_.worker(i);
+                path.relogin().start({static_cast<double>(what), {}}, path.flows(), now_);
+            }
         }
         act_.follow(now_);
     }
@@ -302,7 +428,10 @@ private:
     uint32_t sequence_ = 0;
     uint64_t counter_ = 0;  // of the peers' tags
     Act act_;
-    Datapath& path_ = act_.path;
+    Datapath& path_ = act_.path;  // the first worker's
+    std::vector<std::unique_ptr<Ownership>> owners_;
+    std::vector<Given> rings_;
+    Datapath* running_ = &path_;  // whose packets come out now
 };
 
 }  // namespace

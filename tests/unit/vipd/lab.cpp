@@ -134,7 +134,13 @@ uint64_t LabGateway::drops() const {
 Act::Act(const Config& config, const Datapath::Settings& settings, Micros now, const Orders& orders,
          std::shared_ptr<const Keyring> keys)
     : state(config, {orders, true, false, std::move(keys), nonces(now)}, now, no_pace),
-      path(state.snapshot(), settings) {}
+      path(state.snapshot(), settings) {
+    for (uint32_t i = 1; i < settings.workers; ++i) {
+        Datapath::Settings of_one = settings;
+        of_one.worker = i;
+        others_.push_back(std::make_unique<Datapath>(state.snapshot(), of_one));
+    }
+}
 
 void Act::set_sink(Sink sink) {
     sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
@@ -149,12 +155,16 @@ void Act::set_sink(Sink sink) {
         state.link_size(peer, mtu, asked);
     };
     sink.told_mtu = [this](size_t peer, uint16_t mtu, Micros at) { state.told_mtu(peer, mtu, at); };
-    path.set_sink(std::move(sink));
+    for (uint32_t i = 0; i < workers(); ++i) {
+        worker(i).set_sink(sink);
+    }
 }
 
 void Act::follow(Micros now) {
     while (state.advance(now)) {
-        path.take(state.snapshot(), now);
+        for (uint32_t i = 0; i < workers(); ++i) {
+            worker(i).take(state.snapshot(), now);
+        }
         state.drained(state.snapshot()->epoch);
     }
 }

@@ -42,7 +42,8 @@ struct Outcome {
     Packet packet() const { return *parse_packet(ip, 0); }
 };
 
-// A gateway's state and its one worker, which acts on every change at once.
+// A gateway's state and its workers, one unless the settings say more, which act on every change at
+// once.
 class Act {
 public:
     Act(const Config& config, const Datapath::Settings& settings, Micros now,
@@ -53,8 +54,14 @@ public:
     // Between two bursts: what has changed comes into force.
     void follow(Micros now);
 
+    Datapath& worker(uint32_t number) { return number == 0 ? path : *others_[number - 1]; }
+    uint32_t workers() const { return static_cast<uint32_t>(1 + others_.size()); }
+
     State state;
-    Datapath path;
+    Datapath path;  // the first worker's
+
+private:
+    std::vector<std::unique_ptr<Datapath>> others_;
 };
 
 // Snapshots as fast as things change.
