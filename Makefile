@@ -36,7 +36,7 @@ LDFLAGS := $(SANITIZERS)
 
 # ThreadSanitizer has to be told of the order that DPDK's pools give.
 POOL_ORDER := $(if $(findstring thread,$(SANITIZE)),$(BUILD)/obj/tests/sanitize/pool_order.o)
-LDFLAGS += $(if $(POOL_ORDER),-Wl$(comma)--wrap=rte_pktmbuf_pool_create)
+LDFLAGS += $(if $(POOL_ORDER),-Wl$(comma)--wrap=rte_pktmbuf_pool_init)
 
 # What a folder needs beyond the common libraries.
 CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
@@ -112,7 +112,7 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(BUILD)/bin/vipd $(BUILD)/test/unit-vipd: $(POOL_ORDER)
-$(POOL_ORDER): CPPFLAGS += $(CPPFLAGS_vipd)
+$(BUILD)/obj/tests/sanitize/pool_order.o: CPPFLAGS += $(CPPFLAGS_vipd)
 
 define unit_program
 $(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp tests/unit/$(1)/*/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)

@@ -60,7 +60,7 @@ Result<Exit> print(const Given& given, const Result<json>& answer,
 
 Result<Exit> print_order(const Given& given, const Result<json>& answer,
                          const std::function<std::string(const json&)>& show) {
-    const auto printed = print(given, answer, show);
+    auto printed = print(given, answer, show);
     if (!printed || !answer->contains("late")) {
         return printed;  // refused, or it was a question
     }

@@ -130,8 +130,8 @@ std::string counters_table(const json& items) {
                 counts += fmt::format(" {:>14}", value.dump());
             }
         }
-        head = "\n" + key + keys + "\n";
-        rows += name + counts + "\n";
+        head = fmt::format("\n{}{}\n", key, keys);
+        rows += fmt::format("{}{}\n", name, counts);
     }
     return head + rows;
 }

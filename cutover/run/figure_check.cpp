@@ -56,7 +56,7 @@ Found one_part(const json& root, const json* schema, const std::string& part) {
 Found follow(const json& root, const std::string& pointer) {
     const json* schema = resolved_schema(root, &root);
     for (const std::string& part : pointer_parts(pointer)) {
-        const Found next = one_part(root, schema, part);
+        Found next = one_part(root, schema, part);
         if (!next) {
             return next;
         }

@@ -118,8 +118,8 @@ private:
         const auto given = plan_.parameters.find("leave");
         const auto names = split(given == plan_.parameters.end() ? "" : given->second);
         const auto& carriers = input_.inventory.carriers;
-        const auto wrong = [this](std::string what) {
-            mistakes_.add("/parameters/leave", std::move(what));
+        const auto wrong = [this](const std::string& what) {
+            mistakes_.add("/parameters/leave", what);
         };
         for (const std::string& name : names) {
             if (input_.inventory.carrier(name) == nullptr) {

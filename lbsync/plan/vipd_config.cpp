@@ -31,7 +31,8 @@ std::vector<Doubt> doubts_of(std::string_view text, const std::string& where,
             std::none_of(elsewhere.begin(), elsewhere.end(),
                          [&](const std::string& start) { return pointer.starts_with(start); });
         if (moves) {
-            doubts.push_back({where + ": " + pointer, "is policy that lbsync does not carry"});
+            doubts.push_back(
+                {fmt::format("{}: {}", where, pointer), "is policy that lbsync does not carry"});
         }
     }
     return doubts;

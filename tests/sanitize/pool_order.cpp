@@ -3,8 +3,8 @@
 //
 // A buffer that one thread gives back and another one gets is ordered by the pool's ring.  Threads
 // keep some in caches of their own; between threads all of them go through these two functions.
-// Linked into the programs by SANITIZE=thread alone, with --wrap=rte_pktmbuf_pool_create; one kind
-// of pool a process.
+// Linked into the programs by SANITIZE=thread alone, with --wrap=rte_pktmbuf_pool_init, which is
+// called once a pool has its ring; one kind of pool a process.
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <sanitizer/tsan_interface.h>
@@ -34,22 +34,17 @@ int get(rte_mempool* pool, void** buffers, unsigned count) {
 
 extern "C" {
 
-rte_mempool* __real_rte_pktmbuf_pool_create(const char*, unsigned, unsigned, uint16_t, uint16_t,
-                                            int);
-
 // NOLINTNEXTLINE(bugprone-reserved-identifier): the linker's name
-rte_mempool* __wrap_rte_pktmbuf_pool_create(const char* name, unsigned count, unsigned cache,
-                                            uint16_t private_bytes, uint16_t room, int socket) {
-    rte_mempool* pool =
-        __real_rte_pktmbuf_pool_create(name, count, cache, private_bytes, room, socket);
-    if (pool != nullptr) {
-        rte_mempool_ops& ops = *rte_mempool_get_ops(pool->ops_index);
-        if (ops.enqueue != give_back) {
-            pool_ops = ops;
-            ops.enqueue = give_back;
-            ops.dequeue = get;
-        }
+void __real_rte_pktmbuf_pool_init(rte_mempool* pool, void* layout);
+
+// NOLINTNEXTLINE(bugprone-reserved-identifier): likewise
+void __wrap_rte_pktmbuf_pool_init(rte_mempool* pool, void* layout) {
+    __real_rte_pktmbuf_pool_init(pool, layout);
+    rte_mempool_ops& ops = *rte_mempool_get_ops(pool->ops_index);
+    if (ops.enqueue != give_back) {
+        pool_ops = ops;
+        ops.enqueue = give_back;
+        ops.dequeue = get;
     }
-    return pool;
 }
 }
