@@ -4,8 +4,6 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -30,9 +28,8 @@ Mark mark_of(const rte_mbuf& packet) {
 
 Result<std::unique_ptr<Handover>> Handover::make(uint32_t workers) {
     std::unique_ptr<Handover> handover(new Handover(workers));
-    for (auto& place : handover->places_) {
-        place.wake = Fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-        if (!place.wake) {
+    for (const auto& place : handover->places_) {
+        if (!place.wake.there()) {
             return fail(Exit::world, "worker", "cannot make an eventfd");
         }
     }
@@ -73,8 +70,7 @@ uint16_t Handover::give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t
     lane.given.store(lane.given.load(std::memory_order_relaxed) + fits, std::memory_order_seq_cst);
     Place& place = places_[to];
     if (place.asleep.load(std::memory_order_seq_cst) && place.asleep.exchange(false)) {
-        const uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(place.wake.get(), &one, sizeof one);
+        place.wake.signal();
     }
     return static_cast<uint16_t>(fits);
 }

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "common/error.h"
-#include "common/fd.h"
+#include "vipd/adapter/event.h"
 #include "vipd/route/fib.h"
 
 struct rte_mbuf;
@@ -53,15 +53,15 @@ public:
     // For the receiver: how many there are to take.
     uint32_t waiting(uint32_t from, uint32_t to) const;
 
-    // A worker that is about to wait for its wake_fd; false: something has come, don't.
+    // A worker that is about to wait for its wake(); false: something has come, don't.
     bool may_sleep(uint32_t worker);
     void awake(uint32_t worker) { places_[worker].asleep.store(false, std::memory_order_relaxed); }
-    int wake_fd(uint32_t worker) const { return places_[worker].wake.get(); }
+    const Event& wake(uint32_t worker) const { return places_[worker].wake; }
 
 private:
     struct alignas(64) Place {
         std::atomic<bool> asleep = false;
-        Fd wake;
+        Event wake;
     };
 
     // Packets in all, modulo 2^32; each number has one writer.

@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,7 +22,6 @@ constexpr Micros spin_before_sleep = 20;  // a reply often follows at once
 constexpr Micros back_off = 200;          // where there is nothing to wait for
 constexpr Micros hold_check_every = 100'000;
 constexpr Micros patience = 2'000'000;  // of who asks it
-constexpr size_t heard_max = 256;  // of each kind that nobody has fetched: who floods loses some
 
 Frame frame_of(rte_mbuf& packet) {
     return {rte_pktmbuf_mtod(&packet, uint8_t*), packet.data_len, rte_pktmbuf_headroom(&packet),
@@ -56,16 +53,6 @@ bool make_linear(rte_mbuf& packet) {
     return packet.nb_segs == 1 || rte_pktmbuf_linearize(&packet) == 0;
 }
 
-void signal(int fd) {
-    const uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);  // full: signalled already
-}
-
-void drain(int fd) {
-    uint64_t count = 0;
-    [[maybe_unused]] const auto taken = ::read(fd, &count, sizeof count);
-}
-
 }  // namespace
 
 Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapath,
@@ -88,9 +75,7 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
               rte_pktmbuf_free(packet);
           }),
       departures_(shared_.ports.size()),
-      passing_(shared_.workers),
-      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      outbox_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+      passing_(shared_.workers) {
     take_queues();
     if (ownership_) {
         ownership_->on_lost([this](Drop why) { datapath_->count_drop(why); });
@@ -107,35 +92,7 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             rte_pktmbuf_free(packet);
         }
     };
-    sink.heard = [this](size_t peer, const Keepalive& keepalive, Micros at) {
-        if (heard_.size() < heard_max) {
-            heard_.push_back({peer, keepalive, at});
-        }
-    };
-    sink.handshake = [this](size_t peer, const Handshake& handshake, Micros at) {
-        if (handshakes_.size() < heard_max) {
-            handshakes_.push_back({peer, handshake, at});
-        }
-    };
-    const auto sized = [this](const SizedLink& link) {
-        if (sized_.size() < heard_max) {
-            sized_.push_back(link);
-        }
-    };
-    sink.services = [this](size_t peer, const ServicesPage& page) {
-        if (heard_services_.size() < heard_max) {
-            heard_services_.push_back({peer, page});
-        }
-    };
-    sink.known_flows = [this](size_t peer, const FlowsPage& page) {
-        if (heard_flows_.size() < heard_max) {
-            heard_flows_.push_back({peer, page});
-        }
-    };
-    sink.link_size = [sized](size_t peer, uint16_t mtu, Micros asked) {
-        sized({peer, mtu, false, asked});
-    };
-    sink.told_mtu = [sized](size_t peer, uint16_t mtu, Micros at) { sized({peer, mtu, true, at}); };
+    outbox_.listen(sink);
     datapath_->set_sink(std::move(sink));
     acts_on_ = datapath_->snapshot().epoch;
     round_at_ = monotonic_us();
@@ -164,7 +121,7 @@ void Worker::take_queues() {
 
 void Worker::stop() {
     stopping_ = true;
-    signal(wake_fd_);
+    wake_.signal();
     if (thread_.joinable()) {
         thread_.join();
     }
@@ -175,12 +132,10 @@ Worker::~Worker() {
     for (auto& batch : passing_) {
         rte_pktmbuf_free_bulk(batch.packets.data(), batch.count);
     }
-    ::close(wake_fd_);
-    ::close(outbox_fd_);
 }
 
 Result<> Worker::start() {
-    if (wake_fd_ < 0 || outbox_fd_ < 0) {
+    if (!wake_.there() || !outbox_.event().there()) {
         return fail(Exit::world, "worker", "cannot make an eventfd");
     }
     thread_ = std::thread([this] { run(); });
@@ -201,7 +156,7 @@ Result<> Worker::ask(const std::function<void(Datapath&)>& act) {
     std::unique_lock lock(mutex_);
     requests_.push_back(request);
     asked_ = true;
-    signal(wake_fd_);
+    wake_.signal();
     answered_.wait_for(lock, std::chrono::microseconds(patience),
                        [&] { return request->done || failed_; });
     if (!request->done && !request->taken) {
@@ -219,7 +174,7 @@ void Worker::offer(std::shared_ptr<const Snapshot> snapshot) {
         offer_.snapshot = std::move(snapshot);
         offered_.store(true, std::memory_order_release);
     }
-    signal(wake_fd_);
+    wake_.signal();
 }
 
 void Worker::offer(const Forwarding& forwarding) {
@@ -228,7 +183,7 @@ void Worker::offer(const Forwarding& forwarding) {
         offer_.forwarding = forwarding;
         offered_.store(true, std::memory_order_release);
     }
-    signal(wake_fd_);
+    wake_.signal();
 }
 
 Worker::Relogin Worker::relogin() const {
@@ -257,13 +212,13 @@ void Worker::publish_resets() {
         idle_reset_ = idle_now;
     }
     if (other) {
-        signal(outbox_fd_);
+        outbox_.event().signal();
     }
 }
 
 void Worker::empty_rings(uint64_t epoch) {
     to_drain_.store(epoch, std::memory_order_release);
-    signal(wake_fd_);
+    wake_.signal();
 }
 
 // Between two rounds, when nothing that was decided before waits here: it is all sent, or in rings.
@@ -292,17 +247,11 @@ void Worker::take_offer() {
     datapath_->take(std::move(offer.snapshot), now_);
     publish_resets();
     acts_on_.store(epoch, std::memory_order_release);
-    signal(outbox_fd_);
+    outbox_.event().signal();
 }
 
 Result<> Worker::set_observer(std::shared_ptr<Observer> observer) {
     return ask([&](Datapath&) { observer_ = std::move(observer); });
-}
-
-Outbox Worker::take_outbox() {
-    drain(outbox_fd_);
-    const std::lock_guard lock(mutex_);
-    return std::exchange(outbox_, {});
 }
 
 void Worker::serve_requests() {
@@ -324,30 +273,6 @@ void Worker::serve_requests() {
         request->done = true;
     }
     answered_.notify_all();
-}
-
-void Worker::publish() {
-    auto wanted = next_hops_.take_wanted();
-    if (wanted.empty() && resets_.empty() && heard_.empty() && handshakes_.empty() &&
-        sized_.empty() && heard_flows_.empty() && heard_services_.empty()) {
-        return;
-    }
-    const auto move_some = [](auto& from, auto& to) {
-        if (to.size() < heard_max) {
-            std::move(from.begin(), from.end(), std::back_inserter(to));
-        }
-        from.clear();
-    };
-    const std::lock_guard lock(mutex_);
-    move_some(heard_, outbox_.heard);
-    move_some(handshakes_, outbox_.handshakes);
-    move_some(sized_, outbox_.sized);
-    move_some(heard_flows_, outbox_.heard_flows);
-    move_some(heard_services_, outbox_.heard_services);
-    outbox_.wanted.insert(outbox_.wanted.end(), wanted.begin(), wanted.end());
-    outbox_.resets.insert(outbox_.resets.end(), resets_.begin(), resets_.end());
-    resets_.clear();
-    signal(outbox_fd_);
 }
 
 void Worker::run() {
@@ -377,10 +302,10 @@ void Worker::run() {
         }
         tick(now);
         flush();
-        publish();
+        outbox_.hand_over(next_hops_.take_wanted());
         if (drains) {
             drained_.store(to_drain, std::memory_order_release);
-            signal(outbox_fd_);
+            outbox_.event().signal();
         }
         if (busy) {
             last_busy = now;
@@ -710,8 +635,8 @@ void Worker::tick(Micros now) {
     if (now >= datapath_->next_tick(now)) {
         datapath_->tick(now, [&](const Flow& flow) {
             const auto& peers = datapath_->tables().peers();
-            resets_.push_back({flow.protocol, flow.client(), flow.vip(), flow.server(),
-                               flow.served ? "" : peers[flow.peer].gateway});
+            outbox_.log({flow.protocol, flow.client(), flow.vip(), flow.server(),
+                         flow.served ? "" : peers[flow.peer].gateway});
         });
         publish_resets();
     }
@@ -726,14 +651,13 @@ void Worker::tick(Micros now) {
 }
 
 void Worker::sleep_until(Micros when, Micros now) {
-    std::vector<pollfd> fds{{wake_fd_, POLLIN, 0}};
+    std::vector<pollfd> fds{{wake_.fd(), POLLIN, 0}};
     if (ownership_) {
         if (!shared_.handover->may_sleep(number_)) {
             return;
         }
-        fds.push_back({shared_.handover->wake_fd(number_), POLLIN, 0});
+        fds.push_back({shared_.handover->wake(number_).fd(), POLLIN, 0});
     }
-    const size_t wakes = fds.size();
     for (size_t i = 0; number_ == 0 && i < shared_.twins.size(); ++i) {
         fds.push_back({shared_.twins[i]->fd(), POLLIN, 0});
     }
@@ -745,12 +669,13 @@ void Worker::sleep_until(Micros when, Micros now) {
     const Micros wait = std::clamp<Micros>(when - now, 0, can_sleep_ ? 1'000'000 : back_off);
     const timespec limit{wait / 1'000'000, wait % 1'000'000 * 1000};
     ::ppoll(fds.data(), fds.size(), &limit, nullptr);
-    for (size_t i = 0; i < wakes; ++i) {
-        if ((fds[i].revents & POLLIN) != 0) {
-            drain(fds[i].fd);
-        }
+    if ((fds[0].revents & POLLIN) != 0) {
+        wake_.drain();
     }
     if (ownership_) {
+        if ((fds[1].revents & POLLIN) != 0) {
+            shared_.handover->wake(number_).drain();
+        }
         shared_.handover->awake(number_);
     }
 }

@@ -23,9 +23,11 @@
 #include <vector>
 
 #include "common/error.h"
+#include "vipd/adapter/event.h"
 #include "vipd/adapter/handover.h"
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/next_hops.h"
+#include "vipd/adapter/outbox.h"
 #include "vipd/adapter/port.h"
 #include "vipd/adapter/twin.h"
 #include "vipd/path/datapath.h"
@@ -33,54 +35,6 @@
 #include "vipd/watch/observer.h"
 
 namespace rehome::vipd {
-
-// A flow that was reset, or forgotten, to make its client log in again, for the log.
-struct ResetRecord {
-    uint8_t protocol = 0;
-    Endpoint client, vip;
-    Endpoint server;   // where this site's had it
-    std::string peer;  // else the gateway that had it
-};
-
-struct Heard {
-    size_t peer = 0;
-    Keepalive keepalive;
-    Micros at = 0;
-};
-
-// The longest packet that gets to a peer, newly known.
-struct SizedLink {
-    size_t peer = 0;
-    uint16_t mtu = 0;
-    bool told = false;  // by a router; else found by probes
-    Micros at = 0;      // told, or asked
-};
-
-struct HeardServicesPage {
-    size_t peer = 0;
-    ServicesPage page;
-};
-
-struct HeardFlows {
-    size_t peer = 0;
-    FlowsPage page;
-};
-
-struct HeardHandshake {
-    size_t peer = 0;
-    Handshake handshake;
-    Micros at = 0;
-};
-
-struct Outbox {
-    std::vector<Hop> wanted;
-    std::vector<Heard> heard;
-    std::vector<HeardHandshake> handshakes;
-    std::vector<SizedLink> sized;
-    std::vector<HeardFlows> heard_flows;
-    std::vector<HeardServicesPage> heard_services;
-    std::vector<ResetRecord> resets;
-};
 
 // What all workers share.  ports[i] and twins[i] belong together; i is the port's number in the
 // datapath.
@@ -146,8 +100,10 @@ public:
     bool silent() const;
     Micros last_round() const { return round_at_.load(std::memory_order_relaxed); }
 
-    int outbox_fd() const { return outbox_fd_; }  // also signalled when the two above change
-    Outbox take_outbox();
+    int outbox_fd() const {
+        return outbox_.event().fd();
+    }  // signalled when the two above change too
+    Left take_outbox() { return outbox_.take(); }
 
     // Flows that ended here when last looked; for any thread.
     uint32_t flows_served() const { return flows_served_.load(std::memory_order_relaxed); }
@@ -193,7 +149,6 @@ private:
     void flush();
     void tick(Micros now);
     void serve_requests();
-    void publish();
     void sleep_until(Micros when, Micros now);
 
     uint32_t number_;
@@ -206,12 +161,7 @@ private:
     std::vector<Departure> departures_;  // by port
     std::vector<Batch> passing_;         // by worker
     std::array<Job, burst> jobs_;        // the burst in hand
-    std::vector<ResetRecord> resets_;
-    std::vector<Heard> heard_;
-    std::vector<HeardHandshake> handshakes_;
-    std::vector<SizedLink> sized_;
-    std::vector<HeardFlows> heard_flows_;
-    std::vector<HeardServicesPage> heard_services_;
+    Outbox outbox_;
     Micros now_ = 0;  // of this round
     Micros next_expiry_ = 0;
     bool can_sleep_ = true;  // every queue has something to wait for
@@ -230,7 +180,6 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable answered_;
     std::vector<std::shared_ptr<Request>> requests_;
-    Outbox outbox_;
     Offer offer_;
     std::atomic<bool> offered_ = false;
     std::atomic<uint64_t> acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
@@ -240,8 +189,7 @@ private:
     std::atomic<bool> asked_ = false;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> failed_ = false;
-    int wake_fd_ = -1;
-    int outbox_fd_ = -1;
+    Event wake_;
     std::thread thread_;
 };
 

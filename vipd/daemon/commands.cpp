@@ -121,59 +121,76 @@ json Daemon::origins() const {
     return told;
 }
 
-Result<json> Daemon::status() {
-    const Micros now = monotonic_us();
-    const Snapshot& snapshot = *state_.snapshot();
-    // What one worker does not tell, nobody knows: null.
-    const auto sums = this->sums();
-    const auto counted = [&](auto count) { return sums ? json(count(*sums)) : json(); };
+json Daemon::workers_state() const {
     json workers = json::array();
     for (size_t i = 0; i < workers_.size(); ++i) {
         workers.push_back({{"worker", i},
                            {"epoch", workers_[i]->acts_on()},
                            {"answers", !workers_[i]->silent()}});
     }
-    json peers = json::array();
+    return workers;
+}
+
+json Daemon::peer_state(size_t peer, const Sums* sums) const {
+    const PeerConfig& known = config().peers[peer];
+    const Snapshot::Peer& snapshot = state_.snapshot()->peers[peer];
+    const ObservedPeer& observed = state_.peer(peer);
+    const bool heard = observed.heard != 0;
+    const auto& hears_us = observed.last.hears_you;
+    return {{"gateway", known.gateway},
+            {"site", known.site},
+            {"alive", snapshot.up},
+            {"hears_us", heard && hears_us ? json(*hears_us) : json()},
+            {"narrow", snapshot.narrow},
+            {"link_mtu", or_null(snapshot.link_mtu)},
+            {"link_mtu_back", or_null(snapshot.link_mtu_back)},
+            {"tags", tags_json(snapshot, sums == nullptr ? nullptr : &sums->peers[peer])},
+            {"last_seen_ms", heard ? json((monotonic_us() - observed.heard) / 1000) : json()}};
+}
+
+json Daemon::line_state(size_t line, const Sums* sums) const {
+    const LineConfig& known = config().lines[line];
+    const LineState state = state_.snapshot()->line(line);
+    const auto counted = [&](auto count) { return sums == nullptr ? json() : json(count(*sums)); };
+    return {
+        {"carrier", known.carrier},
+        {"port", config().ports[known.port].name},
+        {"enabled", state == LineState::enabled},
+        {"state", name(state)},
+        {"rx_vip_packets", counted([&](const Sums& of) { return of.lines[line].rx_vip_packets; })},
+        {"tx_vip_packets", counted([&](const Sums& of) { return of.lines[line].tx_vip_packets; })},
+        {"rx_vip_pps", counted([&](const Sums&) { return rounded(rates_[line].rx_pps); })},
+        {"tx_vip_pps", counted([&](const Sums&) { return rounded(rates_[line].tx_pps); })}};
+}
+
+json Daemon::prefix_state(const Prefix& prefix) const {
+    const bool served = tables().can_serve(prefix);
+    return {{"prefix", prefix.text()},
+            {"served", served},
+            {"announced", served && state_.snapshot()->holds_routes && held_trouble_.empty()}};
+}
+
+Result<json> Daemon::status() {
+    // What one worker does not tell, nobody knows: null.
+    const auto sums = this->sums();
+    const auto counted = [&](auto count) { return sums ? json(count(*sums)) : json(); };
+    const Snapshot& snapshot = *state_.snapshot();
+    json peers = json::array(), lines = json::array(), prefixes = json::array();
     for (size_t i = 0; i < config().peers.size(); ++i) {
-        const Micros heard = state_.peer(i).heard;
-        peers.push_back({{"gateway", config().peers[i].gateway},
-                         {"site", config().peers[i].site},
-                         {"alive", snapshot.peer_up(i)},
-                         {"hears_us", heard != 0 && state_.peer(i).last.hears_you
-                                          ? json(*state_.peer(i).last.hears_you)
-                                          : json()},
-                         {"narrow", snapshot.peers[i].narrow},
-                         {"link_mtu", or_null(snapshot.peers[i].link_mtu)},
-                         {"link_mtu_back", or_null(snapshot.peers[i].link_mtu_back)},
-                         {"tags", tags_json(snapshot.peers[i], sums ? &sums->peers[i] : nullptr)},
-                         {"last_seen_ms", heard == 0 ? json() : json((now - heard) / 1000)}});
+        peers.push_back(peer_state(i, sums ? &*sums : nullptr));
     }
-    json lines = json::array();
     for (size_t i = 0; i < config().lines.size(); ++i) {
-        lines.push_back(
-            {{"carrier", config().lines[i].carrier},
-             {"port", config().ports[config().lines[i].port].name},
-             {"enabled", snapshot.line(i) == LineState::enabled},
-             {"state", name(snapshot.line(i))},
-             {"rx_vip_packets", counted([i](const Sums& s) { return s.lines[i].rx_vip_packets; })},
-             {"tx_vip_packets", counted([i](const Sums& s) { return s.lines[i].tx_vip_packets; })},
-             {"rx_vip_pps", counted([&](const Sums&) { return rounded(rates_[i].rx_pps); })},
-             {"tx_vip_pps", counted([&](const Sums&) { return rounded(rates_[i].tx_pps); })}});
+        lines.push_back(line_state(i, sums ? &*sums : nullptr));
     }
-    json prefixes = json::array();
-    for (const auto& prefix : tables().prefixes()) {
-        const bool served = tables().can_serve(prefix);
-        prefixes.push_back(
-            {{"prefix", prefix.text()},
-             {"served", served},
-             {"announced", served && snapshot.holds_routes && held_trouble_.empty()}});
+    for (const Prefix& prefix : tables().prefixes()) {
+        prefixes.push_back(prefix_state(prefix));
     }
     return json{{"at", iso8601(now_us())},
                 {"gateway", config().gateway},
                 {"site", config().site},
-                {"uptime_s", (now - started_) / 1'000'000},
+                {"uptime_s", (monotonic_us() - started_) / 1'000'000},
                 {"epoch", snapshot.epoch},
-                {"workers", workers},
+                {"workers", workers_state()},
                 {"orders", orders_state()},
                 {"prefixes", prefixes},
                 {"lines", lines},

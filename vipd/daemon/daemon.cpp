@@ -301,27 +301,27 @@ Result<> Daemon::follow_kernel(Result<bool> changed) {
 
 void Daemon::take_outboxes() {
     for (auto& worker : workers_) {
-        const Outbox outbox = worker->take_outbox();
-        for (const Hop& hop : outbox.wanted) {
+        const Left left = worker->take_outbox();
+        for (const Hop& hop : left.wanted) {
             kernel_->request(hop);
         }
-        for (const Heard& heard : outbox.heard) {
+        for (const Heard& heard : left.heard) {
             state_.hear(heard.peer, heard.keepalive, heard.at);
         }
-        for (const HeardHandshake& heard : outbox.handshakes) {
+        for (const HeardHandshake& heard : left.handshakes) {
             state_.hear(heard.peer, heard.handshake, heard.at);
         }
-        for (const SizedLink& link : outbox.sized) {
+        for (const SizedLink& link : left.sized) {
             link.told ? state_.told_mtu(link.peer, link.mtu, link.at)
                       : state_.link_size(link.peer, link.mtu, link.at);
         }
-        for (const HeardServicesPage& heard : outbox.heard_services) {
+        for (const HeardServicesPage& heard : left.services) {
             state_.hear(heard.peer, heard.page);
         }
-        for (const HeardFlows& heard : outbox.heard_flows) {
+        for (const HeardFlows& heard : left.flows) {
             state_.hear(heard.peer, heard.page);
         }
-        reset_log_.add(outbox.resets);
+        reset_log_.add(left.resets);
     }
 }
 

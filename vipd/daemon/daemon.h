@@ -97,6 +97,11 @@ private:
     static std::span<const Command> commands();
     void command(const nlohmann::json& request, const Reply& reply);
     Result<nlohmann::json> status();
+    nlohmann::json workers_state() const;
+    // sums: null when some worker does not tell.
+    nlohmann::json peer_state(size_t peer, const Sums* sums) const;
+    nlohmann::json line_state(size_t line, const Sums* sums) const;
+    nlohmann::json prefix_state(const Prefix& prefix) const;
     nlohmann::json origins() const;
     Result<nlohmann::json> stats();
     Result<nlohmann::json> metrics();

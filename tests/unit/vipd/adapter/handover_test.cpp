@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -54,12 +53,11 @@ bool sleep(Handover& handover) {
     if (!handover.may_sleep(to)) {
         return true;
     }
-    pollfd wake{handover.wake_fd(to), POLLIN, 0};
+    pollfd wake{handover.wake(to).fd(), POLLIN, 0};
     if (poll(&wake, 1, wake_within_ms) != 1) {
         return false;
     }
-    uint64_t times = 0;
-    [[maybe_unused]] const auto drained = read(wake.fd, &times, sizeof times);
+    handover.wake(to).drain();
     handover.awake(to);
     return true;
 }
