@@ -6,6 +6,7 @@
 # shellcheck source=tests/smoke/_crowd.sh
 . "$here/_crowd.sh"
 vipd_link=wan_link
+export vipd_change='.workers = 2'
 vipd_world
 name_servers 1883
 both() { figure_is old ".peers[0].$1" "$2" && figure_is new ".peers[0].$1" "$2"; }

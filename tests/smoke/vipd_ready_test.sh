@@ -5,7 +5,7 @@
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 # A second service of the same VIP, so that the prefix is served without the first.
-export vipd_change='.services += [.services[0] | .name = "others" | .port = 1884 | .servers[0].port = 1884]'
+export vipd_change='.services += [.services[0] | .name = "others" | .port = 1884 | .servers[0].port = 1884] | .workers = 2'
 vipd_world
 name_servers 1883
 name_servers 1884
