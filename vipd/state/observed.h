@@ -19,8 +19,9 @@ inline constexpr Micros peer_gone_after = 3'000'000;
 inline constexpr Micros told_mtu_kept = 600'000'000;  // RFC 1191 6.3
 // Of resets to idle clients, where no re-login was ordered that says what the login service bears.
 inline constexpr double idle_resets_per_s = 100;
-// After vipd's start: within so long a peer that lives has been heard, and has said that it hears.
-inline constexpr Micros first_word_within = 5 * keepalive_every;
+// After vipd's start: within so long a peer that lives has been heard, and has said that it hears,
+// even where both machines are busy.
+inline constexpr Micros first_word_within = 10 * keepalive_every;
 
 struct ObservedPeer {
     Micros heard = 0;     // the last keepalive; 0: never
