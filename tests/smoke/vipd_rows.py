@@ -249,8 +249,10 @@ def check_with_tcpdump(packets, path):
         out.write_packet(packet)
     out.close()
     said = subprocess.run(["tcpdump", "-nvvr", path], capture_output=True, text=True).stdout
+    # A tunnel over IPv6 may go without a UDP checksum (RFC 6935), which tcpdump does not know.
+    none = r"\.6080: \[bad udp cksum 0x0000"
     return [f"tcpdump: {line}" for line in said.splitlines()
-            if re.search(r"bad (udp |tcp )?cksum|incorrect|wrong", line)]
+            if re.search(r"bad (udp |tcp )?cksum|incorrect|wrong", line) and not re.search(none, line)]
 
 
 def check(rows, folder, stats):
