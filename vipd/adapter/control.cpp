@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -92,6 +93,9 @@ Result<Fd> listen_at(const std::string& path) {
         return fail(Exit::usage, path, "is too long for a socket, expected at most 107 bytes");
     }
     std::copy(path.begin(), path.end(), address.sun_path);
+    // A folder that does not outlive the host, as those in /run; bind says what is wrong with it.
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     if (auto cleared = clear_path(path, address); !cleared) {
         return tl::unexpected(cleared.error());
     }
