@@ -75,6 +75,7 @@ FlowsConfig read_flows(const JsonView& view) {
     to.tcp_closing = times["tcp_closing"].number(to.tcp_closing);
     to.tcp_reset = times["tcp_reset"].number(to.tcp_reset);
     to.udp = times["udp"].number(to.udp);
+    to.udp_once = times["udp_once"].number(to.udp_once);
     to.provisional = times["provisional"].number(to.provisional);
     flows.idle_reset_s = view["idle_reset_s"].number(flows.idle_reset_s);
     return flows;
@@ -214,6 +215,7 @@ json flows_json(const FlowsConfig& flows) {
               {"tcp_closing", times.tcp_closing},
               {"tcp_reset", times.tcp_reset},
               {"udp", times.udp},
+              {"udp_once", times.udp_once},
               {"provisional", times.provisional}}}};
 }
 

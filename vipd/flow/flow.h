@@ -48,7 +48,8 @@ struct Flow {
     // How the server is reached; with source_nat it sees an address of a pool as the client's.
     enum class Reach : uint8_t { nat, source_nat, ipip, gue };
     static constexpr uint32_t services_max = 1U << 24;
-    static constexpr uint32_t two_exchanges = 4;  // turns: client, server, client, server
+    static constexpr uint32_t one_exchange = 2;   // turns: client, server
+    static constexpr uint32_t two_exchanges = 4;  // and once more
 
     union {
         uint32_t client_next = 0;

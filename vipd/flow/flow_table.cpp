@@ -355,7 +355,9 @@ Micros FlowTable::lifetime(const Flow& flow) const {
         return lifetimes_.provisional * second;
     }
     if (!flow.tcp()) {
-        return lifetimes_.udp * second;
+        // Of direct return one side is seen, which takes no turns.
+        const bool once = flow.turns <= Flow::one_exchange && !flow.direct_return();
+        return (once ? lifetimes_.udp_once : lifetimes_.udp) * second;
     }
     switch (flow.stage) {
         case Flow::Stage::half_open:

@@ -43,7 +43,7 @@ json full() {
         "memory": {"mib": 1024, "hugepages": true},
         "flows": {"capacity": 100000000, "half_open": 1024, "idle_reset_s": 7,
                   "lifetimes_s": {"tcp_half_open": 1, "tcp_established": 2, "tcp_closing": 3,
-                                  "tcp_reset": 4, "udp": 5, "provisional": 6}},
+                                  "tcp_reset": 4, "udp": 5, "udp_once": 7, "provisional": 6}},
         "fragments": {"memory_kib": 64, "wait_ms": 100},
         "maps": [{"name": "phones", "vip_prefix": "203.0.113.0/26",
                   "server_prefix": "10.1.5.64/26"},
@@ -142,7 +142,7 @@ TEST_CASE("a configuration is resolved against the inventory") {
     CHECK(config->memory == MemoryConfig{256, false});
     CHECK(config->workers == 1);
     CHECK_FALSE(config->has_keys());
-    CHECK(config->flows == FlowsConfig{1048576, 262144, {30, 7440, 60, 20, 120, 10}});
+    CHECK(config->flows == FlowsConfig{1048576, 262144, {30, 7440, 60, 20, 120, 30, 10}});
     CHECK(config->fragments == FragmentsConfig{4096, 2000});
     CHECK(config->maps.empty());
     CHECK(config->pools.empty());
@@ -169,7 +169,7 @@ TEST_CASE("everything that is optional is read") {
     CHECK(config->workers == 4);
     CHECK(config->keys == KeysConfig{"gateway.keys", true});
     CHECK(config->has_keys());
-    CHECK(config->flows == FlowsConfig{100000000, 1024, {1, 2, 3, 4, 5, 6}, 7});
+    CHECK(config->flows == FlowsConfig{100000000, 1024, {1, 2, 3, 4, 5, 7, 6}, 7});
     CHECK(config->fragments == FragmentsConfig{64, 100});
     REQUIRE(config->maps.size() == 2);
     CHECK(config->maps[0] ==

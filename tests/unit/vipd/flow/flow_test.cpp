@@ -481,6 +481,8 @@ TEST_CASE("how long silence is borne") {
         Flow::Kind kind;
         Flow::Stage stage;
         Micros seconds;
+        uint32_t turns = 0;  // UDP
+        Flow::Reach reach = Flow::Reach::nat;
     };
     using K = Flow::Kind;
     using S = Flow::Stage;
@@ -491,8 +493,11 @@ TEST_CASE("how long silence is borne") {
         {"reset by us", 6, K::here, S::reset, 20},
         {"relayed, established", 6, K::relayed, S::established, 7440},
         {"asked for, not confirmed", 6, K::provisional, S::established, 10},
-        {"UDP", 17, K::here, S::half_open, 120},
-        {"UDP, answered", 17, K::relayed, S::established, 120},
+        {"UDP", 17, K::here, S::half_open, 30, 1},
+        {"UDP, one exchange", 17, K::relayed, S::established, 30, 2},
+        {"UDP, a second one has begun (RFC 4787: 2 min)", 17, K::relayed, S::established, 120, 3},
+        {"UDP, two exchanges", 17, K::here, S::established, 120, 4},
+        {"UDP, of which one side is seen", 17, K::here, S::half_open, 120, 1, Flow::Reach::ipip},
         {"UDP, asked for", 17, K::provisional, S::half_open, 10},
     };
     for (const Row& row : rows) {
@@ -500,6 +505,8 @@ TEST_CASE("how long silence is borne") {
         FlowTable table({4, 4}, 1);
         Flow* flow = table.insert({row.protocol, end("100.80.0.1:1"), end("198.51.100.10:1")}, 5);
         table.change(*flow, row.kind, row.stage);
+        flow->turns = row.turns;
+        flow->reach = row.reach;
         CHECK(table.lifetime(*flow) == row.seconds * second);
         table.expire(row.seconds * second);
         CHECK(table.size() == 1);
@@ -533,7 +540,7 @@ TEST_CASE("forgetting goes round, the settled and the others") {
 TEST_CASE("lifetimes can be set") {
     FlowTable table({4, 4}, 1);
     Lifetimes lifetimes;
-    lifetimes.udp = 7;
+    lifetimes.udp_once = 7;
     table.set_lifetimes(lifetimes);
     table.insert({17, end("192.0.2.1:1"), end("198.51.100.10:1")}, 0);
     table.expire(7 * second);
