@@ -689,6 +689,10 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
         return;
     }
     config.site = site->name;
+    config.networks = site->networks;
+    for (const Carrier& carrier : inventory.carriers) {
+        config.clients.insert(config.clients.end(), carrier.clients.begin(), carrier.clients.end());
+    }
     config.tunnel = gateway->tunnel.address;
     resolve_ports(config, *site, *gateway, check);
     resolve_lines(config, *site, check);

@@ -204,6 +204,8 @@ struct Config {
     FlowsConfig flows;
     FragmentsConfig fragments;
     std::vector<Prefix> prefixes;  // that move, and that this gateway may serve
+    std::vector<Prefix> networks;  // the site's own, from where no client comes but the carriers'
+    std::vector<Prefix> clients;   // of all carriers
     std::vector<PortConfig> ports;
     std::vector<LineConfig> lines;  // of this gateway, in the file's order
     std::vector<PeerConfig> peers;

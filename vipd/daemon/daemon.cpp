@@ -166,8 +166,10 @@ Result<> Daemon::start_workers() {
     settings.salt = random_key();
     settings.fragments.held_bytes = each(config().fragments.memory_kib * 1024);
     settings.fragments.wait = Micros{config().fragments.wait_ms} * 1000;
-    for (const auto& port : shared_.ports) {
-        settings.ports.push_back({port->mac(), port->mtu()});
+    for (size_t i = 0; i < shared_.ports.size(); ++i) {
+        const Port& port = *shared_.ports[i];
+        const bool is_device = !config().ports[i].device.interface.empty();  // else a file's frames
+        settings.ports.push_back({port.mac(), port.mtu(), is_device});
     }
     for (settings.worker = 0; settings.worker < workers; ++settings.worker) {
         auto datapath = std::make_unique<Datapath>(state_.snapshot(), settings);

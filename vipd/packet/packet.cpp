@@ -243,6 +243,30 @@ tl::expected<Extensions, Drop> walk_extensions(std::span<const uint8_t> packet, 
     }
 }
 
+std::optional<Drop> unsound_header(std::span<const uint8_t> frame, const Packet& packet) {
+    if (packet.family == Family::v6) {
+        return std::nullopt;
+    }
+    const auto header = frame.subspan(packet.ip, size_t{frame[packet.ip] & 0x0fU} * 4);
+    if (fold_checksum(sum_words(header)) != 0) {
+        return Drop::bad_header;
+    }
+    constexpr uint8_t end = 0, no_operation = 1, loose = 131, strict = 137;
+    for (size_t at = 20; at < header.size() && header[at] != end;) {
+        if (header[at] == loose || header[at] == strict) {
+            return Drop::source_route;
+        }
+        const size_t bytes = header[at] == no_operation ? 1
+                             : at + 1 < header.size()   ? header[at + 1]
+                                                        : 0;
+        if (bytes == 0) {
+            return std::nullopt;  // what follows says nothing
+        }
+        at += bytes;
+    }
+    return std::nullopt;
+}
+
 bool impossible_source(const Packet& packet) {
     return packet.source == packet.destination || is_special(packet.source);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <tl/expected.hpp>
@@ -108,6 +109,11 @@ tl::expected<Packet, Drop> parse_packet(std::span<const uint8_t> frame, uint32_t
 
 // The packet behind a link header, of the version that its EtherType says, else bad_header.
 tl::expected<Packet, Drop> parse_packet(std::span<const uint8_t> frame, const Link& link);
+
+// Why an IP header that could be read is not to be believed, nor answered: an IPv4 checksum that
+// does not hold (bad_header), a source route (source_route; RFC 7126 4.3, 4.4); nothing: it is
+// sound.
+std::optional<Drop> unsound_header(std::span<const uint8_t> frame, const Packet& packet);
 
 // Where IPv6's extension headers end: at a transport header, at what hides one (ESP, No Next
 // Header), or at what a later fragment carries.

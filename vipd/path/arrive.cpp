@@ -37,6 +37,10 @@ Verdict to_stage(const View& view, Hands& hands, Frame& frame, Classified& what,
 }  // namespace
 
 Verdict arrive(const View& view, Hands& hands, Frame& frame, PortIndex port) {
+    if (frame.length >= ethernet_bytes &&
+        !hands.routing.adjacencies().ports()[port].takes(frame.data)) {
+        return dropped(hands, Drop::other_mac);
+    }
     Classified what = classify(frame.bytes(), port, view.tables);
     if (!what.first_fragment()) [[likely]] {
         return to_stage(view, hands, frame, what, port);

@@ -35,6 +35,9 @@ void open_tunnel(Classified& out, std::span<const uint8_t> frame, const Tables& 
     if (!inner) {
         return refuse(out, inner.error());
     }
+    if (const auto unsound = unsound_header(frame, *inner)) {
+        return refuse(out, *unsound);
+    }
     out.packet = *inner;
     const bool reply = out.gue.kind == Gue::Kind::reply;
     if (!tables.is_moved(reply ? inner->source : inner->destination)) {
@@ -82,6 +85,10 @@ Classified classify(std::span<const uint8_t> frame, PortIndex port, const Tables
             break;
         case PortRole::other:
             break;
+    }
+    const auto unsound = out.kind == Kind::kernel ? std::nullopt : unsound_header(frame, *packet);
+    if (unsound) {
+        refuse(out, *unsound);
     }
     return out;
 }

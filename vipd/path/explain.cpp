@@ -16,6 +16,9 @@ Hands::Settings scratch_of(const Hands& hands) {
     Hands::Settings settings;
     settings.flows = {flows, flows};
     settings.ports = hands.routing.adjacencies().ports();
+    for (PortLink& link : settings.ports) {
+        link.own_mac_only = false;  // who asks about a packet says nothing of MAC addresses
+    }
     settings.fragments = {16, 16, 1U << 17, 4, 15'000'000, 2'000'000};
     settings.worker = hands.source_nat.worker();
     settings.workers = hands.source_nat.workers();

@@ -26,6 +26,7 @@ struct Turn {
     PortIndex port;
     uint16_t line;  // of the port, where it is one
     bool maps;      // there are some
+    const PortLink& link;
     uint64_t passed = 0;
 };
 
@@ -420,7 +421,8 @@ void pass_burst(std::span<Job> burst, Turn& turn) {
     for (size_t i = 0; i < burst.size(); ++i) {
         const Frame& frame = burst[i].frame;
         plain[i].kind = Plain::Kind::no;
-        if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0) [[unlikely]] {
+        if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0 ||
+            !turn.link.takes(frame.data)) [[unlikely]] {
             continue;
         }
         const auto type = raw<uint16_t>(frame.data + 12);
@@ -469,8 +471,13 @@ void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, Port
         }
         return;
     }
-    Turn turn{view, hands,   FlowTable::milliseconds(view.now),
-              port, at.line, !view.tables.maps().empty()};
+    Turn turn{view,
+              hands,
+              FlowTable::milliseconds(view.now),
+              port,
+              at.line,
+              !view.tables.maps().empty(),
+              hands.routing.adjacencies().ports()[port]};
     if (at.role == PortRole::line) {
         pass_burst<true>(burst, turn);
         hands.counters.to_servers += turn.passed;

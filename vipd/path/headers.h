@@ -83,7 +83,16 @@ struct V4 {
     static bool is_plain(const uint8_t* ip, uint32_t room, uint32_t& total) {
         total = load16(ip + 2);
         const auto fragment = static_cast<uint16_t>(load16(ip + 6) & 0x3fff);
-        return ip[0] == 0x45 && total <= room && total >= bytes + 8 && fragment == 0 && ip[8] > 1;
+        return ip[0] == 0x45 && total <= room && total >= bytes + 8 && fragment == 0 && ip[8] > 1 &&
+               sum_holds(ip);
+    }
+    // Of the header (RFC 1071: 32-bit words sum to the same as their halves).
+    static bool sum_holds(const uint8_t* ip) {
+        uint64_t sum = uint64_t{raw<uint32_t>(ip)} + raw<uint32_t>(ip + 4) + raw<uint32_t>(ip + 8) +
+                       raw<uint32_t>(ip + 12) + raw<uint32_t>(ip + 16);
+        sum = (sum & 0xffffffff) + (sum >> 32);
+        sum = (sum & 0xffff) + (sum >> 16);
+        return ((sum & 0xffff) + (sum >> 16)) % 0xffff == 0;
     }
     static uint8_t protocol(const uint8_t* ip) { return ip[9]; }
     // Takes a hop off, and sums what else has changed in the header.  The TTL is the word's first

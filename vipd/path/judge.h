@@ -23,10 +23,8 @@ template <typename A>
                                                                const A& source,
                                                                const A& destination) {
     const auto unless_ordinary = [&]() -> std::optional<Drop> {
-        if (tables.is_moved(source) || tables.pool_address(source)) {
-            return Drop::forged_source;
-        }
-        return is_special(source) ? std::optional(Drop::bad_source) : std::nullopt;
+        const auto wrong = tables.wrong_source(source);
+        return !wrong && is_special(source) ? Drop::bad_source : wrong;
     };
     if (same(source, destination)) [[unlikely]] {
         return tables.is_moved(source) ? Drop::forged_source : Drop::bad_source;

@@ -5,6 +5,7 @@
 // (next_hops.h).  `used` tells which neighbours the kernel should keep resolved.  One worker's own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -20,7 +21,12 @@ namespace rehome::vipd {
 // A port as the datapath needs it.
 struct PortLink {
     Mac mac{};
-    uint16_t mtu = 1500;  // of an IP packet
+    uint16_t mtu = 1500;        // of an IP packet
+    bool own_mac_only = false;  // what comes in for other unicast MACs is nobody's here
+
+    bool takes(const uint8_t* frame) const {
+        return !own_mac_only || (frame[0] & 1) != 0 || std::equal(mac.begin(), mac.end(), frame);
+    }
 };
 
 struct alignas(64) Adjacency {

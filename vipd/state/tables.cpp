@@ -81,6 +81,36 @@ std::vector<Prefix> own_addresses(const Config& config) {
     return own;
 }
 
+// Of whom an address is, and what that makes of a packet from there; of prefixes in each other the
+// longest says it.
+struct SourceOf {
+    Prefix prefix;
+    std::optional<Drop> wrong;
+};
+
+std::vector<SourceOf> known_sources(const Config& config) {
+    std::vector<SourceOf> known;
+    const auto add = [&](const std::vector<Prefix>& prefixes, std::optional<Drop> wrong) {
+        for (const Prefix& prefix : prefixes) {
+            known.push_back({prefix, wrong});
+        }
+    };
+    add(config.prefixes, Drop::forged_source);
+    for (const PoolConfig& pool : config.pools) {
+        add(pool.addresses, Drop::pool_source);
+    }
+    add(own_addresses(config), Drop::gateway_source);
+    for (const PeerConfig& peer : config.peers) {
+        add({host_prefix(peer.tunnel)}, Drop::gateway_source);
+    }
+    for (const LineConfig& line : config.lines) {
+        add({host_prefix(line.peer)}, std::nullopt);
+    }
+    add(config.clients, std::nullopt);
+    add(config.networks, Drop::site_source);
+    return known;
+}
+
 FirstBits out_of_ordinary_v4(const Config& config) {
     FirstBits first = special::begin_v4;
     const auto add = [&](const std::vector<Prefix>& prefixes) {
@@ -90,10 +120,10 @@ FirstBits out_of_ordinary_v4(const Config& config) {
             }
         }
     };
-    add(config.prefixes);
-    add(own_addresses(config));
-    for (const PoolConfig& pool : config.pools) {
-        add(pool.addresses);
+    for (const SourceOf& known : known_sources(config)) {
+        if (known.wrong) {
+            add({known.prefix});
+        }
     }
     return first;
 }
@@ -164,6 +194,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
                                     config.server_tunnel_from(Family::v6)};
     tables->tagged_ = config.has_keys();
     tables->own_ = PrefixIndex(own_addresses(config));
+    tables->add_sources(config);
     tables->out_of_ordinary_ = out_of_ordinary_v4(config);
     tables->gateway_ = config.gateway;
     tables->own_name_hash_ = hash_name(config.gateway);
@@ -173,6 +204,15 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
         tables->count_changes(*before);
     }
     return tables;
+}
+
+void Tables::add_sources(const Config& config) {
+    std::vector<Prefix> prefixes;
+    for (const SourceOf& known : known_sources(config)) {
+        prefixes.push_back(known.prefix);
+        wrong_sources_.push_back(known.wrong);
+    }
+    sources_ = PrefixIndex(prefixes);
 }
 
 // A server that goes, from one service or with it, is a change for its flows; one that comes, is

@@ -20,6 +20,7 @@
 #include "common/prefix_index.h"
 #include "common/vipd_config/config.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/drop.h"
 #include "vipd/route/fib.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
@@ -171,8 +172,15 @@ public:
         return found == PrefixIndex::none ? std::nullopt : std::optional(pool_addresses_[found]);
     }
 
-    // True: the address is neither moved, nor special, this gateway's, or a pool's.  False says
-    // nothing: it goes by how an IPv4 address begins, and IPv6 addresses all begin alike.
+    // Why no client has the address: it is a VIP's, a pool's, a gateway's or the site's own;
+    // nothing: some client may.  What is special (common/special_addresses.h) is not looked at.
+    template <typename A>
+    std::optional<Drop> wrong_source(const A& address) const {
+        const uint32_t found = sources_.find(address);
+        return found == PrefixIndex::none ? std::nullopt : wrong_sources_[found];
+    }
+    // True: the address is neither moved, nor special, a gateway's, a pool's or the site's.  False
+    // says nothing: it goes by how an IPv4 address begins, and IPv6 addresses all begin alike.
     bool ordinary(uint32_t address) const {
         return !out_of_ordinary_.some(static_cast<uint16_t>(address >> 16));
     }
@@ -225,6 +233,7 @@ private:
     void add_pools(const Config& config);
     void add_places(const Config& config);
     void add_served();
+    void add_sources(const Config& config);
     void count_changes(const Tables& before);
 
     static uint64_t service_key(uint8_t protocol, uint32_t vip, uint16_t port) {
@@ -256,6 +265,8 @@ private:
     uint32_t next_map_ = 0;
     std::vector<PoolTable> pools_;
     PrefixIndex pool_index_;
+    PrefixIndex sources_;
+    std::vector<std::optional<Drop>> wrong_sources_;
     std::vector<PoolAddress> pool_addresses_;
     FixedMap<uint64_t> place_index_;
     std::vector<Place> places_;

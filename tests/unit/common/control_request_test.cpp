@@ -23,6 +23,8 @@ TEST_CASE("requests that are taken") {
             R"({"command":"status"})",
             R"({"command":"share"})",
             R"({"command":"share","percent":0})",
+            R"({"command":"share","percent":33.33})",
+            R"({"command":"share","percent":0.07})",
             R"({"command":"share","percent":2.5,"by":"address-port"})",
             R"({"command":"line","carrier":"red","state":"disable"})",
             R"({"command":"relogin","rate":0.5,"service":"meters"})",
@@ -49,6 +51,8 @@ TEST_CASE("requests that are refused") {
          "request: /percent: is \"nan\", expected a number from 0 to 100"},
         {R"({"command":"share","percent":100.01})",
          "request: /percent: is 100.01, expected a number from 0 to 100"},
+        {R"({"command":"share","percent":0.001})",
+         "request: /percent: is 0.001, expected a multiple of 0.01"},
         {R"({"command":"share","percent":-1,"by":"colour"})",
          "request: /by: is \"colour\", expected one of \"address\", \"address-port\"\n"
          "request: /percent: is -1, expected a number from 0 to 100"},

@@ -73,7 +73,7 @@ TEST_CASE("what a frame is") {
     const std::string a = text(*parse_packet(parse_packet_text(asked)->ip, 0));
     const std::string s = text(*parse_packet(parse_packet_text(answered)->ip, 0));
     const std::string r = text(*parse_packet(parse_packet_text(replied)->ip, 0));
-    const std::string first = "raw 4500001c000120004011000064500001c633640a0fa0035e00100000";
+    const std::string first = "raw 4500001c000120004011cc4164500001c633640a0fa0035e00100000";
     struct Row {
         std::string what;
         PortIndex port;

@@ -18,7 +18,7 @@ public:
         Datapath::Settings settings;
         settings.flows = {60, 40};  // both parts are full at times
         settings.hash_key = 7;
-        settings.ports.assign(config.ports.size(), PortLink{{2, 0, 0, 0, 0, 1}, 1500});
+        settings.ports.assign(config.ports.size(), PortLink{{2, 0, 0, 0, 0, 1}, 1500, true});
         const Keyring ring{{FileKey{1, {1}}}};
         act = std::make_unique<Act>(with_lines(config, true), settings, now, Orders{},
                                     keyed ? std::make_shared<const Keyring>(ring) : nullptr);
@@ -367,6 +367,9 @@ TEST_CASE("a burst is the same as its packets one by one") {
             const uint32_t count = 1 + random.below(40);
             for (uint32_t i = 0; i < count; ++i) {
                 frames.push_back(traffic.frame(port));
+                if (random.chance(2) && frames.back().size() > 5) {
+                    frames.back()[5] ^= 0x55;  // of another host's
+                }
             }
             both(fast, slow, port, frames);
             if (random.chance(20)) {
@@ -378,6 +381,34 @@ TEST_CASE("a burst is the same as its packets one by one") {
             REQUIRE(difference(fast.state(), slow.state()) == "");
             fast.log.str("");
             slow.log.str("");
+        }
+    }
+}
+
+TEST_CASE("frames for another host are dropped, those for all are the kernel's") {
+    const Bytes to_us =
+        make_frame({end("100.80.0.1:40000"), end("198.51.100.10:1883"), 6, flag::S});
+    struct Row {
+        uint8_t first, last;  // bytes of the destination
+        Drop drop;            // count_: none
+        Verdict::Kind kind;
+    };
+    for (const Row& row : {Row{2, 1, Drop::count_, Verdict::Kind::forward},
+                           Row{2, 9, Drop::other_mac, Verdict::Kind::drop},
+                           Row{1, 9, Drop::count_, Verdict::Kind::punt}}) {
+        for (const bool burst : {false, true}) {
+            Gateway gateway(every_forwarding());
+            Bytes frame = to_us;
+            frame[0] = row.first, frame[5] = row.last;
+            Buffer buffer(frame);
+            Job job{buffer.frame, {}};
+            if (burst) {
+                gateway.path->handle(std::span(&job, 1), red, gateway.now);
+            } else {
+                job.verdict = gateway.path->handle(buffer.frame, red, gateway.now);
+            }
+            CHECK(job.verdict.kind == row.kind);
+            CHECK((row.kind != Verdict::Kind::drop || job.verdict.drop == row.drop));
         }
     }
 }
