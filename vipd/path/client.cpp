@@ -221,7 +221,10 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     }
     ++hands.counters.lines[*line].rx_vip_packets;
     note(hands, "parse", "from {} by line {}", packet.source, view.tables.lines()[*line].carrier);
-    if (const auto wrong = wrong_source(view.tables, packet.source, packet.destination)) {
+    const auto wrong = wrong_source(view.tables, packet.source, packet.destination);
+    // A router of the site's own may stand between it and the carrier: what it says quotes a flow.
+    const bool routers = wrong == Drop::site_source && is_icmp_error(packet);
+    if (wrong && !routers) {
         return dropped(hands, *wrong);
     }
     const bool mapped = view.tables.map_of_vip(packet.destination) != nullptr;

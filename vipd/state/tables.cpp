@@ -106,7 +106,12 @@ std::vector<SourceOf> known_sources(const Config& config) {
     for (const LineConfig& line : config.lines) {
         add({host_prefix(line.peer)}, std::nullopt);
     }
-    add(config.clients, std::nullopt);
+    const PrefixIndex moved(config.prefixes);
+    for (const Prefix& clients : config.clients) {
+        if (moved.find(clients.address) == PrefixIndex::none) {
+            add({clients}, std::nullopt);
+        }
+    }
     add(config.networks, Drop::site_source);
     return known;
 }
