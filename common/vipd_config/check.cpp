@@ -189,6 +189,14 @@ void check_pools(const Config& config, Checker& check) {
 
 void check_server_tunnels_from(const Config& config, Checker& check) {
     const auto& from = config.server_tunnels_from;
+    for (size_t i = 0; i < from.size(); ++i) {
+        if (check.readable("server_tunnels_from", i) && is_special(from[i])) {
+            check.wrong(fmt::format("{} is no address that a gateway can have, expected one of its "
+                                    "own",
+                                    from[i].text()),
+                        "server_tunnels_from", i);
+        }
+    }
     if (from.size() == 2 && check.readable("server_tunnels_from", 0) &&
         check.readable("server_tunnels_from", 1) && from[0].family == from[1].family) {
         check.wrong(fmt::format("{} is {} as the other, expected one of a family", from[1].text(),
@@ -211,6 +219,9 @@ std::vector<Taken> gateways_addresses(const Config& config) {
     for (const LineConfig& line : config.lines) {
         taken.push_back({line.address.address, "a line's address"});
         taken.push_back({line.peer, "the router's address of line " + line.carrier});
+    }
+    for (const Address& address : config.server_tunnels_from) {
+        taken.push_back({address, "where tunnels to servers begin"});
     }
     return taken;
 }

@@ -120,6 +120,7 @@ end_sessions() {
     echo end >&7
     exec 7>&-
     wait_until 10 fails kill -0 "$of_sessions"
+    wait "$of_sessions"
     of_sessions=
 }
 reports() { grep -c '^{' "$dir/said" || true; }

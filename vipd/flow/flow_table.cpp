@@ -355,8 +355,10 @@ Micros FlowTable::lifetime(const Flow& flow) const {
         return lifetimes_.provisional * second;
     }
     if (!flow.tcp()) {
-        // Of direct return one side is seen, which takes no turns.
-        const bool once = flow.turns <= Flow::one_exchange && !flow.direct_return();
+        // Where both sides are seen: answers may pass elsewhere of direct return, and of what a
+        // peer serves.
+        const bool both = flow.kind == Flow::Kind::here && !flow.direct_return();
+        const bool once = both && flow.turns <= Flow::one_exchange;
         return (once ? lifetimes_.udp_once : lifetimes_.udp) * second;
     }
     switch (flow.stage) {

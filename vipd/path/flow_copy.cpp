@@ -109,7 +109,7 @@ void tell_gone(const View& view, Hands& hands, const FlowKey& key) {
 
 Verdict take_copy(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                   size_t peer) {
-    if (const auto wrong = wrong_source(view.tables, packet.source, packet.destination)) {
+    if (const auto wrong = wrong_relayed_source(view.tables, packet.source, packet.destination)) {
         return dropped(hands, *wrong);
     }
     const auto copy = read_flow_copy(frame.bytes(), packet);

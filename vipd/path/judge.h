@@ -32,6 +32,15 @@ template <typename A>
     return tables.ordinary(source) ? std::nullopt : unless_ordinary();
 }
 
+// The same of what a peer passes on: a site's own networks mean nothing at another one, and the
+// gateway of the line has judged them.
+template <typename A>
+std::optional<Drop> wrong_relayed_source(const Tables& tables, const A& source,
+                                         const A& destination) {
+    const auto wrong = wrong_source(tables, source, destination);
+    return wrong == Drop::site_source ? std::nullopt : wrong;
+}
+
 // A client's packet as it is judged.  What it refers to is the caller's: a copy of what was just
 // written would have to wait for it.
 struct Meeting {

@@ -87,7 +87,7 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, size
 
 Verdict client(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
                const Gue& gue) {
-    if (const auto wrong = wrong_source(view.tables, packet.source, packet.destination)) {
+    if (const auto wrong = wrong_relayed_source(view.tables, packet.source, packet.destination)) {
         return dropped(hands, *wrong);
     }
     const WayBack back{WayBack::Via::tunnel, static_cast<uint16_t>(peer), gue.carrier};

@@ -212,12 +212,11 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
 }
 
 void Tables::add_sources(const Config& config) {
-    std::vector<Prefix> prefixes;
     for (const SourceOf& known : known_sources(config)) {
-        prefixes.push_back(known.prefix);
+        source_prefixes_.push_back(known.prefix);
         wrong_sources_.push_back(known.wrong);
     }
-    sources_ = PrefixIndex(prefixes);
+    sources_ = PrefixIndex(source_prefixes_);
 }
 
 // A server that goes, from one service or with it, is a change for its flows; one that comes, is
@@ -239,7 +238,8 @@ void Tables::count_changes(const Tables& before) {
         }
     }
     if (prefixes_ != before.prefixes_ || !same_maps(maps_, before.maps_) ||
-        !same_pools(pools_, before.pools_)) {
+        !same_pools(pools_, before.pools_) || source_prefixes_ != before.source_prefixes_ ||
+        wrong_sources_ != before.wrong_sources_) {
         for (uint32_t slot = 0; slot < part_slots; ++slot) {
             count(slot);
         }

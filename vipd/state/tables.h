@@ -265,8 +265,9 @@ private:
     uint32_t next_map_ = 0;
     std::vector<PoolTable> pools_;
     PrefixIndex pool_index_;
-    PrefixIndex sources_;
+    std::vector<Prefix> source_prefixes_;  // of whom anything is known as a source
     std::vector<std::optional<Drop>> wrong_sources_;
+    PrefixIndex sources_;
     std::vector<PoolAddress> pool_addresses_;
     FixedMap<uint64_t> place_index_;
     std::vector<Place> places_;

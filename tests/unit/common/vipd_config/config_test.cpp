@@ -398,6 +398,10 @@ TEST_CASE("one change of everything that is optional") {
         {"tunnels from three", "/server_tunnels_from", R"(["10.1.0.1", "10.1.0.2", "fd00::1"])",
          "vipd.json: /server_tunnels_from: is a list of 3 items, expected a list of at most 2 "
          "items"},
+        {"tunnels from nowhere", "/server_tunnels_from", R"(["127.0.0.1"])",
+         "vipd.json: /server_tunnels_from/0: 127.0.0.1 is no address that a gateway can have"},
+        {"tunnels from a server", "/server_tunnels_from", R"(["10.1.1.11"])",
+         "vipd.json: /services/0/servers/0/address: 10.1.1.11 is where tunnels to servers begin"},
         {"tunnels from what moves", "/server_tunnels_from", R"(["198.51.100.77"])",
          "vipd.json: /server_tunnels_from/0: 198.51.100.77 lies in a prefix that moves"},
         {"a server twice in a tunnel", "/services/1/servers/1/address", R"("10.1.1.11")",

@@ -145,6 +145,30 @@ const Row rows[] = {
 
 }  // namespace
 
+TEST_CASE("a site's own networks mean nothing at another one, nor behind another gateway") {
+    Lab lab({{"old", "old2", "new"}, 1000, {"old", "old2"}});
+    const Address router = ip("10.1.200.1"), there = ip("172.20.200.1");
+    lab["old"].config.networks = {*Prefix::parse("10.1.0.0/16")};
+    lab["old2"].config.networks = lab["old"].config.networks;
+    lab["new"].config.networks = {*Prefix::parse("172.20.0.0/16")};
+    for (auto& gateway : lab.gateways) {
+        lab.reload(gateway);
+    }
+    lab.share(lab["old"], {10'000});
+    CHECK(lab.enter(0, red, to_meters({router, 40000})).text() == "old drop site_source");
+    const auto relayed = lab.enter(0, red, to_meters({there, 40000}));
+    CHECK(relayed.text() == "old>new servers");
+    // A router of the old site's own says that a reply was too big: by way of both sites' gateways.
+    const auto replied = lab.enter(lab.index("new"), servers_port, answer(relayed.packet(), 0));
+    CHECK(replied.text() == "new>old red");
+    const Bytes error =
+        make_error({router, end("198.51.100.10:1").address, 3, 4, 1300}, replied.ip, 28);
+    CHECK(lab.enter(0, red, ethernet(error)).text() == "old>new servers");
+    for (const auto& wrong : lab.wrong) {
+        FAIL_CHECK(wrong);
+    }
+}
+
 TEST_CASE("frames at the old gateway's ports") {
     for (const Row& row : rows) {
         INFO(row.what);

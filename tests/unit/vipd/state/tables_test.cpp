@@ -428,6 +428,14 @@ TEST_CASE("what a reload changes for whom: the flows of servers that go, or all"
              c.pools.push_back({"more", {*Prefix::parse("10.1.201.0/31")}});
          },
          true},
+        {"whose sources are wrong",
+         {},
+         [](Config& c) { c.networks.push_back(*Prefix::parse("100.80.7.0/24")); },
+         true},
+        {"who may be a client all the same",
+         {},
+         [](Config& c) { c.clients.push_back(*Prefix::parse("10.1.77.0/24")); },
+         true},
     };
     const auto before = Tables::build(config);
     for (const Row& row : rows) {
