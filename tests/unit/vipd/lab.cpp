@@ -260,6 +260,7 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     const bool ask_first = handled_++ % 8 == 0;
     const auto foreseen = ask_first ? explained(gateway, copy, port) : Explained{};
     const uint64_t drops_before = gateway.drops();
+    const auto acts_on = gateway.state->snapshot();  // what it sends may come back within the call
     const Verdict verdict = gateway.path->handle(buffer.frame, port, now);
     if (ask_first &&
         (foreseen.verdict.kind != verdict.kind || foreseen.verdict.drop != verdict.drop ||
@@ -383,6 +384,7 @@ void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t a
 
 void Lab::tick(size_t gateway) {
     gateways[gateway].act->follow(now);
+    const auto acts_on = gateways[gateway].state->snapshot();  // likewise
     gateways[gateway].path->tick(now, [&](const Flow& flow) { reset_log.push_back(flow.key()); });
 }
 
