@@ -60,7 +60,7 @@ while now=$(($(date +%s) - began)) && [ "$now" -lt "$seconds" ]; do
         next_report=$((next_report + 60))
         count_said
     fi
-    # Whoever was started anew begins anew.
+    # One that was started anew is smaller, and is held against the first all the same.
     for site in old new; do
         kb=$(resident_kb $site)
         if [ "$((now * 4))" -ge "$seconds" ] && [ "${first[$site]:-0}" -gt 0 ] && [ $((kb * 10)) -gt $((first[$site] * 11)) ]; then

@@ -59,19 +59,21 @@ Pool packets_of(const Shape& shape, const char* name, uint32_t count) {
     return pool;
 }
 
-// Takes those out for good that are beyond what AF_XDP's driver tells the kernel.
-void set_aside(rte_mempool& pool) {
+// Takes those out for good that are beyond what AF_XDP's driver tells the kernel; false: nobody
+// could look at all of them.
+bool set_aside(rte_mempool& pool) {
     const uint32_t each = rte_mempool_calc_obj_size(pool.elt_size, pool.flags, nullptr);
     const auto* end = static_cast<const uint8_t*>(STAILQ_FIRST(&pool.mem_list)->addr) +
                       size_t{pool.populated_size} * each;
     std::vector<void*> packets(pool.populated_size);
     if (rte_mempool_get_bulk(&pool, packets.data(), pool.populated_size) != 0) {
-        return;
+        return false;
     }
     const auto beyond = std::partition(packets.begin(), packets.end(), [&](const void* packet) {
         return static_cast<const uint8_t*>(packet) + pool.elt_size <= end;
     });
     rte_mempool_put_bulk(&pool, packets.data(), static_cast<unsigned>(beyond - packets.begin()));
+    return true;
 }
 
 }  // namespace
@@ -90,7 +92,7 @@ Result<Pool> make_pool(const char* name, uint32_t packets) {
     if (pool->nb_mem_chunks != 1)
         return complaints.fail(
             "DPDK", fmt::format("{} in one piece, it has {}", what, pool->nb_mem_chunks));
-    set_aside(*pool);
+    if (!set_aside(*pool)) return complaints.fail("DPDK", what + ": not all of them are there");
     return pool;
 }
 

@@ -100,9 +100,8 @@ public:
     bool silent() const;
     Micros last_round() const { return round_at_.load(std::memory_order_relaxed); }
 
-    int outbox_fd() const {
-        return outbox_.event().fd();
-    }  // signalled when the two above change too
+    // Readable when there is something in the outbox, or the two above have changed.
+    int outbox_fd() const { return outbox_.event().fd(); }
     Left take_outbox() { return outbox_.take(); }
 
     // Flows that ended here when last looked; for any thread.

@@ -17,8 +17,7 @@ namespace rehome::vipd {
 struct ServerTunnel {
     Address local, server;  // of one family
     bool gue = false;
-    uint16_t spread =
-        0;  // of the flow, so that it keeps to one path: GUE's source port, IPv6's label
+    uint16_t spread = 0;  // of the flow, which keeps to one path: GUE's source port, IPv6's label
 
     // Whether packets in it show it.
     bool spreads() const { return gue || local.family == Family::v6; }
