@@ -45,8 +45,7 @@ void check(Mistakes& mistakes, const json& request) {
 
 // A share has steps; the schema's multipleOf goes by remainders, which 33.33 has of 0.01.
 void check_steps(Mistakes& mistakes, const json& request) {
-    const json percent =
-        request.value("command", "") == "share" ? request.value("percent", json()) : json();
+    const json percent = request["command"] == "share" ? request.value("percent", json()) : json();
     const double steps = percent.is_number() ? percent.get<double>() * 100 : 0;
     if (std::abs(steps - std::round(steps)) > 1e-6) {
         mistakes.add("/percent", "is " + percent.dump() + ", expected a multiple of 0.01");
@@ -68,13 +67,11 @@ std::vector<std::string> request_keys(const std::string& command) {
 std::string wrong_request(std::string_view where, const json& request) {
     Mistakes mistakes{std::string(where)};
     check(mistakes, request);
-    auto errors = mistakes.take();
-    if (errors.empty()) {
+    if (mistakes.none()) {
         check_steps(mistakes, request);
-        errors = mistakes.take();
     }
     std::string text;
-    for (const Error& error : errors) {
+    for (const Error& error : mistakes.take()) {
         text += (text.empty() ? "" : "\n") + error.text();
     }
     return text;
