@@ -9,12 +9,14 @@ Sections (all of them without one):
   new       flows per second that become established
   changes   established flows while the tables change ten times a second
   flows     what forgery, restarts and broken links cost and take
+  edges     what floods, flapping routes and broken devices around a gateway cost and take
   memory    bytes per flow, with ten million held
   workers   what a second worker gains, beside testpmd's second core
   veth      kernel NAT and vipd on AF_XDP between the same veth pairs: CPU, loss
   delay     the round trip through them
   reload    10,000 services with 100,000 servers while numbered packets run
-Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name.
+Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name, and figures of
+"flows" and "edges" by theirs.
 
 --against BUILD measures another build's vipd in turns with this one, row by row, so that a change
 can be told from the machine's mood; `make baseline` builds the tree that changes are held against
@@ -36,6 +38,7 @@ import sys
 
 sys.dont_write_bytecode = True  # nothing generated beside the sources
 
+import edges
 import figures
 import flows
 import replay
@@ -274,15 +277,26 @@ def run_changes(options, report):
                    "decisions due".format(**measured))
 
 
-def run_flows(options, report):
-    report.say("\nWhat forgery, restarts and broken links cost and take")
+def run_figures(section, of, options, report):
     made = {}
-    for name, (measure, said) in figures.FIGURES.items():
+    for name, (measure, said) in of.items():
+        if not re.search(options.only, name):
+            continue
         measured = report.attempt(name, lambda m=measure: m(options, FILES))
         if measured:
             made.update(measured)
-            report.measured("flows", made)
+            report.measured(section, made)
             report.say(said.format(**measured))
+
+
+def run_flows(options, report):
+    report.say("\nWhat forgery, restarts and broken links cost and take")
+    run_figures("flows", figures.FIGURES, options, report)
+
+
+def run_edges(options, report):
+    report.say("\nWhat floods, flapping routes and broken devices cost and take")
+    run_figures("edges", edges.FIGURES, options, report)
 
 
 def run_memory(options, report):
@@ -359,7 +373,7 @@ def run_reload(_, report):
 
 
 SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "changes": run_changes, "flows": run_flows,
-            "memory": run_memory, "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
+            "edges": run_edges, "memory": run_memory, "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
 
 
 def parse(arguments):
@@ -367,7 +381,7 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="the rows that have targets only")
-    parser.add_argument("--only", default="", metavar="REGEX", help="rows by name")
+    parser.add_argument("--only", default="", metavar="REGEX", help="rows and figures by name")
     parser.add_argument("--against", metavar="BUILD", help="another build, measured in turns with this one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
@@ -377,6 +391,7 @@ def parse(arguments):
         options.against = os.path.realpath(os.path.join(options.against, "bin"))
         if not os.path.exists(os.path.join(options.against, "vipd")):
             parser.error(f"--against: no vipd in {options.against}, expected a build's folder")
+    options.programs = PROGRAMS
     options.sections = options.sections or list(SECTIONS)
     for section in options.sections:
         if section not in SECTIONS:

@@ -113,6 +113,19 @@ def start_on(ns, *words, **options):
          'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh", *words], **options)
 
 
+@contextlib.contextmanager
+def lines_to(*words):
+    """A function that gives a program a line more to act on; the program ends well, or Failed."""
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        def tell(line):
+            program.stdin.write(line + "\n")
+            program.stdin.flush()
+        yield tell
+        _, said = program.communicate()
+    if program.returncode != 0:
+        raise Failed(f"{' '.join(words)}: {said.strip()}")
+
+
 def fixture(name):
     with open(f"{TESTS}/data/gateway/{name}.json") as file:
         return json.load(file)
@@ -247,6 +260,10 @@ class Vipd:
                               capture_output=True, text=True)
         if done.returncode != 0:
             raise Refused(done.stderr.strip().splitlines()[0])
+
+    @property
+    def pid(self):
+        return self.process.pid
 
     def ready(self):
         said = open(self.log.name).read()
