@@ -86,3 +86,13 @@ sleep 2
 why_says no_route
 ip -n old-gw route add 10.77.0.0/24 via 10.1.0.2
 wait_until 5 why_says '^forwarded by servers to 10.1.0.2'
+
+echo "# a route that flaps is followed to where it ends, though not each change is taken over alone"
+at_last() { # add|del WORDS: after 200 changes, that one the last
+    for k in $(seq 100); do printf 'route del 10.77.0.0/24 via 10.1.0.2\nroute add 10.77.0.0/24 via 10.1.0.2\n'; done >"$dir/flaps"
+    [ "$1" = add ] || echo 'route del 10.77.0.0/24 via 10.1.0.2' >>"$dir/flaps"
+    ip -n old-gw -batch "$dir/flaps"
+    wait_until 1 why_says "$2"
+}
+at_last add '^forwarded by servers to 10.1.0.2'
+at_last del no_route

@@ -6,6 +6,9 @@
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/socket.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/fd.h"
 #include "vipd/adapter/netlink.h"
 
 namespace rehome::vipd {
@@ -34,6 +38,40 @@ struct Place {
 
     // NOLINTNEXTLINE(modernize-use-nullptr): it takes the 0 of the comparison for a pointer
     auto operator<=>(const Place&) const = default;
+};
+
+// When the routes may be taken over again, and a descriptor that is readable when notifications
+// have come in or routes that wait are due.
+class Pace {
+public:
+    Result<> start(int monitor) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        const bool ready = set_ && clock_ &&
+                           epoll_ctl(set_.get(), EPOLL_CTL_ADD, monitor, &event) == 0 &&
+                           epoll_ctl(set_.get(), EPOLL_CTL_ADD, clock_.get(), &event) == 0;
+        return ready ? Result<>{} : fail(Exit::world, "routes", "cannot make a timer");
+    }
+    int fd() const { return set_.get(); }
+    // Whether routes that have changed may be taken over now; else fd() says when.
+    bool due() {
+        const int64_t left_us = next_us_ - monotonic_us();
+        if (left_us <= 0) {
+            next_us_ += Kernel::routes_every_us - left_us;  // as of now
+        }
+        const itimerspec wake{{}, {0, left_us > 0 ? left_us * 1000 : 0}};
+        timerfd_settime(clock_.get(), 0, &wake, nullptr);  // it takes what is below a second
+        return left_us <= 0;
+    }
+    void drain() {
+        uint64_t count = 0;
+        [[maybe_unused]] const auto taken = ::read(clock_.get(), &count, sizeof count);
+    }
+
+private:
+    Fd set_{epoll_create1(EPOLL_CLOEXEC)};
+    Fd clock_{timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    int64_t next_us_ = 0;
 };
 
 // What the kernel has, as far as it concerns the ports.
@@ -57,6 +95,7 @@ struct Kernel::State {
     std::map<Hop, int64_t> wanted_us;  // when each next hop was last asked for
     std::set<Prefix> held;
     Forwarding forwarding;
+    Pace pace;
     bool routes_changed = false;
     bool neighbours_changed = false;
     bool missed = false;        // the picture may be wrong: dump
@@ -230,15 +269,16 @@ Result<bool> Kernel::State::refresh() {
 }
 
 bool Kernel::State::publish() {
-    if (routes_changed) {
+    const bool routes = routes_changed && pace.due();
+    if (routes) {
         forwarding.routes = std::make_shared<const Fib>(picture.routes.build());
+        routes_changed = false;
     }
-    if (neighbours_changed) {
+    const bool neighbours = std::exchange(neighbours_changed, false);
+    if (neighbours) {
         forwarding.neighbours = std::make_shared<const Neighbours>(picture.neighbours);
     }
-    const bool changed = routes_changed || neighbours_changed;
-    routes_changed = neighbours_changed = false;
-    return changed;
+    return routes || neighbours;
 }
 
 Kernel::Kernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -256,6 +296,9 @@ Result<std::unique_ptr<Kernel>> Kernel::start(std::span<const unsigned> twins) {
     }
     state->monitor = std::move(*monitor);
     state->questions = std::move(*questions);
+    if (auto done = state->pace.start(nl_socket_get_fd(state->monitor.get())); !done) {
+        return tl::unexpected(done.error());
+    }
     if (auto done = state->dump(); !done) {
         return tl::unexpected(done.error());
     }
@@ -277,10 +320,11 @@ Kernel::~Kernel() {
 }
 
 int Kernel::fd() const {
-    return nl_socket_get_fd(state_->monitor.get());
+    return state_->pace.fd();
 }
 
 Result<bool> Kernel::handle() {
+    state_->pace.drain();
     const auto received =
         receive_netlink(*state_->monitor, [this](nlmsghdr* message) { state_->take(message); });
     if (!received) {

@@ -6,6 +6,10 @@
 // notifications; an overrun, a link that changes, or a notification that does not fit the picture
 // leads to a new dump, since the kernel drops routes without a word when a link goes down.
 //
+// A change of the routes is taken over at once when the last one is some time ago, and otherwise
+// together with all that come within that time: a route that flaps among many must not have
+// the whole table built anew each time, and one that is withdrawn is not used for longer than that.
+//
 // It belongs to one thread, which polls fd() and calls handle() when it is readable and tick() at
 // least twice a second.  The snapshots that it hands out may be read by any thread.
 #pragma once
@@ -33,6 +37,8 @@ public:
     ~Kernel();  // releases the routes that are still held
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
+
+    static constexpr int64_t routes_every_us = 45'000;  // at most
 
     int fd() const;         // POLLIN: call handle()
     Result<bool> handle();  // takes what has come in; true: forwarding() is new

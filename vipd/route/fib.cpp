@@ -116,7 +116,11 @@ std::optional<Hop> Fib::lookup(const Address& destination) const {
 }
 
 void RouteTable::set(const Key& key, const Via& via) {
-    routes_[key] = via;
+    const auto [number, is_new] = numbers_.try_emplace(via, static_cast<uint32_t>(vias_.size()));
+    if (is_new) {
+        vias_.push_back(via);
+    }
+    routes_[key] = number->second;
 }
 
 bool RouteTable::remove(const Key& key) {
@@ -125,23 +129,22 @@ bool RouteTable::remove(const Key& key) {
 
 Fib RouteTable::build() const {
     Fib fib;
-    std::map<Via, uint32_t> numbers;  // many routes share few ways out
+    std::vector<uint32_t> answers(vias_.size());  // of each way that is used; 0: not yet
     Sweep v4(fib.v4_.starts, fib.v4_.answers);
     Sweep v6(fib.v6_.starts, fib.v6_.answers);
     const Prefix* before = nullptr;
-    for (const auto& [key, via] : routes_) {
+    for (const auto& [key, number] : routes_) {
         if (before && *before == key.prefix) {
             continue;  // a higher metric
         }
         before = &key.prefix;
         uint32_t answer = 0;  // an answer too: it shadows what encloses it
-        if (via.port) {
-            const auto [number, is_new] =
-                numbers.try_emplace(via, static_cast<uint32_t>(fib.vias_.size()) + 1);
-            if (is_new) {
-                fib.vias_.push_back(via);
+        if (vias_[number].port) {
+            if (answers[number] == 0) {
+                fib.vias_.push_back(vias_[number]);
+                answers[number] = static_cast<uint32_t>(fib.vias_.size());
             }
-            answer = number->second;
+            answer = answers[number];
         }
         if (key.prefix.address.family == Family::v4) {
             v4.enter(key.prefix, answer);

@@ -113,13 +113,17 @@ public:
 
     void set(const Key& key, const Via& via);  // adds or replaces
     bool remove(const Key& key);               // false: was not there
-    void clear() { routes_.clear(); }
+    void clear() { *this = {}; }
     size_t size() const { return routes_.size(); }
 
     Fib build() const;
 
 private:
-    std::map<Key, Via> routes_;  // sorted by address, then length, then metric
+    // Many routes share few ways out: each has the number of its own, which build() need not look
+    // for.  Ways that no route has any more keep theirs until clear().
+    std::map<Key, uint32_t> routes_;  // sorted by address, then length, then metric
+    std::map<Via, uint32_t> numbers_;
+    std::vector<Via> vias_;  // by number
 };
 
 struct Neighbour {
