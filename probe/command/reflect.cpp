@@ -60,8 +60,8 @@ Result<Exit> act(const Given& given) {
     }
     const auto port = static_cast<uint16_t>(given.integer("port"));
     const double rate = given.number("max-rate");
-    if (rate < 1) {
-        return fail(Exit::usage, "--max-rate", "expected 1 or more");
+    if (rate < 1 || rate > 1e9) {
+        return fail(Exit::usage, "--max-rate", "expected 1 to 1000000000");
     }
     const auto sockets = open_reflector(listen, port);
     if (!sockets) {
