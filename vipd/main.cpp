@@ -89,12 +89,12 @@ Result<Exit> list_counters(const Given& given) {
 const std::vector<Option> why_options{
     config_option,
     Option::text("routes", "what ip -json route and ip -json neighbour printed"),
-    Option::text("port", "the port that it comes in by; else the likely one"),
+    Option::text("port", "the port that it comes in by; else by the route to its sender"),
     json_option,
     Option::text("packet", "the packet, as text; several in turn").positional().repeated(),
 };
 
-// Exit::no when the last packet is dropped.
+// The exit code is that of the last packet.
 Result<Exit> why(const Given& given) {
     if (!given.has("packet")) {
         return fail(Exit::usage, "vipd why",
@@ -116,7 +116,7 @@ Result<Exit> why(const Given& given) {
     for (size_t i = 0; i < answers->size() && !given.has("json"); ++i) {
         fmt::print("{}{}", i == 0 ? "" : "\n", show_why((*answers)[i]));
     }
-    return answers->back()["way"] == "drop" ? Exit::no : Exit::yes;
+    return exit_of_why(answers->back());
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
          "      \"tcp 198.51.100.7:40000 > 203.0.113.5:14000 syn\"\n\n"
          "Runs the packet through the very stages of the datapath, offline; several packets in\n"
          "turn, so that a reply meets its flow. No peer is heard, so nothing is relayed.\n"
-         "Exit: 1 when the last packet is dropped.\n\n" +
+         "Exit: 1 when the last packet is dropped, 4 when it has to wait first.\n\n" +
              std::string(packet_text_help),
          why_options, why},
         {"drops",

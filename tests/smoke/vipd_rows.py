@@ -131,6 +131,8 @@ def kernel():
         print(f"link set dev {port['name']} address 02:70:63:61:70:{i:02x} up")
     for entries in route_lists():
         for entry in entries:
+            if "type" in entry:
+                continue  # blackholes: vipd holds them itself
             if "." in entry["dev"]:
                 continue  # VLANs are for the core alone
             if "lladdr" in entry:

@@ -8,7 +8,14 @@ vipd_world
 syn="tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 
 # ---- why, before there is any traffic: nothing is changed by asking
-ctl old why "$syn" >"$dir/why.txt"
+# (The server has not been asked for yet: nobody can say that the packet will get there.)
+code=0
+ctl old why "$syn" >"$dir/why.txt" || code=$?
+[ "$code" = 4 ]
+grep -q '^waits to leave by servers to 10.1.0.2, which the kernel has yet to resolve' "$dir/why.txt"
+on old-gw ping -c 1 -W 2 10.1.0.2 >"$dir/ping"
+resolved() { ctl old why "$syn" >"$dir/why.txt"; }
+wait_until 5 resolved
 grep -q 'flow .*new: server s1 (10.1.0.2:1883)' "$dir/why.txt"
 grep -q '^forwarded by servers to 10.1.0.2' "$dir/why.txt"
 grep -q '^  tcp 10.9.0.2:40000 > 10.1.0.2:1883 syn ttl 63$' "$dir/why.txt"

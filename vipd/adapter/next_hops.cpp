@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t held_max = 16;
 constexpr Micros held_for = 1'000'000;
+constexpr unsigned in_vain_max = 3;  // as many seconds as the kernel asks (arp(7))
 constexpr Micros request_unresolved_every = 200'000;
 constexpr Micros request_used_every = 20'000'000;
 
@@ -17,13 +18,14 @@ constexpr Micros request_used_every = 20'000'000;
 
 NextHops::~NextHops() {
     for (auto& [adjacency, held] : held_) {
-        for (rte_mbuf* packet : held.packets) {
-            rte_pktmbuf_free(packet);
+        for (const Waiting& waiting : held.packets) {
+            rte_pktmbuf_free(waiting.packet);
         }
     }
 }
 
-void NextHops::hold(uint32_t adjacency, rte_mbuf* packet, Micros now) {
+void NextHops::hold(uint32_t adjacency, rte_mbuf* packet, Micros now,
+                    std::optional<PortIndex> unjudged) {
     Held& held = held_[adjacency];
     if (held.requested == 0 || now - held.requested > request_unresolved_every) {
         held.requested = now;
@@ -34,7 +36,7 @@ void NextHops::hold(uint32_t adjacency, rte_mbuf* packet, Micros now) {
         return;
     }
     held.since = held.packets.empty() ? now : held.since;
-    held.packets.push_back(packet);
+    held.packets.push_back({packet, unjudged});
 }
 
 void NextHops::release() {
@@ -43,18 +45,24 @@ void NextHops::release() {
             ++at;
             continue;
         }
-        for (rte_mbuf* packet : at->second.packets) {
-            send_(at->first, packet);
-        }
+        const uint32_t adjacency = at->first;
+        const auto packets = std::move(at->second.packets);
         at = held_.erase(at);
+        for (const Waiting& waiting : packets) {
+            waiting.unjudged ? judge_(*waiting.unjudged, waiting.packet)
+                             : send_(adjacency, waiting.packet);
+        }
     }
 }
 
 void NextHops::tick(Micros now) {
     for (auto& [adjacency, held] : held_) {
         if (!held.packets.empty() && now - held.since >= held_for) {
-            for (rte_mbuf* packet : std::exchange(held.packets, {})) {
-                discard_(packet);
+            if (++held.in_vain >= in_vain_max) {
+                adjacencies_.fail(adjacency);
+            }
+            for (const Waiting& waiting : std::exchange(held.packets, {})) {
+                discard_(waiting.packet);
             }
         }
     }

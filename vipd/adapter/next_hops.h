@@ -1,12 +1,16 @@
 // Packets that wait for the kernel to resolve their next hop, and which next hops it should know.
 //
 // A rewritten packet is never handed to the kernel; while the kernel resolves its next hop, up to
-// 16 packets a hop are held for at most 1 s.  What is used is asked for again from time to time, so
-// that the kernel keeps it resolved.  One worker's own; no locks.
+// 16 packets a hop are held for at most 1 s, and so are those that cannot be judged before it is
+// resolved.  A hop for which packets have waited in vain three times has failed.  What is used is
+// asked for again from time to time, so that the kernel keeps it resolved.
+//
+// One worker's own; no locks.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "vipd/packet/micros.h"
@@ -19,18 +23,24 @@ namespace rehome::vipd {
 class NextHops {
 public:
     using Send = std::function<void(uint32_t adjacency, rte_mbuf*)>;  // it is usable now
+    using Judge = std::function<void(PortIndex port, rte_mbuf*)>;     // it came in there
     using Discard = std::function<void(rte_mbuf*)>;  // no neighbour: frees it and counts
 
-    NextHops(Adjacencies& adjacencies, Send send, Discard discard)
-        : adjacencies_(adjacencies), send_(std::move(send)), discard_(std::move(discard)) {}
+    NextHops(Adjacencies& adjacencies, Send send, Judge judge, Discard discard)
+        : adjacencies_(adjacencies),
+          send_(std::move(send)),
+          judge_(std::move(judge)),
+          discard_(std::move(discard)) {}
     ~NextHops();  // frees what is still held
     NextHops(const NextHops&) = delete;
     NextHops& operator=(const NextHops&) = delete;
 
-    // Keeps a packet until its adjacency is usable.
-    void hold(uint32_t adjacency, rte_mbuf* packet, Micros now);
+    // Keeps a packet until its adjacency is usable; unjudged: it came in by that port, and is
+    // judged then.
+    void hold(uint32_t adjacency, rte_mbuf* packet, Micros now,
+              std::optional<PortIndex> unjudged = {});
 
-    // Sends what waited for adjacencies that are usable now.
+    // Sends, or judges, what waited for adjacencies that are usable now.
     void release();
     // Discards what waited too long, and asks for what was used; called every 100 ms.
     void tick(Micros now);
@@ -39,14 +49,20 @@ public:
     std::vector<Hop> take_wanted();
 
 private:
+    struct Waiting {
+        rte_mbuf* packet;
+        std::optional<PortIndex> unjudged;
+    };
     struct Held {
         Micros requested = 0;
         Micros since = 0;
-        std::vector<rte_mbuf*> packets;
+        unsigned in_vain = 0;  // how often packets have waited too long
+        std::vector<Waiting> packets;
     };
 
     Adjacencies& adjacencies_;
     Send send_;
+    Judge judge_;
     Discard discard_;
     std::map<uint32_t, Held> held_;  // by adjacency
     std::vector<Hop> wanted_;

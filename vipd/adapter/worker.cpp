@@ -42,6 +42,9 @@ Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
             return {Fate::Kind::punt, Drop::count_, 0};
         case Verdict::Kind::consumed:
             return {Fate::Kind::consumed, Drop::count_, 0};
+        case Verdict::Kind::kept:
+        case Verdict::Kind::wait:
+            return {Fate::Kind::kept, Drop::count_, 0};
         case Verdict::Kind::drop:
             break;
     }
@@ -70,6 +73,7 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
               take_frame(*packet, frame);
               queue(adjacency.hop.port, packet);
           },
+          [this](PortIndex port, rte_mbuf* packet) { handle(port, std::span(&packet, 1)); },
           [this](rte_mbuf* packet) {
               datapath_->count_drop(Drop::no_neighbour);
               rte_pktmbuf_free(packet);
@@ -541,6 +545,10 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
 void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
     if (verdict.kind == Verdict::Kind::forward) {
         next_hops_.hold(verdict.adjacency, packet, now_);
+        return;
+    }
+    if (verdict.kind == Verdict::Kind::wait) {
+        next_hops_.hold(verdict.adjacency, packet, now_, port);
         return;
     }
     if (verdict.kind == Verdict::Kind::punt) {

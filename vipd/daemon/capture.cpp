@@ -27,7 +27,7 @@ void append(std::vector<uint8_t>& out, const std::vector<uint8_t>& more) {
     out.insert(out.end(), more.begin(), more.end());
 }
 
-Result<CaptureOptions> options_of(const json& request, const Config& config, const Tables& tables) {
+Result<CaptureOptions> options_of(const json& request, const Config& config) {
     CaptureOptions options;
     options.ports = config.ports.size();
     options.count = request.value("count", uint64_t{0});
@@ -41,7 +41,7 @@ Result<CaptureOptions> options_of(const json& request, const Config& config, con
         }
     }
     if (request.contains("port")) {
-        auto number = port_for(config, tables, request.value("port", ""), {});
+        auto number = port_named(config, request.value("port", ""));
         if (!number) {
             return tl::unexpected(number.error());
         }
@@ -57,11 +57,11 @@ Result<CaptureOptions> options_of(const json& request, const Config& config, con
 
 }  // namespace
 
-Result<json> Captures::start(const json& request, const Config& config, const Tables& tables) {
+Result<json> Captures::start(const json& request, const Config& config) {
     if (running_) {
         return fail(Exit::usage, "", "a capture runs already, expected none");
     }
-    const auto options = options_of(request, config, tables);
+    const auto options = options_of(request, config);
     if (!options) {
         return tl::unexpected(options.error());
     }

@@ -25,8 +25,7 @@ public:
     explicit Captures(Observers& observers) : observers_(observers) {}
 
     // Answers to requests of the control socket.
-    Result<nlohmann::json> start(const nlohmann::json& request, const Config& config,
-                                 const Tables& tables);
+    Result<nlohmann::json> start(const nlohmann::json& request, const Config& config);
     Result<nlohmann::json> read(const nlohmann::json& request);
     Result<nlohmann::json> stop(const nlohmann::json& request);
 

@@ -66,9 +66,8 @@ std::span<const Daemon::Command> Daemon::commands() {
     using R = const json&;
     constexpr auto at_once = [](auto answer) { return Command::at_once(answer); };
     static const std::vector<Command> all{
-        {"capture", "vipd-capture", at_once([](D d, R request) {
-             return d.captures_.start(request, d.config(), d.tables());
-         })},
+        {"capture", "vipd-capture",
+         at_once([](D d, R request) { return d.captures_.start(request, d.config()); })},
         {"capture-read", "vipd-capture",
          at_once([](D d, R request) { return d.captures_.read(request); })},
         {"capture-stop", "vipd-capture",
@@ -228,19 +227,23 @@ Result<json> Daemon::metrics() {
 }
 
 Result<json> Daemon::why(const json& request) {
-    const auto packet = parse_packet_text(request.value("packet", ""));
+    auto packet = parse_packet_text(request.value("packet", ""));
     if (!packet) {
         return tl::unexpected(packet.error());
     }
-    const auto port = port_for(config(), tables(), request.value("port", ""), *packet);
-    if (!port) {
-        return tl::unexpected(port.error());
+    const Forwarding& known = kernel_->forwarding();
+    const auto way = way_in(config(), tables(), {*known.routes, *known.neighbours},
+                            request.value("port", ""), *packet);
+    if (!way) {
+        return tl::unexpected(way.error());
     }
+    packet->vlan = way->vlan;
     json answer;
-    auto frame = frame_of(*packet);
-    const auto asked = owner_of(frame, *port).ask([&](Datapath& d) {
-        answer = why_live(d, config(), *packet, *port, monotonic_us());
-    });
+    const auto owner = owner_of(frame_of(*packet), way->port);
+    const auto asked = owner ? (*owner)->ask([&](Datapath& d) {
+        answer = why_live(d, config(), *packet, *way, monotonic_us());
+    })
+                             : tl::unexpected(owner.error());
     return asked ? Result<json>(answer) : tl::unexpected(asked.error());
 }
 

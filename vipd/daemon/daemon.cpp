@@ -215,17 +215,35 @@ Result<Figures> Daemon::figures() {
     return figures;
 }
 
-Worker& Daemon::owner_of(std::span<uint8_t> bytes, PortIndex port) {
+// Who would handle it: the owner by its ports, which those who own a datagram's other fragments
+// know where it has none.
+Result<Worker*> Daemon::owner_of(std::vector<uint8_t> bytes, PortIndex port) {
     if (workers_.size() == 1) {
-        return *workers_[0];
+        return workers_[0].get();
+    }
+    Frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0};
+    const Classified what = classify(frame.bytes(), port, tables());
+    for (size_t i = 0; i < workers_.size() && what.packet.later_fragment(); ++i) {
+        bool knows = false;
+        const auto asked =
+            workers_[i]->ask([&](Datapath& path) { knows = path.knows_first_of(what.packet); });
+        if (!asked) {
+            return tl::unexpected(asked.error());
+        }
+        if (knows) {
+            return workers_[i].get();
+        }
     }
     Fragments::Limits none;
     none.known = none.waiting = 1;
     none.held_bytes = 0;
-    Ownership ownership(0, shared_.workers, shared_.ports.size(), none, 0);
-    ownership.set_tables(state_.snapshot()->tables);
-    const Frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0};
-    return *workers_[ownership.next(frame, port, monotonic_us()).worker];
+    Ownership::Next next;
+    do {  // a first fragment has a desk, which knows its owner
+        Ownership at(next.worker, shared_.workers, shared_.ports.size(), none, 0);
+        at.set_tables(state_.snapshot()->tables);
+        next = at.next(frame, port, monotonic_us());
+    } while (next.to == Ownership::Next::To::desk);
+    return workers_[next.worker].get();
 }
 
 void Daemon::say_whom_it_trusts() const {

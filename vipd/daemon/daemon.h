@@ -77,7 +77,7 @@ private:
     Result<Sums> sums();        // of all workers
     Result<Figures> figures();  // they and what else is counted
     // The worker that owns such a packet.
-    Worker& owner_of(std::span<uint8_t> frame, PortIndex port);
+    Result<Worker*> owner_of(std::vector<uint8_t> frame, PortIndex port);
     Result<> follow_kernel(Result<bool> changed);
     void take_outboxes();
     void every_second(Micros now);

@@ -1,5 +1,7 @@
 #include "vipd/daemon/offline.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "common/json/file.h"
@@ -52,19 +54,22 @@ Checked<std::vector<json>> why_offline(const Config& config, const OfflineQuesti
     Micros now = 1'000'000'000;
     const State state(config, {}, now);
     Datapath path(state.snapshot(), settings_of(config));
-    path.replace_routes(std::make_shared<const Fib>(routes->routes.build()));
-    path.replace_neighbours(std::make_shared<const Neighbours>(routes->neighbours));
+    const auto fib = std::make_shared<const Fib>(routes->routes.build());
+    const auto neighbours = std::make_shared<const Neighbours>(routes->neighbours);
+    path.replace_routes(fib);
+    path.replace_neighbours(neighbours);
+    now = std::max(now, path.snapshot().answers_from);  // it has run for a while
     std::vector<json> answers;
     for (const auto& text : question.packets) {
         const auto packet = parse_packet_text(text);
         if (!packet) {
             return tl::unexpected(std::vector<Error>{packet.error()});
         }
-        const auto port = port_for(config, path.tables(), question.port, *packet);
-        if (!port) {
-            return tl::unexpected(std::vector<Error>{port.error()});
+        const auto way = way_in(config, path.tables(), {*fib, *neighbours}, question.port, *packet);
+        if (!way) {
+            return tl::unexpected(std::vector<Error>{way.error()});
         }
-        answers.push_back(why_offline(path, config, *packet, *port, now));
+        answers.push_back(why_offline(path, config, *packet, *way, now));
         now += step;
     }
     return answers;

@@ -94,6 +94,14 @@ const Fragments::Known* Fragments::find(const Packet& later) {
     return &datagrams_[index].known;
 }
 
+const Fragments::Known* Fragments::peek(const Packet& fragment) const {
+    const uint32_t index = lookup(fragment_key(fragment));
+    const Datagram* there = index == none ? nullptr : &datagrams_[index];
+    const bool holds =
+        there != nullptr && there->is_known && (fragment.later_fragment() || !there->complete());
+    return holds ? &there->known : nullptr;
+}
+
 bool Fragments::hold(const Packet& later, std::span<const uint8_t> frame, uint32_t tag, Micros now,
                      const Lost& lost) {
     const FragmentKey key = fragment_key(later);
@@ -153,12 +161,12 @@ void Fragments::expire(Queue& queue, Micros before, const Lost& lost) {
     }
 }
 
-uint32_t& Fragments::bucket(const FragmentKey& key) {
-    return buckets_[hash(key, hash_key_) & (buckets_.size() - 1)];
+size_t Fragments::place(const FragmentKey& key) const {
+    return hash(key, hash_key_) & (buckets_.size() - 1);
 }
 
-uint32_t Fragments::lookup(const FragmentKey& key) {
-    uint32_t index = bucket(key);
+uint32_t Fragments::lookup(const FragmentKey& key) const {
+    uint32_t index = buckets_[place(key)];
     while (index != none && datagrams_[index].key != key) {
         index = datagrams_[index].next_in_bucket;
     }

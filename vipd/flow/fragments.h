@@ -66,6 +66,9 @@ public:
     // What the first fragment of a later one's datagram told; null: it has not come.
     const Known* find(const Packet& later);
 
+    // The same, without a trace of it; and with what another first one has to agree.
+    const Known* peek(const Packet& fragment) const;
+
     // Copies a later fragment's frame until its first one comes.  False, and nothing is held: there
     // is no room (fragments_full).
     bool hold(const Packet& later, std::span<const uint8_t> frame, uint32_t tag, Micros now,
@@ -115,8 +118,9 @@ private:
         uint32_t tag = 0;
     };
 
-    uint32_t& bucket(const FragmentKey& key);
-    uint32_t lookup(const FragmentKey& key);
+    size_t place(const FragmentKey& key) const;
+    uint32_t& bucket(const FragmentKey& key) { return buckets_[place(key)]; }
+    uint32_t lookup(const FragmentKey& key) const;
     uint32_t insert(const FragmentKey& key, Queue& queue, Micros now, const Lost& lost);
     void append(Queue& queue, uint32_t index, Micros now);
     void remove(Queue& queue, uint32_t index);

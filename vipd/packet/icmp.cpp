@@ -337,11 +337,14 @@ uint32_t make_unreachable(std::span<uint8_t> out, const Frame& frame, const Pack
                       {v4 ? v4_type::unreachable : v6_type::unreachable, code, 0});
 }
 
-RateLimit::RateLimit(uint32_t per_second, uint32_t burst)
-    : per_second_(per_second), full_(int64_t{burst} * 1'000'000), tokens_(full_) {}
+// Time fills a share's bucket as if it were the whole, and each token costs as many as there are.
+RateLimit::RateLimit(uint32_t per_second, uint32_t burst, uint32_t shares)
+    : per_second_(per_second),
+      token_(int64_t{shares} * 1'000'000),
+      full_(int64_t{burst} * 1'000'000),
+      tokens_(full_) {}
 
 bool RateLimit::take(Micros now) {
-    constexpr int64_t token = 1'000'000;  // in a second, per_second_ tokens: one a microsecond each
     if (!started_) {
         started_ = true;
         filled_ = now;
@@ -352,10 +355,10 @@ bool RateLimit::take(Micros now) {
         tokens_ = fills ? full_ : std::min(full_, tokens_ + elapsed * per_second_);
         filled_ = now;
     }
-    if (tokens_ < token) {
+    if (tokens_ < token_) {
         return false;
     }
-    tokens_ -= token;
+    tokens_ -= token_;
     return true;
 }
 

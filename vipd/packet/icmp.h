@@ -84,16 +84,19 @@ uint32_t make_unreachable(std::span<uint8_t> out, const Frame& frame, const Pack
                           const Address& from, uint8_t code);
 
 // How many errors may be made (RFC 1812 4.3.2.8, RFC 4443 2.4 (f)): a token bucket, full at first.
+// shares: so many have a bucket each, and together not more than the whole; at most as many as the
+// burst.
 class RateLimit {
 public:
-    RateLimit(uint32_t per_second, uint32_t burst);
+    RateLimit(uint32_t per_second, uint32_t burst, uint32_t shares = 1);
 
     // Takes a token; false: there is none.  Time that goes back counts as standing still.
     bool take(Micros now);
 
 private:
     uint32_t per_second_;
-    int64_t full_;  // millionths of a token, as tokens_
+    int64_t token_;
+    int64_t full_;  // millionths of a token of the whole, as the others
     int64_t tokens_;
     Micros filled_ = 0;
     bool started_ = false;

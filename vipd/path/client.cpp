@@ -1,6 +1,8 @@
 #include "vipd/path/client.h"
 
 #include "vipd/flow/tcp.h"
+#include "vipd/packet/bytes.h"
+#include "vipd/packet/checksum.h"
 #include "vipd/packet/rewrite.h"
 #include "vipd/path/icmp.h"
 #include "vipd/path/join.h"
@@ -84,6 +86,33 @@ bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey
     FairBudget& budget = likely ? hands.questions.likely : hands.questions.others;
     const uint32_t bytes = packet.end - packet.ip + overhead_to(view, peer, Gue::Kind::question);
     return budget.take(key.client.address, bytes, view.now);
+}
+
+// Whether a segment or datagram arrived as it was sent.
+bool whole(const Frame& frame, const Packet& packet) {
+    const std::span<const uint8_t> l4(frame.data + packet.l4, packet.end - packet.l4);
+    const bool none = packet.udp() && l4.size() >= 8 && load16(&l4[6]) == 0 &&
+                      packet.family == Family::v4;  // none was made (RFC 768)
+    return none || transport_checksum(packet.source.data(), packet.destination.data(),
+                                      packet.protocol, l4) == 0;
+}
+
+// A port that is closed: UDP's sender and a SYN's are told, as by any host, once it is certain that
+// nobody serves it (RFC 1122 3.2.2.1, 4.1.3.1; RFC 9293 3.10.7.1; RFC 4443 3.1).
+Verdict closed_port(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin, const FlowKey& key) {
+    const bool certain = view.now >= view.snapshot.answers_from && !served_elsewhere(view, key);
+    if (!certain || packet.fragment || !packet.has_ports ||
+        !view.tables.is_vip(packet.destination) || !whole(frame, packet)) {
+        return dropped(hands, Drop::no_service);
+    }
+    if (packet.udp()) {
+        return refuse_client(view, hands, frame, packet, origin.back, {Trouble::Kind::no_service});
+    }
+    const uint8_t others = tcp_flag::ack | tcp_flag::rst | tcp_flag::fin;
+    return (packet.tcp_flags & (tcp_flag::syn | others)) == tcp_flag::syn
+               ? refuse_with_reset(view, hands, frame, packet, origin.back)
+               : dropped(hands, Drop::no_service);
 }
 
 // To a peer, by its entry or by a new one.
@@ -190,7 +219,7 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
     switch (judged.kind) {
         case Judgement::Kind::no_service:
             return origin.asked ? say_unknown(view, hands, frame, packet, origin)
-                                : dropped(hands, Drop::no_service);
+                                : closed_port(view, hands, frame, packet, origin, key);
         case Judgement::Kind::goes_on:
             note(hands, "flow", "entry of a service that is gone: server {}", flow->server());
             return serve(view, hands, frame, packet, origin, *flow);
@@ -229,7 +258,7 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     }
     const bool mapped = view.tables.map_of_vip(packet.destination) != nullptr;
     if (const auto waits = mapped ? std::nullopt : join(view, hands, frame, packet, port)) {
-        if (waits->kind == Verdict::Kind::consumed) {
+        if (waits->kind == Verdict::Kind::kept) {
             --hands.counters.lines[*line].rx_vip_packets;  // it comes again, with its ports
         }
         return *waits;

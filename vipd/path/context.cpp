@@ -13,7 +13,8 @@ constexpr uint64_t question_bytes_per_s(uint64_t link_mbit_s) {
     return link_mbit_s * 1'000'000 / 8 / 20;
 }
 
-constexpr uint32_t icmp_per_s = 1000;  // errors that vipd makes itself (RFC 1812 4.3.2.8)
+// Errors that vipd makes itself (RFC 1812 4.3.2.8), all workers together.
+constexpr uint32_t icmp_per_s = 1000;
 
 }  // namespace
 
@@ -22,7 +23,8 @@ Hands::Hands(const Settings& settings)
       source_nat(settings.worker, settings.workers),
       fragments(settings.fragments, settings.hash_key),
       routing(settings.ports),
-      icmp_limit(icmp_per_s, icmp_per_s),
+      icmp_limit(icmp_per_s, icmp_per_s, settings.workers),
+      answers(settings.hash_key, settings.workers),
       tags(settings.worker),
       questions(settings.hash_key),
       hash_key(settings.hash_key) {

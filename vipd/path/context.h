@@ -16,6 +16,7 @@
 #include "vipd/flow/source_nat.h"
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/micros.h"
+#include "vipd/path/answer_budget.h"
 #include "vipd/path/question_budget.h"
 #include "vipd/path/routing.h"
 #include "vipd/path/tag_counts.h"
@@ -86,7 +87,8 @@ struct Hands {
     SourceNat source_nat;
     Fragments fragments;
     Routing routing;
-    RateLimit icmp_limit;
+    RateLimit icmp_limit;  // of what clients need to go on: too big, TTL used up
+    AnswerBudget answers;  // that nobody is there
     TagCounts tags;
     PathMtus path_mtus;           // to servers that are tunnelled to
     std::vector<LinkSize> links;  // to each peer; the first worker asks

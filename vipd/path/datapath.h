@@ -57,6 +57,11 @@ public:
     void tick(Micros now, const Ticker::Log& log) { ticker_.tick(view(now), hands_, log); }
     Micros next_tick(Micros now) const { return ticker_.next(now); }
 
+    // Whether the first fragment of a later one's datagram has come.
+    bool knows_first_of(const Packet& later) const {
+        return hands_.fragments.peek(later) != nullptr;
+    }
+
     // Counts a drop that the caller made (no neighbour, port full).
     void count_drop(Drop drop) { hands_.count(drop); }
 

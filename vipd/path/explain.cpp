@@ -3,6 +3,7 @@
 #include "vipd/path/explain.h"
 
 #include "vipd/packet/icmp.h"
+#include "vipd/packet/rewrite.h"
 #include "vipd/path/arrive.h"
 #include "vipd/path/classify.h"
 #include "vipd/path/tunnel_error.h"
@@ -50,15 +51,19 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
                         const Packet& packet) {
     Endpoint source{packet.source, packet.source_port};
     Endpoint destination{packet.destination, packet.destination_port};
-    if (packet.later_fragment()) {
-        if (const auto* known = from.fragments.find(packet)) {
-            Packet first = packet;
-            first.fragment_offset = 0;
-            first.more_fragments = true;
-            first.has_ports = true;
-            first.source_port = source.port = known->source_port;
-            first.destination_port = destination.port = known->destination_port;
-            to.fragments.learn(first, view.now, [](uint32_t, Drop) {});
+    if (const auto* known = packet.fragment ? from.fragments.peek(packet) : nullptr) {
+        Packet first = packet;
+        first.fragment_offset = 0;
+        first.more_fragments = true;
+        first.has_ports = true;
+        first.protocol = known->protocol;
+        first.source_port = known->source_port;
+        first.destination_port = known->destination_port;
+        first.icmp_type = known->echo ? echo_request(packet.family) : uint8_t{0};
+        to.fragments.learn(first, view.now, [](uint32_t, Drop) {});
+        if (packet.later_fragment()) {
+            source.port = known->source_port;
+            destination.port = known->destination_port;
         }
     }
     const ServiceTable* service = view.tables.service(packet.protocol, destination);
@@ -84,7 +89,9 @@ Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, 
     scratch.take(view.snapshot);
     scratch.routing.take(hands.routing.routes());
     scratch.routing.take(hands.routing.adjacencies().neighbours());
+    scratch.routing.adjacencies().learn_failed(hands.routing.adjacencies());
     scratch.icmp_limit = hands.icmp_limit;
+    scratch.answers = hands.answers;
     scratch.tags = hands.tags;
     scratch.questions = hands.questions;
     scratch.path_mtus = hands.path_mtus;
@@ -99,7 +106,8 @@ Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, 
     };
     scratch.trace = &trace;
     explained.verdict = arrive(view, scratch, frame, port);
-    if (explained.verdict.kind == Verdict::Kind::forward) {
+    const Verdict::Kind kind = explained.verdict.kind;
+    if (kind == Verdict::Kind::forward || kind == Verdict::Kind::wait) {
         explained.out = scratch.routing[explained.verdict.adjacency];
     }
     return explained;

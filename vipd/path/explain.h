@@ -17,7 +17,7 @@ struct Explained {
         Adjacency out;
     };
     Verdict verdict;
-    Adjacency out;  // forward
+    Adjacency out;  // forward, wait
     std::vector<Emitted> emitted;
 };
 

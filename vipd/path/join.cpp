@@ -29,8 +29,7 @@ std::optional<Verdict> join(const View& view, Hands& hands, const Frame& frame, 
     }
     note(hands, "fragment", "its first one has not come: it waits");
     const bool held = hands.fragments.hold(packet, frame.bytes(), port, view.now, lost);
-    return held ? Verdict{Verdict::Kind::consumed, Drop::count_}
-                : dropped(hands, Drop::fragments_full);
+    return held ? Verdict{Verdict::Kind::kept, Drop::count_} : dropped(hands, Drop::fragments_full);
 }
 
 void release(Hands& hands, const FragmentKey& first, const Handle& handle) {
@@ -43,6 +42,8 @@ void release(Hands& hands, const FragmentKey& first, const Handle& handle) {
         const Verdict verdict = handle(frame, port);
         if (verdict.kind == Verdict::Kind::punt) {
             hands.sink.punt(frame.bytes(), port);
+        } else if (verdict.kind == Verdict::Kind::wait) {
+            dropped(hands, Drop::no_neighbour);  // it has waited once
         } else {
             emit(hands, frame, verdict);
         }

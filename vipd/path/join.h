@@ -2,7 +2,7 @@
 //
 //   comes in   any packet of a client, a server or a peer
 //   decided    whether its ports are known: then they stand in packet, and it goes on
-//   ways out   consumed: kept until its first fragment comes.  Drops: bad_fragment, fragments_full
+//   ways out   kept until its first fragment comes.  Drops: bad_fragment, fragments_full
 //
 // What is kept is given back by release(), after the first fragment itself has been handled.
 #pragma once

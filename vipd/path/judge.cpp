@@ -142,6 +142,20 @@ std::optional<size_t> other_site_taker(const View& view, const FlowKey& key) {
     });
 }
 
+bool served_elsewhere(const View& view, const FlowKey& key) {
+    const uint64_t service = service_key(key.protocol, key.vip);
+    const auto& peers = view.snapshot.peers;
+    for (size_t i = 0; i < peers.size(); ++i) {
+        const bool says_so = peers[i].services == nullptr
+                                 ? view.snapshot.peer_serves(i, key.vip.address)
+                                 : peers[i].services->has(service);
+        if (peers[i].silent || (peers[i].up && says_so)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool other_site_has_flows(const View& view) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {

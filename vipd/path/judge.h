@@ -87,6 +87,10 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip);
 // the service, as far as it says.
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key);
 
+// Whether some gateway may serve the VIP's port, as far as is known here: one that lives and says
+// so, is believed to, or is neither heard nor given up.
+bool served_elsewhere(const View& view, const FlowKey& key);
+
 // Whether flows end at some live gateway of the other site.
 bool other_site_has_flows(const View& view);
 // Whether a gateway of the other site is neither heard nor given up.

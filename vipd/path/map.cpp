@@ -67,6 +67,10 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
 
 Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
                            const MapRule& rule) {
+    if (view.tables.is_moved(packet.destination)) {  // who serves that takes no VIP for a client
+        return refuse_server(view, hands, frame, packet, packet.destination,
+                             {Trouble::Kind::hairpin});
+    }
     if (!beyond_lines(view, hands, packet.destination)) {
         note(hands, "vip", "a mapped server's, for this site: the kernel's");
         return punted(hands);
@@ -87,12 +91,18 @@ bool beyond_lines(const View& view, Hands& hands, const Address& to) {
     return view.tables.role(hop.port, hop.vlan) == PortRole::line;
 }
 
-std::optional<WayBack> line_by_route(const View& view, Hands& hands, const Address& client) {
+RoutedLine line_by_route(const View& view, Hands& hands, const Address& client) {
     const uint32_t adjacency = next_hop(hands, client);
-    const uint32_t line =
-        adjacency == Routing::none ? Routing::no_line : hands.routing.line_of(adjacency);
-    const bool usable = line != Routing::no_line && view.snapshot.line(line) == LineState::enabled;
-    return usable ? std::optional(by_line(view.tables, line)) : std::nullopt;
+    if (adjacency == Routing::none) {
+        return {};
+    }
+    hands.routing[adjacency].used = true;  // it has to be known, though what tells it does not
+    const uint32_t line = hands.routing.line_of(adjacency);
+    if (line == Routing::no_line) {
+        return {std::nullopt, hands.routing.tells_line(adjacency)};
+    }
+    const bool enabled = view.snapshot.line(line) == LineState::enabled;
+    return {enabled ? std::optional(by_line(view.tables, line)) : std::nullopt};
 }
 
 Verdict leave_as(const View& view, Hands& hands, Frame& frame, Packet& packet, const Address& vip) {
@@ -100,7 +110,10 @@ Verdict leave_as(const View& view, Hands& hands, Frame& frame, Packet& packet, c
         return refuse_server(view, hands, frame, packet, vip, {Trouble::Kind::time_exceeded});
     }
     const auto line = line_by_route(view, hands, packet.destination);
-    const auto back = line ? line : view.snapshot.through_any_peer();
+    if (line.wait != Routing::none) {
+        return waits(hands, line.wait);
+    }
+    const auto back = line.back ? line.back : view.snapshot.through_any_peer();
     if (!back) {
         return dropped(hands, Drop::no_way_back);
     }

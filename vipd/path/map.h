@@ -5,7 +5,7 @@
 //              whole, by address; any gateway serves any packet, so that there is no second chance)
 //              from_mapped_server: by which line, or through which peer, it leaves
 //   ways out   to the server, to a peer, to the client; punt: a server's packet for this site.
-//              Drops: forged_source, no_route, no_way_back, what out.h says
+//              Drops: forged_source, hairpin, no_route, no_way_back, what out.h says
 #pragma once
 
 #include "vipd/path/client.h"
@@ -23,7 +23,7 @@ Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet&
 // Whether nobody beyond the lines can have the address (as in Tables' overloads).
 template <typename Stored>
 bool stays_here(const Tables& tables, const Stored& to) {
-    return !tables.ordinary(to) && (is_special(to) || tables.is_own(to));
+    return !tables.ordinary(to) && (is_special(to) || tables.is_own(to) || tables.is_moved(to));
 }
 
 // Whether what a server sends there is for beyond the lines: not what stays_here, nor what a route
@@ -35,6 +35,10 @@ bool beyond_lines(const View& view, Hands& hands, const Address& to);
 Verdict leave_as(const View& view, Hands& hands, Frame& frame, Packet& packet, const Address& vip);
 
 // The enabled line by which the kernel's route to a client leaves.
-std::optional<WayBack> line_by_route(const View& view, Hands& hands, const Address& client);
+struct RoutedLine {
+    std::optional<WayBack> back;
+    uint32_t wait = Routing::none;  // the adjacency without which that cannot be told yet
+};
+RoutedLine line_by_route(const View& view, Hands& hands, const Address& client);
 
 }  // namespace rehome::vipd

@@ -1,5 +1,7 @@
 #include "vipd/path/out.h"
 
+#include <algorithm>
+
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/fragment_v4.h"
 #include "vipd/packet/mss.h"
@@ -61,6 +63,12 @@ Verdict punted(Hands& hands) {
     return {};
 }
 
+Verdict waits(Hands& hands, uint32_t adjacency) {
+    note(hands, "route", "by which line, the link address of {} has to tell",
+         hands.routing[adjacency].hop.address);
+    return {Verdict::Kind::wait, Drop::count_, Verdict::no_port, adjacency};
+}
+
 uint32_t next_hop(Hands& hands, const Address& to) {
     const uint32_t adjacency = hands.routing.next_hop(to);
     if (adjacency == Routing::none) {
@@ -116,6 +124,18 @@ void emit(Hands& hands, const Frame& frame, const Verdict& verdict) {
     }
 }
 
+// Whether each server of the service was asked for in vain: one that merely has not answered yet
+// may still, and an error would end what its client waits for.
+bool all_failed(const View& view, Hands& hands, uint32_t service) {
+    const ServiceTable* table = view.tables.service_by_number(service);
+    const auto failed = [&](const ServerConfig& server) {
+        const uint32_t adjacency = hands.routing.next_hop(server.address);
+        return server.masked || (adjacency != Routing::none && hands.routing[adjacency].failed);
+    };
+    return table != nullptr &&
+           std::all_of(table->config.servers.begin(), table->config.servers.end(), failed);
+}
+
 Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, const Flow& flow) {
     const Endpoint server = flow.server();
     const uint32_t adjacency = next_hop(hands, server.address);
@@ -123,6 +143,10 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
         return dropped(hands, Drop::no_route);
     }
     const WayBack back = hands.flows.way_back(flow);
+    if (hands.routing[adjacency].failed && all_failed(view, hands, flow.service)) {
+        hands.routing[adjacency].used = true;  // the kernel goes on asking
+        return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::no_neighbour});
+    }
     if (packet.ttl <= 1) {
         return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::time_exceeded});
     }

@@ -16,6 +16,8 @@ namespace rehome::vipd {
 
 Verdict dropped(Hands& hands, Drop drop);
 Verdict punted(Hands& hands);
+// Arrives again, unchanged as it is, once the adjacency is usable.
+Verdict waits(Hands& hands, uint32_t adjacency);
 
 Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, const Flow& flow);
 // The same in a tunnel to a server that replies directly; adjacency: leads there.

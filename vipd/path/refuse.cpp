@@ -1,5 +1,6 @@
 #include "vipd/path/refuse.h"
 
+#include "vipd/packet/rewrite.h"
 #include "vipd/path/out.h"
 
 namespace rehome::vipd {
@@ -8,6 +9,31 @@ namespace {
 
 constexpr uint32_t room = 128;  // before an error of our own, for a tunnel's headers
 
+// How each trouble is counted, and the code of the "destination unreachable" that tells of it
+// (RFC 792, RFC 1812 5.2.7.1, RFC 4443 3.1).
+struct Told {
+    Trouble::Kind kind;
+    Drop drop;
+    uint8_t code_v4 = 0, code_v6 = 0;
+};
+
+constexpr Told told_of(Trouble::Kind kind) {
+    constexpr std::array<Told, 6> all{{
+        {Trouble::Kind::time_exceeded, Drop::ttl_expired},
+        {Trouble::Kind::too_big, Drop::too_big},
+        // Host, or address: the client may try again (RFC 1122 4.2.3.9).
+        {Trouble::Kind::no_server, Drop::no_server, 1, 3},
+        {Trouble::Kind::no_neighbour, Drop::no_neighbour, 1, 3},
+        {Trouble::Kind::no_service, Drop::no_service, 3, 4},
+        {Trouble::Kind::hairpin, Drop::hairpin, 13, 1},  // administratively prohibited
+    }};
+    return all[static_cast<size_t>(kind)];
+}
+
+bool unreachable(Trouble::Kind kind) {
+    return kind != Trouble::Kind::time_exceeded && kind != Trouble::Kind::too_big;
+}
+
 uint32_t write_error(std::span<uint8_t> out, const Frame& frame, const Packet& packet,
                      const Address& from, const Trouble& trouble) {
     switch (trouble.kind) {
@@ -15,18 +41,12 @@ uint32_t write_error(std::span<uint8_t> out, const Frame& frame, const Packet& p
             return make_time_exceeded(out, frame, packet, from);
         case Trouble::Kind::too_big:
             return make_packet_too_big(out, frame, packet, from, trouble.mtu);
-        case Trouble::Kind::no_server:
+        default:
             break;
     }
-    // Host, or address, unreachable: the client may try again (RFC 1122 4.2.3.9).
-    const uint8_t code = packet.family == Family::v4 ? 1 : 3;
-    return make_unreachable(out, frame, packet, from, code);
-}
-
-Drop drop_of(Trouble::Kind kind) {
-    return kind == Trouble::Kind::time_exceeded ? Drop::ttl_expired
-           : kind == Trouble::Kind::too_big     ? Drop::too_big
-                                                : Drop::no_server;
+    const Told told = told_of(trouble.kind);
+    return make_unreachable(out, frame, packet, from,
+                            packet.family == Family::v4 ? told.code_v4 : told.code_v6);
 }
 
 // The address of an error to a client: this gateway's on the line by which it leaves, or the VIP,
@@ -40,12 +60,17 @@ Address own_address(const View& view, const WayBack& back, const Address& vip) {
     return own.family == vip.family ? own : vip;
 }
 
+bool within_limits(const View& view, Hands& hands, const Packet& packet, Trouble::Kind kind) {
+    return unreachable(kind) ? hands.answers.take(packet.source, view.now)
+                             : hands.icmp_limit.take(view.now);
+}
+
 // Makes the error where it may be, and hands it to send(error, its packet), which gives its
 // verdict.
 template <typename Send>
 void tell(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
           const Address& from, const Trouble& trouble, Send send) {
-    if (!may_answer(frame, packet) || !hands.icmp_limit.take(view.now)) {
+    if (!may_answer(frame, packet) || !within_limits(view, hands, packet, trouble.kind)) {
         return;
     }
     std::array<uint8_t, room + ethernet_bytes + icmp_error_bytes_v6> bytes{};
@@ -62,7 +87,10 @@ void tell(const View& view, Hands& hands, const Frame& frame, const Packet& pack
 
 void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                  const WayBack& back, const Trouble& trouble) {
-    const Address from = own_address(view, back, packet.destination);
+    // That a port is closed is said by who has the address (RFC 1122 3.2.2.1).
+    const Address from = trouble.kind == Trouble::Kind::no_service
+                             ? packet.destination
+                             : own_address(view, back, packet.destination);
     tell(view, hands, frame, packet, from, trouble, [&](Frame& error, Packet& parsed) {
         return to_client(view, hands, error, parsed, back, true);
     });
@@ -71,7 +99,24 @@ void tell_client(const View& view, Hands& hands, const Frame& frame, const Packe
 Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                       const WayBack& back, const Trouble& trouble) {
     tell_client(view, hands, frame, packet, back, trouble);
-    return dropped(hands, drop_of(trouble.kind));
+    return dropped(hands, told_of(trouble.kind).drop);
+}
+
+Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, const Packet& syn,
+                          const WayBack& back) {
+    if (may_answer(frame, syn) && hands.answers.take(syn.source, view.now)) {
+        std::array<uint8_t, room + 128> bytes{};
+        const uint32_t length = make_reset(std::span(bytes).subspan(room + ethernet_bytes),
+                                           {{syn.destination, syn.destination_port},
+                                            {syn.source, syn.source_port},
+                                            0,
+                                            syn.seq + syn.sequence_length()});
+        Frame reset{bytes.data() + room, ethernet_bytes + length, room, 0};
+        auto parsed = parse_packet(reset.bytes(), ethernet_bytes);
+        ++hands.counters.resets;
+        emit(hands, reset, to_client(view, hands, reset, *parsed, back, true));
+    }
+    return dropped(hands, Drop::no_service);
 }
 
 Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
@@ -81,7 +126,7 @@ Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const 
         tell(view, hands, frame, packet, vip, trouble,
              [&](Frame& error, Packet& parsed) { return leave(hands, error, parsed, adjacency); });
     }
-    return dropped(hands, drop_of(trouble.kind));
+    return dropped(hands, told_of(trouble.kind).drop);
 }
 
 }  // namespace rehome::vipd

@@ -63,6 +63,24 @@ uint32_t Routing::line_of(uint32_t number) const {
     return no_line;
 }
 
+uint32_t Routing::tells_line(uint32_t number) const {
+    const Adjacency& adjacency = adjacencies_[number];
+    if (adjacency.line != no_line) {
+        return none;
+    }
+    for (const uint16_t line : tables_->lines_at(adjacency.hop.port, adjacency.hop.vlan)) {
+        const bool other_family =
+            tables_->lines()[line].peer.family != adjacency.hop.address.family;
+        if (other_family && !adjacency.usable) {
+            return number;
+        }
+        if (other_family && lines_[line] != none && !adjacencies_[lines_[line]].usable) {
+            return lines_[line];
+        }
+    }
+    return none;
+}
+
 std::optional<uint16_t> Routing::line_of(std::span<const uint16_t> lines,
                                          const uint8_t* mac) const {
     if (lines.size() > 1) {

@@ -66,6 +66,8 @@ public:
     uint32_t to_line(size_t line) const { return lines_[line]; }
     // The line whose router an adjacency leads to, or no_line.
     uint32_t line_of(uint32_t adjacency) const;
+    // While that cannot be told: the adjacency whose MAC address has to be known first; none.
+    uint32_t tells_line(uint32_t adjacency) const;
     // Of the lines of one VLAN, that of the router with a MAC address; the first one where none has
     // it, nothing of none.
     std::optional<uint16_t> line_of(std::span<const uint16_t> lines, const uint8_t* mac) const;

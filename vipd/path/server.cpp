@@ -65,23 +65,26 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
     Flow* flow = hands.flows.find({packet.protocol,
                                    {packet.destination, packet.destination_port},
                                    {packet.source, packet.source_port}});
-    std::optional<WayBack> back;
+    RoutedLine way;
     if (flow != nullptr && flow->kind == Flow::Kind::here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
-        back = hands.flows.way_back(*flow);
+        way.back = hands.flows.way_back(*flow);
         ++hands.counters.services[flow->service].to_clients;
     } else {
-        back = line_by_route(view, hands, packet.destination);
+        way = line_by_route(view, hands, packet.destination);
     }
-    if (!back) {
+    if (way.wait != Routing::none) {
+        return waits(hands, way.wait);
+    }
+    if (!way.back) {
         return dropped(hands, Drop::no_way_back);
     }
-    if (const auto verdict = refused(view, hands, frame, packet, *back, packet.source)) {
+    if (const auto verdict = refused(view, hands, frame, packet, *way.back, packet.source)) {
         return *verdict;
     }
     take_hop(frame, packet);
-    return to_client(view, hands, frame, packet, *back, true);
+    return to_client(view, hands, frame, packet, *way.back, true);
 }
 
 }  // namespace
@@ -103,8 +106,8 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
     if (const MapRule* rule = view.tables.map_of_server(packet.source)) {
         return from_mapped_server(view, hands, frame, packet, *rule);
     }
-    if (const auto waits = join(view, hands, frame, packet, port)) {
-        return *waits;
+    if (const auto kept = join(view, hands, frame, packet, port)) {
+        return *kept;
     }
     if (packet.tcp() || packet.udp()) {
         if (Flow* flow =
@@ -118,6 +121,13 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
     }
     if (view.tables.is_moved(packet.source)) {
         return direct_answer(view, hands, frame, packet);
+    }
+    // Where the kernel has a way there the VIP is served elsewhere; its route for what is served
+    // here is the sign that it is, and leads nowhere.
+    if (view.tables.is_moved(packet.destination) &&
+        next_hop(hands, packet.destination) == Routing::none) {
+        return refuse_server(view, hands, frame, packet, packet.destination,
+                             {Trouble::Kind::hairpin});
     }
     note(hands, "flow", "from a server's side, of no flow: the kernel's");
     return punted(hands);

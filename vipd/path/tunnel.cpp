@@ -52,8 +52,7 @@ std::optional<WayBack> line_of_carrier(const Tables& tables, uint32_t carrier) {
 
 // By its entry's line, or by that of the carrier that the peer names: where the flow ends every
 // packet of its client is seen, so its way back is the newer one.
-std::optional<WayBack> back_of_reply(const View& view, Hands& hands, const Packet& packet,
-                                     const Gue& gue) {
+RoutedLine back_of_reply(const View& view, Hands& hands, const Packet& packet, const Gue& gue) {
     const FlowKey key{packet.protocol,
                       {packet.destination, packet.destination_port},
                       {packet.source, packet.source_port}};
@@ -67,14 +66,14 @@ std::optional<WayBack> back_of_reply(const View& view, Hands& hands, const Packe
         }
     }
     if (!back && gue.carrier == 0) {
-        back = line_by_route(view, hands, packet.destination);
+        return line_by_route(view, hands, packet.destination);
     }
-    return back;
+    return {back};
 }
 
 Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
-              const Gue& gue) {
-    const auto back = back_of_reply(view, hands, packet, gue);
+              const Gue& gue, const RoutedLine& way) {
+    const auto& back = way.back;
     if (!back) {
         return dropped(hands, Drop::no_way_back);
     }
@@ -211,8 +210,8 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
         return dropped(hands, *belief.why_not);
     }
     Packet& packet = what.packet;
-    if (const auto waits = join(view, hands, frame, packet, port)) {
-        return *waits;
+    if (const auto kept = join(view, hands, frame, packet, port)) {
+        return *kept;
     }
     if (came_before(hands, what, belief)) {
         return dropped(hands, Drop::replayed);
@@ -224,6 +223,11 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
     if (what.gue.kind == Gue::Kind::copy) {
         return take_copy(view, hands, frame, packet, what.peer);
     }
+    const bool is_reply = what.kind == Classified::Kind::peer_reply;
+    const RoutedLine way = is_reply ? back_of_reply(view, hands, packet, what.gue) : RoutedLine{};
+    if (way.wait != Routing::none) {
+        return waits(hands, way.wait);
+    }
     frame.resize(static_cast<uint32_t>(what.carried.data() + what.carried.size() - frame.data));
     if (!decapsulate(frame, packet, what.link.header_bytes)) {
         return dropped(hands, Drop::congestion_lost);
@@ -234,9 +238,8 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
     if (what.gue.kind == Gue::Kind::unknown) {
         return not_known(view, hands, frame, packet, what.peer, what.gue);
     }
-    return what.kind == Classified::Kind::peer_reply
-               ? reply(view, hands, frame, packet, what.peer, what.gue)
-               : client(view, hands, frame, packet, what.peer, what.gue);
+    return is_reply ? reply(view, hands, frame, packet, what.peer, what.gue, way)
+                    : client(view, hands, frame, packet, what.peer, what.gue);
 }
 
 }  // namespace rehome::vipd

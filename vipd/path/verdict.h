@@ -14,7 +14,9 @@ struct Verdict {
     enum class Kind : uint8_t {
         forward,   // leaves by the adjacency, whose header stands before it if it is usable
         punt,      // to the twin of the port it came in by, unchanged
-        consumed,  // was for vipd itself, or is kept, or went to the Sink in pieces
+        consumed,  // was for vipd itself, or went to the Sink in pieces
+        kept,      // a fragment, until its first one comes: then it arrives again
+        wait,      // unchanged: it arrives again once the adjacency is usable
         drop,
     };
     static constexpr PortIndex no_port = UINT16_MAX;
@@ -22,7 +24,7 @@ struct Verdict {
     Kind kind = Kind::punt;
     Drop drop = Drop::count_;
     PortIndex port = no_port;  // of a usable adjacency
-    uint32_t adjacency = 0;
+    uint32_t adjacency = 0;    // forward, wait
 };
 
 // One packet of a burst.

@@ -39,6 +39,7 @@ uint32_t Adjacencies::find(const Hop& hop) {
 void Adjacencies::resolve(Adjacency& adjacency) const {
     const Neighbour* neighbour = neighbours_->find(adjacency.hop);
     adjacency.usable = neighbour != nullptr && neighbour->usable;
+    adjacency.failed = adjacency.failed && !adjacency.usable;
     if (adjacency.usable) {
         std::copy(neighbour->mac.begin(), neighbour->mac.end(), adjacency.macs.begin());
     }
@@ -48,6 +49,15 @@ void Adjacencies::update(std::shared_ptr<const Neighbours> neighbours) {
     neighbours_ = std::move(neighbours);
     for (Adjacency& adjacency : all_) {
         resolve(adjacency);
+    }
+}
+
+void Adjacencies::learn_failed(const Adjacencies& from) {
+    for (const Adjacency& adjacency : from.all_) {
+        const uint32_t number = adjacency.failed ? find(adjacency.hop) : none;
+        if (number != none) {
+            fail(number);
+        }
     }
 }
 

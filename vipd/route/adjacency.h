@@ -35,7 +35,8 @@ struct alignas(64) Adjacency {
     uint32_t line = UINT32_MAX;  // index of the line whose peer it is; none: UINT32_MAX
     uint16_t mtu = 0;
     bool usable = false;
-    bool used = false;  // since take_used
+    bool used = false;    // since take_used
+    bool failed = false;  // asked for in vain, since it was usable last
 };
 
 class Adjacencies {
@@ -55,6 +56,11 @@ public:
 
     const std::vector<PortLink>& ports() const { return ports_; }
     const std::shared_ptr<const Neighbours>& neighbours() const { return neighbours_; }
+
+    // Nobody has answered there for as long as packets wait.
+    void fail(uint32_t number) { all_[number].failed = !all_[number].usable; }
+    // Which next hops have not answered, as another one knows.
+    void learn_failed(const Adjacencies& from);
 
     // From now on these neighbours hold, for every adjacency.
     void update(std::shared_ptr<const Neighbours> neighbours);

@@ -9,6 +9,9 @@ namespace rehome::vipd {
 
 namespace {
 
+// What a change takes away may come back with the next one, or be told by a peer first.
+constexpr Micros settles_in = 5'000'000;
+
 LineState line_state(const Known& known, size_t index) {
     const LineConfig& line = known.config->lines[index];
     const auto& draining = known.draining;
@@ -129,6 +132,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
             ? previous->tables
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
     made->prefixes = same_config ? previous->prefixes : served(*made->tables);
+    made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
     add_lines(*made, known, previous);
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {

@@ -81,6 +81,7 @@ struct Snapshot {
     bool holds_routes = true;        // for these; else it waits to be confirmed (state.h)
     Relogin relogin;
     double idle_reset_per_s = 0;  // of all workers together
+    Micros answers_from = 0;      // the configuration has settled: closed ports are answered
 
     LineState line(size_t index) const { return lines[index]; }
     bool peer_up(size_t peer) const { return peers[peer].up; }

@@ -181,6 +181,8 @@ std::string capture_comment(const Fate& fate, std::span<const std::string> ports
             return "to the kernel";
         case Fate::Kind::consumed:
             return "for vipd itself";
+        case Fate::Kind::kept:
+            return "waits, and is handled again";
         case Fate::Kind::sent:
             return "sent";
         case Fate::Kind::drop:

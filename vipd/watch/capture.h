@@ -27,7 +27,7 @@ namespace rehome::vipd {
 
 // What became of a packet that was received.
 struct Fate {
-    enum class Kind : uint8_t { forward, punt, consumed, drop, sent };
+    enum class Kind : uint8_t { forward, punt, consumed, kept, drop, sent };
     Kind kind = Kind::punt;
     Drop drop = Drop::count_;  // drop
     PortIndex port = 0;        // forward: by which it leaves

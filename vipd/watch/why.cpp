@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "vipd/packet/bytes.h"
-#include "vipd/path/classify.h"
 
 namespace rehome::vipd {
 
@@ -38,30 +37,26 @@ json way_out(const Adjacency& adjacency, const Config& config) {
     json out{{"port", config.ports[adjacency.hop.port].name},
              {"next_hop", adjacency.hop.address.text()}};
     out["link_address"] = adjacency.usable ? json(mac_text(adjacency.macs.data())) : json();
+    out["failed"] = adjacency.failed;
     return out;
 }
 
-json describe(const Config& config, const TextPacket& packet, PortIndex port,
-              const std::function<Explained(Frame&, Trace&)>& run) {
-    const auto bytes = frame_of(packet);
-    std::vector<uint8_t> storage(bytes.size() + size_t{2} * room);
-    std::copy(bytes.begin(), bytes.end(), storage.begin() + room);
-    Frame frame{storage.data() + room, static_cast<uint32_t>(bytes.size()), room, room};
-    json steps = json::array();
-    Trace trace{[&](std::string_view stage, std::string text) {
-        steps.push_back({{"stage", stage}, {"text", std::move(text)}});
-    }};
-    const auto [verdict, out, emitted] = run(frame, trace);
-    json answer{{"schema", "rehome/vipd-why/1"},
-                {"packet", packet_text(packet.ip, packet.vlan)},
-                {"port", config.ports[port].name},
-                {"steps", steps},
-                {"packets", json::array()}};
-    switch (verdict.kind) {
+// What is said of a packet that is on its way: while nobody knows the next hop's link address, no
+// word that it leaves.
+void tell_way(json& answer, const Explained& explained, const Config& config,
+              std::span<const uint8_t> frame) {
+    switch (explained.verdict.kind) {
         case Verdict::Kind::forward:
-            answer["way"] = "forward";
-            answer["out"] = way_out(out, config);
-            answer["packets"].push_back(text_of(frame.bytes()));
+            answer["way"] = explained.out.usable ? "forward" : "wait";
+            answer["out"] = way_out(explained.out, config);
+            answer["packets"].push_back(text_of(frame));
+            break;
+        case Verdict::Kind::wait:
+            answer["way"] = "wait";
+            answer["out"] = way_out(explained.out, config);
+            break;
+        case Verdict::Kind::kept:
+            answer["way"] = "wait";
             break;
         case Verdict::Kind::punt:
             answer["way"] = "punt";
@@ -70,13 +65,36 @@ json describe(const Config& config, const TextPacket& packet, PortIndex port,
             answer["way"] = "consumed";
             break;
         case Verdict::Kind::drop: {
-            const auto& name = drop_names[static_cast<size_t>(verdict.drop)];
+            const auto& name = drop_names[static_cast<size_t>(explained.verdict.drop)];
             answer["way"] = "drop";
             answer["drop"] = {{"reason", name.name}, {"meaning", name.meaning}};
         }
     }
-    answer["emitted"] = json::array();
-    for (const auto& [ip_packet, adjacency] : emitted) {
+}
+
+json describe(const Config& config, TextPacket packet, const WayIn& way,
+              const std::function<Explained(Frame&, Trace&)>& run) {
+    packet.vlan = way.vlan;
+    const auto bytes = frame_of(packet);
+    std::vector<uint8_t> storage(bytes.size() + size_t{2} * room);
+    std::copy(bytes.begin(), bytes.end(), storage.begin() + room);
+    if (way.from) {
+        std::copy(way.from->begin(), way.from->end(), storage.begin() + room + 6);
+    }
+    Frame frame{storage.data() + room, static_cast<uint32_t>(bytes.size()), room, room};
+    json steps = json::array();
+    Trace trace{[&](std::string_view stage, std::string text) {
+        steps.push_back({{"stage", stage}, {"text", std::move(text)}});
+    }};
+    const Explained explained = run(frame, trace);
+    json answer{{"schema", "rehome/vipd-why/1"},
+                {"packet", packet_text(packet.ip, packet.vlan)},
+                {"port", config.ports[way.port].name},
+                {"steps", steps},
+                {"packets", json::array()},
+                {"emitted", json::array()}};
+    tell_way(answer, explained, config, frame.bytes());
+    for (const auto& [ip_packet, adjacency] : explained.emitted) {
         json sent = way_out(adjacency, config);
         sent["packet"] = packet_text(ip_packet);
         answer["emitted"].push_back(std::move(sent));
@@ -86,40 +104,9 @@ json describe(const Config& config, const TextPacket& packet, PortIndex port,
 
 }  // namespace
 
-// The first port, lines before the link before the servers', where it is more than the kernel's.
-PortIndex likely_port(const Config& config, const Tables& tables, const TextPacket& packet) {
-    const auto frame = frame_of(packet);
-    for (const PortRole role : {PortRole::line, PortRole::link, PortRole::servers}) {
-        for (size_t i = 0; i < config.ports.size(); ++i) {
-            const auto port = static_cast<PortIndex>(i);
-            const auto what = classify(frame, port, tables);
-            if (what.role == role && what.kind != Classified::Kind::kernel) {
-                return port;
-            }
-        }
-    }
-    return static_cast<PortIndex>(config.lines.empty() ? 0 : config.lines[0].port);
-}
-
-Result<PortIndex> port_for(const Config& config, const Tables& tables, const std::string& name,
-                           const TextPacket& packet) {
-    std::string names;
-    for (size_t i = 0; i < config.ports.size(); ++i) {
-        if (config.ports[i].name == name) {
-            return static_cast<PortIndex>(i);
-        }
-        names += (i == 0 ? "" : ", ") + config.ports[i].name;
-    }
-    if (name.empty()) {
-        return likely_port(config, tables, packet);
-    }
-    return fail(Exit::usage, "",
-                fmt::format("{} is no port, expected one of {}", in_quotes(name), names));
-}
-
-json why_offline(Datapath& path, const Config& config, const TextPacket& packet, PortIndex port,
+json why_offline(Datapath& path, const Config& config, const TextPacket& packet, const WayIn& way,
                  Micros now) {
-    return describe(config, packet, port, [&](Frame& frame, Trace& trace) {
+    return describe(config, packet, way, [&](Frame& frame, Trace& trace) {
         Explained explained;
         Sink sink;
         sink.emit = [&](std::span<const uint8_t> ip, uint32_t adjacency) {
@@ -127,20 +114,21 @@ json why_offline(Datapath& path, const Config& config, const TextPacket& packet,
         };
         path.set_sink(sink);
         path.trace(&trace);
-        explained.verdict = path.handle(frame, port, now);
+        explained.verdict = path.handle(frame, way.port, now);
         path.trace(nullptr);
         path.set_sink({});
-        if (explained.verdict.kind == Verdict::Kind::forward) {
+        const Verdict::Kind kind = explained.verdict.kind;
+        if (kind == Verdict::Kind::forward || kind == Verdict::Kind::wait) {
             explained.out = path.adjacencies()[explained.verdict.adjacency];
         }
         return explained;
     });
 }
 
-json why_live(Datapath& path, const Config& config, const TextPacket& packet, PortIndex port,
+json why_live(Datapath& path, const Config& config, const TextPacket& packet, const WayIn& way,
               Micros now) {
-    return describe(config, packet, port, [&](Frame& frame, Trace& trace) {
-        return path.explain(frame, port, now, trace);
+    return describe(config, packet, way, [&](Frame& frame, Trace& trace) {
+        return path.explain(frame, way.port, now, trace);
     });
 }
 

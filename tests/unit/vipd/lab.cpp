@@ -286,6 +286,12 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
         case Verdict::Kind::consumed:
             outcome.end = "consumed";
             break;
+        case Verdict::Kind::kept:
+            outcome.end = "kept";
+            break;
+        case Verdict::Kind::wait:
+            outcome.end = "waits";
+            break;
         case Verdict::Kind::drop:
             outcome.end = "drop " + std::string(name(verdict.drop));
     }

@@ -51,6 +51,10 @@ public:
             rows.core = true;
             return {};
         }
+        if (word == "settled") {
+            rows.settled = true;
+            return {};
+        }
         if (word == "share") {
             rows.share = static_cast<unsigned>(std::stoul(rest));
             return {};
@@ -65,7 +69,7 @@ public:
             return {};
         }
         if (rows.rows.empty()) {
-            return wrong(line, "expected core, share, let or row");
+            return wrong(line, "expected core, settled, share, let or row");
         }
         auto& steps = rows.rows.back().steps;
         if (word == "in") {

@@ -5,6 +5,7 @@
 // lines below it that begin with a blank; # begins a comment, and $NAME stands for what was let.
 //
 //     core WHY          this file is for the pure core alone
+//     settled           the gateway has had its configuration for long
 //     share N           the other site's share of clients, in percent
 //     let NAME TEXT
 //     row DESCRIPTION
@@ -49,6 +50,7 @@ struct PacketRow {
 
 struct PacketRows {
     bool core = false;
+    bool settled = false;
     unsigned share = 0;
     std::vector<PacketRow> rows;
 };

@@ -375,6 +375,10 @@ TEST_CASE("a token bucket") {
     RateLimit never(0, 1);
     CHECK(never.take(0));
     CHECK_FALSE(never.take(int64_t{1} << 60));
+    RateLimit third(9, 3, 3);  // of a bucket that is dealt out
+    CHECK(third.take(0));
+    CHECK_FALSE(third.take(second / 3));
+    CHECK(third.take(second / 3 + 1));
 }
 
 }  // namespace rehome::vipd::testing

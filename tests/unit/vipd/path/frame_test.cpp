@@ -61,7 +61,7 @@ const Row rows[] = {
      frame(say(end("10.1.1.11:1883"), client, 6, flag::A)), "punt"},
     {"ICMP of a server", servers_port, frame(say(end("10.1.1.11:0"), client, 1)), "punt"},
     {"a server's fragment", servers_port,
-     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 4; })), "consumed"},
+     frame(with(say(end("10.1.1.11:1883"), client), [](Say& s) { s.fragment = 4; })), "kept"},
     {"to a VIP from the servers", servers_port, frame(say(end("10.1.1.11:4000"), meters)), "punt"},
     {"to a VIP by the link, not tunnelled", link_port, frame(say(client, meters)), "punt"},
     {"UDP to another port of the tunnel address", link_port,
@@ -132,7 +132,7 @@ const Row rows[] = {
     {"inner version 5", link_port, tunnelled(Bytes(60, 0x55), {}, new_tunnel, old_tunnel),
      "drop bad_header"},
     {"inner fragment", link_port,
-     from_new(with(say(client, meters), [](Say& s) { s.fragment = 9; })), "consumed"},
+     from_new(with(say(client, meters), [](Say& s) { s.fragment = 9; })), "kept"},
     {"tunnelled within the tunnel", link_port,
      from_new(say({new_tunnel, 50000}, {old_tunnel, gue_port}, 17)), "drop not_for_vip"},
 
@@ -223,7 +223,7 @@ TEST_CASE("a fragment that waited for its first one is counted once") {
                               64, 7);
     REQUIRE(pieces.size() == 2);
     const LineCounters& line = lab.gateways[0].path->counters().lines[red];
-    CHECK(lab.enter(0, red, ethernet(pieces[1])).end == "consumed");
+    CHECK(lab.enter(0, red, ethernet(pieces[1])).end == "kept");
     lab.enter(0, red, ethernet(pieces[0]));
     CHECK(line.rx_vip_packets == 2);
     CHECK(lab.gateways[0].path->counters().to_servers == 2);

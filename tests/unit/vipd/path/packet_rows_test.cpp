@@ -26,7 +26,7 @@ const std::string folder = "tests/data/packets/";
 // The gateway of the rows, and what it sends while a packet is handled.
 class Gateway {
 public:
-    explicit Gateway(unsigned share) : config_(*read_config(folder + "gateway.json")) {
+    explicit Gateway(const PacketRows& rows) : config_(*read_config(folder + "gateway.json")) {
         std::vector<std::string> names;
         Datapath::Settings settings;
         settings.flows = {1024, 1024};
@@ -39,9 +39,10 @@ public:
                                                          : 1500)});
         }
         Orders orders;
-        orders.share = {{share * 100}, {}};
+        orders.share = {{rows.share * 100}, {}};
         act_ = std::make_unique<Act>(config_, settings, now_, orders);
         path_ = &act_->path;
+        now_ = rows.settled ? act_->state.snapshot()->answers_from : now_;
         const auto text = *read_file(folder + "gateway.routes.json");
         auto routes = *parse_route_file("gateway.routes.json", text, names);
         path_->replace_routes(std::make_shared<const Fib>(routes.routes.build()));
@@ -198,7 +199,7 @@ std::string text(const Gateway::Outcome& outcome) {
 }
 
 void run(const PacketRows& rows, bool burst) {
-    Gateway gateway(rows.share);
+    Gateway gateway(rows);
     for (const auto& row : rows.rows) {
         for (size_t at = 0, next = 0; at < row.steps.size(); at = next) {
             std::vector<const TextPacket*> packets;

@@ -34,14 +34,14 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
             .server.endpoint()
             .text();
     const Row rows[] = {
-        {"tcp 100.80.0.1:40000 > 198.51.100.10:1883 syn seq 9", "red", "forward",
+        {"tcp 100.80.0.1:40000 > 198.51.100.10:1883 syn seq 9", "red", "wait",
          "tcp 100.80.0.1:40000 > " + server + " syn seq 9 ttl 63"},
         {"tcp 100.80.0.1:40000 > 198.51.100.10:99 syn", "red", "drop", "no_service"},
         {"tcp 100.80.0.1:40000 > 198.51.100.10:1883 syn ttl 1", "red", "drop", "ttl_expired"},
         {"tcp 198.51.100.11:40000 > 198.51.100.10:1883 syn", "red", "drop", "forged_source"},
-        {"icmp 100.80.0.1 > 198.51.100.10 echo", "red", "forward",
+        {"icmp 100.80.0.1 > 198.51.100.10 echo", "red", "wait",
          "icmp 198.51.100.10 > 100.80.0.1 echo-reply"},  // all zeros
-        {"icmp 100.80.0.1 > 198.51.100.10 echo ident 7 seq 9 len 3", "red", "forward",
+        {"icmp 100.80.0.1 > 198.51.100.10 echo ident 7 seq 9 len 3", "red", "wait",
          "icmp 198.51.100.10 > 100.80.0.1 echo-reply ident 7 seq 9 len 3"},
         {"raw 4500", "red", "drop", "truncated"},
         {"tcp 10.1.1.11:22 > 10.1.0.1:4000 ack", "servers", "punt", ""},
@@ -51,9 +51,9 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
         CAPTURE(row.packet);
         const auto packet = parse_packet_text(row.packet);
         REQUIRE(packet);
-        const auto port = port_for(old.config, old.path->tables(), "", *packet);
-        REQUIRE(port);
-        const auto answer = why_live(*old.path, old.config, *packet, *port, lab.now);
+        const auto way = way_in(old.config, old.path->tables(), {{}, {}}, "", *packet);
+        REQUIRE(way);
+        const auto answer = why_live(*old.path, old.config, *packet, *way, lab.now);
         CHECK(answer["port"] == row.port);
         CHECK(answer["way"] == row.way);
         CHECK(leaves(answer) == row.leaves);
@@ -62,7 +62,7 @@ TEST_CASE("the packet that leaves, by the port that is likely") {
         CHECK(old.path->flows().size() == 0);
         CHECK(old.drops() == 0);
     }
-    const auto wrong = port_for(old.config, old.path->tables(), "nowhere", {});
+    const auto wrong = way_in(old.config, old.path->tables(), {{}, {}}, "nowhere", {});
     REQUIRE(!wrong);
     CHECK(wrong.error().text() ==
           "\"nowhere\" is no port, expected one of red, green, blue, servers, link");
@@ -79,8 +79,9 @@ TEST_CASE("a live flow is met, and not touched") {
     const auto reply = parse_packet_text("tcp " + syn.packet().destination.text() +
                                          ":1883 > 100.80.0.1:40000 syn ack 1001 seq 7");
     REQUIRE(reply);
-    const auto answer = why_live(*old.path, old.config, *reply, servers_port, lab.now + 5000 * ms);
-    CHECK(answer["way"] == "forward");
+    const auto answer =
+        why_live(*old.path, old.config, *reply, {servers_port}, lab.now + 5000 * ms);
+    CHECK(answer["way"] == "wait");           // for the router's link address
     CHECK(answer["out"]["port"] == "green");  // the line by which its client came in
     CHECK(leaves(answer) == "tcp 198.51.100.10:1883 > 100.80.0.1:40000 syn ack 1001 seq 7 ttl 63");
     const Flow* flow = old.path->flows().find(key);
@@ -88,6 +89,56 @@ TEST_CASE("a live flow is met, and not touched") {
     CHECK(old.path->flows().idle(*flow, lab.now + 5000 * ms) == idle);
     CHECK(!flow->answered);
     CHECK(state_name(*flow) == "half_open");
+}
+
+TEST_CASE("who does not answer is not said to be reached") {
+    Lab lab;
+    LabGateway& old = lab["old"];
+    const auto packet = *parse_packet_text("tcp 100.80.0.1:40000 > 198.51.100.10:1883 syn");
+    const auto answer = [&] { return why_live(*old.path, old.config, packet, {red}, lab.now); };
+    const auto waits = answer();
+    CHECK(waits["way"] == "wait");
+    CHECK(exit_of_why(waits) == Exit::unknown);
+    CHECK(show_why(waits).find("which the kernel has yet to resolve; dropped as no_neighbour") !=
+          std::string::npos);
+    CHECK(show_why(waits).find("forwarded") == std::string::npos);
+    auto& adjacencies = old.path->adjacencies();
+    const Hop hop{servers_port, *Address::parse(waits["out"]["next_hop"].get<std::string>())};
+    adjacencies.fail(adjacencies.find(hop));
+    CHECK(answer()["out"]["failed"] == true);
+    CHECK(show_why(answer()).find("which does not answer") != std::string::npos);
+    auto known = std::make_shared<Neighbours>();
+    known->set(hop, {{2, 0, 0, 0, 0, 7}, true});
+    old.path->replace_neighbours(known);
+    CHECK(answer()["way"] == "forward");
+    CHECK(exit_of_why(answer()) == Exit::yes);
+}
+
+TEST_CASE("fragments: with the ports of the first one, and waiting without it") {
+    Lab lab;
+    LabGateway& old = lab["old"];
+    Say say{end("100.80.0.1:40000"), end("198.51.100.10:862"), 17};
+    say.payload.assign(64, 'x');
+    const auto pieces = split(make_ip(say), 32);
+    const auto other = [&] {
+        Say another = say;
+        another.from.port = 40001;
+        return split(make_ip(another), 32)[0];
+    }();
+    const auto way = [&](const Bytes& ip) {
+        const auto answer = why_live(*old.path, old.config, {ip, {}}, {red}, lab.now);
+        return answer["way"] == "drop" ? answer["drop"]["reason"] : answer["way"];
+    };
+    CHECK(way(pieces[1]) == "wait");
+    CHECK(show_why(why_live(*old.path, old.config, {pieces[1], {}}, {red}, lab.now))
+              .find("waits for its datagram's first fragment") != std::string::npos);
+    REQUIRE(lab.enter(0, red, ethernet(pieces[0])).end == "servers");
+    for (int i = 0; i < 3; ++i) {  // asking leaves no trace, however often
+        const auto asked = why_live(*old.path, old.config, {pieces[1], {}}, {red}, lab.now);
+        CHECK(asked["packets"].size() == 1);
+        CHECK(way(other) == "bad_fragment");
+    }
+    CHECK(lab.enter(0, red, ethernet(pieces[1])).end == "servers");
 }
 
 TEST_CASE("source NAT: the very port that the next flow gets") {
@@ -101,7 +152,7 @@ TEST_CASE("source NAT: the very port that the next flow gets") {
     for (uint16_t i = 0; i < 20; ++i) {
         const std::string text = "tcp 100.80.0." + std::to_string(i % 3 + 1) + ":" +
                                  std::to_string(50000 + i) + " > 198.51.100.10:1883 syn";
-        const auto foreseen = why_live(*old.path, config, *parse_packet_text(text), red, lab.now);
+        const auto foreseen = why_live(*old.path, config, *parse_packet_text(text), {red}, lab.now);
         Buffer buffer(frame_of(*parse_packet_text(text)));
         REQUIRE(old.path->handle(buffer.frame, red, lab.now).kind == Verdict::Kind::forward);
         CHECK(leaves(foreseen) == packet_text(buffer.ip_packet()));
@@ -112,7 +163,7 @@ TEST_CASE("source NAT: the very port that the next flow gets") {
                                   " > " + Endpoint{out.source, out.source_port}.text() +
                                   " syn ack 1";
         const auto back =
-            why_live(*old.path, config, *parse_packet_text(reply), servers_port, lab.now);
+            why_live(*old.path, config, *parse_packet_text(reply), {servers_port}, lab.now);
         CHECK(leaves(back) == "tcp 198.51.100.10:1883 > " + text.substr(4, text.find(" >") - 4) +
                                   " syn ack 1 ttl 63");
     }
