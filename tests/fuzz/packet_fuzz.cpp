@@ -171,7 +171,7 @@ private:
     }
 
     Micros now_ = 0;
-    Fragments::Lost lost_ = [](uint32_t, Drop why) {
+    Fragments::Lost lost_ = [](std::span<const uint8_t>, uint32_t, Drop why) {
         must(why == Drop::fragment_timeout || why == Drop::fragments_full);
     };
     Fragments fragments_{{.known = 3, .waiting = 2, .held_bytes = 2048, .held_each = 4}, 5};

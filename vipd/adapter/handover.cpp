@@ -64,9 +64,6 @@ uint16_t Handover::give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t
     Lane& lane = this->lane(from, to);
     const unsigned fits =
         rte_ring_sp_enqueue_burst(lane.ring, reinterpret_cast<void**>(packets), count, nullptr);
-    if (fits < count) {
-        rte_pktmbuf_free_bulk(packets + fits, count - fits);
-    }
     lane.given.store(lane.given.load(std::memory_order_relaxed) + fits, std::memory_order_seq_cst);
     Place& place = places_[to];
     if (place.asleep.load(std::memory_order_seq_cst) && place.asleep.exchange(false)) {

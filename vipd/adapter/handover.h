@@ -47,7 +47,7 @@ public:
     Handover& operator=(const Handover&) = delete;
 
     // Hands over marked packets and wakes the receiver if it sleeps.  Returns how many it takes;
-    // the others are freed.
+    // the others are the caller's.
     uint16_t give(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t count);
     uint16_t take(uint32_t from, uint32_t to, rte_mbuf** packets, uint16_t room);
     // For the receiver: how many there are to take.

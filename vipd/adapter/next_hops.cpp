@@ -24,19 +24,18 @@ NextHops::~NextHops() {
     }
 }
 
-void NextHops::hold(uint32_t adjacency, rte_mbuf* packet, Micros now,
-                    std::optional<PortIndex> unjudged) {
+void NextHops::hold(uint32_t adjacency, const Waiting& waiting, Micros now) {
     Held& held = held_[adjacency];
     if (held.requested == 0 || now - held.requested > request_unresolved_every) {
         held.requested = now;
         wanted_.push_back(adjacencies_[adjacency].hop);
     }
     if (held.packets.size() >= held_max) {
-        discard_(packet);
+        discard_(adjacency, waiting.packet, waiting.bill);
         return;
     }
     held.since = held.packets.empty() ? now : held.since;
-    held.packets.push_back({packet, unjudged});
+    held.packets.push_back(waiting);
 }
 
 void NextHops::release() {
@@ -50,7 +49,7 @@ void NextHops::release() {
         at = held_.erase(at);
         for (const Waiting& waiting : packets) {
             waiting.unjudged ? judge_(*waiting.unjudged, waiting.packet)
-                             : send_(adjacency, waiting.packet);
+                             : send_(adjacency, waiting.packet, waiting.bill);
         }
     }
 }
@@ -62,7 +61,7 @@ void NextHops::tick(Micros now) {
                 adjacencies_.fail(adjacency);
             }
             for (const Waiting& waiting : std::exchange(held.packets, {})) {
-                discard_(waiting.packet);
+                discard_(adjacency, waiting.packet, waiting.bill);
             }
         }
     }

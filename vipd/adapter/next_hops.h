@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "vipd/packet/micros.h"
+#include "vipd/path/verdict.h"
 #include "vipd/route/adjacency.h"
 
 struct rte_mbuf;
@@ -22,9 +23,11 @@ namespace rehome::vipd {
 
 class NextHops {
 public:
-    using Send = std::function<void(uint32_t adjacency, rte_mbuf*)>;  // it is usable now
-    using Judge = std::function<void(PortIndex port, rte_mbuf*)>;     // it came in there
-    using Discard = std::function<void(rte_mbuf*)>;  // no neighbour: frees it and counts
+    // It is usable now.
+    using Send = std::function<void(uint32_t adjacency, rte_mbuf*, const Bill& bill)>;
+    using Judge = std::function<void(PortIndex port, rte_mbuf*)>;  // it came in there
+    // No neighbour: frees it and counts.
+    using Discard = std::function<void(uint32_t adjacency, rte_mbuf*, const Bill& bill)>;
 
     NextHops(Adjacencies& adjacencies, Send send, Judge judge, Discard discard)
         : adjacencies_(adjacencies),
@@ -35,10 +38,14 @@ public:
     NextHops(const NextHops&) = delete;
     NextHops& operator=(const NextHops&) = delete;
 
-    // Keeps a packet until its adjacency is usable; unjudged: it came in by that port, and is
-    // judged then.
-    void hold(uint32_t adjacency, rte_mbuf* packet, Micros now,
-              std::optional<PortIndex> unjudged = {});
+    // A packet that is kept.
+    struct Waiting {
+        rte_mbuf* packet;
+        Bill bill{};                          // as it is counted when it leaves
+        std::optional<PortIndex> unjudged{};  // it came in there, and is judged again
+    };
+    // Until its adjacency is usable.
+    void hold(uint32_t adjacency, const Waiting& waiting, Micros now);
 
     // Sends, or judges, what waited for adjacencies that are usable now.
     void release();
@@ -49,10 +56,6 @@ public:
     std::vector<Hop> take_wanted();
 
 private:
-    struct Waiting {
-        rte_mbuf* packet;
-        std::optional<PortIndex> unjudged;
-    };
     struct Held {
         Micros requested = 0;
         Micros since = 0;

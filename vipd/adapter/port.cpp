@@ -303,7 +303,6 @@ uint16_t Port::send(uint16_t queue, rte_mbuf** packets, uint16_t count_given) {
     count(tx_counts_[queue].sent, taken);
     if (taken < count_given) {
         const auto left = static_cast<unsigned>(count_given - taken);
-        rte_pktmbuf_free_bulk(packets + taken, left);
         count(tx_counts_[queue].refused, left);
     }
     return taken;

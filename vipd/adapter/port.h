@@ -51,8 +51,8 @@ public:
     // At most room packets; the caller owns them.
     uint16_t receive(uint16_t queue, rte_mbuf** packets, uint16_t room);
 
-    // Takes all count packets.  Returns how many the device took; the others are freed and counted
-    // as refused.
+    // Returns how many of the count packets the device took; the others are the caller's, and
+    // counted as refused.
     uint16_t send(uint16_t queue, rte_mbuf** packets, uint16_t count);
 
     // What to poll(2) for POLLIN so that whoever receives from that queue wakes at once.  Empty

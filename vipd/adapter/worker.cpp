@@ -51,6 +51,12 @@ Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
     return {Fate::Kind::drop, verdict.drop, 0};
 }
 
+void free_all(std::span<rte_mbuf*> packets) {
+    if (!packets.empty()) {
+        rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
+    }
+}
+
 // In one piece, as the datapath wants it; false: it does not fit one.
 bool make_linear(rte_mbuf& packet) {
     return packet.nb_segs == 1 || rte_pktmbuf_linearize(&packet) == 0;
@@ -66,23 +72,29 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
       ownership_(std::move(ownership)),
       next_hops_(
           datapath_->adjacencies(),
-          [this](uint32_t at, rte_mbuf* packet) {
+          [this](uint32_t at, rte_mbuf* packet, const Bill& bill) {
               const Adjacency& adjacency = datapath_->adjacencies()[at];
               Frame frame = frame_of(*packet);
               write_link_header(frame, link_of(frame.bytes()).header_bytes, adjacency);
               take_frame(*packet, frame);
+              datapath_->count_sent(bill);
               queue(adjacency.hop.port, packet);
           },
           [this](PortIndex port, rte_mbuf* packet) { handle(port, std::span(&packet, 1)); },
-          [this](rte_mbuf* packet) {
-              datapath_->count_drop(Drop::no_neighbour);
+          [this](uint32_t at, rte_mbuf* packet, const Bill& bill) {
+              datapath_->count_drop(Drop::no_neighbour, bill);
+              show_lost(datapath_->adjacencies()[at].hop.port, frame_of(*packet).bytes(),
+                        Drop::no_neighbour);
               rte_pktmbuf_free(packet);
           }),
       departures_(shared_.ports.size()),
       passing_(shared_.workers) {
     take_queues();
     if (ownership_) {
-        ownership_->on_lost([this](Drop why) { datapath_->count_drop(why); });
+        ownership_->on_lost([this](std::span<const uint8_t> frame, PortIndex port, Drop why) {
+            datapath_->count_drop(why);
+            show_lost(port, frame, why);
+        });
         ownership_->set_believes(
             [this](const Classified& what) { return believable(datapath_->snapshot(), what); });
     }
@@ -95,6 +107,9 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
             shared_.twins[port]->write(*packet);
             rte_pktmbuf_free(packet);
         }
+    };
+    sink.lost = [this](std::span<const uint8_t> frame, PortIndex port, Drop why) {
+        show_lost(port, frame, why);
     };
     outbox_.listen(sink);
     datapath_->set_sink(std::move(sink));
@@ -478,8 +493,18 @@ void Worker::give_all(uint32_t worker) {
         shared_.handover->give(number_, worker, batch.packets.data(), batch.count);
     for (uint16_t i = taken; i < batch.count; ++i) {
         datapath_->count_drop(Drop::ring_full);
+        show_lost(mark_of(*batch.packets[i]).port, frame_of(*batch.packets[i]).bytes(),
+                  Drop::ring_full);
     }
+    free_all(std::span(batch.packets).subspan(taken, batch.count - taken));
     batch.count = 0;
+}
+
+// Of packets that are dropped after what became of them was shown.
+void Worker::show_lost(PortIndex port, std::span<const uint8_t> frame, Drop why) {
+    if (observer_ != nullptr) {
+        observer_->lost(port, frame, why, now_);
+    }
 }
 
 bool Worker::read_twins() {
@@ -544,11 +569,11 @@ void Worker::handle(PortIndex port, std::span<rte_mbuf*> packets) {
 // What does not leave by a port at once.
 void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
     if (verdict.kind == Verdict::Kind::forward) {
-        next_hops_.hold(verdict.adjacency, packet, now_);
+        next_hops_.hold(verdict.adjacency, {packet, verdict.bill}, now_);
         return;
     }
     if (verdict.kind == Verdict::Kind::wait) {
-        next_hops_.hold(verdict.adjacency, packet, now_, port);
+        next_hops_.hold(verdict.adjacency, {packet, {}, port}, now_);
         return;
     }
     if (verdict.kind == Verdict::Kind::punt) {
@@ -563,7 +588,7 @@ void Worker::send(uint32_t number, rte_mbuf* packet) {
     if (adjacency.usable) {
         queue(adjacency.hop.port, packet);
     } else {
-        next_hops_.hold(number, packet, now_);
+        next_hops_.hold(number, {packet}, now_);
     }
 }
 
@@ -622,7 +647,12 @@ void Worker::flush(PortIndex port) {
     for (size_t i = 0; observer_ != nullptr && i < count; ++i) {
         observer_->sent(port, frame_of(*departure.packets[i]).bytes(), now_);
     }
-    shared_.ports[port]->send(departure.queue, departure.packets.data(), count);
+    const uint16_t taken =
+        shared_.ports[port]->send(departure.queue, departure.packets.data(), count);
+    for (uint16_t i = taken; i < count; ++i) {
+        show_lost(port, frame_of(*departure.packets[i]).bytes(), Drop::port_full);
+    }
+    free_all(std::span(departure.packets).subspan(taken, count - taken));
 }
 
 void Worker::flush() {

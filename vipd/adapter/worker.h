@@ -136,6 +136,7 @@ private:
     void release_fragments();
     void give(uint32_t worker, Mark mark, rte_mbuf* packet);
     void give_all(uint32_t worker);
+    void show_lost(PortIndex port, std::span<const uint8_t> frame, Drop why);
     bool read_twins();
     void handle(PortIndex port, std::span<rte_mbuf*> packets);
     void send(uint32_t adjacency, rte_mbuf* packet);

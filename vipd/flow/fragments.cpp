@@ -139,13 +139,9 @@ void Fragments::release(const FragmentKey& key, const Deliver& deliver) {
     datagram.held = 0;
     while (block != none) {
         const Block head = blocks_[block];
-        uint32_t from = block;
-        for (uint32_t at = 0; at < head.length; at += block_bytes) {
-            std::copy_n(bytes_of(from), std::min(block_bytes, head.length - at), &frame_[at]);
-            from = blocks_[from].next;
-        }
+        const auto frame = in_one_piece(block);
         free_frame(block);
-        deliver({frame_.get(), head.length}, head.tag);
+        deliver(frame, head.tag);
         block = head.next_held;
     }
 }
@@ -213,8 +209,9 @@ void Fragments::erase(uint32_t index, Drop why, const Lost& lost) {
     Datagram& datagram = datagrams_[index];
     for (uint32_t block = datagram.first_held; block != none;) {
         const Block head = blocks_[block];
+        const auto frame = in_one_piece(block);
         free_frame(block);
-        lost(head.tag, why);
+        lost(frame, head.tag, why);
         block = head.next_held;
     }
     remove(queue_of(datagram), index);
@@ -255,6 +252,16 @@ uint32_t Fragments::take_block() {
     blocks_[block] = {};
     ++used_blocks_;
     return block;
+}
+
+std::span<uint8_t> Fragments::in_one_piece(uint32_t first_block) {
+    const uint32_t length = blocks_[first_block].length;
+    uint32_t from = first_block;
+    for (uint32_t at = 0; at < length; at += block_bytes) {
+        std::copy_n(bytes_of(from), std::min(block_bytes, length - at), &frame_[at]);
+        from = blocks_[from].next;
+    }
+    return {frame_.get(), length};
 }
 
 void Fragments::free_frame(uint32_t first_block) {

@@ -53,7 +53,7 @@ public:
 
     // Told of each held frame that is thrown away: fragment_timeout, or fragments_full when its
     // datagram was replaced.
-    using Lost = std::function<void(uint32_t tag, Drop why)>;
+    using Lost = std::function<void(std::span<const uint8_t> frame, uint32_t tag, Drop why)>;
     // Takes a held frame; the bytes are the caller's until the next one.
     using Deliver = std::function<void(std::span<uint8_t> frame, uint32_t tag)>;
 
@@ -131,6 +131,7 @@ private:
     uint8_t* bytes_of(uint32_t block) { return &bytes_[size_t{block} * block_bytes]; }
     uint32_t store(std::span<const uint8_t> frame, uint32_t tag);
     uint32_t take_block();
+    std::span<uint8_t> in_one_piece(uint32_t first_block);
     void free_frame(uint32_t first_block);
 
     Limits limits_;

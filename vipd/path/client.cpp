@@ -199,6 +199,13 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
     return dropped(hands, Drop::no_server);
 }
 
+Verdict of_service(Hands& hands, uint32_t service, const Verdict& verdict) {
+    if (verdict.kind == Verdict::Kind::drop) {
+        ++hands.counters.services[service].dropped;
+    }
+    return verdict;
+}
+
 // TCP, UDP, and whatever else has no ports and so no service.
 Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
                 const Origin& origin) {
@@ -222,7 +229,8 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
                                 : closed_port(view, hands, frame, packet, origin, key);
         case Judgement::Kind::goes_on:
             note(hands, "flow", "entry of a service that is gone: server {}", flow->server());
-            return serve(view, hands, frame, packet, origin, *flow);
+            return of_service(hands, flow->service,
+                              serve(view, hands, frame, packet, origin, *flow));
         case Judgement::Kind::reset_again:
             // A challenge ACK, or a segment from before the reset: both show the number wanted.
             note(hands, "flow", "was reset to make its client log in again: reset again");
@@ -233,11 +241,8 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
             break;
     }
     note(hands, "relay", "{}", name(judged.decision));
-    const Verdict verdict = act(view, hands, frame, packet, origin, flow, judged, key);
-    if (verdict.kind == Verdict::Kind::drop) {
-        ++hands.counters.services[judged.service->number].dropped;
-    }
-    return verdict;
+    return of_service(hands, judged.service->number,
+                      act(view, hands, frame, packet, origin, flow, judged, key));
 }
 
 }  // namespace

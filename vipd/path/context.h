@@ -37,6 +37,9 @@ struct Sink {
     // A frame for the twin of that port.
     std::function<void(std::span<const uint8_t> frame, PortIndex port)> punt =
         [](std::span<const uint8_t>, PortIndex) {};
+    // A packet that was kept and is dropped now, which is counted.
+    std::function<void(std::span<const uint8_t> frame, PortIndex port, Drop why)> lost =
+        [](std::span<const uint8_t>, PortIndex, Drop) {};
     // What a peer says; it is acted on with the next snapshot.
     std::function<void(size_t peer, const Keepalive& keepalive, Micros now)> heard =
         [](size_t, const Keepalive&, Micros) {};
@@ -82,6 +85,13 @@ struct Hands {
     void take(const Snapshot& snapshot);
 
     void count(Drop drop) { ++counters.drops[static_cast<size_t>(drop)]; }
+    // Of fragments that were kept.
+    Fragments::Lost lost() {
+        return [this](std::span<const uint8_t> frame, uint32_t port, Drop why) {
+            count(why);
+            sink.lost(frame, static_cast<PortIndex>(port), why);
+        };
+    }
 
     FlowTable flows;
     SourceNat source_nat;

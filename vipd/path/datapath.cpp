@@ -1,6 +1,7 @@
 #include "vipd/path/datapath.h"
 
 #include "vipd/path/arrive.h"
+#include "vipd/path/out.h"
 
 namespace rehome::vipd {
 
@@ -23,6 +24,17 @@ void Datapath::take(std::shared_ptr<const Snapshot> snapshot, Micros now) {
         fast_.take(tables());
     }
     ticker_.take(*before, view(now), hands_);
+}
+
+void Datapath::count_drop(Drop drop, const Bill& bill) {
+    hands_.count(drop);
+    if (bill.to == Bill::To::server && bill.service != Bill::no_service) {
+        ++hands_.counters.services[bill.service].dropped;
+    }
+}
+
+void Datapath::count_sent(const Bill& bill) {
+    settle(hands_, bill);
 }
 
 Verdict Datapath::handle(Frame& frame, PortIndex port, Micros now) {

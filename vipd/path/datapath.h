@@ -62,8 +62,11 @@ public:
         return hands_.fragments.peek(later) != nullptr;
     }
 
-    // Counts a drop that the caller made (no neighbour, port full).
-    void count_drop(Drop drop) { hands_.count(drop); }
+    // Counts a drop that the caller made (no neighbour, port full), of a packet that is not counted
+    // yet.
+    void count_drop(Drop drop, const Bill& bill = {});
+    // A packet that has waited leaves now.
+    void count_sent(const Bill& bill);
 
     // Acts on another snapshot from now on, between two bursts.
     void take(std::shared_ptr<const Snapshot> snapshot, Micros now);

@@ -60,7 +60,7 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
         first.source_port = known->source_port;
         first.destination_port = known->destination_port;
         first.icmp_type = known->echo ? echo_request(packet.family) : uint8_t{0};
-        to.fragments.learn(first, view.now, [](uint32_t, Drop) {});
+        to.fragments.learn(first, view.now, [](std::span<const uint8_t>, uint32_t, Drop) {});
         if (packet.later_fragment()) {
             source.port = known->source_port;
             destination.port = known->destination_port;

@@ -38,18 +38,18 @@ Verdict error_to_server(const View& view, Hands& hands, Frame& frame, Packet& pa
     if (!take_hop(frame, packet)) {
         return dropped(hands, Drop::ttl_expired);
     }
-    ++hands.counters.to_servers;
+    const Bill bill{Bill::To::server};
     note(hands, "icmp", "to server {}", target.server);
     if (Flow::direct_return(target.reach)) {
         return to_server_in_tunnel(view, hands, frame, packet, target.server.address,
-                                   target.reach == Flow::Reach::gue, adjacency);
+                                   target.reach == Flow::Reach::gue, adjacency, bill);
     }
     Translation to = unchanged(packet, quote);
     to.destination = target.server.address;
     to.quoted_source = target.server;
     to.quoted_destination = target.client;
     translate_error(frame, packet, quote, to);
-    return leave(hands, frame, packet, adjacency);
+    return leave(hands, frame, packet, adjacency, bill);
 }
 
 Verdict error_to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet,

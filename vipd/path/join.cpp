@@ -13,7 +13,7 @@ std::optional<Verdict> join(const View& view, Hands& hands, const Frame& frame, 
     if (!packet.fragment) {
         return std::nullopt;
     }
-    const auto lost = [&](uint32_t, Drop why) { hands.count(why); };
+    const auto lost = hands.lost();
     if (!packet.later_fragment()) {
         const bool agrees = hands.fragments.learn(packet, view.now, lost);
         return agrees ? std::nullopt : std::optional(dropped(hands, Drop::bad_fragment));

@@ -61,8 +61,7 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
     }
     take_hop(frame, packet);
     translate_mapped<true>(frame, packet, server, view.tables);
-    ++hands.counters.to_servers;
-    return leave(hands, frame, packet, adjacency);
+    return leave(hands, frame, packet, adjacency, {Bill::To::server});
 }
 
 Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet& packet,

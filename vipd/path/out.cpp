@@ -28,7 +28,8 @@ uint16_t spread_port(const Packet& packet) {
 
 // What is too long for the tunnel and may be cut is cut before it goes in.
 Verdict to_peer_in_fragments(Hands& hands, const Frame& frame, const Packet& packet, const Gue& gue,
-                             const TunnelEnds& ends, uint32_t adjacency, uint16_t room) {
+                             const TunnelEnds& ends, uint32_t adjacency, uint16_t room,
+                             const Bill& bill) {
     constexpr uint32_t before = 128;
     hands.routing[adjacency].used = true;
     note(hands, "tunnel", "in fragments of {} bytes", room);
@@ -45,7 +46,7 @@ Verdict to_peer_in_fragments(Hands& hands, const Frame& frame, const Packet& pac
     if (!cut) {
         return dropped(hands, cut.error());
     }
-    ++hands.counters.to_peers;
+    settle(hands, bill);
     return {Verdict::Kind::consumed, Drop::count_};
 }
 
@@ -61,6 +62,23 @@ Verdict dropped(Hands& hands, Drop drop) {
 Verdict punted(Hands& hands) {
     ++hands.counters.punted;
     return {};
+}
+
+void settle(Hands& hands, const Bill& bill) {
+    Counters& counters = hands.counters;
+    const bool of_service = bill.service != Bill::no_service;
+    if (bill.to == Bill::To::server) {
+        ++counters.to_servers;
+    } else if (bill.to == Bill::To::client) {
+        ++counters.to_clients;
+        ++counters.lines[bill.line].tx_vip_packets;
+    } else if (bill.to == Bill::To::peer) {
+        ++counters.to_peers;
+    }
+    if (of_service) {
+        ServiceCounters& service = counters.services[bill.service];
+        ++(bill.to == Bill::To::server ? service.to_servers : service.to_clients);
+    }
 }
 
 Verdict waits(Hands& hands, uint32_t adjacency) {
@@ -81,7 +99,7 @@ bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t
     return packet.end - packet.ip <= hands.routing[adjacency].mtu || may_fragment(frame, packet);
 }
 
-Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number) {
+Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number, const Bill& bill) {
     Adjacency& adjacency = hands.routing[number];
     adjacency.used = true;
     if (packet.end - packet.ip > adjacency.mtu) {
@@ -92,15 +110,20 @@ Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t number)
         const auto cut =
             fragment_v4(frame, packet, adjacency.mtu,
                         [&](std::span<const uint8_t> piece) { hands.sink.emit(piece, number); });
-        return cut ? Verdict{Verdict::Kind::consumed, Drop::count_} : dropped(hands, cut.error());
+        if (!cut) {
+            return dropped(hands, cut.error());
+        }
+        settle(hands, bill);
+        return {Verdict::Kind::consumed, Drop::count_};
     }
     note(hands, "out", "next hop {}{}", adjacency.hop.address,
          adjacency.usable ? "" : ", once its neighbour is resolved");
-    if (adjacency.usable) {
-        write_link_header(frame, packet.ip, adjacency);
+    if (!adjacency.usable) {
+        return {Verdict::Kind::forward, Drop::count_, Verdict::no_port, number, bill};
     }
-    return {Verdict::Kind::forward, Drop::count_,
-            adjacency.usable ? adjacency.hop.port : Verdict::no_port, number};
+    settle(hands, bill);
+    write_link_header(frame, packet.ip, adjacency);
+    return {Verdict::Kind::forward, Drop::count_, adjacency.hop.port, number};
 }
 
 void send_control(const View& view, Hands& hands, size_t peer, Gue::Control control,
@@ -120,6 +143,7 @@ void send_control(const View& view, Hands& hands, size_t peer, Gue::Control cont
 
 void emit(Hands& hands, const Frame& frame, const Verdict& verdict) {
     if (verdict.kind == Verdict::Kind::forward) {
+        settle(hands, verdict.bill);
         hands.sink.emit(ip_packet(frame), verdict.adjacency);
     }
 }
@@ -158,10 +182,10 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
         return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::too_big, room});
     }
     take_hop(frame, packet);
-    ++hands.counters.to_servers;
-    ++hands.counters.services[flow.service].to_servers;
+    const Bill bill{Bill::To::server, 0, flow.service};
     if (flow.direct_return()) {
-        return to_server_in_tunnel(view, hands, frame, packet, server.address, gue, adjacency);
+        return to_server_in_tunnel(view, hands, frame, packet, server.address, gue, adjacency,
+                                   bill);
     }
     rewrite_destination(frame, packet, server);
     if (flow.nat_port == 0) {
@@ -170,12 +194,12 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
         rewrite_source(frame, packet, hands.source_nat.endpoint({flow.nat_address, flow.nat_port}));
         note(hands, "rewrite", "from {} to {}", packet.source, server);
     }
-    return leave(hands, frame, packet, adjacency);
+    return leave(hands, frame, packet, adjacency, bill);
 }
 
 // What is too long and may be, is cut before it goes in.
 Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet& packet,
-                            const Address& server, bool gue, uint32_t adjacency) {
+                            const Address& server, bool gue, uint32_t adjacency, const Bill& bill) {
     const auto local = view.tables.server_tunnel_from(server.family);
     if (!local) {  // of a service that is gone
         return dropped(hands, Drop::no_route);
@@ -184,7 +208,7 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
     note(hands, "tunnel", "{} to {}", tunnel.gue ? "gue" : "ipip", server);
     const uint16_t room = room_to_server(hands, server, gue, adjacency);
     if (packet.end - packet.ip <= room) {
-        return enter(frame, packet, tunnel) ? leave(hands, frame, packet, adjacency)
+        return enter(frame, packet, tunnel) ? leave(hands, frame, packet, adjacency, bill)
                                             : dropped(hands, Drop::too_big);
     }
     if (!may_fragment(frame, packet)) {
@@ -197,21 +221,26 @@ Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet
         hands.sink.emit(std::span(bytes).first(length), adjacency);
     };
     const auto cut = fragment_v4(frame, packet, room, in_tunnel);
-    return cut ? Verdict{Verdict::Kind::consumed, Drop::count_} : dropped(hands, cut.error());
+    if (!cut) {
+        return dropped(hands, cut.error());
+    }
+    settle(hands, bill);
+    return {Verdict::Kind::consumed, Drop::count_};
 }
 
 Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
-                const Gue& gue, const WayBack& back) {
+                const Gue& gue, const WayBack& back, uint32_t service) {
     const TablePeer& to = view.tables.peers()[peer];
     const TunnelEnds ends = ends_to(view, hands, peer, spread_port(packet));
     const uint32_t adjacency = next_hop(hands, ends.peer);
     if (adjacency == Routing::none) {
         return dropped(hands, Drop::no_route);
     }
+    const Bill bill{Bill::To::peer, 0, service};
     const uint16_t room = room_to_peer(view, hands, peer, adjacency, gue.kind);
     if (packet.end - packet.ip > room) {
         if (may_fragment(frame, packet)) {
-            return to_peer_in_fragments(hands, frame, packet, gue, ends, adjacency, room);
+            return to_peer_in_fragments(hands, frame, packet, gue, ends, adjacency, room, bill);
         }
         return gue.kind == Gue::Kind::reply
                    ? dropped(hands, Drop::too_big)  // its sender was told before it was rewritten
@@ -223,8 +252,7 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
     if (const auto done = encapsulate(frame, packet, gue, ends); !done) {
         return dropped(hands, done.error());
     }
-    ++hands.counters.to_peers;
-    return leave(hands, frame, packet, adjacency);
+    return leave(hands, frame, packet, adjacency, bill);
 }
 
 uint16_t room_to_server(const Hands& hands, const Address& server, bool gue, uint32_t adjacency) {
@@ -254,7 +282,7 @@ uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
 }
 
 Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,
-                  bool ours, uint8_t hops) {
+                  bool ours, uint8_t hops, uint32_t service) {
     const auto out = view.snapshot.way_out(back, ours);
     if (!out) {
         return dropped(hands, ours ? Drop::no_way_back : Drop::line_disabled);
@@ -262,16 +290,14 @@ Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     if (out->via == WayBack::Via::tunnel) {
         const bool crossing = !view.tables.peers()[out->index].same_site;
         const Gue gue{Gue::Kind::reply, static_cast<uint8_t>(hops - 1), crossing, out->carrier};
-        return to_peer(view, hands, frame, packet, out->index, gue, back);
+        return to_peer(view, hands, frame, packet, out->index, gue, back, service);
     }
     const uint32_t adjacency = hands.routing.to_line(out->index);
     if (adjacency == Routing::none) {
         return dropped(hands, Drop::no_route);
     }
     note(hands, "out", "line {}", view.tables.lines()[out->index].carrier);
-    ++hands.counters.to_clients;
-    ++hands.counters.lines[out->index].tx_vip_packets;
-    return leave(hands, frame, packet, adjacency);
+    return leave(hands, frame, packet, adjacency, {Bill::To::client, out->index, service});
 }
 
 }  // namespace rehome::vipd

@@ -5,8 +5,9 @@
 //   to_client   by a line, or through a peer that has one
 //   leave       done: by an adjacency, in fragments where it is too long and may be cut
 //
-// Each counts what it sends.  What does not fit, or has used up its hops, is refused: dropped, and
-// its sender told (refuse.h).  Drops: no_route, too_big, ttl_expired, no_way_back, line_disabled.
+// What leaves is counted as it leaves.  What does not fit, or has used up its hops, is refused:
+// dropped, and its sender told (refuse.h).  Drops: no_route, too_big, ttl_expired, no_way_back,
+// line_disabled.
 #pragma once
 
 #include "vipd/packet/gue.h"
@@ -18,23 +19,28 @@ Verdict dropped(Hands& hands, Drop drop);
 Verdict punted(Hands& hands);
 // Arrives again, unchanged as it is, once the adjacency is usable.
 Verdict waits(Hands& hands, uint32_t adjacency);
+// The packet leaves: counts it.
+void settle(Hands& hands, const Bill& bill);
 
 Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, const Flow& flow);
 // The same in a tunnel to a server that replies directly; adjacency: leads there.
 Verdict to_server_in_tunnel(const View& view, Hands& hands, Frame& frame, Packet& packet,
-                            const Address& server, bool gue, uint32_t adjacency);
+                            const Address& server, bool gue, uint32_t adjacency,
+                            const Bill& bill = {});
 
-// back: by which a client that must be told that its packet is too big is reached.
+// back: by which a client that must be told that its packet is too big is reached.  service: of
+// which it is a reply.
 Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, size_t peer,
-                const Gue& gue, const WayBack& back);
+                const Gue& gue, const WayBack& back, uint32_t service = Bill::no_service);
 
 // ours: a reply of this site; otherwise one that a peer sent here to leave by a line.  hops: how
 // many gateways may still pass it on, at least one.
 Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,
-                  bool ours, uint8_t hops = gue_hops);
+                  bool ours, uint8_t hops = gue_hops, uint32_t service = Bill::no_service);
 
 // The packet, done, leaves.
-Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t adjacency);
+Verdict leave(Hands& hands, Frame& frame, const Packet& packet, uint32_t adjacency,
+              const Bill& bill = {});
 
 // What this gateway says itself; nothing is sent where no route leads.
 void send_control(const View& view, Hands& hands, size_t peer, Gue::Control control,

@@ -136,7 +136,7 @@ Ownership::Next Ownership::settle(const Frame& frame, Packet& packet, From from,
     if (const uint32_t at = desk(packet); at != worker_) {
         return {Next::To::desk, at, Drop::count_, false};
     }
-    const auto lost = [this](uint32_t, Drop why) { lost_(why); };
+    const auto lost = told();
     if (!packet.later_fragment()) {
         if (!fragments_.learn(packet, now, lost)) {
             return {Next::To::drop, worker_, Drop::bad_fragment, false};
@@ -163,8 +163,14 @@ void Ownership::release(Micros now, const Deliver& deliver) {
     });
 }
 
+Fragments::Lost Ownership::told() const {
+    return [this](std::span<const uint8_t> frame, uint32_t port, Drop why) {
+        lost_(frame, static_cast<PortIndex>(port), why);
+    };
+}
+
 void Ownership::expire(Micros now) {
-    fragments_.expire(now, [this](uint32_t, Drop why) { lost_(why); });
+    fragments_.expire(now, told());
 }
 
 bool Ownership::mapped(const Packet& packet, From from) const {

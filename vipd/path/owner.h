@@ -58,7 +58,7 @@ public:
     void expire(Micros now);
 
     // Fragments that were held and thrown away, by why, since the last call.
-    using Lost = std::function<void(Drop why)>;
+    using Lost = std::function<void(std::span<const uint8_t> frame, PortIndex port, Drop why)>;
     void on_lost(Lost lost) { lost_ = std::move(lost); }
 
     // Says whether a peer's fragment may be learned from or held; what may not is left to this
@@ -82,6 +82,7 @@ private:
     Next slow(const Frame& frame, PortIndex port, Micros now);
     Next settle(const Frame& frame, Packet& packet, From from, PortIndex port, Micros now);
     Next of_tunnel_error(const Frame& frame, const Packet& packet) const;
+    Fragments::Lost told() const;
     bool mapped(const Packet& packet, From from) const;
     uint32_t owner(const Frame& frame, const Packet& packet, From from) const;
     uint32_t owner(const Endpoint& client, From from) const;
@@ -94,7 +95,7 @@ private:
     std::vector<PlainPort> plain_;
     Fragments fragments_;
     FragmentKey first_;  // of what releases
-    Lost lost_ = [](Drop) {};
+    Lost lost_ = [](std::span<const uint8_t>, PortIndex, Drop) {};
     Believes believes_ = [](const Classified&) { return true; };
 };
 

@@ -55,8 +55,7 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     if (entry.nat_port != 0) {
         rewrite_destination(frame, packet, entry.client());
     }
-    ++hands.counters.services[entry.service].to_clients;
-    return to_client(view, hands, frame, packet, back, true);
+    return to_client(view, hands, frame, packet, back, true, gue_hops, entry.service);
 }
 
 // From a VIP: a server that answers directly, and whose way to its clients leads through here.  It
@@ -66,11 +65,12 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
                                    {packet.destination, packet.destination_port},
                                    {packet.source, packet.source_port}});
     RoutedLine way;
+    uint32_t service = Bill::no_service;
     if (flow != nullptr && flow->kind == Flow::Kind::here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
         way.back = hands.flows.way_back(*flow);
-        ++hands.counters.services[flow->service].to_clients;
+        service = flow->service;
     } else {
         way = line_by_route(view, hands, packet.destination);
     }
@@ -84,7 +84,7 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
         return *verdict;
     }
     take_hop(frame, packet);
-    return to_client(view, hands, frame, packet, *way.back, true);
+    return to_client(view, hands, frame, packet, *way.back, true, gue_hops, service);
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ void Ticker::tick(const View& view, Hands& hands, const Log& log) {
         copier_.tick(hands.flows, view.now,
                      [&](const Flow& flow) { return send_copy(view, hands, flow); });
         flows_teller_.tick(view, hands);
-        hands.fragments.expire(view.now, [&](uint32_t, Drop why) { hands.count(why); });
+        hands.fragments.expire(view.now, hands.lost());
     }
     const auto reset_client = [&](const Flow& flow) {
         send_reset(view, hands, flow, Side::client);

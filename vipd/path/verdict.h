@@ -10,6 +10,17 @@
 
 namespace rehome::vipd {
 
+// Whom a packet is counted for, once it leaves: not before, as what waits for a next hop may be
+// dropped yet.
+struct Bill {
+    enum class To : uint8_t { nobody, server, client, peer };
+    static constexpr uint32_t no_service = UINT32_MAX;
+
+    To to = To::nobody;
+    uint16_t line = 0;  // of a client
+    uint32_t service = no_service;
+};
+
 struct Verdict {
     enum class Kind : uint8_t {
         forward,   // leaves by the adjacency, whose header stands before it if it is usable
@@ -25,6 +36,7 @@ struct Verdict {
     Drop drop = Drop::count_;
     PortIndex port = no_port;  // of a usable adjacency
     uint32_t adjacency = 0;    // forward, wait
+    Bill bill{};               // forward, by an adjacency that is not usable yet
 };
 
 // One packet of a burst.

@@ -82,16 +82,20 @@ void CaptureRing::after(size_t slot, const Fate& fate) {
 
 void CaptureRing::sent(PortIndex port, std::span<const uint8_t> frame, int64_t time_us) {
     if (options_.sent && !options_.drops_only && wants(port, frame)) {
-        const auto start = frame.first(std::min<size_t>(frame.size(), options_.snap));
-        keep({time_us,
-              0,
-              0,
-              static_cast<uint32_t>(frame.size()),
-              port,
-              {Fate::Kind::sent, Drop::count_, port},
-              false},
-             start);
+        keep(port, {Fate::Kind::sent, Drop::count_, port}, frame, time_us);
     }
+}
+
+void CaptureRing::lost(PortIndex port, std::span<const uint8_t> frame, Drop why, int64_t time_us) {
+    if ((!options_.drop || *options_.drop == why) && wants(port, frame)) {
+        keep(port, {Fate::Kind::drop, why, port}, frame, time_us);
+    }
+}
+
+void CaptureRing::keep(PortIndex port, const Fate& fate, std::span<const uint8_t> frame,
+                       int64_t time_us) {
+    const auto start = frame.first(std::min<size_t>(frame.size(), options_.snap));
+    keep({time_us, 0, 0, static_cast<uint32_t>(frame.size()), port, fate, false}, start);
 }
 
 void CaptureRing::keep(const Record& record, std::span<const uint8_t> frame) {

@@ -67,6 +67,8 @@ public:
     void before(size_t slot, PortIndex port, std::span<const uint8_t> frame, int64_t time_us);
     void after(size_t slot, const Fate& fate);
     void sent(PortIndex port, std::span<const uint8_t> frame, int64_t time_us);
+    // A packet that is dropped after its verdict, as it is by then.
+    void lost(PortIndex port, std::span<const uint8_t> frame, Drop why, int64_t time_us);
 
     // The reader's side: hands over at most `packets`, oldest first; returns how many.
     size_t take(size_t packets, const std::function<void(const CapturedPacket&)>& to);
@@ -87,6 +89,7 @@ private:
 
     bool wants(PortIndex port, std::span<const uint8_t> frame) const;
     void keep(const Record& record, std::span<const uint8_t> frame);
+    void keep(PortIndex port, const Fate& fate, std::span<const uint8_t> frame, int64_t time_us);
 
     CaptureOptions options_;
     std::array<Waiting, burst_max> waiting_;  // grows to the largest frame, then stays

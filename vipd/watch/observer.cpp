@@ -48,6 +48,12 @@ void Observer::sent(PortIndex port, std::span<const uint8_t> frame, int64_t time
     }
 }
 
+void Observer::lost(PortIndex port, std::span<const uint8_t> frame, Drop why, int64_t time_us) {
+    if (capture_) {
+        capture_->lost(port, frame, why, time_us);
+    }
+}
+
 // A packet to a VIP is its client's, also when it is dropped; one from a VIP is a reply, which has
 // its VIP when it leaves.  The server is where the one goes to and the other comes from.
 void Observer::count(const Sampled& in, const Fate& fate, std::span<const uint8_t> frame,

@@ -28,6 +28,8 @@ public:
     // frame: as the datapath left it.
     void after(size_t slot, const Fate& fate, std::span<const uint8_t> frame, const Tables& tables);
     void sent(PortIndex port, std::span<const uint8_t> frame, int64_t time_us);
+    // Dropped after all, or while it was held: by a port or for it.
+    void lost(PortIndex port, std::span<const uint8_t> frame, Drop why, int64_t time_us);
 
 private:
     // A packet of the sample, as it came in.

@@ -48,6 +48,12 @@ Fib routes(const Config& config) {
     return table.build();
 }
 
+// By whatever way.
+uint64_t sent_by(const Datapath& path) {
+    const Counters& counters = path.counters();
+    return counters.to_servers + counters.to_clients + counters.to_peers + counters.punted;
+}
+
 ServiceConfig more_service(const std::string& name, const char* vip, Protocol protocol,
                            const std::vector<const char*>& servers) {
     const Endpoint at = end(vip);
@@ -259,7 +265,8 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     Buffer copy(frame);
     const bool ask_first = handled_++ % 8 == 0;
     const auto foreseen = ask_first ? explained(gateway, copy, port) : Explained{};
-    const uint64_t drops_before = gateway.drops();
+    const uint64_t drops_before = gateway.drops(), sent_before = sent_by(*gateway.path);
+    const uint64_t emitted_before = gateway.emitted;
     const auto acts_on = gateway.state->snapshot();  // what it sends may come back within the call
     const Verdict verdict = gateway.path->handle(buffer.frame, port, now);
     if (ask_first &&
@@ -269,6 +276,13 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
     }
     if (gateway.drops() - drops_before != (verdict.kind == Verdict::Kind::drop ? 1U : 0U)) {
         blame(outcome, "a drop that is not counted once");
+    }
+    gateway.path->count_sent(verdict.bill);  // nothing waits for a neighbour here
+    const uint64_t counted = sent_by(*gateway.path) - sent_before;
+    const uint64_t own = gateway.emitted - emitted_before;
+    const bool leaves = verdict.kind != Verdict::Kind::drop;
+    if (counted > own + (leaves ? 1U : 0U)) {
+        blame(outcome, "counted as sent more often than it was");
     }
     if (const auto packet = parse_packet(buffer.frame.bytes(), ethernet_bytes)) {
         outcome.ip = buffer.ip_packet();
@@ -376,6 +390,7 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
 }
 
 void Lab::emitted_by(size_t gateway, std::span<const uint8_t> packet, uint32_t adjacency) {
+    ++gateways[gateway].emitted;
     Outcome outcome;
     outcome.path = gateways[gateway].name;
     outcome.gateway = gateway;

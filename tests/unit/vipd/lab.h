@@ -76,6 +76,7 @@ struct LabGateway {
     std::unique_ptr<Act> act;
     State* state = nullptr;
     Datapath* path = nullptr;
+    uint64_t emitted = 0;  // packets of its own
 
     bool serves(const Endpoint& server) const;  // is one of its configured servers
     uint64_t drops() const;

@@ -35,7 +35,7 @@ struct Bench {
 
     void add(const std::string& event) { log += (log.empty() ? "" : " ") + event; }
     Fragments::Lost lost() {
-        return [this](uint32_t tag, Drop why) {
+        return [this](std::span<const uint8_t>, uint32_t tag, Drop why) {
             add("lost" + std::to_string(tag) + ":" + std::string(name(why)));
         };
     }
@@ -232,7 +232,7 @@ TEST_CASE("every byte that is held comes back, and every frame once") {
     };
     std::map<uint32_t, Held> held;
     uint32_t tag = 0, released = 0, lost = 0;
-    const auto lose = [&](uint32_t which, Drop) {
+    const auto lose = [&](std::span<const uint8_t>, uint32_t which, Drop) {
         CHECK_FALSE(std::exchange(held.at(which).out, true));
         ++lost;
     };

@@ -137,6 +137,32 @@ TEST_CASE("a host is unreachable when none of its servers answers, and not befor
     CHECK(lab.wrong == std::vector<std::string>{});
 }
 
+TEST_CASE("what was decided for a server and not sent is its service's drop") {
+    Lab lab;
+    Datapath& path = *lab["old"].path;
+    const Counters& counters = path.counters();
+    const auto& service =
+        counters.services[path.tables().service(6, end("198.51.100.10:1883"))->number];
+    Buffer buffer(make_frame(to_meters(client)));
+    const Verdict verdict = path.handle(buffer.frame, red, lab.now);
+    REQUIRE(verdict.kind == Verdict::Kind::forward);
+    CHECK(counters.to_servers == 0);  // it waits for the server's link address
+    CHECK(service.to_servers == 0);
+    SUBCASE("it answers") {
+        path.count_sent(verdict.bill);
+        CHECK(counters.to_servers == 1);
+        CHECK(service.to_servers == 1);
+        CHECK(service.dropped == 0);
+    }
+    SUBCASE("it does not") {
+        path.count_drop(Drop::no_neighbour, verdict.bill);
+        CHECK(counters.to_servers == 0);
+        CHECK(service.to_servers == 0);
+        CHECK(service.dropped == 1);
+        CHECK(lab["old"].drops() == 1);
+    }
+}
+
 TEST_CASE("a map's answer by another family's router waits until it is known whose that is") {
     const Config config = with_lines(every_forwarding(), true);
     const Address router = ip("2001:db8:64::1");

@@ -36,7 +36,7 @@ public:
             small.held_bytes = 1 << 16;
             workers_.push_back(std::make_unique<Ownership>(i, count, 5, small, 77));
             workers_.back()->set_tables(shared);
-            workers_.back()->on_lost([this](Drop) { ++lost; });
+            workers_.back()->on_lost([this](std::span<const uint8_t>, PortIndex, Drop) { ++lost; });
         }
     }
 

@@ -176,6 +176,7 @@ TEST_CASE("a line and a gateway that a reload brings are used, and flows keep th
     CHECK(act.path.counters().lines[blue].rx_vip_packets == 1);
     const auto back = enter(servers_port, answer(syn.second, flag::S | flag::A));
     CHECK(back.first.kind == Verdict::Kind::forward);
+    act.path.count_sent(back.first.bill);  // its router is not resolved here
     CHECK(act.path.counters().lines[red].tx_vip_packets == 1);
     k.sequence = 2;
     act.state.hear(1, k, lab.now);

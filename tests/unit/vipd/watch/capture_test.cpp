@@ -6,6 +6,7 @@
 #include <pcap/pcap.h>
 
 #include <deque>
+#include <map>
 #include <thread>
 
 #include "tests/unit/vipd/packets.h"
@@ -48,6 +49,22 @@ void one(CaptureRing& ring, const Bytes& frame, const Fate& fate, PortIndex port
 }
 
 }  // namespace
+
+TEST_CASE("what is dropped after its verdict is kept with its reason") {
+    const Bytes frame{1, 2, 3};
+    for (const auto& [reason, kept] :
+         std::map<std::string, size_t>{{"all", 2}, {"no_neighbour", 1}, {"ring_full", 0}}) {
+        CAPTURE(reason);
+        CaptureOptions options;
+        REQUIRE(options.only_drops(reason));
+        CaptureRing ring(options);
+        ring.lost(2, frame, Drop::no_neighbour, 9);
+        ring.lost(2, frame, Drop::port_full, 9);
+        const auto all = take_all(ring);
+        CHECK(all.size() == kept);
+        CHECK((all.empty() || all[0] == Kept{9, 2, Fate::Kind::drop, 3, frame}));
+    }
+}
 
 TEST_CASE("what a capture keeps") {
     struct Row {
