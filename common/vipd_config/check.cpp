@@ -169,6 +169,12 @@ void check_pools(const Config& config, Checker& check) {
                             "pools", i, "addresses", k);
             }
         }
+        if (pool.first_port > pool.last_port && check.readable("pools", i, "ports")) {
+            check.wrong(
+                fmt::format("the first port, {}, is above the last, {}, expected it not to be",
+                            pool.first_port, pool.last_port),
+                "pools", i, "ports");
+        }
         if (readable && pool.size() > PoolConfig::most_addresses) {
             check.wrong(fmt::format("holds more than {0} addresses, expected at most {0}",
                                     PoolConfig::most_addresses),

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -87,7 +89,12 @@ MapConfig read_map(const JsonView& view) {
 }
 
 PoolConfig read_pool(const JsonView& view) {
-    return {view["name"].text(), read_list(view["addresses"], read_prefix)};
+    PoolConfig pool{view["name"].text(), read_list(view["addresses"], read_prefix)};
+    const JsonView ports = view["ports"];
+    pool.first_port = static_cast<uint16_t>(ports["first"].number(pool.first_port));
+    pool.last_port = static_cast<uint16_t>(ports["last"].number(pool.last_port));
+    pool.half_open_percent = view["half_open_percent"].number(pool.half_open_percent);
+    return pool;
 }
 
 // A key that one way of forwarding needs and the other has no use for.
@@ -232,7 +239,10 @@ json pool_json(const PoolConfig& pool) {
     for (const Prefix& prefix : pool.addresses) {
         addresses.push_back(prefix.text());
     }
-    return {{"name", pool.name}, {"addresses", addresses}};
+    return {{"name", pool.name},
+            {"addresses", addresses},
+            {"ports", {{"first", pool.first_port}, {"last", pool.last_port}}},
+            {"half_open_percent", pool.half_open_percent}};
 }
 
 // What the file says by itself; nothing if it is no JSON.

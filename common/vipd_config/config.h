@@ -129,6 +129,9 @@ struct PoolConfig {
 
     std::string name;
     std::vector<Prefix> addresses;
+    uint16_t first_port = 1024, last_port = 65'535;
+    // Of an address's ports towards one server, what flows may hold that are not settled.
+    uint32_t half_open_percent = 25;
 
     uint64_t size() const;  // how many addresses; UINT64_MAX stands for that many or more
     bool operator==(const PoolConfig&) const = default;

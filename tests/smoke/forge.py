@@ -2,13 +2,14 @@
 """Sends what somebody forges into connections, as their clients.
 
   forge.py blind|exact VIP PORT <NUMBERS
-  forge.py flood VIP PORT SECONDS
+  forge.py flood|syns VIP PORT SECONDS
 
 NUMBERS are lines of peers.py's "numbers".  blind: resets, FINs, ACKs and SYNs with numbers drawn at random, a
 FIN and an ACK of which only the acknowledgement is, a reset and a FIN whose checksum is wrong at the right
 numbers, and resets beside the right number by one.
 exact: a reset at exactly the next number, as the client itself would send it.
-flood: ACKs of connections that nobody has, from anywhere, as fast as it can; prints how many.
+flood, syns: ACKs of connections that nobody has, as fast as it can, or 5,000 SYNs a second, from anywhere; prints
+how many.
 """
 import random
 import socket
@@ -50,24 +51,25 @@ def blind_or_exact(kind, wire, vip, vip_port):
             wire.sendto(packet(client, int(port), vip, vip_port, flags, at, acknowledged, wrong), (vip, 0))
 
 
-def flood(wire, vip, vip_port, seconds):
-    def ack():
+def flood(wire, vip, vip_port, seconds, flags, together, pause):
+    def one_of_them():
         client = socket.inet_ntoa(struct.pack("!I", random.randrange(0x0b000000, 0x60000000)))
-        return packet(client, random.randrange(1024, 65536), vip, vip_port, ACK, random.randrange(2**32),
+        return packet(client, random.randrange(1024, 65536), vip, vip_port, flags, random.randrange(2**32),
                       random.randrange(2**32))
-    packets = [ack() for _ in range(200_000)]
+    packets = [one_of_them() for _ in range(200 * together)]
     sent, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
-        for one in packets[sent % len(packets):][:1000]:
+        for one in packets[sent % len(packets):][:together]:
             wire.sendto(one, (vip, 0))
             sent += 1
+        time.sleep(pause)
     print(sent)
 
 
 kind, vip, vip_port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 random.seed(1)
-if kind == "flood":
-    flood(wire, vip, vip_port, float(sys.argv[4]))
+if kind in ("flood", "syns"):
+    flood(wire, vip, vip_port, float(sys.argv[4]), *((SYN, 50, 0.01) if kind == "syns" else (ACK, 1000, 0)))
 else:
     blind_or_exact(kind, wire, vip, vip_port)

@@ -45,7 +45,8 @@ struct Flow {
         provisional,  // a peer is being asked whether it does (second chance)
     };
     enum class Stage : uint8_t { half_open, established, closing, reset };
-    // How the server is reached; with source_nat it sees an address of a pool as the client's.
+    // How the server is reached; with source_nat it sees another end as the client's
+    // (source_nat.h).
     enum class Reach : uint8_t { nat, source_nat, ipip, gue };
     static constexpr uint32_t services_max = 1U << 24;
     static constexpr uint32_t one_exchange = 2;   // turns: client, server
@@ -61,11 +62,12 @@ struct Flow {
     };
     uint16_t nat_port = 0;  // source NAT: the client's port as its server sees it; 0: none
     union {
-        uint16_t nat_address = 0;  // source NAT: number of the pool's address (source_nat.h)
+        uint16_t nat_address = 0;  // source NAT: number of the pool's address
         uint16_t peer;             // relayed, provisional: its index
     };
-    uint16_t born = 0;    // FlowTable's generation
-    uint8_t carrier = 0;  // number of WayBack's carrier in the table
+    uint16_t born = 0;         // FlowTable's generation
+    uint8_t carrier = 0;       // number of WayBack's carrier in the table
+    bool own_address = false;  // source NAT: the client's own address with another port
 
     uint32_t last_seen_ms = 0;  // of the table's clock, which wraps
     uint32_t service : 24 = 0;  // ServiceTable::number, below services_max

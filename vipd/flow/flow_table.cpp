@@ -235,7 +235,7 @@ void FlowTable::spare_one(Store<F>& store) {
 template <typename F>
 Flow* FlowTable::settle_in(Store<F>& store, F& flow) {
     const auto from = static_cast<uint32_t>(&flow - store.entries.data());
-    if (from < capacity_.established) {
+    if (lasts(from)) {
         return &flow;
     }
     if (store.free == FlowIndex::none && store.touched == capacity_.established) {
@@ -256,7 +256,7 @@ Flow* FlowTable::settle_in(Store<F>& store, F& flow) {
     flow.protocol = 0;
     ++store.settled;
     if (moved_ != nullptr) {
-        moved_(moved_context_, store.entries[to], to);
+        moved_(moved_context_, store.entries[to], from, to);
     }
     return &store.entries[to];
 }
@@ -323,7 +323,7 @@ template <typename F>
 void FlowTable::erase_in(Store<F>& store, F& flow) {
     const auto place = static_cast<uint32_t>(&flow - store.entries.data());
     if (moved_ != nullptr) {
-        moved_(moved_context_, flow, FlowIndex::none);
+        moved_(moved_context_, flow, place, FlowIndex::none);
     }
     count(flow, -1);
     served_ -= flow.served;
@@ -478,7 +478,7 @@ Flow* FlowTable::at(bool v6, uint32_t id) {
 
 void FlowTable::exchanged(Flow& flow, Micros now) {
     const uint32_t id = this->id(flow);
-    if (id >= capacity_.established) {
+    if (!lasts(id)) {
         return;  // without a lasting place it may give way any moment
     }
     flow.server_known = true;

@@ -170,8 +170,12 @@ public:
         return settled < capacity_.established - capacity_.established / 8;
     }
 
+    // Numbers are below places(); those of settled flows are told apart.
+    uint32_t places() const { return capacity_.established + 2 * capacity_.half_open; }
+    bool lasts(uint32_t id) const { return id < capacity_.established; }
+
     // Called when a flow's number changes (settle), and when it goes (to: FlowIndex::none).
-    using Moved = void (*)(void* context, const Flow& flow, uint32_t to);
+    using Moved = void (*)(void* context, const Flow& flow, uint32_t from, uint32_t to);
     void on_moved(Moved moved, void* context) { moved_ = moved, moved_context_ = context; }
 
     // Where there is no place for a flow that is settled, those give way for which this is true.

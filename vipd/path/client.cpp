@@ -71,6 +71,10 @@ Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
     const ServerConfig& server = choose_server(service, key.client).server;
     const auto flow = begin_flow(
         view, hands, {key, hands.flows.hash(key), service, server, ring_of(judged.decision)});
+    if (!flow && flow.error() == Drop::server_taken && judged.decision == Decision::adopt) {
+        note(hands, "flow", "its server knows another flow by these ends");
+        return reset(view, hands, frame, packet, origin, !packet.fragment);
+    }
     if (!flow) {
         return dropped(hands, flow.error());
     }
@@ -286,21 +290,34 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Begin
     if (of.server.address == of.key.client.address) {
         return tl::unexpected(Drop::forged_source);
     }
-    const auto opened = hands.flows.open(of.key, of.hash, of.server.endpoint(), reach_of(config),
-                                         view.now, of.ring);
+    const Endpoint server = of.server.endpoint();
+    const auto open = [&](Flow::Reach reach) {
+        return hands.flows.open(of.key, of.hash, server, reach, view.now, of.ring);
+    };
+    const Flow::Reach reach = reach_of(config);
+    const bool held = reach == Flow::Reach::nat &&
+                      hands.source_nat.find(of.key.protocol, server, of.key.client) != nullptr;
+    tl::expected<Flow*, Drop> opened = tl::unexpected(Drop::server_taken);
+    if (!held) {
+        opened = open(reach);
+    }
+    // The server has another flow by these ends (through another VIP): it gets another port to see.
+    // In mid-flow that would be too late.
+    const bool other_port =
+        !opened && opened.error() == Drop::server_taken && of.ring == FlowTable::Ring::begun;
+    if (other_port) {
+        opened = open(Flow::Reach::source_nat);
+    }
     if (!opened) {
         return opened;
     }
     Flow& flow = **opened;
     hands.flows.set_service(flow, of.service.number);
-    if (config.pool) {
-        const auto taken = hands.source_nat.take(*config.pool, flow, hands.flows.id(flow));
-        if (!taken) {
-            hands.flows.erase(flow);
-            return tl::unexpected(Drop::no_source_port);
-        }
-        flow.nat_address = taken->address;
-        flow.nat_port = taken->port;
+    const bool sees_other_end = config.pool || other_port;
+    if (sees_other_end && !(config.pool ? hands.source_nat.take(*config.pool, flow)
+                                        : hands.source_nat.take_other_port(flow))) {
+        hands.flows.erase(flow);
+        return tl::unexpected(config.pool ? Drop::no_source_port : Drop::server_taken);
     }
     ++hands.counters.services[of.service.number].new_flows;
     return &flow;

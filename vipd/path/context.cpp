@@ -20,7 +20,7 @@ constexpr uint32_t icmp_per_s = 1000;
 
 Hands::Hands(const Settings& settings)
     : flows(settings.flows, settings.hash_key),
-      source_nat(settings.worker, settings.workers),
+      source_nat(flows, settings.worker, settings.workers, mix(settings.hash_key)),
       fragments(settings.fragments, settings.hash_key),
       routing(settings.ports),
       icmp_limit(icmp_per_s, icmp_per_s, settings.workers),
@@ -28,13 +28,9 @@ Hands::Hands(const Settings& settings)
       tags(settings.worker),
       questions(settings.hash_key),
       hash_key(settings.hash_key) {
-    flows.on_moved(
-        [](void* nat, const Flow& flow, uint32_t to) {
-            if (flow.nat_port != 0) {
-                static_cast<SourceNat*>(nat)->moved(flow, to);
-            }
-        },
-        &source_nat);
+    flows.on_moved([](void* nat, const Flow& flow, uint32_t from,
+                      uint32_t to) { static_cast<SourceNat*>(nat)->moved(flow, from, to); },
+                   &source_nat);
 }
 
 void Hands::act_on(const Snapshot& snapshot) {

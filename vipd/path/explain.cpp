@@ -26,23 +26,18 @@ Hands::Settings scratch_of(const Hands& hands) {
     return settings;
 }
 
-// The flows of that client, or of the one for which that end stands.
-void copy_flows(const View& view, Hands& from, Hands& to, uint8_t protocol, const Endpoint& end) {
-    Endpoint client = end;
-    if (const auto address = view.tables.pool_address(end.address)) {
-        const uint32_t id =
-            from.source_nat.find(protocol, {from.source_nat.number(*address), end.port});
-        const Flow* flow =
-            id == FlowIndex::none ? nullptr : from.flows.at(end.address.family == Family::v6, id);
-        client = flow == nullptr ? end : flow->client();
-    }
+// The flows of that client, or of the one for which that end stands towards the other.
+void copy_flows(Hands& from, Hands& to, uint8_t protocol, const Endpoint& end,
+                const Endpoint& other) {
+    const Flow* seen = from.source_nat.find(protocol, other, end);
+    const Endpoint client = seen == nullptr ? end : seen->client();
     from.flows.of_client(protocol, client, [&](const Flow& flow) {
         if (to.flows.find(flow.key()) != nullptr) {
             return;
         }
         const Flow* copy = to.flows.copy(from.flows, flow);
         if (copy != nullptr && copy->nat_port != 0) {
-            to.source_nat.keep(*copy, to.flows.id(*copy));
+            to.source_nat.keep(*copy);
         }
     });
 }
@@ -67,18 +62,23 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
         }
     }
     const ServiceTable* service = view.tables.service(packet.protocol, destination);
-    if (service != nullptr && service->config.pool) {
-        to.source_nat.copy_ports(from.source_nat, *service->config.pool, packet.source,
-                                 packet.protocol);
+    copy_flows(from, to, packet.protocol, source, destination);
+    copy_flows(from, to, packet.protocol, destination, source);
+    if (service != nullptr && service->has_live_server()) {
+        const Endpoint server = choose_server(*service, source).server.endpoint();
+        // By which another one may be known there already.
+        copy_flows(from, to, packet.protocol, source, server);
+        if (service->config.pool) {
+            to.source_nat.copy_ports(from.source_nat, *service->config.pool, packet.protocol,
+                                     server);
+        }
     }
-    copy_flows(view, from, to, packet.protocol, source);
-    copy_flows(view, from, to, packet.protocol, destination);
     if (const auto quote = quoted_packet(frame, packet)) {
-        copy_flows(view, from, to, quote->protocol, quote->source);
-        copy_flows(view, from, to, quote->protocol, quote->destination);
+        copy_flows(from, to, quote->protocol, quote->source, quote->destination);
+        copy_flows(from, to, quote->protocol, quote->destination, quote->source);
     }
     if (const auto about = quoted_tunnel(frame, packet, view.tables); about && about->client()) {
-        copy_flows(view, from, to, about->inner->protocol, *about->client());
+        copy_flows(from, to, about->inner->protocol, *about->client(), {});
     }
 }
 
@@ -96,7 +96,7 @@ Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, 
     scratch.questions = hands.questions;
     scratch.path_mtus = hands.path_mtus;
     scratch.links = hands.links;
-    scratch.source_nat.copy_pools(hands.source_nat);
+    scratch.source_nat.pick_as(hands.source_nat);
     copy_what_it_meets(view, hands, scratch, frame,
                        classify(frame.bytes(), port, view.tables).packet);
 

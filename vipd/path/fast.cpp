@@ -235,8 +235,8 @@ template <typename H>
     if (begins) {
         const auto opened = begin_flow(
             view, hands, {key, of.hash, *judged.service, *chosen, ring_of(judged.decision)});
-        if (!opened) {
-            return false;
+        if (!opened || (*opened)->reach == Flow::Reach::source_nat) {
+            return false;  // the stages follow the entry, if there is one now
         }
         flow = *opened;
     } else {

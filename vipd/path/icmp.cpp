@@ -19,10 +19,7 @@ struct Target {
 };
 
 Target target_of(const Hands& hands, const Flow& flow) {
-    const Endpoint client = flow.nat_port == 0
-                                ? flow.client()
-                                : hands.source_nat.endpoint({flow.nat_address, flow.nat_port});
-    return {flow.server(), client, flow.reach};
+    return {flow.server(), hands.source_nat.seen(flow), flow.reach};
 }
 
 Target target_of(const ServiceTable& service, const Endpoint& client) {

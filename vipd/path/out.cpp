@@ -191,7 +191,7 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     if (flow.nat_port == 0) {
         note(hands, "rewrite", "to {}", server);
     } else {
-        rewrite_source(frame, packet, hands.source_nat.endpoint({flow.nat_address, flow.nat_port}));
+        rewrite_source(frame, packet, hands.source_nat.seen(flow));
         note(hands, "rewrite", "from {} to {}", packet.source, server);
     }
     return leave(hands, frame, packet, adjacency, bill);

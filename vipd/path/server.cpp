@@ -91,15 +91,9 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
 
 Flow* flow_of_reply(const View& view, Hands& hands, uint8_t protocol, const Endpoint& server,
                     const Endpoint& to) {
-    const auto address = view.tables.pool_address(to.address);
-    if (!address) {
-        return hands.flows.find_reply(protocol, server, to);
-    }
-    const uint32_t id =
-        hands.source_nat.find(protocol, {hands.source_nat.number(*address), to.port});
-    Flow* flow =
-        id == FlowIndex::none ? nullptr : hands.flows.at(to.address.family == Family::v6, id);
-    return flow != nullptr && flow->server() == server ? flow : nullptr;
+    const bool of_pool = view.tables.pool_address(to.address).has_value();
+    Flow* flow = of_pool ? nullptr : hands.flows.find_reply(protocol, server, to);
+    return flow != nullptr ? flow : hands.source_nat.find(protocol, server, to);
 }
 
 Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port) {

@@ -23,11 +23,8 @@ Reset reset_of(const Hands& hands, const Flow& flow, Side to) {
     if (to == Side::client) {
         return {flow.vip(), flow.client(), flow.server_next, flow.client_next};
     }
-    const Endpoint client = flow.nat_port == 0
-                                ? flow.client()
-                                : hands.source_nat.endpoint({flow.nat_address, flow.nat_port});
-    return {client, flow.direct_return() ? flow.vip() : flow.server(), flow.client_next,
-            flow.server_next};
+    return {hands.source_nat.seen(flow), flow.direct_return() ? flow.vip() : flow.server(),
+            flow.client_next, flow.server_next};
 }
 
 Verdict reset_server(const View& view, Hands& hands, Frame& frame, Packet& packet,

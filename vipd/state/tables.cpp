@@ -308,6 +308,9 @@ void Tables::add_pools(const Config& config) {
     for (uint32_t i = 0; i < config.pools.size(); ++i) {
         PoolTable pool;
         pool.name = config.pools[i].name;
+        pool.first_port = config.pools[i].first_port;
+        pool.last_port = config.pools[i].last_port;
+        pool.half_open_percent = config.pools[i].half_open_percent;
         for (const Prefix& prefix : config.pools[i].addresses) {
             pool.family = prefix.address.family;
             append_addresses(prefix, pool.addresses);

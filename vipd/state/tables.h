@@ -84,6 +84,8 @@ struct PoolTable {
     std::string name;
     Family family = Family::v4;
     std::vector<Address> addresses;  // at most PoolConfig::most_addresses
+    uint16_t first_port = 1024, last_port = 65'535;
+    uint32_t half_open_percent = 25;
 };
 
 struct PoolAddress {

@@ -68,6 +68,15 @@ inline constexpr Metric pool_used{"pool_ports_used", "gauge",
 inline constexpr Metric pool_ports{"pool_ports", "gauge", "Ports of source NAT pools", ""};
 inline constexpr Metric pool_exhausted{"pool_exhausted_total", "counter",
                                        "Flows that found no free port in their pool", ""};
+inline constexpr Metric pool_gave_way{
+    "pool_gave_way_total", "counter",
+    "Half-open flows that gave way to newer ones, as a pool has so many at most", ""};
+inline constexpr Metric address_ports{"pool_address_ports", "gauge",
+                                      "Ports of an address of a source NAT pool, by what they do",
+                                      "ports"};
+inline constexpr Metric address_half_open{"pool_address_half_open", "gauge",
+                                          "Half-open flows of an address of a source NAT pool",
+                                          "protocol"};
 inline constexpr Metric service_packets{"service_packets_total", "counter", "Packets by service",
                                         "way"};
 inline constexpr Metric service_flows{"service_flows_total", "counter", "New flows by service", ""};
@@ -224,10 +233,31 @@ template <>
 inline constexpr CounterList counter_list<PoolUse>{"pools", "pool"};
 template <>
 inline constexpr auto counter_table<PoolUse> = std::to_array<Counter<PoolUse>>({
-    {&PoolUse::used, "used", metric::pool_used, "", "ports of the pool that stand for flows"},
+    {&PoolUse::used, "used", metric::pool_used, "",
+     "ports of the pool that stand for flows, each for one to every server's port"},
     {&PoolUse::capacity, "ports", metric::pool_ports, "", "ports that the pool has"},
     {&PoolUse::exhausted, "exhausted", metric::pool_exhausted, "",
-     "flows that found no free port in the pool"},
+     "flows that found no free port in the pool towards their server"},
+    {&PoolUse::gave_way, "gave_way", metric::pool_gave_way, "",
+     "half-open flows that gave way to newer ones, as they held their part of the ports"},
+});
+
+template <>
+inline constexpr CounterList counter_list<PoolAddressUse>{"pool_addresses", "address"};
+template <>
+inline constexpr auto counter_table<PoolAddressUse> = std::to_array<Counter<PoolAddressUse>>({
+    {&PoolAddressUse::tcp_used, "tcp_used", metric::address_ports, "tcp_used",
+     "ports of the address that stand for TCP flows; addresses that never did are left out"},
+    {&PoolAddressUse::tcp_free, "tcp_free", metric::address_ports, "tcp_free",
+     "its ports that stand for no TCP flow"},
+    {&PoolAddressUse::udp_used, "udp_used", metric::address_ports, "udp_used",
+     "its ports that stand for UDP flows"},
+    {&PoolAddressUse::udp_free, "udp_free", metric::address_ports, "udp_free",
+     "its ports that stand for no UDP flow"},
+    {&PoolAddressUse::tcp_half_open, "tcp_half_open", metric::address_half_open, "tcp",
+     "its TCP flows that are not established"},
+    {&PoolAddressUse::udp_half_open, "udp_half_open", metric::address_half_open, "udp",
+     "its UDP flows before their second exchange"},
 });
 
 template <>

@@ -59,9 +59,18 @@ struct FlowTableUse {
 };
 
 struct PoolUse {
-    uint64_t used = 0;       // ports that stand for flows now
+    uint64_t used = 0;       // ports that stand for flows now, of however many
     uint64_t capacity = 0;   // both protocols
-    uint64_t exhausted = 0;  // flows that found none
+    uint64_t exhausted = 0;  // flows that found none towards their server
+    uint64_t gave_way = 0;   // flows that were not settled, and whose ports newer ones wanted
+};
+
+// The ports of one of its addresses, of each protocol.
+struct PoolAddressUse {
+    uint64_t tcp_used = 0, tcp_free = 0;  // ports that stand for flows, and others
+    uint64_t tcp_half_open = 0;           // flows that are not settled
+    uint64_t udp_used = 0, udp_free = 0;
+    uint64_t udp_half_open = 0;
 };
 
 // Of a peer's messages, where there are keys.

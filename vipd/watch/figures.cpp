@@ -111,11 +111,37 @@ void Sums::add(Datapath& worker) {
     for (uint32_t i = 0; i < pools.size(); ++i) {
         sum(pools[i], worker.source_nat().use(i));
     }
+    pool_addresses.resize(worker.source_nat().addresses());
+    for (uint32_t i = 0; i < pool_addresses.size(); ++i) {
+        sum(pool_addresses[i], worker.source_nat().use_of_address(i));
+    }
     services.resize(std::max(services.size(), of.services.size()));
     for (size_t i = 0; i < of.services.size(); ++i) {
         sum(services[i], of.services[i]);
     }
 }
+
+namespace {
+
+// Those that ever stood for a flow at some worker; the others do not say that they have free ports.
+void add_pool_addresses(Figures& figures, const Sums& sums, const Tables& tables) {
+    size_t number = 0;
+    for (size_t i = 0; i < sums.pools.size(); ++i) {
+        const auto& addresses = tables.pools()[i].addresses;
+        const uint64_t each = sums.pools[i].capacity / addresses.size() / 2;
+        for (const Address& address : addresses) {
+            PoolAddressUse use = sums.pool_addresses[number++];
+            if (use.tcp_free + use.tcp_used + use.udp_free + use.udp_used == 0) {
+                continue;
+            }
+            use.tcp_free = each - use.tcp_used;
+            use.udp_free = each - use.udp_used;
+            figures.each<PoolAddressUse>().push_back({address.text(), use});
+        }
+    }
+}
+
+}  // namespace
 
 Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
     const Config& config = *snapshot.config;
@@ -141,6 +167,7 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
     for (size_t i = 0; i < sums.pools.size(); ++i) {
         figures.each<PoolUse>().push_back({config.pools[i].name, sums.pools[i]});
     }
+    add_pool_addresses(figures, sums, *snapshot.tables);
     for (const ServiceTable& service : snapshot.tables->services()) {
         const bool counted = service.number < sums.services.size();
         figures.each<ServiceCounters>().push_back(

@@ -26,7 +26,8 @@ struct Sums {
     std::vector<LineFigures> lines;  // whether it is enabled apart
     std::vector<PeerFigures> peers;  // how the link is apart
     std::vector<PoolUse> pools;
-    std::vector<ServiceCounters> services;  // by ServiceTable::number
+    std::vector<PoolAddressUse> pool_addresses;  // by SourceNat's number
+    std::vector<ServiceCounters> services;       // by ServiceTable::number
 
     void add(Datapath& worker);
 };
@@ -46,7 +47,7 @@ struct Figures {
     std::array<uint64_t, drop_count> drops{};
     std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts> gateway;
     std::tuple<List<LineFigures>, List<PeerFigures>, List<PortCounters>, List<PoolUse>,
-               List<ServiceCounters>>
+               List<PoolAddressUse>, List<ServiceCounters>>
         lists;
 
     template <typename Of>

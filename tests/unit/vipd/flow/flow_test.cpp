@@ -272,17 +272,21 @@ TEST_CASE("who is met in mid-flow takes no place from who begins, nor the other 
 TEST_CASE("a number tells its flow until it moves or goes") {
     FlowTable table({8, 8}, 1);
     std::vector<uint32_t> moves;
-    table.on_moved([](void* to, const Flow&,
-                      uint32_t id) { static_cast<std::vector<uint32_t>*>(to)->push_back(id); },
-                   &moves);
+    table.on_moved(
+        [](void* to, const Flow&, uint32_t from, uint32_t id) {
+            auto& all = *static_cast<std::vector<uint32_t>*>(to);
+            all.insert(all.end(), {from, id});
+        },
+        &moves);
     Flow* flow = table.insert(key(0), 0);
     CHECK(table.at(false, table.id(*flow)) == flow);
+    const uint32_t first = table.id(*flow);
     flow = table.settle(flow);
     CHECK(table.at(false, table.id(*flow)) == flow);
     const uint32_t last = table.id(*flow);
     table.erase(*flow);
     CHECK(table.at(false, last) == nullptr);
-    CHECK(moves == std::vector<uint32_t>{last, FlowIndex::none});
+    CHECK(moves == std::vector<uint32_t>{first, last, last, FlowIndex::none});
 }
 
 TEST_CASE("both families, and never across them") {
