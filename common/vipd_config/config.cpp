@@ -168,6 +168,34 @@ std::string orders_path(const std::string& control) {
     return path + ".orders.json";
 }
 
+// The members by their keys, for reading and writing.
+constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 8> punt_keys{{
+    {"arp", &PuntConfig::arp},
+    {"nd", &PuntConfig::nd},
+    {"bgp", &PuntConfig::bgp},
+    {"bfd", &PuntConfig::bfd},
+    {"session", &PuntConfig::session},
+    {"icmp", &PuntConfig::icmp},
+    {"servers", &PuntConfig::servers},
+    {"other", &PuntConfig::other},
+}};
+
+PuntConfig read_punt(const JsonView& view) {
+    PuntConfig punt;
+    for (const auto& [key, at] : punt_keys) {
+        punt.*at = view[key].number(punt.*at);
+    }
+    return punt;
+}
+
+json punt_json(const PuntConfig& punt) {
+    json object = json::object();
+    for (const auto& [key, at] : punt_keys) {
+        object[key] = punt.*at;
+    }
+    return object;
+}
+
 Address read_address(const JsonView& view) {
     return view.parsed(Address::parse);
 }
@@ -188,6 +216,7 @@ Config read_config_document(const JsonView& view) {
     config.flows = read_flows(view["flows"]);
     config.fragments = {view["fragments"]["memory_kib"].number(config.fragments.memory_kib),
                         view["fragments"]["wait_ms"].number(config.fragments.wait_ms)};
+    config.punt_per_s = read_punt(view["punt_per_s"]);
     config.ports = read_list(view["ports"], read_port);
     config.lines = read_list(view["lines"], read_line);
     config.maps = read_list(view["maps"], read_map);
@@ -377,6 +406,7 @@ json to_json(const Config& config) {
         {"flows", flows_json(config.flows)},
         {"fragments",
          {{"memory_kib", config.fragments.memory_kib}, {"wait_ms", config.fragments.wait_ms}}},
+        {"punt_per_s", punt_json(config.punt_per_s)},
         {"ports", json::array()},
         {"lines", json::array()},
         {"maps", json::array()},

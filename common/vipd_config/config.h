@@ -155,6 +155,21 @@ struct FragmentsConfig {
     bool operator==(const FragmentsConfig&) const = default;
 };
 
+// Packets a second that go up to the kernel, of all workers together, by what they are
+// (vipd/path/punt.h).
+struct PuntConfig {
+    uint32_t arp = 2000;
+    uint32_t nd = 2000;
+    uint32_t bgp = 1000;
+    uint32_t bfd = 5000;
+    uint32_t session = 50'000;  // of each BGP or BFD session that the kernel has
+    uint32_t icmp = 1000;
+    uint32_t servers = 200'000;
+    uint32_t other = 50'000;
+
+    bool operator==(const PuntConfig&) const = default;
+};
+
 // Where the operator's orders outlive vipd.
 struct OrdersConfig {
     std::string path;
@@ -206,6 +221,7 @@ struct Config {
     MemoryConfig memory;
     FlowsConfig flows;
     FragmentsConfig fragments;
+    PuntConfig punt_per_s;
     std::vector<Prefix> prefixes;  // that move, and that this gateway may serve
     std::vector<Prefix> networks;  // the site's own, from where no client comes but the carriers'
     std::vector<Prefix> clients;   // of all carriers

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What a flood leaves of a source NAT pool to others; and a client that uses one port for two VIPs of one server.  Two
-# workers.
+# What floods leave of a gateway to others: of the kernel behind it (ARP and a BGP session beside forged SYNs, pings and
+# ARP), and of a source NAT pool; and a client that uses one port for two VIPs of one server.  Two workers.
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 # shellcheck disable=SC2016  # it is jq's
@@ -49,3 +49,46 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do served_by old-s 7003; done
 ctl old stats | found '^10.1.250.1 '
 ctl old metrics | found '^rehome_vipd_pool_address_half_open{address="10.1.250.1",protocol="tcp"}'
 wait "$flood"
+
+echo "# a BGP session, ARP and the twin's ping live beside a flood of forged SYNs to port 179"
+on old-gw python3 tests/smoke/peers.py mirror 179 &
+listens() { on old-gw ss -Hltn 'sport = 179' | found 179; }
+wait_until 5 listens
+on isp python3 - >"$dir/session" <<'END' &
+import socket, time
+
+one = socket.create_connection(("100.64.1.2", 179), timeout=5)
+one.settimeout(3)
+one.recv(100) # who we are
+end, rounds, longest = time.monotonic() + 6, 0, 0
+while time.monotonic() < end:
+    began = time.monotonic()
+    one.sendall(b"keepalive")
+    left = 9
+    while left:
+        left -= len(one.recv(left))
+    longest, rounds = max(longest, time.monotonic() - began), rounds + 1
+    time.sleep(0.02)
+print(rounds, longest)
+END
+session=$!
+sleep 0.5
+on client python3 tests/smoke/forge.py syns 100.64.1.2 179 4 >"$dir/flooded" &
+flood=$!
+policed() { [ "$(stat .drops.punt_bgp)" -gt 2000 ]; }
+wait_until 5 policed
+ip -n isp neighbour flush dev old
+on isp ping -c 1 -W 1 100.64.1.2 | found ' 1 received'
+[ "$(stat .drops.punt_arp)" = 0 ]
+[ "$(stat .drops.punt_session)" = 0 ]
+wait "$flood" "$session"
+# No segment was lost: one that is said again comes 0.2 s later at least.
+read -r rounds longest <"$dir/session"
+[ "$rounds" -gt 100 ]
+jq -en "$longest < 0.2" >/dev/null
+
+echo "# 20,000 pings: the kernel gets what punt_per_s allows, both workers together, and why says so"
+before=$(stat .punted)
+on client ping -q -f -c 20000 -W 1 100.64.1.2 >"$dir/ping" || true
+[ "$(stat .drops.punt_icmp)" -gt 0 ]
+jq -en "$(stat .drops.punt_icmp) + $(stat .punted) - $before >= 20000" >/dev/null

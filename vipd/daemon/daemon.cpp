@@ -164,6 +164,7 @@ Result<> Daemon::start_workers() {
     settings.flows = {each(config().flows.capacity), each(config().flows.half_open)};
     settings.hash_key = random_key();
     settings.salt = random_key();
+    settings.punt = std::make_shared<Punt>(random_key());
     settings.fragments.held_bytes = each(config().fragments.memory_kib * 1024);
     settings.fragments.wait = Micros{config().fragments.wait_ms} * 1000;
     for (size_t i = 0; i < shared_.ports.size(); ++i) {

@@ -24,14 +24,14 @@ Verdict to_stage(const View& view, Hands& hands, Frame& frame, Classified& what,
         case Classified::Kind::control:
             return from_tunnel(view, hands, frame, what, port);
         case Classified::Kind::tunnel_error:
-            return from_tunnel_error(view, hands, frame, what.packet);
+            return from_tunnel_error(view, hands, frame, what.packet, port);
         case Classified::Kind::bad:
             return dropped(hands, what.drop);
         case Classified::Kind::kernel:
             break;
     }
     note(hands, "parse", "no VIP's, and nothing that a server or a gateway sent: the kernel's");
-    return punted(hands);
+    return punted(view, hands, frame, port);
 }
 
 }  // namespace

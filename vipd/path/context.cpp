@@ -25,6 +25,7 @@ Hands::Hands(const Settings& settings)
       routing(settings.ports),
       icmp_limit(icmp_per_s, icmp_per_s, settings.workers),
       answers(settings.hash_key, settings.workers),
+      punt(settings.punt ? settings.punt : std::make_shared<Punt>(settings.hash_key)),
       tags(settings.worker),
       questions(settings.hash_key),
       hash_key(settings.hash_key) {

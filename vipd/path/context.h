@@ -17,6 +17,7 @@
 #include "vipd/packet/icmp.h"
 #include "vipd/packet/micros.h"
 #include "vipd/path/answer_budget.h"
+#include "vipd/path/punt.h"
 #include "vipd/path/question_budget.h"
 #include "vipd/path/routing.h"
 #include "vipd/path/tag_counts.h"
@@ -73,6 +74,7 @@ struct Hands {
         std::vector<PortLink> ports;
         Fragments::Limits fragments;
         uint32_t worker = 0, workers = 1;  // this one's number, and how many there are
+        std::shared_ptr<Punt> punt;        // all workers'; null: one of its own
     };
 
     explicit Hands(const Settings& settings);
@@ -97,8 +99,9 @@ struct Hands {
     SourceNat source_nat;
     Fragments fragments;
     Routing routing;
-    RateLimit icmp_limit;  // of what clients need to go on: too big, TTL used up
-    AnswerBudget answers;  // that nobody is there
+    RateLimit icmp_limit;        // of what clients need to go on: too big, TTL used up
+    AnswerBudget answers;        // that nobody is there
+    std::shared_ptr<Punt> punt;  // all workers'
     TagCounts tags;
     PathMtus path_mtus;           // to servers that are tunnelled to
     std::vector<LinkSize> links;  // to each peer; the first worker asks

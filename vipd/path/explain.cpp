@@ -23,6 +23,7 @@ Hands::Settings scratch_of(const Hands& hands) {
     settings.fragments = {16, 16, 1U << 17, 4, 15'000'000, 2'000'000};
     settings.worker = hands.source_nat.worker();
     settings.workers = hands.source_nat.workers();
+    settings.punt = std::make_shared<Punt>(*hands.punt);
     return settings;
 }
 

@@ -1,6 +1,7 @@
 // The stage of what the kernel sends by a port's twin.
 //
 //   comes in   any frame
+//   noted      the BGP and BFD sessions that it speaks in (punt.h)
 //   decided    nothing from a VIP leaves by a line that may not carry it, whoever routed it there
 //   ways out   as it is, by the port.  Drops: line_disabled
 #pragma once

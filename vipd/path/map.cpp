@@ -65,14 +65,14 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
 }
 
 Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
-                           const MapRule& rule) {
+                           PortIndex port, const MapRule& rule) {
     if (view.tables.is_moved(packet.destination)) {  // who serves that takes no VIP for a client
         return refuse_server(view, hands, frame, packet, packet.destination,
                              {Trouble::Kind::hairpin});
     }
     if (!beyond_lines(view, hands, packet.destination)) {
         note(hands, "vip", "a mapped server's, for this site: the kernel's");
-        return punted(hands);
+        return punted(view, hands, frame, port);
     }
     note(hands, "vip", "map {}", rule.name);
     return leave_as(view, hands, frame, packet, rule.to_vip(packet.source));

@@ -18,7 +18,7 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
 
 // A packet from a server of the map, by the servers' port.
 Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
-                           const MapRule& rule);
+                           PortIndex port, const MapRule& rule);
 
 // Whether nobody beyond the lines can have the address (as in Tables' overloads).
 template <typename Stored>

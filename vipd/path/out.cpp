@@ -59,7 +59,12 @@ Verdict dropped(Hands& hands, Drop drop) {
     return {Verdict::Kind::drop, drop};
 }
 
-Verdict punted(Hands& hands) {
+Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex port) {
+    const auto refused = hands.punt->refuse(frame.bytes(), port, view.tables,
+                                            view.snapshot.config->punt_per_s, view.now);
+    if (refused) {
+        return dropped(hands, *refused);
+    }
     ++hands.counters.punted;
     return {};
 }

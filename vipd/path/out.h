@@ -16,7 +16,8 @@
 namespace rehome::vipd {
 
 Verdict dropped(Hands& hands, Drop drop);
-Verdict punted(Hands& hands);
+// As it came in, to the kernel, as far as that takes more of its kind (punt.h).
+Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex port);
 // Arrives again, unchanged as it is, once the adjacency is usable.
 Verdict waits(Hands& hands, uint32_t adjacency);
 // The packet leaves: counts it.

@@ -98,7 +98,7 @@ Flow* flow_of_reply(const View& view, Hands& hands, uint8_t protocol, const Endp
 
 Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port) {
     if (const MapRule* rule = view.tables.map_of_server(packet.source)) {
-        return from_mapped_server(view, hands, frame, packet, *rule);
+        return from_mapped_server(view, hands, frame, packet, port, *rule);
     }
     if (const auto kept = join(view, hands, frame, packet, port)) {
         return *kept;
@@ -124,7 +124,7 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
                              {Trouble::Kind::hairpin});
     }
     note(hands, "flow", "from a server's side, of no flow: the kernel's");
-    return punted(hands);
+    return punted(view, hands, frame, port);
 }
 
 }  // namespace rehome::vipd

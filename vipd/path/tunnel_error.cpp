@@ -159,11 +159,12 @@ std::optional<QuotedTunnel> quoted_tunnel(const Frame& frame, const Packet& erro
     return about;
 }
 
-Verdict from_tunnel_error(const View& view, Hands& hands, Frame& frame, const Packet& error) {
+Verdict from_tunnel_error(const View& view, Hands& hands, Frame& frame, const Packet& error,
+                          PortIndex port) {
     const auto about = quoted_tunnel(frame, error, view.tables);
     if (!about) {
         note(hands, "tunnel", "an error about no tunnel: the kernel's");
-        return punted(hands);
+        return punted(view, hands, frame, port);
     }
     if (!sound_icmp(frame, error) || !was_sent(view, hands, frame, *about)) {
         return dropped(hands, Drop::stray_error);

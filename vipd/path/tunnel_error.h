@@ -38,6 +38,7 @@ struct QuotedTunnel {
 std::optional<QuotedTunnel> quoted_tunnel(const Frame& frame, const Packet& error,
                                           const Tables& tables);
 
-Verdict from_tunnel_error(const View& view, Hands& hands, Frame& frame, const Packet& error);
+Verdict from_tunnel_error(const View& view, Hands& hands, Frame& frame, const Packet& error,
+                          PortIndex port);
 
 }  // namespace rehome::vipd
