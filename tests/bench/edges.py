@@ -4,9 +4,14 @@ A figure is a row of FIGURES as in figures.py: a function of the options and the
 goes into the result, and how that is said.  A figure in Python has a file of its own beside this one, one in bash
 stands in figures/.
 """
+import pool
 import route_flap
 
 FIGURES = {
+    "handshake_flood": (pool.handshake_flood, "beside spoofed SYNs, with source NAT, "
+                        "{handshake_flood_new_login_share:.1%} of the new logins at least get in: {handshake_flood}"),
+    "pool_flows": (pool.flows, "flows of one pool address towards four servers: {pool_flows_per_address:,} of "
+                   "{pool_flows[offered]:,} by {pool_flows[ports]:,} ports"),
     "route_flap": (route_flap.measure, "one route of {route_flap[routes]:,} that goes and comes {route_flap[flaps_per_s]} "
                    "times a second: {route_flap_core_share:.1%} of a core above {route_flap[idle_core_share]:.1%}"),
 }

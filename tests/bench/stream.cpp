@@ -5,7 +5,7 @@
 //                                              as sleeping allows; 64-byte frames over IPv4
 //   stream sink PORT                           counts what arrives, until SIGTERM
 //   stream ping HOST PORT RATE SECONDS         waits for the echo of each: round-trip times
-//   stream echo PORT                           sends back what arrives, until SIGTERM
+//   stream echo PORT [ADDRESS]                 sends back what arrives (there), until SIGTERM
 //
 // Each prints one line of JSON: counts, cpu_ns (of this process, the kernel's work for it
 // included), ping also percentiles in us.  HOST is an IPv4 address.
@@ -79,10 +79,10 @@ int open_socket() {
     return fd;
 }
 
-int bound(const char* port) {
+int bound(const char* port, const char* host = "0.0.0.0") {
     const int fd = open_socket();
-    const sockaddr_in any = address_of("0.0.0.0", port);
-    if (bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) {
+    const sockaddr_in at = address_of(host, port);
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
         fail("bind");
     }
     const timeval limit{0, 100'000};  // to see that we are to stop
@@ -270,12 +270,12 @@ int main(int argc, char** argv) {
     if (what == "sink" && argc == 3) {
         return sink(bound(argv[2]));
     }
-    if (what == "echo" && argc == 3) {
-        return echo(bound(argv[2]));
+    if (what == "echo" && (argc == 3 || argc == 4)) {
+        return echo(argc == 4 ? bound(argv[2], argv[3]) : bound(argv[2]));
     }
     std::fputs(
         "usage: stream send HOST PORT RATE SECONDS FLOWS | sink PORT | ping HOST PORT RATE "
-        "SECONDS | echo PORT\n",
+        "SECONDS | echo PORT [ADDRESS]\n",
         stderr);
     return 2;
 }

@@ -63,14 +63,15 @@ class Path:
         addresses = ("address add 100.64.1.2/30 dev red", "address add 10.1.0.1/24 dev servers",
                      "route add default via 100.64.1.1")
         if what == "vipd":
-            document = world.config(["af_xdp:red0", "af_xdp:srv0", "null:"], packets=16_384,
-                                    hugepages=False,
-                                    served=world.services("nat", 4, ["udp"]))
-            self.vipd = world.Vipd(self.programs, document, ns=self.gateway, neighbours=False, busy=False)
+            self.vipd = world.Vipd(self.programs, self.document(), ns=self.gateway, neighbours=False, busy=False)
         else:
             world.on(self.gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1")
             world.sh("ip", "netns", "exec", self.gateway, "nft", "-f", "-", input=RULES[what])
         self.ip(self.gateway, *addresses)
+
+    def document(self):
+        return world.config(["af_xdp:red0", "af_xdp:srv0", "null:"], packets=16_384, hugepages=False,
+                            served=world.services("nat", 4, ["udp"]))
 
     def ip(self, ns, *lines):
         world.sh("ip", "-n", ns, "-batch", "-", input="\n".join(lines) + "\n")
