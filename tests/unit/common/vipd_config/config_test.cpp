@@ -49,7 +49,10 @@ json full() {
                   "server_prefix": "10.1.5.64/26"},
                  {"name": "doors", "vip_prefix": "203.0.113.64/27",
                   "server_prefix": "10.1.5.0/27"}],
-        "pools": [{"name": "nat1", "addresses": ["10.1.9.0/24", "10.1.10.7"]},
+        "punt_per_s": {"arp": 1, "nd": 2, "bgp": 3, "bfd": 4, "session": 5, "icmp": 6, "servers": 7,
+                       "other": 8},
+        "pools": [{"name": "nat1", "addresses": ["10.1.9.0/24", "10.1.10.7"],
+                   "ports": {"first": 2000, "last": 2001}, "half_open_percent": 7},
                   {"name": "nat2", "addresses": ["10.1.16.0/20"]},
                   {"name": "nat6", "addresses": ["fd00::/116"]}]})"));
     document["ports"][3]["server_vlans"] = {0, 30, 31};
@@ -369,6 +372,14 @@ TEST_CASE("one change of everything that is optional") {
         {"a line's address", "/pools/0/addresses/1", R"("100.64.11.2")",
          "vipd.json: /pools/0/addresses/1: 100.64.11.2/32 holds a line's address 100.64.11.2"},
 
+        {"ports the wrong way round", "/pools/0/ports", R"({"first": 9, "last": 8})",
+         "vipd.json: /pools/0/ports: the first port, 9, is above the last, 8, expected it not to"},
+        {"one port", "/pools/0/ports", R"({"first": 9, "last": 9})", ""},
+        {"more than all ports", "/pools/0/half_open_percent", "101",
+         "vipd.json: /pools/0/half_open_percent: is 101, expected"},
+        {"a budget of nothing", "/punt_per_s/arp", "0",
+         "vipd.json: /punt_per_s/arp: is 0, expected"},
+        {"an unknown kind of packet", "/punt_per_s/ssh", "5", "vipd.json: /punt_per_s/ssh: "},
         {"an unknown pool", "/services/0/source_nat", R"("nat9")",
          "vipd.json: /services/0/source_nat: no pool \"nat9\""},
         {"a pool of the other family", "/services/0/source_nat", R"("nat6")",
