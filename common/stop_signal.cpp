@@ -81,6 +81,10 @@ StopSignal::~StopSignal() {
     wake = -1;
 }
 
+bool StopSignal::interrupted() const {
+    return interrupts > 0;
+}
+
 bool StopSignal::wanted() const {
     return asked;
 }

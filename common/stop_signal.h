@@ -36,6 +36,7 @@ public:
 
     int fd() const { return fd_.get(); }
     bool wanted() const;
+    bool interrupted() const;  // the wish came by SIGINT
 
     // Returns after the time, or when the wish comes.
     void wait(std::chrono::duration<double> time) const;

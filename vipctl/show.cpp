@@ -74,6 +74,17 @@ std::string lines_table(const json& lines) {
     return out;
 }
 
+std::string ports_table(const json& ports) {
+    std::string out = fmt::format("\n{:<15} {:<15} {:<6} {:>6}\n", "port", "device", "link", "mtu");
+    for (const json& port : ports) {
+        const std::string trouble = text(port, "trouble");
+        out += fmt::format("{:<15} {:<15} {:<6} {:>6}{}\n", text(port, "port"),
+                           text(port, "interface"), flag(port, "up") ? "up" : "DOWN",
+                           text(port, "mtu"), trouble == "-" ? "" : "  " + trouble);
+    }
+    return out;
+}
+
 // What is not as it should be with the operator's orders.
 std::string orders_text(const json& orders) {
     std::string out;
@@ -185,7 +196,7 @@ std::string show_status(const json& status) {
     }
     out += orders_text(part(status, "orders"));
     out += epochs_text(status);
-    return out + lines_table(list(status, "lines"));
+    return out + lines_table(list(status, "lines")) + ports_table(list(status, "ports"));
 }
 
 // Whatever it counts: groups first, then lists.  See `vipd counters`.

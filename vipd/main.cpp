@@ -9,6 +9,7 @@
 #include "common/stop_signal.h"
 #include "common/why_text.h"
 #include "vipd/adapter/config_file.h"
+#include "vipd/adapter/keeper.h"
 #include "vipd/daemon/daemon.h"
 #include "vipd/daemon/offline.h"
 #include "vipd/packet/drop.h"
@@ -41,8 +42,16 @@ Result<Exit> run_gateway(const Given& given) {
     if (auto done = (*daemon)->run(stop->fd()); !done) {
         return tl::unexpected(done.error());
     }
+    if (stop->interrupted()) {
+        (*daemon)->withdraw();
+    }
     fmt::print("vipd: stopped\n");
     return Exit::yes;
+}
+
+Result<Exit> keep_for_restart(const Given& given) {
+    const auto kept = keep(given.text("key"));
+    return kept ? Result<Exit>(Exit::yes) : tl::unexpected(kept.error());
 }
 
 Result<Exit> check_config(const Given& given) {
@@ -134,12 +143,18 @@ int main(int argc, char** argv) {
         "addresses, BGP and SSH, and forwards what is for a VIP.  Speak to it with vipctl(8).";
     program.commands = {
         {"run",
-         "forward until SIGTERM",
+         "forward until SIGTERM or SIGINT",
          "  vipd run --config /etc/rehome/vipd.json\n\n"
          "Prints \"vipd: ready\" once packets are forwarded and the prefixes' kernel routes are "
-         "held.",
+         "held.\nSIGTERM is for a restart: links and routes stay for 1 s.  SIGINT withdraws first.",
          {config_option},
          run_gateway},
+        {"keep",
+         "hold links and routes while vipd restarts; vipd run starts it",
+         "  vipd keep /run/vipd/vipd.sock  # what vipd run does\n\n"
+         "Ends, and withdraws, once vipd has been gone for 1 s.",
+         {Option::text("key", "the control socket of the vipd").positional()},
+         keep_for_restart},
         {"check",
          "read the configuration and tell its mistakes",
          "  vipd check --config vipd.json\n\nNothing is opened or changed.",

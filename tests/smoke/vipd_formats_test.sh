@@ -34,7 +34,7 @@ grep -q '/typo: unknown key' "$dir/mistakes"
 prints vipd-status ctl old status
 prints vipd-status ctl new status
 prints vipd-stats ctl old stats
-prints vipd-metrics ctl old metrics
+prints vipd-metrics short_metrics
 prints vipd ctl old config
 prints vipd-reload ctl old reload
 prints vipd-share ctl old share 10 --by address-port

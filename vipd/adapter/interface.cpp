@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace rehome::vipd {
 
@@ -59,6 +61,19 @@ uint32_t interface_channels(const std::string& name) {
     about.ifr_data = reinterpret_cast<char*>(&channels);
     const bool known = call(SIOCETHTOOL, name, about, "count the channels").has_value();
     return known && channels.max_combined > 0 ? std::max(channels.combined_count, 1U) : 1;
+}
+
+bool is_virtual(const std::string& name) {
+    constexpr std::array<std::string_view, 10> drivers{
+        "veth",   "tun",   "virtio_net", "bridge",    "macvlan",
+        "ipvlan", "dummy", "vif",        "hv_netvsc", "netkit"};
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq about{};
+    about.ifr_data = reinterpret_cast<char*>(&info);
+    const bool known = call(SIOCETHTOOL, name, about, "ask for the driver").has_value();
+    return known && std::find(drivers.begin(), drivers.end(), std::string_view(info.driver)) !=
+                        drivers.end();
 }
 
 Result<Mac> interface_mac(const std::string& name) {

@@ -19,6 +19,10 @@ Result<> set_interface_mtu(const std::string& name, uint16_t mtu);
 // Its combined channels (receive and send queues in pairs); 1 where it has none.
 uint32_t interface_channels(const std::string& name);
 
+// Whether it is no hardware but another kernel's, or this one's, end of something (a veth, a TAP, a
+// virtual machine's): what is sent there may reach us unfinished.
+bool is_virtual(const std::string& name);
+
 Result<Mac> interface_mac(const std::string& name);
 Result<> set_interface_mac(const std::string& name, const Mac& mac);
 

@@ -24,7 +24,6 @@ namespace rehome::vipd {
 
 namespace {
 
-constexpr uint8_t own_protocol = 201;  // the routes that we hold (not one of rtnetlink's names)
 constexpr int64_t kept_us = 60'000'000;
 constexpr int64_t settling_us = 200'000;
 constexpr uint16_t nud_settled = NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP;
@@ -88,9 +87,11 @@ struct Picture {
 }  // namespace
 
 struct Kernel::State {
+    explicit State(std::vector<PortInterfaces> ports) : devices(std::move(ports)) {}
+
     Netlink monitor;
     Netlink questions;
-    std::vector<unsigned> twins;  // the interface of each port's
+    Devices devices;
     Picture picture;
     std::map<Hop, int64_t> wanted_us;  // when each next hop was last asked for
     std::set<Prefix> held;
@@ -116,9 +117,11 @@ struct Kernel::State {
 // The twin, or a VLAN interface over a twin.
 void Kernel::State::add_places(Picture& into, const LinkMessage& link) const {
     const unsigned base = link.vlan ? link.vlan->parent : link.interface;
-    const auto twin = std::find(twins.begin(), twins.end(), base);
-    if (twin != twins.end()) {
-        const Place place{static_cast<PortIndex>(twin - twins.begin()),
+    const auto& ports = devices.ports();
+    const auto found = std::find_if(ports.begin(), ports.end(),
+                                    [&](const PortInterfaces& port) { return port.twin == base; });
+    if (found != ports.end()) {
+        const Place place{static_cast<PortIndex>(found - ports.begin()),
                           link.vlan ? link.vlan->vlan : uint16_t{0}};
         into.places[link.interface] = place;
         into.interfaces[place] = link.interface;
@@ -149,7 +152,7 @@ Via Kernel::State::via_of(const Picture& in, const RouteMessage& route) {
 void Kernel::State::take_route(Picture& into, const RouteMessage& route) {
     const RouteTable::Key key{route.prefix, route.metric};
     const Via via = via_of(into, route);
-    if (route.protocol == own_protocol && route.next_hops.empty()) {
+    if (route.protocol == held_route_protocol && route.next_hops.empty()) {
         route.removed ? (void)into.own.erase(route.prefix) : (void)into.own.insert(route.prefix);
     }
     routes_changed = true;
@@ -199,6 +202,7 @@ void Kernel::State::take(nlmsghdr* message) {
         case RTM_NEWLINK:
         case RTM_DELLINK:
             if (const auto link = parse_link(message)) {
+                devices.take(*link);
                 take_link(*link);
             }
             break;
@@ -211,11 +215,16 @@ void Kernel::State::take(nlmsghdr* message) {
 
 Result<> Kernel::State::dump() {
     Picture fresh;
+    std::vector<LinkMessage> links;
     auto done = dump_netlink(*questions, RTM_GETLINK, [&](nlmsghdr* message) {
         if (const auto link = parse_link(message)) {
+            links.push_back(*link);
             add_places(fresh, *link);
         }
     });
+    if (done) {
+        devices.take_all(links);
+    }
     if (done) {
         done = dump_netlink(*questions, RTM_GETROUTE, [&](nlmsghdr* message) {
             const auto route = parse_route(message);
@@ -283,9 +292,8 @@ bool Kernel::State::publish() {
 
 Kernel::Kernel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<Kernel>> Kernel::start(std::span<const unsigned> twins) {
-    auto state = std::make_unique<State>();
-    state->twins.assign(twins.begin(), twins.end());
+Result<std::unique_ptr<Kernel>> Kernel::start(std::vector<PortInterfaces> ports) {
+    auto state = std::make_unique<State>(std::move(ports));
     auto monitor = open_netlink_monitor();  // before the dump, so that nothing falls between
     if (!monitor) {
         return tl::unexpected(monitor.error());
@@ -303,19 +311,19 @@ Result<std::unique_ptr<Kernel>> Kernel::start(std::span<const unsigned> twins) {
         return tl::unexpected(done.error());
     }
     state->held = state->picture.own;  // left behind by an earlier run
-    std::unique_ptr<Kernel> kernel(new Kernel(std::move(state)));
-    for (const Prefix& prefix : std::set(kernel->state_->held)) {
-        if (auto done = kernel->release_route(prefix); !done) {
-            return tl::unexpected(done.error());
-        }
-    }
-    kernel->state_->publish();
-    return kernel;
+    state->publish();
+    return std::unique_ptr<Kernel>(new Kernel(std::move(state)));
 }
 
-Kernel::~Kernel() {
-    for (const Prefix& prefix : state_->held) {
-        change_blackhole(*state_->questions, false, prefix, own_protocol);
+Kernel::~Kernel() = default;
+
+std::vector<Prefix> Kernel::held() const {
+    return {state_->held.begin(), state_->held.end()};
+}
+
+void Kernel::release_all() {
+    for (const Prefix& prefix : held()) {
+        release_route(prefix);
     }
 }
 
@@ -352,6 +360,25 @@ const Forwarding& Kernel::forwarding() const {
     return state_->forwarding;
 }
 
+const std::vector<DeviceState>& Kernel::devices() const {
+    return state_->devices.now();
+}
+
+std::vector<uint64_t> Kernel::unsent() const {
+    const auto& ports = state_->devices.ports();
+    std::vector<uint64_t> unsent;
+    for (size_t i = 0; i < ports.size(); ++i) {
+        unsent.push_back(devices()[i].unsent);  // the last word of a device that is gone
+        if (ports[i].device != 0 && devices()[i].there) {
+            ask_link(*state_->questions, ports[i].device, [&](nlmsghdr* message) {
+                const auto link = parse_link(message);
+                unsent[i] = link && link->interface == ports[i].device ? link->unsent : unsent[i];
+            });
+        }
+    }
+    return unsent;
+}
+
 void Kernel::request(const Hop& hop) {
     state_->wanted_us[hop] = monotonic_us();
     if (!state_->picture.states.contains(hop)) {
@@ -360,7 +387,7 @@ void Kernel::request(const Hop& hop) {
 }
 
 Result<> Kernel::hold_route(const Prefix& prefix) {
-    const int code = change_blackhole(*state_->questions, true, prefix, own_protocol);
+    const int code = change_blackhole(*state_->questions, true, prefix, held_route_protocol);
     if (code == 0 || (code == -NLE_EXIST && state_->held.contains(prefix))) {
         state_->held.insert(prefix);
         return {};
@@ -375,7 +402,7 @@ Result<> Kernel::release_route(const Prefix& prefix) {
     if (!state_->held.contains(prefix)) {
         return {};
     }
-    const int code = change_blackhole(*state_->questions, false, prefix, own_protocol);
+    const int code = change_blackhole(*state_->questions, false, prefix, held_route_protocol);
     if (code < 0 && code != -NLE_OBJ_NOTFOUND) {
         return fail(Exit::world, "route " + prefix.text(),
                     std::string("cannot be released: ") + nl_geterror(code));

@@ -1,5 +1,5 @@
-// The kernel's routes and neighbours, followed by netlink (rtnetlink(7)), and the routes we hold
-// there.
+// The kernel's routes and neighbours and the ports' devices, followed by netlink (rtnetlink(7)),
+// and the routes we hold there.
 //
 // Follows the main table and the neighbours on the twins and on VLAN interfaces over them (ip link
 // add link red name red.100 type vlan id 100), which may come and go: a full dump at start, then
@@ -19,6 +19,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "vipd/adapter/devices.h"
 #include "vipd/route/fib.h"
 
 namespace rehome::vipd {
@@ -29,12 +30,13 @@ struct Forwarding {
     std::shared_ptr<const Neighbours> neighbours;
 };
 
+inline constexpr uint8_t held_route_protocol = 201;  // not one of rtnetlink's names
+
 class Kernel {
 public:
-    // twins[i]: the kernel's index of the twin interface of port i.  Removes what an earlier run
-    // left behind of the routes that we hold.
-    static Result<std::unique_ptr<Kernel>> start(std::span<const unsigned> twins);
-    ~Kernel();  // releases the routes that are still held
+    // ports[i]: of port i.  The routes of an earlier run are held on; they stay when this one ends.
+    static Result<std::unique_ptr<Kernel>> start(std::vector<PortInterfaces> ports);
+    ~Kernel();
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
 
@@ -45,6 +47,10 @@ public:
     Result<bool> tick();    // repeats requests, retries a dump; true: forwarding() is new
 
     const Forwarding& forwarding() const;
+    // Of each port, as of the last handle() or tick().
+    const std::vector<DeviceState>& devices() const;
+    // What the devices have dropped since they were made, as of now (DeviceState::unsent).
+    std::vector<uint64_t> unsent() const;
 
     // Packets wait for this next hop, or leave by it: the kernel resolves it now and keeps it
     // resolved for the next 60 s (NTF_USE, repeated while it is not reachable).  Cheap to repeat.
@@ -55,6 +61,8 @@ public:
     // served. Both may be repeated.
     Result<> hold_route(const Prefix& prefix);
     Result<> release_route(const Prefix& prefix);
+    void release_all();
+    std::vector<Prefix> held() const;
 
 private:
     struct State;

@@ -1,6 +1,7 @@
 #include "vipd/adapter/netlink.h"
 
 #include <arpa/inet.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
@@ -220,26 +221,42 @@ Result<Received> receive_netlink(nl_sock& socket, const NetlinkHandler& take) {
     return trouble("follow the kernel", code);
 }
 
-int ask_neighbour(nl_sock& socket, unsigned interface, const Address& address,
-                  const NetlinkHandler& take) {
-    ndmsg body{};
-    body.ndm_family = family_of(address);
-    body.ndm_ifindex = static_cast<int>(interface);
-    Message message = make_message(RTM_GETNEIGH, 0, body);
-    if (!message) {
-        return -NLE_NOMEM;
-    }
-    nla_put(message.get(), NDA_DST, static_cast<int>(address.data().size()), address.data().data());
+namespace {
+
+// One object by a question: take sees it.
+int ask_for(nl_sock& socket, nl_msg& message, const NetlinkHandler& take) {
     set_handler(socket, take);
-    int code = nl_send_auto(&socket, message.get());
+    int code = nl_send_auto(&socket, &message);
     if (code >= 0) {
-        code = nl_recvmsgs_default(&socket);  // the neighbour, then the acknowledgement
+        code = nl_recvmsgs_default(&socket);  // the object, then the acknowledgement
     }
     if (code >= 0) {
         code = nl_wait_for_ack(&socket);
     }
     clear_handler(socket);
     return code;
+}
+
+}  // namespace
+
+int ask_link(nl_sock& socket, unsigned interface, const NetlinkHandler& take) {
+    ifinfomsg body{};
+    body.ifi_index = static_cast<int>(interface);
+    const Message message = make_message(RTM_GETLINK, 0, body);
+    return message ? ask_for(socket, *message, take) : -NLE_NOMEM;
+}
+
+int ask_neighbour(nl_sock& socket, unsigned interface, const Address& address,
+                  const NetlinkHandler& take) {
+    ndmsg body{};
+    body.ndm_family = family_of(address);
+    body.ndm_ifindex = static_cast<int>(interface);
+    const Message message = make_message(RTM_GETNEIGH, 0, body);
+    if (!message) {
+        return -NLE_NOMEM;
+    }
+    nla_put(message.get(), NDA_DST, static_cast<int>(address.data().size()), address.data().data());
+    return ask_for(socket, *message, take);
 }
 
 int use_neighbour(nl_sock& socket, unsigned interface, const Address& address) {
@@ -352,8 +369,22 @@ std::optional<LinkMessage> parse_link(nlmsghdr* message) {
     if (body.ifi_family != AF_UNSPEC) {  // a bridge's port, told to us as a link
         return std::nullopt;
     }
-    return LinkMessage{message->nlmsg_type == RTM_DELLINK, static_cast<unsigned>(body.ifi_index),
-                       vlan_of(attributes)};
+    LinkMessage link{message->nlmsg_type == RTM_DELLINK, static_cast<unsigned>(body.ifi_index),
+                     vlan_of(attributes)};
+    link.carrier = (body.ifi_flags & IFF_UP) != 0 && (body.ifi_flags & IFF_LOWER_UP) != 0;
+    if (attributes[IFLA_MTU]) {
+        link.mtu = static_cast<uint16_t>(std::min(nla_get_u32(attributes[IFLA_MTU]), 65535U));
+    }
+    if (const auto* mac = attributes[IFLA_ADDRESS]; mac && nla_len(mac) == sizeof(Mac)) {
+        std::memcpy(link.mac.data(), nla_data(mac), sizeof(Mac));
+    }
+    rtnl_link_stats64 stats{};
+    if (const auto* told = attributes[IFLA_STATS64]) {
+        std::memcpy(&stats, nla_data(told),
+                    std::min(sizeof stats, static_cast<size_t>(nla_len(told))));
+        link.unsent = stats.tx_dropped + stats.tx_errors;
+    }
+    return link;
 }
 
 std::optional<unsigned> parse_address(nlmsghdr* message) {

@@ -36,8 +36,9 @@ Result<> dump_netlink(nl_sock& socket, int type, const NetlinkHandler& take);
 enum class Received { all, more, overrun };
 Result<Received> receive_netlink(nl_sock& socket, const NetlinkHandler& take);
 
-// 0, or the negative libnl code that the kernel's answer became.  One neighbour by a question of
-// its own (Linux 5.0): take sees it if it is there, -NLE_OBJ_NOTFOUND if not.
+// 0, or the negative libnl code that the kernel's answer became.  One link, or one neighbour, by a
+// question of its own (Linux 5.0): take sees it if it is there, -NLE_OBJ_NOTFOUND if not.
+int ask_link(nl_sock& socket, unsigned interface, const NetlinkHandler& take);
 int ask_neighbour(nl_sock& socket, unsigned interface, const Address& address,
                   const NetlinkHandler& take);
 int use_neighbour(nl_sock& socket, unsigned interface, const Address& address);
@@ -85,6 +86,10 @@ struct LinkMessage {
     bool removed = false;
     unsigned interface = 0;
     std::optional<VlanOf> vlan;  // nothing: no VLAN interface, or one over another namespace's
+    bool carrier = false;        // it is set up and its link is
+    uint16_t mtu = 0;
+    Mac mac{};
+    uint64_t unsent = 0;  // packets that it was given to send and has dropped, since it was made
 };
 
 std::optional<LinkMessage> parse_link(nlmsghdr* message);

@@ -82,18 +82,37 @@ void PoolDeleter::operator()(rte_mempool* pool) const {
     rte_mempool_free(pool);
 }
 
-Result<Pool> make_pool(const char* name, uint32_t packets) {
+namespace {
+
+Result<Pool> make_pool(const Shape& shape, const char* name, uint32_t packets) {
     const Complaints complaints;
-    Pool pool = packets_of(shape(), name, packets);
+    Pool pool = packets_of(shape, name, packets);
+    if (pool) {
+        return pool;
+    }
+    return complaints.fail(
+        "DPDK",
+        fmt::format("cannot make a pool of {} packets: {}; expected more memory, see \"mib\"",
+                    packets, rte_strerror(rte_errno)));
+}
+
+}  // namespace
+
+Result<Pool> make_pool(const char* name, uint32_t packets, uint32_t bytes) {
+    return make_pool(Shape{0, static_cast<uint16_t>(bytes + RTE_PKTMBUF_HEADROOM)}, name, packets);
+}
+
+Result<Pool> make_pool(const char* name, uint32_t packets) {
+    auto made = make_pool(shape(), name, packets);
+    if (!made) return made;
+    Pool& pool = *made;
+    const Complaints complaints;
     const std::string what = fmt::format("cannot make a pool of {} packets", packets);
-    if (!pool)
-        return complaints.fail("DPDK", fmt::format("{}: {}; expected more memory, see \"mib\"",
-                                                   what, rte_strerror(rte_errno)));
     if (pool->nb_mem_chunks != 1)
         return complaints.fail(
             "DPDK", fmt::format("{} in one piece, it has {}", what, pool->nb_mem_chunks));
     if (!set_aside(*pool)) return complaints.fail("DPDK", what + ": not all of them are there");
-    return pool;
+    return made;
 }
 
 }  // namespace rehome::vipd

@@ -18,6 +18,7 @@
 #include "vipd/adapter/dpdk_log.h"
 #include "vipd/adapter/interface.h"
 #include "vipd/adapter/pool.h"
+#include "vipd/packet/partial_checksum.h"
 
 namespace rehome::vipd {
 
@@ -25,6 +26,9 @@ namespace {
 
 constexpr uint16_t ring_packets = 2048;  // in each direction
 constexpr uint16_t file_mtu = 1500;      // a file has none of its own
+// AF_PACKET's driver has the kernel put fragments together, of 8 KB at least.
+constexpr uint32_t ring_frame = 10 * 1024;
+constexpr uint32_t large_packets = 512;
 
 // The sockets of this process that a DPDK port may read packets from, sorted.
 std::vector<int> packet_sockets() {
@@ -69,8 +73,8 @@ std::string driver_arguments(const Device& device) {
             return fmt::format("iface={},start_queue=0,queue_count={},busy_budget=0",
                                device.interface, interface_channels(device.interface));
         case Device::Driver::af_packet:
-            return fmt::format("iface={},qpairs=1,blocksz=4096,framesz=2048,framecnt={}",
-                               device.interface, ring_packets);
+            return fmt::format("iface={},qpairs=1,blocksz={},framesz={},framecnt={}",
+                               device.interface, 2 * ring_frame, ring_frame, ring_packets / 2);
         case Device::Driver::replay:
             return fmt::format("rx_pcap={},infinite_rx=1", fmt::join(device.replayed, ",rx_pcap="));
         case Device::Driver::null:
@@ -173,6 +177,8 @@ Result<std::unique_ptr<Port>> Port::open(const PortConfig& config, rte_mempool& 
                                          const Needs& needs, uint32_t workers) {
     std::unique_ptr<Port> port(new Port);  // closes, when we fail, what is open by then
     port->name_ = config.name;
+    port->interface_ = config.device.interface;
+    port->is_null_ = config.device.driver == Device::Driver::null;
     port->mtu_ = std::max(file_mtu, needs.mtu_min);
     if (!config.device.interface.empty()) {
         if (auto ours = port->take(config.device, needs); !ours) {
@@ -196,9 +202,15 @@ Result<> Port::take(const Device& device, const Needs& needs) {
         return tl::unexpected(mtu.error());
     }
     mtu_ = *mtu;
+    finishes_ = is_virtual(device.interface);
     if (device.driver != Device::Driver::af_packet) {
         return {};
     }
+    auto large = make_pool(("large " + name_).c_str(), large_packets, ring_frame);
+    if (!large) {
+        return tl::unexpected(large.error());
+    }
+    large_ = std::move(*large);
     muted_ = device.interface;
     return mute(device.interface);
 }
@@ -245,7 +257,7 @@ Result<> Port::start(const Device& device, rte_mempool& pool, uint32_t workers) 
         code = rte_eth_dev_get_port_by_name(name.c_str(), &id_);
     }
     if (code == 0) {
-        code = start_queues(device, pool, workers);
+        code = start_queues(device, large_ ? *large_ : pool, workers);
     }
     rte_ether_addr address{};
     if (code == 0) {
@@ -282,10 +294,16 @@ PortCounters Port::counters() const {
     PortCounters sum;
     for (const auto& queue : rx_counts_) {
         sum.received += queue.received.load(std::memory_order_relaxed);
+        sum.finished += queue.finished.load(std::memory_order_relaxed);
+        sum.super += queue.super.load(std::memory_order_relaxed);
     }
     for (const auto& queue : tx_counts_) {
         sum.sent += queue.sent.load(std::memory_order_relaxed);
         sum.refused += queue.refused.load(std::memory_order_relaxed);
+    }
+    rte_eth_stats stats{};
+    if (rte_eth_stats_get(id_, &stats) == 0) {
+        sum.lost_in = stats.imissed;
     }
     return sum;
 }
@@ -295,7 +313,28 @@ uint16_t Port::receive(uint16_t queue, rte_mbuf** packets, uint16_t room) {
     if (got > 0) {
         count(rx_counts_[queue].received, got);
     }
-    return got;
+    return finishes_ && got > 0 ? finish_offloads(queue, packets, got) : got;
+}
+
+// How many are left: what a kernel meant a device to cut is none that a router may forward.
+uint16_t Port::finish_offloads(uint16_t queue, rte_mbuf** packets, uint16_t given) {
+    Count& counts = rx_counts_[queue];
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < given; ++i) {
+        rte_mbuf* packet = packets[i];
+        const std::span frame(rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len);
+        const auto left = packet->nb_segs == 1 ? finish(frame, mtu_) : LeftToDevice::nothing;
+        if (left == LeftToDevice::cutting) {
+            count(counts.super, 1);
+            rte_pktmbuf_free(packet);
+            continue;
+        }
+        if (left == LeftToDevice::checksum) {
+            count(counts.finished, 1);
+        }
+        packets[kept++] = packet;
+    }
+    return kept;
 }
 
 uint16_t Port::send(uint16_t queue, rte_mbuf** packets, uint16_t count_given) {

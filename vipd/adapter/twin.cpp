@@ -51,10 +51,17 @@ Result<Fd> attach(const std::string& name) {
     return fail(Exit::world, name, "cannot open the TAP twin: " + why);
 }
 
+// Whether that descriptor still is of an interface of that name: it may have been deleted.
+bool is_of(const Fd& kept, const std::string& name) {
+    ifreq about{};
+    return kept && ioctl(kept.get(), TUNGETIFF, &about) == 0 && name == about.ifr_name;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac, uint16_t mtu) {
-    auto fd = attach(name);
+Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac, uint16_t mtu,
+                                         Fd kept) {
+    auto fd = is_of(kept, name) ? Result<Fd>(std::move(kept)) : attach(name);
     if (!fd) {
         return tl::unexpected(fd.error());
     }
@@ -66,6 +73,15 @@ Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac
         return tl::unexpected(index.error());
     }
     return std::unique_ptr<Twin>(new Twin(name, std::move(*fd), *index));
+}
+
+Result<> Twin::follow(const Mac& mac, uint16_t mtu, bool up) {
+    const int carrier = up ? 1 : 0;
+    if (ioctl(fd_.get(), TUNSETCARRIER, &carrier) != 0) {
+        return fail(Exit::world, name_,
+                    std::string("cannot set the twin's carrier: ") + std::strerror(errno));
+    }
+    return configure(name_, mac, mtu);
 }
 
 rte_mbuf* Twin::read(rte_mempool& pool) {

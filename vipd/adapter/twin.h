@@ -23,8 +23,9 @@ namespace rehome::vipd {
 class Twin {
 public:
     // Makes the interface or takes over the one that exists; sets MAC and MTU and brings it up.
-    static Result<std::unique_ptr<Twin>> open(const std::string& name, const Mac& mac,
-                                              uint16_t mtu);
+    // kept: its descriptor, where somebody has kept it (keeper.h).
+    static Result<std::unique_ptr<Twin>> open(const std::string& name, const Mac& mac, uint16_t mtu,
+                                              Fd kept = {});
 
     // The next frame that the kernel sends, or null: nothing waits (or the pool is empty, which
     // leaves the frame in the kernel).  The caller owns it.
@@ -32,6 +33,9 @@ public:
 
     // Hands a frame to the kernel; false: the kernel refused it.  The caller keeps the packet.
     bool write(const rte_mbuf& packet);
+
+    // As the port: what stands behind it is up, or not (no carrier, as a cable that is pulled).
+    Result<> follow(const Mac& mac, uint16_t mtu, bool up);
 
     int fd() const { return fd_.get(); }  // POLLIN: a frame waits
     unsigned interface() const { return interface_; }

@@ -1,7 +1,6 @@
 #include "vipd/adapter/worker.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <pthread.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -128,7 +127,7 @@ void Worker::take_queues() {
         for (uint16_t q = 0; q < port.rx_queues(); ++q) {
             if ((i + q) % workers == number_) {
                 polls_.push_back({port_index, q});
-                can_sleep_ = can_sleep_ && !port.wait_fds(q).empty();
+                can_sleep_ = can_sleep_ && (port.only_sends() || !port.wait_fds(q).empty());
             }
         }
         const uint32_t own = (number_ + workers - i % workers) % workers;
@@ -689,29 +688,29 @@ void Worker::tick(Micros now) {
 }
 
 void Worker::sleep_until(Micros when, Micros now) {
-    std::vector<pollfd> fds{{wake_.fd(), POLLIN, 0}};
+    waits_.clear();
+    const size_t woken = waits_.add(wake_.fd(), now);
+    size_t handed = woken;
     if (ownership_) {
         if (!shared_.handover->may_sleep(number_)) {
             return;
         }
-        fds.push_back({shared_.handover->wake(number_).fd(), POLLIN, 0});
+        handed = waits_.add(shared_.handover->wake(number_).fd(), now);
     }
     for (size_t i = 0; number_ == 0 && i < shared_.twins.size(); ++i) {
-        fds.push_back({shared_.twins[i]->fd(), POLLIN, 0});
+        waits_.add(shared_.twins[i]->fd(), now);
     }
     for (const Poll& poll : polls_) {
         for (const int fd : shared_.ports[poll.port]->wait_fds(poll.queue)) {
-            fds.push_back({fd, POLLIN, 0});
+            waits_.add(fd, now);
         }
     }
-    const Micros wait = std::clamp<Micros>(when - now, 0, can_sleep_ ? 1'000'000 : back_off);
-    const timespec limit{wait / 1'000'000, wait % 1'000'000 * 1000};
-    ::ppoll(fds.data(), fds.size(), &limit, nullptr);
-    if ((fds[0].revents & POLLIN) != 0) {
+    waits_.wait(std::clamp<Micros>(when - now, 0, can_sleep_ ? 1'000'000 : back_off), now);
+    if (waits_.readable(woken)) {
         wake_.drain();
     }
     if (ownership_) {
-        if ((fds[1].revents & POLLIN) != 0) {
+        if (waits_.readable(handed)) {
             shared_.handover->wake(number_).drain();
         }
         shared_.handover->awake(number_);

@@ -30,6 +30,7 @@
 #include "vipd/adapter/outbox.h"
 #include "vipd/adapter/port.h"
 #include "vipd/adapter/twin.h"
+#include "vipd/adapter/waits.h"
 #include "vipd/path/datapath.h"
 #include "vipd/path/owner.h"
 #include "vipd/watch/observer.h"
@@ -190,6 +191,7 @@ private:
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> failed_ = false;
     Event wake_;
+    Waits waits_;
     std::thread thread_;
 };
 

@@ -163,7 +163,7 @@ json Daemon::line_state(size_t line, const Sums* sums) const {
 }
 
 json Daemon::prefix_state(const Prefix& prefix) const {
-    const bool served = tables().can_serve(prefix);
+    const bool served = state_.snapshot()->served->has(prefix);
     return {{"prefix", prefix.text()},
             {"served", served},
             {"announced", served && state_.snapshot()->holds_routes && held_trouble_.empty()}};
@@ -193,6 +193,7 @@ Result<json> Daemon::status() {
                 {"orders", orders_state()},
                 {"prefixes", prefixes},
                 {"lines", lines},
+                {"ports", port_states_.status(state_)},
                 {"peers", peers},
                 {"share", share_json(snapshot.share)},
                 {"flows", counted([](const Sums& s) {

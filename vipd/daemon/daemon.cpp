@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "vipd/adapter/interface.h"
 #include "vipd/state/link_size.h"
 
 namespace rehome::vipd {
@@ -21,9 +22,18 @@ uint32_t packets_per_mib(const MemoryConfig& memory) {
     return memory.hugepages ? 320 : 192;
 }
 
-// The link carries a full packet and the tunnel's headers, or relayed packets would not fit.
-uint16_t mtu_of(const Config& config, size_t port) {
-    return port == config.link ? whole_link_mtu(config.tunnel.family, config.has_keys()) : line_mtu;
+uint32_t packets_of(const Config& config) {
+    const auto own = std::count_if(config.ports.begin(), config.ports.end(), [](const auto& port) {
+        return port.device.driver == Device::Driver::af_packet;
+    });
+    const uint32_t kept = std::min(static_cast<uint32_t>(own) * af_packet_mib, config.memory.mib);
+    return (config.memory.mib - kept) * packets_per_mib(config.memory);
+}
+
+// What a port must take at least.  Relayed packets would not fit a lesser link; a line, or the way
+// to servers, may be one of PPPoE or a cloud's.
+uint16_t least_mtu(const Config& config, size_t port) {
+    return port == config.link ? twin_mtu(config, port) : least_link_mtu(Family::v6);
 }
 
 // Whether some VLAN of the port has a role.
@@ -81,6 +91,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
     const auto steps = {
         +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
+        +[](Daemon& o) { return o.open_twins(); },
+        +[](Daemon& o) { return o.follow_kernel(); },
         +[](Daemon& o) { return o.start_workers(); },
     };
     for (const auto& step : steps) {
@@ -103,7 +115,6 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
 
 Daemon::~Daemon() {
     control_.reset();
-    kernel_.reset();  // takes the held routes away first: BIRD withdraws while packets still flow
     for (auto& worker : workers_) {
         worker->stop();
     }
@@ -117,7 +128,7 @@ Result<> Daemon::open_ports() {
     if (auto started = start_dpdk(config().memory); !started) {
         return started;
     }
-    auto pool = make_pool("packets", config().memory.mib * packets_per_mib(config().memory));
+    auto pool = make_pool("packets", packets_of(config()));
     if (!pool) {
         return tl::unexpected(pool.error());
     }
@@ -133,30 +144,85 @@ Result<> Daemon::open_ports() {
     }
     for (size_t i = 0; i < config().ports.size(); ++i) {
         auto port = Port::open(config().ports[i], *pool_,
-                               {mtu_of(config(), i), has_vlans(config(), i)}, config().workers);
+                               {least_mtu(config(), i), has_vlans(config(), i)}, config().workers);
         if (!port) {
             return tl::unexpected(port.error());
         }
-        auto twin = Twin::open(config().ports[i].name, (*port)->mac(), mtu_of(config(), i));
-        if (!twin) {
-            return tl::unexpected(twin.error());
-        }
         shared_.ports.push_back(std::move(*port));
-        shared_.twins.push_back(std::move(*twin));
     }
     return {};
 }
 
-Result<> Daemon::start_workers() {
-    std::vector<unsigned> interfaces;
-    for (const auto& twin : shared_.twins) {
-        interfaces.push_back(twin->interface());
+// Behind the ports, which one vipd alone has: who gets there may take what another one left.
+Result<> Daemon::open_twins() {
+    auto keeper = Keeper::find(config().control);
+    std::string trouble = keeper ? "" : keeper.error().text();
+    std::vector<std::string> names;
+    std::vector<int> fds;
+    for (size_t i = 0; i < shared_.ports.size(); ++i) {
+        const std::string& name = config().ports[i].name;
+        const Port& port = *shared_.ports[i];
+        auto twin = Twin::open(name, port.mac(), std::min(port.mtu(), twin_mtu(config(), i)),
+                               keeper ? keeper->take(name) : Fd());
+        if (!twin) {
+            return tl::unexpected(twin.error());
+        }
+        names.push_back(name);
+        fds.push_back((*twin)->fd());
+        shared_.twins.push_back(std::move(*twin));
     }
-    auto kernel = Kernel::start(interfaces);
+    if (keeper) {
+        const auto kept = keeper->keep_twins(names, fds);
+        trouble = kept ? "" : kept.error().text();
+        keeper_ = std::move(*keeper);
+    }
+    if (!trouble.empty()) {
+        fmt::print(stderr, "vipd: a restart will take the twins' links down: {}\n", trouble);
+    }
+    return {};
+}
+
+// What the keeper withdraws when this run ends and none follows.
+void Daemon::keep_routes() {
+    const auto kept = keeper_ ? keeper_->keep_routes(kernel_->held()) : Result<>();
+    if (!kept) {
+        fmt::print(stderr, "vipd: nobody withdraws the prefixes if vipd is killed: {}\n",
+                   kept.error().text());
+        keeper_.reset();
+    }
+}
+
+void Daemon::withdraw() {
+    kernel_->release_all();
+    if (keeper_) {
+        keeper_->end();
+    }
+}
+
+Result<> Daemon::follow_kernel() {
+    std::vector<PortInterfaces> ports;
+    for (size_t i = 0; i < shared_.ports.size(); ++i) {
+        const std::string& device = shared_.ports[i]->interface();
+        const auto index = device.empty() ? Result<unsigned>(0) : interface_index(device);
+        if (!index) {
+            return tl::unexpected(index.error());
+        }
+        ports.push_back({shared_.twins[i]->interface(), *index});
+    }
+    auto kernel = Kernel::start(std::move(ports));
     if (!kernel) {
         return tl::unexpected(kernel.error());
     }
     kernel_ = std::move(*kernel);
+    port_states_.start(*kernel_, config());
+    state_.routes(kernel_->forwarding().routes);
+    port_states_.take(*kernel_, state_, monotonic_us());
+    state_.advance(monotonic_us());
+    port_states_.mirror(*state_.snapshot(), state_);
+    return {};
+}
+
+Result<> Daemon::start_workers() {
     const uint32_t workers = config().workers;
     const auto each = [&](uint32_t all) { return std::max(1U, all / workers); };
     Datapath::Settings settings;
@@ -167,11 +233,7 @@ Result<> Daemon::start_workers() {
     settings.punt = std::make_shared<Punt>(random_key());
     settings.fragments.held_bytes = each(config().fragments.memory_kib * 1024);
     settings.fragments.wait = Micros{config().fragments.wait_ms} * 1000;
-    for (size_t i = 0; i < shared_.ports.size(); ++i) {
-        const Port& port = *shared_.ports[i];
-        const bool is_device = !config().ports[i].device.interface.empty();  // else a file's frames
-        settings.ports.push_back({port.mac(), port.mtu(), is_device});
-    }
+    settings.ports = state_.snapshot()->ports;
     for (settings.worker = 0; settings.worker < workers; ++settings.worker) {
         auto datapath = std::make_unique<Datapath>(state_.snapshot(), settings);
         // Before the first packet, so that a restart loses none for want of routes.
@@ -210,8 +272,9 @@ Result<Figures> Daemon::figures() {
     }
     Figures figures = figures_of(*of_workers, *state_.snapshot());
     figures.of<ResetLogCounts>() = {reset_log_.lost()};
-    for (const auto& port : shared_.ports) {
-        add_port(figures, port->name(), port->counters());
+    const auto ports = port_states_.counters(*kernel_, *state_.snapshot());
+    for (size_t i = 0; i < ports.size(); ++i) {
+        add_port(figures, shared_.ports[i]->name(), ports[i]);
     }
     return figures;
 }
@@ -293,11 +356,21 @@ void Daemon::say_which_links_are_narrow() {
 // While a prefix can be served it has a kernel route, which BIRD exports.
 void Daemon::hold_prefixes() {
     const auto& snapshot = state_.snapshot();
+    const auto before = kernel_->held();
+    const auto held_now = [&](const Prefix& prefix) {
+        return snapshot->holds_routes && snapshot->served->has(prefix);
+    };
     std::string trouble;
-    for (const auto& prefix : tables().prefixes()) {
-        const bool holds = snapshot->holds_routes && tables().can_serve(prefix);
-        const auto done = holds ? kernel_->hold_route(prefix) : kernel_->release_route(prefix);
+    for (const Prefix& prefix : before) {
+        const auto done = held_now(prefix) ? Result<>() : kernel_->release_route(prefix);
         trouble = done ? trouble : done.error().text();
+    }
+    for (const Prefix& prefix : snapshot->served->prefixes()) {
+        const auto done = held_now(prefix) ? kernel_->hold_route(prefix) : Result<>();
+        trouble = done ? trouble : done.error().text();
+    }
+    if (kernel_->held() != before || held_ == nullptr) {
+        keep_routes();
     }
     if (!trouble.empty() && trouble != held_trouble_) {
         fmt::print(stderr, "vipd: a prefix's route is not as it should be: {}\n", trouble);
@@ -306,14 +379,16 @@ void Daemon::hold_prefixes() {
     held_ = snapshot;
 }
 
-Result<> Daemon::follow_kernel(Result<bool> changed) {
+Result<> Daemon::take_from_kernel(Result<bool> changed) {
     if (!changed) {
         return tl::unexpected(changed.error());
     }
+    port_states_.take(*kernel_, state_, monotonic_us());
     if (!*changed) {
         return {};
     }
     const auto forwarding = kernel_->forwarding();
+    state_.routes(forwarding.routes);
     for (auto& worker : workers_) {
         worker->offer(forwarding);
     }
@@ -360,7 +435,7 @@ Result<> Daemon::run(int stop_fd) {
             return {};
         }
         if (fds[1].revents != 0) {
-            if (auto done = follow_kernel(kernel_->handle()); !done) {
+            if (auto done = take_from_kernel(kernel_->handle()); !done) {
                 return done;
             }
         }
@@ -373,7 +448,7 @@ Result<> Daemon::run(int stop_fd) {
         hand_out(now);
         if (now >= next_tick) {
             next_tick = now + 250'000;
-            if (auto done = follow_kernel(kernel_->tick()); !done) {
+            if (auto done = take_from_kernel(kernel_->tick()); !done) {
                 return done;
             }
             every_second(now);
@@ -397,7 +472,8 @@ void Daemon::hand_out(Micros now) {
             worker->offer(state_.snapshot());
         }
         const Snapshot& snapshot = *state_.snapshot();
-        if (snapshot.tables != held_->tables || snapshot.holds_routes != held_->holds_routes) {
+        port_states_.mirror(snapshot, state_);
+        if (snapshot.served != held_->served || snapshot.holds_routes != held_->holds_routes) {
             hold_prefixes();
         }
         rates_.resize(config().lines.size());
@@ -475,6 +551,7 @@ void Daemon::every_second(Micros now) {
         rate.tx_packets = lines[i].tx_vip_packets;
     }
     rated_ = now;
+    port_states_.say_what_is_left_to_devices();
     if (const uint64_t full = now_counted->flow_table.full; full > told_full_) {
         fmt::print(stderr,
                    "vipd: the flow table is full: {} packets of flows without a lasting place\n",

@@ -21,11 +21,13 @@
 #include "vipd/adapter/config_file.h"
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"
+#include "vipd/adapter/keeper.h"
 #include "vipd/adapter/kernel.h"
 #include "vipd/adapter/orders_file.h"
 #include "vipd/adapter/pool.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
+#include "vipd/daemon/port_states.h"
 #include "vipd/daemon/top.h"
 #include "vipd/daemon/workers.h"
 #include "vipd/state/orders_text.h"
@@ -43,6 +45,8 @@ public:
 
     // Until stop_fd is readable.
     Result<> run(int stop_fd);
+    // This gateway does not come back: nothing is kept for another run.  While packets still flow.
+    void withdraw();
 
     static std::vector<std::string_view> command_names();  // of the control socket
 
@@ -71,6 +75,9 @@ private:
     void say_whom_it_trusts() const;
     void say_which_links_are_narrow();
     Result<> open_ports();
+    Result<> open_twins();
+    void keep_routes();
+    Result<> follow_kernel();
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
     void hold_prefixes();
@@ -78,7 +85,7 @@ private:
     Result<Figures> figures();  // they and what else is counted
     // The worker that owns such a packet.
     Result<Worker*> owner_of(std::vector<uint8_t> frame, PortIndex port);
-    Result<> follow_kernel(Result<bool> changed);
+    Result<> take_from_kernel(Result<bool> changed);
     void take_outboxes();
     void every_second(Micros now);
 
@@ -128,8 +135,10 @@ private:
     State state_;
     bool told_confirmed_ = false;
     std::vector<bool> told_narrow_;  // each peer's link
+    std::optional<Keeper> keeper_;   // nothing: there is none, and a restart is noticed
     Pool pool_;
     Shared shared_;
+    PortStates port_states_{shared_};
     std::unique_ptr<Kernel> kernel_;
     Workers workers_;
     Observers observers_{workers_};

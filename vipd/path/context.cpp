@@ -36,6 +36,9 @@ Hands::Hands(const Settings& settings)
 
 void Hands::act_on(const Snapshot& snapshot) {
     tags.take(snapshot);
+    if (!snapshot.ports.empty()) {
+        routing.take(snapshot.ports);
+    }
     flows.can_spare(
         [](const void* acted_on, const Flow& flow) {
             return decided_alike(*static_cast<const Snapshot*>(acted_on), flow);

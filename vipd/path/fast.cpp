@@ -108,6 +108,13 @@ inline bool ready(const Adjacency& adjacency, uint32_t ip_bytes) {
     return adjacency.usable && adjacency.hop.vlan == 0 && ip_bytes <= adjacency.mtu;
 }
 
+// Whether a segment offers larger ones (a SYN) than a port's packets, which are below the usual,
+// can hold: the stages see to that.
+inline bool offers_too_much(uint16_t mtu, const Job& job, const Plain& of, uint32_t header_bytes) {
+    return mtu < line_mtu && of.protocol == plain::tcp &&
+           (job.frame.data[ethernet_bytes + header_bytes + 13] & tcp_flag::syn) != 0;
+}
+
 inline void leave_plain(Job& job, uint32_t number, Adjacency& adjacency) {
     adjacency.used = true;
     std::memcpy(job.frame.data, adjacency.macs.data(), 12);
@@ -206,7 +213,8 @@ template <typename H>
     const uint8_t* ip = job.frame.data + ethernet_bytes;
     const uint8_t* l4 = ip + H::bytes;
     const auto source = H::stored(ip + H::source), vip = H::stored(ip + H::destination);
-    if (!view.tables.is_moved(vip) || wrong_source(view.tables, source, vip)) {
+    if (!view.tables.is_moved(vip) || wrong_source(view.tables, source, vip) ||
+        offers_too_much(turn.link.mtu, job, of, H::bytes)) {
         return false;
     }
     const FlowKey key{
@@ -319,7 +327,8 @@ inline bool pass_server(Turn& turn, Job& job, const Plain& of, typename H::Entry
     }
     if (of.mid_flow && settled(*flow)) [[likely]] {
         pass_by<H>(turn, job, of, *flow, Side::server);
-    } else if (flow->stage == Flow::Stage::reset) {
+    } else if (flow->stage == Flow::Stage::reset ||
+               offers_too_much(turn.hands.routing[adjacency].mtu, job, of, H::bytes)) {
         return false;
     } else {
         const uint8_t* ip = job.frame.data + ethernet_bytes;
@@ -346,7 +355,8 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
         return false;
     }
     Adjacency& adjacency = turn.hands.routing[of.adjacency];
-    if (!ready(adjacency, of.total)) [[unlikely]] {
+    if (!ready(adjacency, of.total) ||
+        offers_too_much(client ? turn.link.mtu : adjacency.mtu, job, of, H::bytes)) [[unlikely]] {
         return false;
     }
     uint8_t* ip = job.frame.data + ethernet_bytes;

@@ -30,7 +30,7 @@ Verdict error_to_server(const View& view, Hands& hands, Frame& frame, Packet& pa
                         const Target& target) {
     const uint32_t adjacency = next_hop(hands, target.server.address);
     if (adjacency == Routing::none) {
-        return dropped(hands, Drop::no_route);
+        return dropped_on_the_way(hands, target.server.address);
     }
     if (!take_hop(frame, packet)) {
         return dropped(hands, Drop::ttl_expired);

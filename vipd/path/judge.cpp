@@ -10,7 +10,7 @@ namespace rehome::vipd {
 void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
             const ServiceTable* service, Arrival& a) {
     a.from = from;
-    a.can_serve = service != nullptr && service->has_live_server();
+    a.can_serve = service != nullptr && view.snapshot.served->can_serve(*service);
     a.source_nat = service != nullptr && service->config.pool.has_value();
     if (flow != nullptr) {
         const bool here = flow->kind == Flow::Kind::here;
@@ -74,7 +74,7 @@ bool decided_alike(const Snapshot& snapshot, const Flow& flow) {
     const ServiceTable* service = snapshot.tables->service(flow.protocol, flow.vip());
     // A segment in mid-flow is never placed by the share, any datagram is.
     const bool stays = flow.tcp() || !snapshot.share.relays(flow.client());
-    return stays && service != nullptr && service->has_live_server() &&
+    return stays && service != nullptr && snapshot.served->can_serve(*service) &&
            choose_server(*service, flow.client()).server.address == flow.server().address;
 }
 

@@ -49,7 +49,7 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
     }
     const uint32_t adjacency = next_hop(hands, server);
     if (adjacency == Routing::none) {
-        return dropped(hands, Drop::no_route);
+        return dropped_on_the_way(hands, server);
     }
     if (packet.ttl <= 1) {
         return refuse_client(view, hands, frame, packet, origin.back,
@@ -59,6 +59,7 @@ Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet&
         return refuse_client(view, hands, frame, packet, origin.back,
                              {Trouble::Kind::too_big, hands.routing[adjacency].mtu});
     }
+    clamp_to_way_back(view, hands, frame, packet, origin.back);
     take_hop(frame, packet);
     translate_mapped<true>(frame, packet, server, view.tables);
     return leave(hands, frame, packet, adjacency, {Bill::To::server});

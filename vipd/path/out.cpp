@@ -94,10 +94,16 @@ Verdict waits(Hands& hands, uint32_t adjacency) {
 
 uint32_t next_hop(Hands& hands, const Address& to) {
     const uint32_t adjacency = hands.routing.next_hop(to);
-    if (adjacency == Routing::none) {
-        note(hands, "route", "none to {}", to);
+    if (adjacency == Routing::none && hands.trace != nullptr) {
+        const auto port = hands.routing.closed_port(to);
+        port ? note(hands, "route", "to {} leaves by port {}, whose link is down", to, *port)
+             : note(hands, "route", "none to {}", to);
     }
     return adjacency;
+}
+
+Verdict dropped_on_the_way(Hands& hands, const Address& to) {
+    return dropped(hands, hands.routing.closed_port(to) ? Drop::link_down : Drop::no_route);
 }
 
 bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency) {
@@ -169,7 +175,7 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     const Endpoint server = flow.server();
     const uint32_t adjacency = next_hop(hands, server.address);
     if (adjacency == Routing::none) {
-        return dropped(hands, Drop::no_route);
+        return dropped_on_the_way(hands, server.address);
     }
     const WayBack back = hands.flows.way_back(flow);
     if (hands.routing[adjacency].failed && all_failed(view, hands, flow.service)) {
@@ -186,6 +192,7 @@ Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     if (packet.end - packet.ip > room && !may_fragment(frame, packet)) {
         return refuse_client(view, hands, frame, packet, back, {Trouble::Kind::too_big, room});
     }
+    clamp_to_way_back(view, hands, frame, packet, back);
     take_hop(frame, packet);
     const Bill bill{Bill::To::server, 0, flow.service};
     if (flow.direct_return()) {
@@ -239,7 +246,7 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
     const TunnelEnds ends = ends_to(view, hands, peer, spread_port(packet));
     const uint32_t adjacency = next_hop(hands, ends.peer);
     if (adjacency == Routing::none) {
-        return dropped(hands, Drop::no_route);
+        return dropped_on_the_way(hands, ends.peer);
     }
     const Bill bill{Bill::To::peer, 0, service};
     const uint16_t room = room_to_peer(view, hands, peer, adjacency, gue.kind);
@@ -253,6 +260,9 @@ Verdict to_peer(const View& view, Hands& hands, Frame& frame, Packet& packet, si
                                    {Trouble::Kind::too_big, room});
     }
     clamp_mss(frame, packet, mss_of(packet.family, room));
+    if (gue.kind != Gue::Kind::reply) {
+        clamp_to_way_back(view, hands, frame, packet, back);
+    }
     note(hands, "tunnel", "to gateway {}", to.gateway);
     if (const auto done = encapsulate(frame, packet, gue, ends); !done) {
         return dropped(hands, done.error());
@@ -286,6 +296,16 @@ uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back) {
                   : hands.routing[adjacency].mtu;
 }
 
+void clamp_to_way_back(const View& view, Hands& hands, Frame& frame, const Packet& packet,
+                       const WayBack& back) {
+    if ((packet.tcp_flags & tcp_flag::syn) == 0) {
+        return;
+    }
+    if (const uint16_t room = room_to_client(view, hands, back); room > 0) {
+        clamp_mss(frame, packet, mss_of(packet.family, room));
+    }
+}
+
 Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, const WayBack& back,
                   bool ours, uint8_t hops, uint32_t service) {
     const auto out = view.snapshot.way_out(back, ours);
@@ -302,6 +322,7 @@ Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, 
         return dropped(hands, Drop::no_route);
     }
     note(hands, "out", "line {}", view.tables.lines()[out->index].carrier);
+    clamp_mss(frame, packet, mss_of(packet.family, hands.routing[adjacency].mtu));
     return leave(hands, frame, packet, adjacency, {Bill::To::client, out->index, service});
 }
 

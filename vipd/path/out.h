@@ -6,8 +6,8 @@
 //   leave       done: by an adjacency, in fragments where it is too long and may be cut
 //
 // What leaves is counted as it leaves.  What does not fit, or has used up its hops, is refused:
-// dropped, and its sender told (refuse.h).  Drops: no_route, too_big, ttl_expired, no_way_back,
-// line_disabled.
+// dropped, and its sender told (refuse.h).  Drops: no_route, link_down, too_big, ttl_expired,
+// no_way_back, line_disabled.
 #pragma once
 
 #include "vipd/packet/gue.h"
@@ -53,6 +53,9 @@ void emit(Hands& hands, const Frame& frame, const Verdict& verdict);
 // The adjacency that leads to an address, noted where there is none.
 uint32_t next_hop(Hands& hands, const Address& to);
 
+// Drops what wants to get there: no_route, or link_down.
+Verdict dropped_on_the_way(Hands& hands, const Address& to);
+
 // Whether the packet fits the adjacency, or may be cut to fit.
 bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency);
 
@@ -65,6 +68,10 @@ uint16_t room_to_peer(const View& view, const Hands& hands, size_t peer, uint32_
 
 // The longest packet that the way out of a reply takes; 0 where there is none.
 uint16_t room_to_client(const View& view, Hands& hands, const WayBack& back);
+
+// A client's SYN offers no larger segments than its way back takes.
+void clamp_to_way_back(const View& view, Hands& hands, Frame& frame, const Packet& packet,
+                       const WayBack& back);
 
 // A line of this gateway as a way back.
 inline WayBack by_line(const Tables& tables, size_t line) {

@@ -23,12 +23,23 @@ void Routing::take(const Tables& tables) {
 
 void Routing::take(std::shared_ptr<const Fib> routes) {
     routes_ = std::move(routes);
+    follow_routes();
+}
+
+void Routing::take(const std::vector<PortLink>& ports) {
+    if (ports != adjacencies_.ports()) {
+        adjacencies_.update(ports);
+        follow_routes();
+    }
+}
+
+void Routing::follow_routes() {
     v4_.clear();
     v6_.clear();
     via_adjacencies_.assign(routes_->vias() + 1, none);
     for (uint32_t i = 1; i <= routes_->vias(); ++i) {
         const Via& via = routes_->via(i);
-        if (via.gateway) {
+        if (via.gateway && is_open(*via.port)) {
             via_adjacencies_[i] = adjacencies_.find({*via.port, *via.gateway, via.vlan});
         }
     }
@@ -42,7 +53,16 @@ void Routing::take(std::shared_ptr<const Neighbours> neighbours) {
 
 uint32_t Routing::look_up(const Address& to) {
     const auto hop = routes_->lookup(to);
-    return hop ? adjacencies_.find(*hop) : none;
+    return hop && is_open(hop->port) ? adjacencies_.find(*hop) : none;
+}
+
+bool Routing::is_open(PortIndex port) const {
+    return port >= adjacencies_.ports().size() || adjacencies_.ports()[port].up;
+}
+
+std::optional<PortIndex> Routing::closed_port(const Address& to) const {
+    const auto hop = routes_->lookup(to);
+    return hop && !is_open(hop->port) ? std::optional(hop->port) : std::nullopt;
 }
 
 // The inventory names a line's router by one address; a route of the other family leads to it by

@@ -30,8 +30,10 @@ public:
     void take(const Tables& tables);
     void take(std::shared_ptr<const Fib> routes);
     void take(std::shared_ptr<const Neighbours> neighbours);
+    void take(const std::vector<PortLink>& ports);
 
-    // The adjacency that leads to an address, or none.  The address may be as flows hold it, IPv4
+    // The adjacency that leads to an address; none: no route, or one by a port whose link is down,
+    // which closed_port() tells apart.  The address may be as flows hold it, IPv4
     // in host order, with its address_hash().
     uint32_t next_hop(const Address& to) {
         return to.family == Family::v4 ? next_hop(to.v4_host_order()) : next_hop(to.bytes);
@@ -61,6 +63,9 @@ public:
     }
     void prefetch_route(uint32_t to) const { routes_->prefetch_v4(to); }
     void prefetch_route(const V6&) const {}  // found by a search
+
+    // The port by which a route leads to an address while its link is down; nothing: none does.
+    std::optional<PortIndex> closed_port(const Address& to) const;
 
     // To a line's router, or none.
     uint32_t to_line(size_t line) const { return lines_[line]; }
@@ -109,6 +114,8 @@ private:
     static Address address_of(uint32_t to) { return Address::v4(to); }
     static Address address_of(const V6& to) { return {Family::v6, to}; }
     uint32_t look_up(const Address& to);
+    bool is_open(PortIndex port) const;
+    void follow_routes();
     void find_lines();
 
     const Tables* tables_ = nullptr;

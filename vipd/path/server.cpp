@@ -22,7 +22,7 @@ Verdict reset_again(Hands& hands, Frame& frame, Packet& packet) {
     ++hands.counters.resets;
     answer_with_reset(frame, packet);
     const uint32_t adjacency = next_hop(hands, packet.destination);
-    return adjacency == Routing::none ? dropped(hands, Drop::no_route)
+    return adjacency == Routing::none ? dropped_on_the_way(hands, packet.destination)
                                       : leave(hands, frame, packet, adjacency);
 }
 

@@ -24,7 +24,7 @@ const ReadyServices& ServicesTeller::held(uint32_t digest) const {
 
 void ServicesTeller::tell(const View& view, Hands& hands, size_t peer) {
     const uint32_t from = view.snapshot.peers[peer].services_held;
-    const ReadyServices& ready = view.tables.ready();
+    const ReadyServices& ready = *view.snapshot.served->ready();
     Telling& telling = telling_[peer];
     if (telling.pages.empty() || telling.from != from || telling.to != ready.digest()) {
         telling = {from, ready.digest(), pages_between(held(from), ready), 0};
@@ -37,14 +37,15 @@ void ServicesTeller::tell(const View& view, Hands& hands, size_t peer) {
 }
 
 void ServicesTeller::tell(const View& view, Hands& hands) {
-    if (said_.empty() || said_.front() != view.tables.shared_ready()) {
-        said_.push_front(view.tables.shared_ready());
+    const auto& ready = view.snapshot.served->ready();
+    if (said_.empty() || said_.front() != ready) {
+        said_.push_front(ready);
         said_.resize(std::min(said_.size(), sets_kept));
     }
     telling_.resize(view.tables.peers().size());
     for (size_t i = 0; i < telling_.size(); ++i) {
         const Snapshot::Peer& peer = view.snapshot.peers[i];
-        if (peer.up && peer.hears_services && peer.services_held != view.tables.ready().digest()) {
+        if (peer.up && peer.hears_services && peer.services_held != ready->digest()) {
             tell(view, hands, i);
         } else {
             telling_[i] = {};

@@ -32,7 +32,7 @@ Verdict reset_server(const View& view, Hands& hands, Frame& frame, Packet& packe
     const Address server = flow.server().address;
     const uint32_t adjacency = next_hop(hands, server);
     if (adjacency == Routing::none) {
-        return dropped(hands, Drop::no_route);
+        return dropped_on_the_way(hands, server);
     }
     return flow.direct_return() ? to_server_in_tunnel(view, hands, frame, packet, server,
                                                       flow.reach == Flow::Reach::gue, adjacency)
@@ -77,8 +77,8 @@ std::vector<bool> lost_for_good(const Snapshot& snapshot) {
 // Whether the flow's client finds a live server, here or at a peer, when it connects again.
 bool somebody_serves(const View& view, const Flow& flow) {
     const ServiceTable* service = view.tables.service_by_number(flow.service);
-    return service != nullptr &&
-           (service->has_live_server() || other_site_taker(view, flow.key()).has_value());
+    return service != nullptr && (view.snapshot.served->can_serve(*service) ||
+                                  other_site_taker(view, flow.key()).has_value());
 }
 
 }  // namespace

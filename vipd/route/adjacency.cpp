@@ -24,9 +24,7 @@ uint32_t Adjacencies::find(const Hop& hop) {
     }
     Adjacency adjacency;
     adjacency.hop = hop;
-    adjacency.mtu = ports_[hop.port].mtu;
-    const Mac& own = ports_[hop.port].mac;
-    std::copy(own.begin(), own.end(), adjacency.macs.begin() + 6);
+    follow_port(adjacency);
     store16(&adjacency.macs[12], vlan_tag);
     store16(&adjacency.macs[14], hop.vlan);
     resolve(adjacency);
@@ -42,6 +40,19 @@ void Adjacencies::resolve(Adjacency& adjacency) const {
     adjacency.failed = adjacency.failed && !adjacency.usable;
     if (adjacency.usable) {
         std::copy(neighbour->mac.begin(), neighbour->mac.end(), adjacency.macs.begin());
+    }
+}
+
+void Adjacencies::follow_port(Adjacency& adjacency) const {
+    const PortLink& port = ports_[adjacency.hop.port];
+    adjacency.mtu = port.mtu;
+    std::copy(port.mac.begin(), port.mac.end(), adjacency.macs.begin() + 6);
+}
+
+void Adjacencies::update(std::vector<PortLink> ports) {
+    ports_ = std::move(ports);
+    for (Adjacency& adjacency : all_) {
+        follow_port(adjacency);
     }
 }
 

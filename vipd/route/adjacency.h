@@ -23,7 +23,9 @@ struct PortLink {
     Mac mac{};
     uint16_t mtu = 1500;        // of an IP packet
     bool own_mac_only = false;  // what comes in for other unicast MACs is nobody's here
+    bool up = true;             // its link; else it is no way out, whatever the kernel's routes say
 
+    bool operator==(const PortLink&) const = default;
     bool takes(const uint8_t* frame) const {
         return !own_mac_only || (frame[0] & 1) != 0 || std::equal(mac.begin(), mac.end(), frame);
     }
@@ -62,11 +64,13 @@ public:
     // Which next hops have not answered, as another one knows.
     void learn_failed(const Adjacencies& from);
 
-    // From now on these neighbours hold, for every adjacency.
+    // From now on these neighbours, or ports, hold for every adjacency.  Ports keep their numbers.
     void update(std::shared_ptr<const Neighbours> neighbours);
+    void update(std::vector<PortLink> ports);
 
 private:
     void resolve(Adjacency& adjacency) const;
+    void follow_port(Adjacency& adjacency) const;
 
     std::vector<PortLink> ports_;
     std::shared_ptr<const Neighbours> neighbours_ = std::make_shared<const Neighbours>();

@@ -12,7 +12,7 @@ namespace {
 // What a change takes away may come back with the next one, or be told by a peer first.
 constexpr Micros settles_in = 5'000'000;
 
-LineState line_state(const Known& known, size_t index) {
+LineState line_state(const Known& known, const std::vector<PortLink>& ports, size_t index) {
     const LineConfig& line = known.config->lines[index];
     const auto& draining = known.draining;
     if (std::find(draining.begin(), draining.end(), index) != draining.end()) {
@@ -20,13 +20,25 @@ LineState line_state(const Known& known, size_t index) {
     }
     const auto order = known.orders.lines.find(line.carrier);
     const bool enabled = order != known.orders.lines.end() ? order->second.enabled : line.enabled;
-    return enabled ? LineState::enabled : LineState::disabled;
+    if (!enabled) {
+        return LineState::disabled;
+    }
+    return line.port < ports.size() && !ports[line.port].up ? LineState::down : LineState::enabled;
+}
+
+std::vector<PortLink> ports_of(const Observed& observed, Micros now) {
+    std::vector<PortLink> ports;
+    for (const ObservedPort& port : observed.ports) {
+        ports.push_back(port.link);
+        ports.back().up = port.up(now);
+    }
+    return ports;
 }
 
 void add_lines(Snapshot& made, const Known& known, const Snapshot* previous) {
     for (size_t i = 0; i < made.tables->lines().size(); ++i) {
         made.carriers.push_back(made.tables->lines()[i].carrier_id);
-        made.lines.push_back(line_state(known, i));
+        made.lines.push_back(line_state(known, made.ports, i));
     }
     if (previous == nullptr) {
         // Begins anywhere: a peer may still tell back what an earlier run told it.
@@ -113,11 +125,16 @@ void add_keys(Snapshot& made, const Known& known) {
     }
 }
 
-std::vector<Prefix> served(const Tables& tables) {
-    std::vector<Prefix> prefixes;
-    std::copy_if(tables.prefixes().begin(), tables.prefixes().end(), std::back_inserter(prefixes),
-                 [&](const Prefix& prefix) { return tables.can_serve(prefix); });
-    return prefixes;
+// Made anew when something changed on which it depends.
+std::shared_ptr<const Served> served(const Known& known, const Snapshot& made,
+                                     const Snapshot* previous) {
+    const auto all_up = [](const std::vector<PortLink>& ports) {
+        return std::all_of(ports.begin(), ports.end(),
+                           [](const PortLink& port) { return port.up; });
+    };
+    const bool same = previous != nullptr && previous->tables == made.tables &&
+                      all_up(previous->ports) && all_up(made.ports);
+    return same ? previous->served : Served::make(*made.tables, known.observed.routes, made.ports);
 }
 
 }  // namespace
@@ -131,7 +148,8 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
         same_config
             ? previous->tables
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
-    made->prefixes = same_config ? previous->prefixes : served(*made->tables);
+    made->ports = ports_of(known.observed, now);
+    made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
     add_lines(*made, known, previous);

@@ -8,6 +8,7 @@
 
 #include "common/vipd_config/config.h"
 #include "vipd/packet/micros.h"
+#include "vipd/route/adjacency.h"
 #include "vipd/state/agreement.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
@@ -50,10 +51,33 @@ struct ObservedPeer {
     bool up(Micros now) const { return heard_of(now) && last.hears_you.value_or(true); }
 };
 
+// A link that comes up may be going up and down: it counts as up after so long.
+inline constexpr Micros up_after = 1'000'000;
+
+// A port's device and its twin, as the kernel tells of them.
+struct ObservedPort {
+    PortLink link;           // `up` is left to whoever compiles it
+    bool there = true;       // the device; a port without one (a file) always is
+    bool carrier = true;     // and is set up
+    bool twin = true;        // the twin is there
+    Micros whole_since = 0;  // all of these; 0: ever since it was opened
+
+    bool whole() const { return there && carrier && twin; }
+    bool up(Micros now) const {
+        return whole() && (whole_since == 0 || now - whole_since >= up_after);
+    }
+    bool same_state(const ObservedPort& other) const {
+        return link == other.link && there == other.there && carrier == other.carrier &&
+               twin == other.twin;
+    }
+};
+
 struct Observed {
-    Micros started = 0;               // vipd's workers
-    bool ran_before = false;          // vipd: peers may have flows of that run
-    std::vector<ObservedPeer> peers;  // as in Config::peers
+    Micros started = 0;                 // vipd's workers
+    bool ran_before = false;            // vipd: peers may have flows of that run
+    std::vector<ObservedPeer> peers;    // as in Config::peers
+    std::vector<ObservedPort> ports;    // as in Config::ports; empty: not known yet
+    std::shared_ptr<const Fib> routes;  // null: likewise
 
     bool up(size_t peer, Micros now) const { return peers[peer].up(now); }
     // Since when it is down, if it is.

@@ -10,6 +10,8 @@ std::string_view name(LineState state) {
             return "disabled";
         case LineState::draining:
             return "draining";
+        case LineState::down:
+            return "down";
         case LineState::enabled:
             return "enabled";
     }
@@ -21,8 +23,8 @@ bool Snapshot::Peer::has_line(uint32_t carrier) const {
 }
 
 bool Snapshot::peer_serves(size_t peer, const Address& vip) const {
-    const auto& served = peers[peer].prefixes;
-    return std::any_of(served.begin(), served.end(),
+    const auto& theirs = peers[peer].prefixes;
+    return std::any_of(theirs.begin(), theirs.end(),
                        [&](const Prefix& prefix) { return prefix.contains(vip); });
 }
 
@@ -33,7 +35,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     for (size_t i = 0; i < lines.size(); ++i) {
         keepalive.lines.push_back({carriers[i], lines[i] == LineState::enabled});
     }
-    keepalive.prefixes = prefixes;
+    keepalive.prefixes = served->prefixes();
     keepalive.move = holds_routes ? config->move.id : 0;
     keepalive.hears_you = peers[peer].heard;
     keepalive.has_keys = peers[peer].keys != nullptr;
@@ -42,7 +44,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.link_mtu = peers[peer].link_mtu;
     keepalive.hears_flows = true;
     const auto& held = peers[peer].services;
-    keepalive.services = {tables->ready().digest(), held ? held->digest() : 0};
+    keepalive.services = {served->ready()->digest(), held ? held->digest() : 0};
     return keepalive;
 }
 
@@ -55,14 +57,15 @@ bool Snapshot::tells_the_same(const Snapshot& other) const {
         return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu &&
                a.services == b.services && same_keys;
     };
-    return line_version == other.line_version && prefixes == other.prefixes &&
-           tables->ready().digest() == other.tables->ready().digest() &&
+    return line_version == other.line_version && served->prefixes() == other.served->prefixes() &&
+           served->ready()->digest() == other.served->ready()->digest() &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);
 }
 
 bool Snapshot::is_last(size_t line) const {
-    if (line >= lines.size() || lines[line] == LineState::disabled) {
+    if (line >= lines.size() || lines[line] == LineState::disabled ||
+        lines[line] == LineState::down) {
         return false;
     }
     for (size_t i = 0; i < lines.size(); ++i) {
@@ -118,7 +121,7 @@ std::optional<WayBack> Snapshot::way_out(const WayBack& way, bool ours) const {
         return lines[way.index] == LineState::draining ? std::optional(way) : std::nullopt;
     }
     const auto peer = through_peer(way.carrier);
-    return peer || lines[way.index] == LineState::disabled ? peer : std::optional(way);
+    return peer || lines[way.index] != LineState::draining ? peer : std::optional(way);
 }
 
 }  // namespace rehome::vipd

@@ -15,10 +15,12 @@
 
 #include "common/vipd_config/config.h"
 #include "vipd/flow/flow.h"
+#include "vipd/route/adjacency.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
 #include "vipd/state/orders.h"
 #include "vipd/state/peer_keys.h"
+#include "vipd/state/served.h"
 #include "vipd/state/tables.h"
 
 namespace rehome::vipd {
@@ -27,6 +29,7 @@ enum class LineState : uint8_t {
     disabled,  // never carries a packet with a VIP as source
     draining,  // being disabled: own replies go through the tunnel already, a peer's may still
                // leave
+    down,      // enabled, but its port's link is down
     enabled,
 };
 
@@ -72,13 +75,14 @@ struct Snapshot {
     std::shared_ptr<const Config> config;
     std::shared_ptr<const Tables> tables;
     Share share;
-    std::vector<LineState> lines;    // by number, as Tables::lines
-    std::vector<uint32_t> carriers;  // theirs
-    uint32_t line_version = 0;       // rises when a peer must know of another state of a line
-    std::vector<Peer> peers;         // by number, as Tables::peers
-    bool tags_required = false;      // what a peer sends without a tag is dropped
-    std::vector<Prefix> prefixes;    // that this gateway can serve
-    bool holds_routes = true;        // for these; else it waits to be confirmed (state.h)
+    std::vector<LineState> lines;          // by number, as Tables::lines
+    std::vector<uint32_t> carriers;        // theirs
+    uint32_t line_version = 0;             // rises when a peer must know of another state of a line
+    std::vector<Peer> peers;               // by number, as Tables::peers
+    bool tags_required = false;            // what a peer sends without a tag is dropped
+    std::vector<PortLink> ports;           // by number; empty: as the workers were started with
+    std::shared_ptr<const Served> served;  // what this gateway can serve
+    bool holds_routes = true;              // for these; else it waits to be confirmed (state.h)
     Relogin relogin;
     double idle_reset_per_s = 0;  // of all workers together
     Micros answers_from = 0;      // the configuration has settled: closed ports are answered
@@ -97,8 +101,8 @@ struct Snapshot {
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.
     std::optional<WayBack> way_out(const WayBack& way, bool ours) const;
-    // Whether the line is enabled, and neither this gateway nor a live peer has another one of its
-    // carrier that is: without it nobody could answer the carrier's clients.
+    // Whether the line carries packets, and neither this gateway nor a live peer has another one of
+    // its carrier that is: without it nobody could answer the carrier's clients.
     bool is_last(size_t line) const;
     // A live peer with a line that may carry VIPs, for a reply whose carrier nobody has noted.
     std::optional<WayBack> through_any_peer() const;

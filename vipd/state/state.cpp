@@ -37,7 +37,8 @@ State::State(Config config, const Begin& begin, Micros now, Pace pace)
 Config State::config_in_force() const {
     Config config = *snapshot()->config;
     for (size_t i = 0; i < config.lines.size(); ++i) {
-        config.lines[i].enabled = snapshot()->line(i) == LineState::enabled;
+        config.lines[i].enabled =
+            snapshot()->line(i) == LineState::enabled || snapshot()->line(i) == LineState::down;
     }
     return config;
 }
@@ -88,7 +89,9 @@ uint64_t State::order(size_t line, const LineOrder& order) {
 
 void State::drain(size_t line, const Said& said, Micros now) {
     const auto& lines = snapshot()->lines;
-    if (line >= lines.size() || lines[line] == LineState::disabled) {
+    const bool idle = line >= lines.size() || lines[line] == LineState::disabled ||
+                      lines[line] == LineState::down;
+    if (idle) {
         order(line, {false, said});
     } else if (!draining(line)) {
         draining_.push_back({line, said, now + drain_patience});
@@ -181,6 +184,28 @@ void State::hear(size_t peer, const FlowsPage& page) {
     changed_ = known_.observed.peers[peer].flows.take(page) || changed_;
 }
 
+void State::port(size_t port, ObservedPort seen, Micros now) {
+    auto& ports = known_.observed.ports;
+    if (port >= ports.size()) {
+        ports.resize(known_.config->ports.size());
+        changed_ = true;
+    }
+    if (seen.same_state(ports[port])) {
+        return;
+    }
+    seen.whole_since = seen.whole() && !ports[port].whole() ? now : ports[port].whole_since;
+    ports[port] = seen;
+    changed_ = true;
+}
+
+// What they say of servers counts while some port's link is down (served.h).
+void State::routes(std::shared_ptr<const Fib> routes) {
+    const auto& ports = snapshot()->ports;
+    known_.observed.routes = std::move(routes);
+    changed_ = changed_ || std::any_of(ports.begin(), ports.end(),
+                                       [](const PortLink& port) { return !port.up; });
+}
+
 void State::drained(uint64_t epoch) {
     while (in_use_.front()->epoch < std::min(epoch, snapshot()->epoch)) {
         in_use_.pop_front();
@@ -230,6 +255,13 @@ void State::notice_peers(Micros now) {
     }
 }
 
+void State::notice_ports(Micros now) {
+    const auto& ports = known_.observed.ports;
+    for (size_t i = 0; i < ports.size() && i < snapshot()->ports.size(); ++i) {
+        changed_ = changed_ || ports[i].up(now) != snapshot()->ports[i].up;
+    }
+}
+
 void State::notice_confirmation(Micros now) {
     const Observed& observed = known_.observed;
     for (size_t i = 0; i < observed.peers.size() && !known_.confirmed; ++i) {
@@ -249,6 +281,7 @@ Micros State::next_allowed() const {
 bool State::advance(Micros now) {
     settle_draining(now);
     notice_peers(now);
+    notice_ports(now);
     notice_confirmation(now);
     notice_epochs(now);
     if (!changed_ || now < next_allowed()) {
@@ -270,6 +303,10 @@ Micros State::next_event(Micros now) const {
         next = std::min(next, d.deadline);
     }
     const Observed& observed = known_.observed;
+    for (const ObservedPort& port : observed.ports) {
+        const Micros up = port.whole_since + up_after;
+        next = port.whole() && !port.up(now) ? std::min(next, up) : next;
+    }
     for (size_t i = 0; i < observed.peers.size(); ++i) {
         const ObservedPeer& peer = observed.peers[i];
         next = std::min(next, peer.agreement.next_event());

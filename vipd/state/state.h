@@ -55,6 +55,7 @@ public:
     // The snapshot's, with the lines as they are.
     Config config_in_force() const;
     const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
+    const ObservedPort& port(size_t index) const { return known_.observed.ports[index]; }
     const Keyring* keys() const { return known_.keys.get(); }  // null: there are none
     bool confirmed() const { return known_.confirmed; }
     // The gateway that confirmed it; empty: none had to, or the operator did.
@@ -87,6 +88,9 @@ public:
     void link_size(size_t peer, uint16_t mtu, Micros asked);
     // The same as a router has told; a probe that finds more outranks it.
     void told_mtu(size_t peer, uint16_t mtu, Micros now);
+    // How a port is, and the kernel's routes by the ports.
+    void port(size_t port, ObservedPort seen, Micros now);
+    void routes(std::shared_ptr<const Fib> routes);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
     void drained(uint64_t epoch);
@@ -107,6 +111,7 @@ private:
     bool lines_confirmed(Micros now) const;
     void settle_draining(Micros now);
     void notice_peers(Micros now);
+    void notice_ports(Micros now);
     void notice_confirmation(Micros now);
     void notice_epochs(Micros now);
     Micros next_allowed() const;

@@ -192,7 +192,6 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->add_maps(config, before);
     tables->add_pools(config);
     tables->add_places(config);
-    tables->add_served();
     tables->lifetimes_ = config.flows.lifetimes;
     tables->tunnel_ = config.tunnel;
     tables->server_tunnels_from_ = {config.server_tunnel_from(Family::v4),
@@ -356,27 +355,6 @@ void Tables::add_places(const Config& config) {
     }
 }
 
-void Tables::add_served() {
-    served_.assign(prefixes_.size(), false);
-    const auto serve = [&](const Address& address) {
-        if (const uint32_t prefix = moved_.find(address); prefix != PrefixIndex::none) {
-            served_[prefix] = true;
-        }
-    };
-    std::vector<uint64_t> ready;
-    for (const ServiceTable& service : services_) {
-        if (service.has_live_server()) {
-            serve(service.config.vip);
-            ready.push_back(vipd::service_key(static_cast<uint8_t>(service.config.protocol),
-                                              {service.config.vip, service.config.port}));
-        }
-    }
-    ready_ = std::make_shared<const ReadyServices>(std::move(ready));
-    for (const MapRule& map : maps_) {
-        serve(map.vip.address);
-    }
-}
-
 const ServiceTable* Tables::service(uint8_t protocol, const Endpoint& vip) const {
     if (vip.address.family == Family::v4) {
         return service(protocol, vip.address.v4_host_order(), vip.port);
@@ -389,11 +367,6 @@ std::optional<size_t> Tables::peer_at(const Address& tunnel) const {
                                     [&](const TablePeer& peer) { return peer.tunnel == tunnel; });
     return found == peers_.end() ? std::nullopt
                                  : std::optional(static_cast<size_t>(found - peers_.begin()));
-}
-
-bool Tables::can_serve(const Prefix& prefix) const {
-    const uint32_t found = moved_.find(prefix.address);
-    return found != PrefixIndex::none && prefixes_[found] == prefix && served_[found];
 }
 
 const Tables::Place* Tables::place(PortIndex port, uint16_t vlan) const {

@@ -24,7 +24,6 @@
 #include "vipd/route/fib.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
-#include "vipd/state/ready_services.h"
 
 namespace rehome::vipd {
 
@@ -154,8 +153,11 @@ public:
     bool is_own(const A& address) const {
         return own_.find(address) != PrefixIndex::none;
     }
-    // Some service in it has a live server, or a map lies in it; one of the prefixes that move.
-    bool can_serve(const Prefix& prefix) const;
+    // The index in prefixes() of the one that an address lies in; nothing: of none.
+    std::optional<size_t> prefix_of(const Address& address) const {
+        const uint32_t found = moved_.find(address);
+        return found == PrefixIndex::none ? std::nullopt : std::optional<size_t>(found);
+    }
 
     // The map whose VIPs, or whose servers, the address is one of; null: none.
     template <typename A>
@@ -216,9 +218,6 @@ public:
     bool tagged() const { return tagged_; }
     const std::string& gateway() const { return gateway_; }
     uint64_t own_name_hash() const { return own_name_hash_; }
-    // The services that have a live server.
-    const ReadyServices& ready() const { return *ready_; }
-    const std::shared_ptr<const ReadyServices>& shared_ready() const { return ready_; }
     // What decisions about flows depend on; the same object as long as nothing of it changes.
     const std::shared_ptr<const PartVersions>& parts() const { return parts_; }
 
@@ -234,7 +233,6 @@ private:
     void add_maps(const Config& config, const Tables* before);
     void add_pools(const Config& config);
     void add_places(const Config& config);
-    void add_served();
     void add_sources(const Config& config);
     void count_changes(const Tables& before);
 
@@ -274,8 +272,6 @@ private:
     FixedMap<uint64_t> place_index_;
     std::vector<Place> places_;
     std::vector<uint16_t> line_order_;
-    std::vector<bool> served_;  // of each prefix
-    std::shared_ptr<const ReadyServices> ready_;
     std::vector<Prefix> prefixes_;
     std::vector<TableLine> lines_;
     std::vector<TablePeer> peers_;

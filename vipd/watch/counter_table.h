@@ -63,6 +63,8 @@ inline constexpr Metric peer_messages{"peer_doubtful_total", "counter",
 inline constexpr Metric port_packets{"port_packets_total", "counter",
                                      "Packets by port; refused ones found no room in the device",
                                      "direction"};
+inline constexpr Metric port_up{"port_up", "gauge", "Whether the port is a way out", ""};
+inline constexpr Metric port_mtu{"port_mtu_bytes", "gauge", "The longest packet of the port", ""};
 inline constexpr Metric pool_used{"pool_ports_used", "gauge",
                                   "Ports of source NAT pools that stand for flows", ""};
 inline constexpr Metric pool_ports{"pool_ports", "gauge", "Ports of source NAT pools", ""};
@@ -227,6 +229,18 @@ inline constexpr auto counter_table<PortCounters> = std::to_array<Counter<PortCo
     {&PortCounters::sent, "sent", metric::port_packets, "out", "packets that left by the port"},
     {&PortCounters::refused, "refused", metric::port_packets, "refused",
      "packets for which the device had no room; they are dropped as port_full too"},
+    {&PortCounters::lost_in, "lost_in", metric::port_packets, "lost_in",
+     "packets that came while the device had no room for them, before vipd saw them"},
+    {&PortCounters::lost_out, "lost_out", metric::port_packets, "lost_out",
+     "packets that were sent and that the device dropped, as when its link was down"},
+    {&PortCounters::finished, "finished_checksums", metric::port_packets, "finished_checksum",
+     "packets whose checksum was left to the device by who sent them; vipd finished it"},
+    {&PortCounters::super, "super_packets", metric::port_packets, "super",
+     "TCP segments beyond the MTU, left to the device to cut; they are dropped as super_packet "
+     "too"},
+    {&PortCounters::up, "up", metric::port_up, "",
+     "1 while its device and its twin are there and its link has been up for 1 s; else 0"},
+    {&PortCounters::mtu, "mtu", metric::port_mtu, "", "bytes of the longest packet of its device"},
 });
 
 template <>

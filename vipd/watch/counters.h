@@ -39,7 +39,13 @@ struct ServiceCounters {
 struct PortCounters {
     uint64_t received = 0;
     uint64_t sent = 0;
-    uint64_t refused = 0;  // given to send, but the device had no room: freed and lost
+    uint64_t refused = 0;   // given to send, but the device had no room: freed and lost
+    uint64_t lost_in = 0;   // came while there was no room for them
+    uint64_t lost_out = 0;  // sent, and dropped by the device
+    uint64_t finished = 0;  // came with a checksum that was left to the device
+    uint64_t super = 0;     // came longer than the MTU, for the device to cut: freed and lost
+    uint64_t up = 0;        // 1: it is a way out
+    uint64_t mtu = 0;
 };
 
 struct FlowCounts {

@@ -179,6 +179,7 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
 void add_port(Figures& figures, const std::string& name, const PortCounters& counters) {
     figures.each<PortCounters>().push_back({name, counters});
     figures.drops[static_cast<size_t>(Drop::port_full)] += counters.refused;
+    figures.drops[static_cast<size_t>(Drop::super_packet)] += counters.super;
 }
 
 json stats_json(const Figures& figures) {

@@ -65,7 +65,8 @@ struct Figures {
 // of resets.
 Figures figures_of(const Sums& sums, const Snapshot& snapshot);
 
-// A packet for which a port had no room is dropped as port_full too.
+// A packet for which a port had no room is dropped as port_full too, a segment that was left to the
+// device to cut as super_packet.
 void add_port(Figures& figures, const std::string& name, const PortCounters& counters);
 
 nlohmann::json stats_json(const Figures& figures);  // without schema and time

@@ -55,7 +55,7 @@ TEST_CASE("a peer that tells of prefixes alone is believed to serve all in them"
     lab.share(lab["old"], all);
     mask(lab, "new", 0, true);
     Keepalive said = lab["new"].path->snapshot().keepalive_for(0);
-    CHECK(said.services->held == lab["old"].path->tables().ready().digest());
+    CHECK(said.services->held == lab["old"].path->snapshot().served->ready()->digest());
     said.sequence = 1'000'000;
     said.services.reset();
     lab["old"].state->hear(0, said, lab.now);

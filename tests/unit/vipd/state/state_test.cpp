@@ -335,6 +335,63 @@ TEST_CASE("what a peer is told") {
           std::vector<Prefix>{*Prefix::parse("203.0.113.0/24")});
 }
 
+TEST_CASE("a port is down at once and up after 1 s; its lines and the ways by it go with it") {
+    World w;
+    const ObservedPort whole{{{}, 1500}};
+    const auto seen = [](auto change) {
+        ObservedPort port{{{}, 1500}};
+        change(port);
+        return port;
+    };
+    const auto is = [&](PortIndex port) { return w.snapshot().ports[port].up; };
+    w.state.port(red, whole, w.now);
+    w.say(0, "---");
+    CHECK(is(red));
+    CHECK(is(green));  // not told of: as it was opened
+    const uint32_t version = w.version();
+    for (const ObservedPort& down :
+         {seen([](ObservedPort& port) { port.carrier = false; }),
+          seen([](ObservedPort& port) { port.there = port.carrier = false; }),
+          seen([](ObservedPort& port) { port.twin = false; })}) {
+        w.state.port(red, down, w.now);
+        CHECK_FALSE(is(red));
+        CHECK(w.snapshot().line(0) == L::down);
+        CHECK(w.snapshot().line(1) == L::enabled);
+        CHECK(w.version() != version);
+        CHECK(w.out(w.by_line(0)) == "nowhere");
+        CHECK(w.out(w.by_line(0), false) == "nowhere");
+        CHECK(w.out(w.by_line(1)) == "line 1");
+        CHECK_FALSE(w.snapshot().is_last(0));  // nobody is served there
+        CHECK(w.state.config_in_force().lines[0].enabled);
+        w.state.port(red, whole, w.now);
+        CHECK_FALSE(is(red));  // it may go up and down
+        CHECK(w.state.next_event(w.now) <= w.now + up_after);
+        w.now += up_after - 1;
+        CHECK_FALSE(is(red));
+        w.now += 1;
+        CHECK(is(red));
+        CHECK(w.out(w.by_line(0)) == "line 0");
+        w.now += up_after;
+    }
+    w.state.port(red, seen([](ObservedPort& port) { port.link.mtu = 1400; }), w.now);
+    CHECK(w.snapshot().ports[red].mtu == 1400);
+    CHECK(is(red));
+}
+
+TEST_CASE("a line whose port is down is disabled without anybody's leave") {
+    World w;
+    w.say(0, "rgb");
+    ObservedPort down{{{}, 1500}};
+    down.carrier = false;
+    w.state.port(red, down, w.now);
+    CHECK(w.out(w.by_line(0)) == "peer 0");
+    CHECK(w.snapshot().line(0) == L::down);
+    w.state.drain(0, {}, w.now);
+    CHECK(w.snapshot().line(0) == L::disabled);
+    w.line(0, L::enabled);
+    CHECK(w.snapshot().line(0) == L::down);
+}
+
 // On the word of a few workers a peer would disable a line while a late one's replies still come.
 TEST_CASE("a peer's lines are told back once no worker acts on older ones") {
     World w;
@@ -395,7 +452,7 @@ TEST_CASE("who was away too long holds no route until a peer of this move confir
         state.advance(start);
     };
     CHECK_FALSE(state.snapshot()->holds_routes);
-    CHECK(state.snapshot()->prefixes.size() == 2);  // it serves what peers send
+    CHECK(state.snapshot()->served->prefixes().size() == 2);  // it serves what peers send
     CHECK(state.snapshot()->keepalive_for(0).move == 0);
     hear(0, 0, 1);  // an old vipd, or one that waits itself
     hear(1, 8, 1);  // of another move

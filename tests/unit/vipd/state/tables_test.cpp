@@ -262,9 +262,10 @@ TEST_CASE("maps rewrite an address to its counterpart and back") {
         CHECK(tables->map_of_server(ip(other)) == nullptr);
     }
     // A map needs no server that lives; the other prefix has neither map nor service.
-    CHECK(tables->can_serve(*Prefix::parse("203.0.113.0/24")));
-    CHECK_FALSE(tables->can_serve(*Prefix::parse("198.51.100.0/24")));
-    CHECK_FALSE(tables->can_serve(*Prefix::parse("203.0.113.0/25")));
+    const auto served = Served::make(*tables, nullptr, {});
+    CHECK(served->has(*Prefix::parse("203.0.113.0/24")));
+    CHECK_FALSE(served->has(*Prefix::parse("198.51.100.0/24")));
+    CHECK_FALSE(served->has(*Prefix::parse("203.0.113.0/25")));
     std::swap(config.maps[0], config.maps[1]);
     config.maps[2].vip = *Prefix::parse("203.0.113.201/32");
     const auto after = Tables::build(config, tables.get());
