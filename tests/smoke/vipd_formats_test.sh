@@ -9,6 +9,7 @@ prints() { # FORMAT COMMAND...: in JSON; its answer may be no
     "${@:2}" --json >"$dir/printed" || [ $? = 1 ]
     fits "$1" <"$dir/printed"
 }
+short_metrics() { ctl old metrics "$@" | jq '.text |= .[:8000]'; } # no string of a file may be longer
 wrong() { # COMMAND...: exit code 2, and one line that says why
     local code=0
     "$@" >"$dir/out" 2>"$dir/error" || code=$?
