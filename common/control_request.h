@@ -10,6 +10,9 @@
 
 namespace rehome {
 
+// Where the socket is unless it is said.
+inline constexpr std::string_view default_control_socket = "/run/vipd/vipd.sock";
+
 std::vector<std::string> control_commands();
 
 // What a request for one of the commands may say, beside the command.

@@ -19,9 +19,9 @@ constexpr std::string_view schema =
 
 constexpr size_t longest_file = 16u << 20;
 
-template <typename T>
-std::vector<T> read_list(const JsonView& list, T (*read)(const JsonView&)) {
-    std::vector<T> values;
+template <typename Read>
+auto read_list(const JsonView& list, Read read) {
+    std::vector<decltype(read(list))> values;
     for (const JsonView& item : list.items()) {
         values.push_back(read(item));
     }
@@ -46,9 +46,10 @@ Gateway read_gateway(const JsonView& view) {
     Gateway gateway;
     gateway.name = view["name"].text();
     gateway.host = read_host(view["host"]);
-    const JsonView tunnel = view["tunnel"];
-    gateway.tunnel = {read_address(tunnel["address"]), tunnel["port"].text(),
-                      static_cast<uint16_t>(tunnel["vlan"].number())};
+    if (const JsonView tunnel = view["tunnel"]; tunnel.exists()) {
+        gateway.tunnel = {read_address(tunnel["address"]), tunnel["port"].text(),
+                          static_cast<uint16_t>(tunnel["vlan"].number())};
+    }
     gateway.vipd_config = view["vipd"]["config"].text();
     gateway.vipd_socket = view["vipd"]["socket"].text();
     gateway.bird_socket = view["bird"]["socket"].text();
@@ -73,11 +74,15 @@ Site read_site(const JsonView& view) {
             read_list(view["gateways"], read_gateway), read_list(view["lines"], read_line)};
 }
 
+Vantage read_vantage(const JsonView& view) {
+    return {read_host(view["host"]), read_address(view["source"]), view["mark"].number(),
+            view["interface"].text()};
+}
+
 Carrier read_carrier(const JsonView& view) {
     const JsonView vantage = view["vantage"];
     return {view["name"].text(),
-            {read_host(vantage["host"]), read_address(vantage["source"]), vantage["mark"].number(),
-             vantage["interface"].text()},
+            vantage.exists() ? std::optional(read_vantage(vantage)) : std::nullopt,
             read_list(view["clients"], read_prefix)};
 }
 
@@ -85,22 +90,23 @@ Placement read_placement(const JsonView& view) {
     return {read_address(view["address"]), read_host(view["host"])};
 }
 
-Server read_server(const JsonView& view) {
+Server read_server(const JsonView& view, bool moves) {
     const JsonView counterpart = view["new"];
-    if (!counterpart.exists() && !counterpart.is_wrong()) {
+    if (moves && !counterpart.exists() && !counterpart.is_wrong()) {
         counterpart.wrong("is missing, expected the server's counterpart at the new site");
     }
     return {view["name"].text(), view["weight"].number(1), read_placement(view["old"]),
             read_placement(counterpart)};
 }
 
-Service read_service(const JsonView& view) {
+Service read_service(const JsonView& view, bool moves) {
     const auto port = static_cast<uint16_t>(view["port"].number());
     return {view["name"].text(), read_address(view["vip"]),
             // Anything else has been refused by the schema.
             view["protocol"].text() == "udp" ? Protocol::udp : Protocol::tcp, port,
             static_cast<uint16_t>(view["server_port"].number(port)),
-            read_list(view["servers"], read_server)};
+            read_list(view["servers"],
+                      [moves](const JsonView& server) { return read_server(server, moves); })};
 }
 
 // "hex:0d0a" or "text:hello" to bytes.
@@ -160,13 +166,15 @@ Login read_login(const JsonView& view) {
 }
 
 Inventory read_document(const JsonView& view) {
+    const bool moves = view["move"].exists();
     return {view["move"]["name"].text(),
             view["move"]["from"].text(),
             view["move"]["to"].text(),
             read_list(view["sites"], read_site),
             read_list(view["carriers"], read_carrier),
             read_list(view["prefixes"], read_prefix),
-            read_list(view["services"], read_service),
+            read_list(view["services"],
+                      [moves](const JsonView& service) { return read_service(service, moves); }),
             read_list(view["logins"], read_login)};
 }
 
@@ -209,8 +217,9 @@ const Site* Inventory::site_of_gateway(std::string_view name) const {
     return nullptr;
 }
 
-Checked<Inventory> parse_inventory(std::string_view file, std::string_view text) {
-    Mistakes mistakes{std::string(file)};
+Checked<Inventory> parse_inventory(std::string_view file, std::string_view text,
+                                   std::string_view under) {
+    Mistakes mistakes{std::string(file), std::string(under)};
     const auto document = parse_json(mistakes, text, schema);
     if (!document) {
         return tl::unexpected(mistakes.take());
@@ -229,6 +238,17 @@ Checked<Inventory> read_inventory(const std::string& path) {
         return tl::unexpected(std::vector<Error>{text.error()});
     }
     return parse_inventory(path, *text);
+}
+
+Checked<Inventory> expect_move(std::string_view file, Checked<Inventory> inventory) {
+    if (inventory && !inventory->moves()) {
+        Mistakes mistakes{std::string(file)};
+        mistakes.add("/move",
+                     "is missing, expected the site that is left and the one that takes "
+                     "over: nothing moves");
+        return tl::unexpected(mistakes.take());
+    }
+    return inventory;
 }
 
 }  // namespace rehome

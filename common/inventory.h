@@ -4,6 +4,10 @@
 // a schema cannot: names are unique and refer to something, a VIP lies in a moved prefix, every
 // server has a counterpart at the new site, a VIP and port belong to one service, sources fit their
 // carrier.
+//
+// Where nothing moves much is left out, and empty here (0, nothing): the move with its sites,
+// hosts, vipd's paths, ASNs, vantages, clients, services and their servers.  With a move all of it
+// is there.  A tunnel's end may be missing where there is one gateway alone.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +29,11 @@ struct Tunnel {
 
 struct Gateway {
     std::string name;
-    std::string host;  // local | netns:NAME | ssh:USER@HOST
-    Tunnel tunnel;
-    std::string vipd_config;    // path on that host
-    std::string vipd_socket;    // path on that host
-    std::string bird_socket;    // path on that host; empty: no BIRD there
+    std::string host;              // local | netns:NAME | ssh:USER@HOST
+    std::optional<Tunnel> tunnel;  // nothing: there is no other gateway
+    std::string vipd_config;       // path on that host
+    std::string vipd_socket;       // path on that host
+    std::string bird_socket;       // path on that host; empty: no BIRD there
     std::string bird_announce;  // the include file in which `cutover bird` states what is announced
 };
 
@@ -63,8 +67,8 @@ struct Vantage {
 
 struct Carrier {
     std::string name;
-    Vantage vantage;
-    std::vector<Prefix> clients;  // the addresses behind this carrier
+    std::optional<Vantage> vantage;
+    std::vector<Prefix> clients;  // the addresses behind this carrier; empty: not known
 };
 
 // One server at one site.
@@ -116,7 +120,7 @@ struct Login {
 
 struct Inventory {
     std::string move;  // its name; empty: it has none
-    std::string from;  // the site that is left
+    std::string from;  // the site that is left; empty: nothing moves
     std::string to;    // the site that takes over
     std::vector<Site> sites;
     std::vector<Carrier> carriers;
@@ -132,13 +136,20 @@ struct Inventory {
     const Gateway* gateway(std::string_view name) const;
     const Site* site_of_gateway(std::string_view name) const;
 
+    bool moves() const { return !from.empty(); }
+    // Of a move.
     const Site& old_site() const { return *site(from); }
     const Site& new_site() const { return *site(to); }
 };
 
 // All mistakes of the file in one run: what its schema refuses, what cannot be parsed, and the
-// cross-checks as far as what is right allows them.  file: the name that stands in the errors.
-Checked<Inventory> parse_inventory(std::string_view file, std::string_view text);
+// cross-checks as far as what is right allows them.  file: the name that stands in the errors;
+// under: the pointer at which the inventory stands in it.
+Checked<Inventory> parse_inventory(std::string_view file, std::string_view text,
+                                   std::string_view under = "");
 Checked<Inventory> read_inventory(const std::string& path);
+
+// For what works on a move: an inventory without one is refused.
+Checked<Inventory> expect_move(std::string_view file, Checked<Inventory> inventory);
 
 }  // namespace rehome

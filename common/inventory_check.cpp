@@ -84,6 +84,7 @@ public:
           mistakes_(mistakes),
           names_(before_, mistakes),
           tunnels_(before_, mistakes) {
+        move_known_ = is_known("/move") && is_known("/move/from") && is_known("/move/to");
         prefixes_known_ = is_known("/prefixes", inventory.prefixes.size());
         for (size_t i = 0; i < inventory.sites.size(); ++i) {
             networks_known_.push_back(is_known(pointer_to("/sites", i) + "/networks",
@@ -137,7 +138,17 @@ private:
         }
     }
 
+    // What nobody asks for where nothing moves.
+    void moving(const std::string& pointer, bool is_there) {
+        if (move_known_ && inventory_.moves() && !is_there && is_known(pointer)) {
+            mistakes_.add(pointer, "is missing, expected it where something moves (/move)");
+        }
+    }
+
     void move() {
+        if (!inventory_.moves()) {
+            return;
+        }
         refers("/move/from", inventory_.from, "site", inventory_.sites, "/sites");
         refers("/move/to", inventory_.to, "site", inventory_.sites, "/sites");
         if (is_known("/move/from") && is_known("/move/to") && inventory_.from == inventory_.to) {
@@ -174,6 +185,7 @@ private:
             const Site& site = inventory_.sites[i];
             const std::string at = pointer_to("/sites", i);
             unique_name("site", site.name, at);
+            moving(at + "/asn", site.asn != 0);
             for (size_t j = 0; j < site.gateways.size(); ++j) {
                 gateway(site.gateways[j], pointer_to(at + "/gateways", j));
             }
@@ -192,13 +204,28 @@ private:
 
     void gateway(const Gateway& gateway, const std::string& at) {
         unique_name("gateway", gateway.name, at);
-        tunnels_.add(gateway.tunnel.address, at + "/tunnel/address", gateway.tunnel.address.text());
+        moving(at + "/host", !gateway.host.empty());
+        moving(at + "/vipd", !gateway.vipd_config.empty() || !is_known(at + "/vipd/config"));
+        if (gateway.tunnel) {
+            const Address& address = gateway.tunnel->address;
+            tunnels_.add(address, at + "/tunnel/address", address.text());
+        } else if (is_known(at + "/tunnel") && several_gateways()) {
+            mistakes_.add(at + "/tunnel",
+                          "is missing, expected this gateway's end of the tunnels to the others");
+        }
+    }
+
+    bool several_gateways() const {
+        const auto& sites = inventory_.sites;
+        return std::transform_reduce(sites.begin(), sites.end(), size_t{0}, std::plus<>(),
+                                     [](const Site& site) { return site.gateways.size(); }) > 1;
     }
 
     void line(const Line& line, const Site& site, const std::string& at) {
         refers(at + "/carrier", line.carrier, "carrier", inventory_.carriers, "/carriers");
         refers(at + "/gateway", line.gateway, "gateway of this site", site.gateways,
                at.substr(0, at.find("/lines/")) + "/gateways");
+        moving(at + "/peer_asn", line.peer_asn != 0);
         if (!is_known(at + "/address") || !is_known(at + "/peer")) {
             return;
         }
@@ -227,18 +254,25 @@ private:
             const Carrier& carrier = inventory_.carriers[i];
             const std::string at = pointer_to("/carriers", i);
             unique_name("carrier", carrier.name, at);
-            const Address& source = carrier.vantage.source;
-            if (is_known(at + "/vantage/source") && clients_known_[i] &&
-                !any_contains(carrier.clients, source)) {
-                mistakes_.add(at + "/vantage/source",
-                              fmt::format("{} is outside the carrier's clients, expected one in {}",
-                                          source.text(), prefixes_of(carrier.clients)));
+            moving(at + "/vantage", carrier.vantage.has_value());
+            moving(at + "/clients", !carrier.clients.empty());
+            if (carrier.vantage && !carrier.clients.empty() && clients_known_[i]) {
+                vantage(carrier, at + "/vantage/source");
             }
+        }
+    }
+
+    void vantage(const Carrier& carrier, const std::string& at) {
+        const Address& source = carrier.vantage->source;
+        if (is_known(at) && !any_contains(carrier.clients, source)) {
+            mistakes_.add(at, fmt::format("{} is outside the carrier's clients, expected one in {}",
+                                          source.text(), prefixes_of(carrier.clients)));
         }
     }
 
     void services() {
         Unique<std::tuple<Address, Protocol, uint16_t>> ports(before_, mistakes_);
+        moving("/services", !inventory_.services.empty());
         for (size_t i = 0; i < inventory_.services.size(); ++i) {
             const Service& service = inventory_.services[i];
             const std::string at = pointer_to("/services", i);
@@ -248,6 +282,13 @@ private:
                 ports.add({service.vip, service.protocol, service.port}, at + "/port",
                           fmt::format("{} port {} of {}", name(service.protocol), service.port,
                                       service.vip.text()));
+            }
+            moving(at + "/servers", !service.servers.empty());
+            if (move_known_ && !inventory_.moves() && !service.servers.empty()) {
+                mistakes_.add(at + "/servers",
+                              "is given, expected none where nothing moves: gateways have servers "
+                              "of their own in vipd.json");
+                continue;
             }
             for (size_t j = 0; j < service.servers.size(); ++j) {
                 server(service, service.servers[j], pointer_to(at + "/servers", j));
@@ -345,7 +386,8 @@ private:
             const auto& clients = inventory_.carriers[i].clients;
             const uint64_t there = std::transform_reduce(clients.begin(), clients.end(),
                                                          uint64_t{0}, std::plus<>(), hosts_in);
-            if (is_known(sources_at) && clients_known_[i] && login.sources_per_carrier > there) {
+            if (is_known(sources_at) && clients_known_[i] && !clients.empty() &&
+                login.sources_per_carrier > there) {
                 mistakes_.add(
                     sources_at,
                     fmt::format("is {}, expected at most {}, the clients of carrier {}",
@@ -357,6 +399,7 @@ private:
     const Inventory& inventory_;
     const Mistakes before_;  // from reading: these values are no base for conclusions
     Mistakes& mistakes_;
+    bool move_known_ = false;
     bool prefixes_known_ = false;
     std::vector<bool> networks_known_;  // of each site
     std::vector<bool> clients_known_;   // of each carrier

@@ -86,7 +86,7 @@ constexpr auto progress_every = std::chrono::milliseconds(200);
 constexpr int64_t standstill_us = 30'000'000;  // of a re-login that --wait follows
 
 const std::vector<Option> common_options{
-    Option::text("socket", "vipd's control socket").by_default("/run/vipd/vipd.sock"),
+    Option::text("socket", "vipd's control socket").by_default(std::string(default_control_socket)),
     Option::flag("json", "print the answer as JSON"),
 };
 

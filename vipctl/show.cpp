@@ -177,19 +177,23 @@ std::string show_status(const json& status) {
                            served ? "served" : "NOT SERVED",
                            served && !flag(prefix, "announced") ? ", NOT ANNOUNCED" : "");
     }
-    for (const json& peer : list(status, "peers")) {
+    const json peers = list(status, "peers");
+    for (const json& peer : peers) {
         out += fmt::format("peer     {}\n", peer_text(peer));
     }
-    out += fmt::format("share    {}\n", share_text(part(status, "share")));
+    if (!peers.empty()) {
+        out += fmt::format("share    {}\n", share_text(part(status, "share")));
+    }
     out += fmt::format("flows    {} here, {} relayed, {} provisional, {} closing\n",
                        text(flows, "here"), text(flows, "relayed"), text(flows, "provisional"),
                        text(flows, "closing"));
     const json served = part(status, "served");
     out += fmt::format("served   {} TCP and {} UDP flows by this site's servers\n",
                        text(served, "tcp"), text(served, "udp"));
-    const json copies = part(status, "copies");
-    out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
-                       text(copies, "waiting"), text(copies, "oldest_ms"));
+    if (const json copies = part(status, "copies"); !peers.empty()) {
+        out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
+                           text(copies, "waiting"), text(copies, "oldest_ms"));
+    }
     out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
     if (const json idle = part(status, "idle_reset"); !list(idle, "peers").empty()) {
         out += idle_reset_text(idle);

@@ -90,7 +90,8 @@ Checked<json> checked(std::optional<json> document, Mistakes& mistakes) {
 }  // namespace
 
 void Mistakes::add(std::string_view pointer, std::string_view what) {
-    const std::string where = pointer.empty() ? file_ : fmt::format("{}: {}", file_, pointer);
+    const std::string at = under_ + std::string(pointer);
+    const std::string where = at.empty() ? file_ : fmt::format("{}: {}", file_, at);
     Error error{Exit::usage, one_line(where), one_line(what)};
     pointers_.emplace(pointer);
     if (told_.emplace(error.where, error.what).second) {

@@ -25,9 +25,11 @@ namespace rehome {
 // Collects the mistakes of one file.
 class Mistakes {
 public:
-    explicit Mistakes(std::string file) : file_(std::move(file)) {}
+    // under: the pointer at which the document stands in the file.
+    explicit Mistakes(std::string file, std::string under = "")
+        : file_(std::move(file)), under_(std::move(under)) {}
 
-    // pointer: an RFC 6901 pointer into the file, "" for the whole document.  The same mistake told
+    // pointer: an RFC 6901 pointer into the document, "" for the whole.  The same mistake told
     // twice stands once; control characters are escaped.
     void add(std::string_view pointer, std::string_view what);
 
@@ -42,6 +44,7 @@ public:
 
 private:
     std::string file_;
+    std::string under_;
     std::vector<Error> errors_;
     std::set<std::string, std::less<>> pointers_;
     std::set<std::pair<std::string, std::string>> told_;

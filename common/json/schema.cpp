@@ -147,6 +147,14 @@ std::string expected_type(const json& schema, const std::string& type) {
     return (type == "integer" ? "an integer" : "a " + type) + number_range(schema);
 }
 
+std::string expected_types(const json& schema, const json& types) {
+    std::string text;
+    for (const json& type : types) {
+        text += (text.empty() ? "" : " or ") + expected_type(schema, type.get<std::string>());
+    }
+    return text;
+}
+
 // What the schema takes, or nothing where it does not say it in one of the ways known here.
 std::string expected(const json* schema) {
     if (schema == nullptr) {
@@ -158,8 +166,8 @@ std::string expected(const json* schema) {
     if (const json* values = schema_member(schema, "enum")) {
         return "one of " + list_of(*values);
     }
-    if (const json* type = schema_member(schema, "type"); type != nullptr && type->is_string()) {
-        return expected_type(*schema, type->get<std::string>());
+    if (const json* type = schema_member(schema, "type")) {
+        return expected_types(*schema, type->is_array() ? *type : json::array({*type}));
     }
     if (const json* description = schema_member(schema, "description")) {
         return description->get<std::string>();

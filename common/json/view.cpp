@@ -16,7 +16,7 @@ JsonView::JsonView(const json* value, Mistakes* mistakes, std::string pointer)
 
 JsonView JsonView::operator[](std::string_view key) const {
     const json* member = nullptr;
-    if (value_ != nullptr && value_->is_object()) {
+    if (is_object()) {
         const auto found = value_->find(key);
         member = found == value_->end() ? nullptr : &*found;
     }
@@ -31,6 +31,10 @@ std::vector<JsonView> JsonView::items() const {
         }
     }
     return views;
+}
+
+bool JsonView::is_object() const {
+    return value_ != nullptr && value_->is_object();
 }
 
 const std::string* JsonView::string_or_null() const {
@@ -51,6 +55,10 @@ uint32_t JsonView::number(uint32_t fallback) const {
 bool JsonView::flag(bool fallback) const {
     const auto* flag = value_ == nullptr ? nullptr : value_->get_ptr<const bool*>();
     return flag == nullptr ? fallback : *flag;
+}
+
+std::string JsonView::dump() const {
+    return value_ == nullptr ? "" : value_->dump();
 }
 
 }  // namespace rehome

@@ -23,6 +23,7 @@ public:
 
     bool exists() const { return value_ != nullptr; }
     const std::string& pointer() const { return pointer_; }
+    bool is_object() const;
 
     JsonView operator[](std::string_view key) const;
     std::vector<JsonView> items() const;  // of a list; each at its own index
@@ -30,6 +31,7 @@ public:
     std::string text(std::string_view fallback = "") const;
     uint32_t number(uint32_t fallback = 0) const;
     bool flag(bool fallback = false) const;
+    std::string dump() const;  // the value as JSON, in one line; "" where there is nothing
 
     // A string that parse turns into a value; if parse refuses it, that is a mistake here.
     template <typename T>

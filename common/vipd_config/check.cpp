@@ -218,7 +218,10 @@ struct Taken {
 
 // The addresses of gateways and routers, which nobody else may have.
 std::vector<Taken> gateways_addresses(const Config& config) {
-    std::vector<Taken> taken{{config.tunnel, "the tunnel's address"}};
+    std::vector<Taken> taken;
+    if (config.tunnel) {
+        taken.push_back({config.tunnel->address, "the tunnel's address"});
+    }
     for (const PeerConfig& peer : config.peers) {
         taken.push_back({peer.tunnel, "the tunnel's address of " + peer.gateway});
     }
@@ -302,10 +305,10 @@ void check_mapped_servers(const Config& config, const std::vector<Taken>& taken,
 // The gateway's own addresses stay where they are.
 void check_own_stay(const Config& config, Checker& check) {
     const PrefixIndex moved(config.prefixes);
-    if (moved.find(config.tunnel) != PrefixIndex::none) {
+    if (config.tunnel && moved.find(config.tunnel->address) != PrefixIndex::none) {
         check.wrong(fmt::format("the tunnel's address {} lies in a prefix that moves, expected "
                                 "another in the inventory",
-                                config.tunnel.text()),
+                                config.tunnel->address.text()),
                     "gateway");
     }
     for (size_t i = 0; i < config.server_tunnels_from.size(); ++i) {
@@ -546,9 +549,11 @@ private:
 
 void resolve_ports(Config& config, const Site& site, const Gateway& gateway, Checker& check) {
     PortRoles roles(config, check);
-    roles.give(gateway.tunnel.port, gateway.tunnel.vlan, PortRole::link, "the tunnel");
-    config.link = port_named(config, gateway.tunnel.port).value_or(0);
-    config.link_vlan = gateway.tunnel.vlan;
+    if (const auto& tunnel = gateway.tunnel) {
+        roles.give(tunnel->port, tunnel->vlan, PortRole::link, "the tunnel");
+        config.tunnel = {tunnel->address, port_named(config, tunnel->port).value_or(0),
+                         tunnel->vlan};
+    }
     for (const Line& line : site.lines) {
         if (line.gateway == config.gateway) {
             roles.give(line.port, line.vlan, PortRole::line, "the line to " + line.carrier);
@@ -557,18 +562,21 @@ void resolve_ports(Config& config, const Site& site, const Gateway& gateway, Che
     roles.give_servers();
 }
 
+// Each of several gateways has its tunnel's end: the inventory has seen to that.
 void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
     for (const Site& site : inventory.sites) {
         for (const Gateway& gateway : site.gateways) {
             if (gateway.name == config.gateway) {
                 continue;
             }
-            config.peers.push_back({gateway.name, site.name, gateway.tunnel.address});
-            if (gateway.tunnel.address.family != config.tunnel.family) {
-                check.wrong(fmt::format("gateway {} has its tunnel at {}, expected {} as at {}",
-                                        gateway.name, gateway.tunnel.address.text(),
-                                        family_name(config.tunnel.family), config.gateway),
-                            "inventory");
+            const Address& peer = gateway.tunnel->address;
+            const Family family = config.tunnel->address.family;
+            config.peers.push_back({gateway.name, site.name, peer});
+            if (peer.family != family) {
+                check.wrong(
+                    fmt::format("gateway {} has its tunnel at {}, expected {} as at {}",
+                                gateway.name, peer.text(), family_name(family), config.gateway),
+                    "inventory");
             }
         }
     }
@@ -584,8 +592,8 @@ void check_server_tunnels(const Config& config, Checker& check) {
                 check.wrong(fmt::format("this gateway's tunnel address is {}, and a tunnel to {} "
                                         "comes from none, expected an {} address in "
                                         "\"server_tunnels_from\"",
-                                        config.tunnel.text(), service.servers[k].address.text(),
-                                        family_name(family)),
+                                        config.tunnel ? config.tunnel->address.text() : "none",
+                                        service.servers[k].address.text(), family_name(family)),
                             "services", i, "servers", k, "address");
             }
         }
@@ -669,6 +677,9 @@ std::string gateway_names(const Inventory& inventory) {
 
 // The same in every version of vipd, as gateways compare it.
 MoveConfig move_of(const Inventory& inventory) {
+    if (!inventory.moves()) {
+        return {};
+    }
     std::string text = inventory.from + "\n" + inventory.to + "\n" + inventory.move;
     std::set<std::string> prefixes;
     for (const Prefix& prefix : inventory.prefixes) {
@@ -710,7 +721,6 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     for (const Carrier& carrier : inventory.carriers) {
         config.clients.insert(config.clients.end(), carrier.clients.begin(), carrier.clients.end());
     }
-    config.tunnel = gateway->tunnel.address;
     resolve_ports(config, *site, *gateway, check);
     resolve_lines(config, *site, check);
     resolve_peers(config, inventory, check);

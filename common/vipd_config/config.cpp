@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/control_request.h"
 #include "common/json/view.h"
 #include "common/vipd_config/check.h"
 
@@ -202,9 +203,11 @@ Address read_address(const JsonView& view) {
 
 Config read_config_document(const JsonView& view) {
     Config config;
-    config.inventory = view["inventory"].text();
+    const JsonView inventory = view["inventory"];
+    config.inventory_path = inventory.text();
+    config.inventory_here = inventory.is_object() ? inventory.dump() : "";
     config.gateway = view["gateway"].text();
-    config.control = view["control"].text();
+    config.control = view["control"].text(default_control_socket);
     config.reset_log = view["reset_log"].text();
     config.orders = {view["orders"]["path"].text(orders_path(config.control)),
                      view["orders"]["absence_s"].number(config.orders.absence_s)};
@@ -354,8 +357,11 @@ Checked<Config> parse_config(std::string_view file, std::string_view text,
         return tl::unexpected(mistakes.take());
     }
     std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
-    if (!config->inventory.empty()) {
-        const Checked<Inventory> read = inventory(config->inventory);
+    if (!config->inventory_path.empty() || !config->inventory_here.empty()) {
+        const Checked<Inventory> read =
+            config->inventory_here.empty()
+                ? inventory(config->inventory_path)
+                : parse_inventory(file, config->inventory_here, "/inventory");
         if (read) {
             resolve_config(*config, *read, mistakes);
         } else {
@@ -397,7 +403,8 @@ ordered_json to_json(const ServiceConfig& service, const std::vector<PoolConfig>
 json to_json(const Config& config) {
     json document = {
         {"schema", "rehome/vipd/1"},
-        {"inventory", config.inventory},
+        {"inventory", config.inventory_here.empty() ? json(config.inventory_path)
+                                                    : json::parse(config.inventory_here)},
         {"gateway", config.gateway},
         {"control", config.control},
         {"workers", config.workers},

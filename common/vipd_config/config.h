@@ -197,20 +197,30 @@ struct MemoryConfig {
 struct MoveConfig {
     std::string name;  // empty: it has none
     std::string from, to;
-    uint64_t id = 0;  // of its name and sites; of its sites and prefixes where it has no name
+    // Of its name and sites; of its sites and prefixes where it has no name; 0: nothing moves.
+    uint64_t id = 0;
 
+    bool exists() const { return id != 0; }
     bool operator==(const MoveConfig&) const = default;
 };
 
+// This gateway's end of every tunnel to a peer.
+struct TunnelConfig {
+    Address address;
+    size_t port = 0;    // the link's: index into Config::ports
+    uint16_t vlan = 0;  // of that port
+
+    bool operator==(const TunnelConfig&) const = default;
+};
+
 struct Config {
-    std::string inventory;  // path, as the file gives it
-    std::string gateway;    // this gateway
-    std::string site;       // the site that it stands at
-    Address tunnel;         // this gateway's end of every tunnel to a peer
+    // As the file gives it: a path, or the inventory itself, as JSON.
+    std::string inventory_path, inventory_here;
+    std::string gateway;                 // this gateway
+    std::string site;                    // the site that it stands at
+    std::optional<TunnelConfig> tunnel;  // nothing: there are no peers
     // Where tunnels to servers begin, at most one of a family; without one the tunnel's serves.
     std::vector<Address> server_tunnels_from;
-    size_t link = 0;  // the port that the tunnel uses: index into ports
-    uint16_t link_vlan = 0;
     std::string control;    // path of the control socket
     std::string reset_log;  // path; empty: paced resets are not logged
     OrdersConfig orders;
@@ -235,6 +245,7 @@ struct Config {
     bool operator==(const Config&) const = default;
 
     bool has_keys() const { return !keys.path.empty(); }
+    bool is_link(size_t port) const { return tunnel && tunnel->port == port; }
     // Where tunnels to servers of that family begin, if there can be any.
     std::optional<Address> server_tunnel_from(Family family) const;
     // Null when there is none of that name.
@@ -242,7 +253,8 @@ struct Config {
     const LineConfig* line(std::string_view carrier) const;
 };
 
-// Gives the inventory at a path; parse_config calls it once, with the path that the file names.
+// Gives the inventory at a path; parse_config calls it once, with the path that the file names, if
+// it does not hold the inventory itself.
 using InventoryReader = std::function<Checked<Inventory>(const std::string& path)>;
 
 // file: the name that stands in the errors.

@@ -61,7 +61,8 @@ std::optional<Address> Config::server_tunnel_from(Family family) const {
             return address;
         }
     }
-    return tunnel.family == family ? std::optional(tunnel) : std::nullopt;
+    return tunnel && tunnel->address.family == family ? std::optional(tunnel->address)
+                                                      : std::nullopt;
 }
 
 LineConfig* Config::line(std::string_view carrier) {

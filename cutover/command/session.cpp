@@ -73,7 +73,8 @@ void print_ending(const Plan& plan, const Progress& progress, const std::string&
 }  // namespace
 
 Checked<Plan> plan_of(const Opening& opening, bool begun) {
-    const auto inventory = parse_inventory(opening.inventory_path, opening.inventory);
+    const auto inventory = expect_move(opening.inventory_path,
+                                       parse_inventory(opening.inventory_path, opening.inventory));
     if (!inventory) {
         return tl::unexpected(inventory.error());
     }

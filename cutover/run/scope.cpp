@@ -1,3 +1,4 @@
+// The inventory is one of a move: so many of its things are there.
 #include "cutover/run/scope.h"
 
 #include <fmt/format.h>
@@ -217,8 +218,9 @@ std::set<std::string> hosts_named(const Inventory& inventory, std::string_view n
     if (const Gateway* gateway = inventory.gateway(name)) {
         hosts.insert(gateway->host);
     }
-    if (const Carrier* carrier = inventory.carrier(name)) {
-        hosts.insert(carrier->vantage.host);
+    const Carrier* carrier = inventory.carrier(name);
+    if (carrier != nullptr && carrier->vantage) {
+        hosts.insert(carrier->vantage->host);
     }
     const size_t at = name.find('@');
     const std::string_view site = at == std::string_view::npos ? "" : name.substr(at + 1);

@@ -30,12 +30,13 @@ std::vector<Option> site_options() {
 
 tl::expected<Plan, Exit> make_plan(const Given& given) {
     static Checked<Inventory> inventory;  // a plan refers to it
-    inventory = read_inventory(given.text("inventory"));
+    const std::string path = given.text("inventory");
+    inventory = expect_move(path, read_inventory(path));
     if (!inventory) {
         return tl::unexpected(print_mistakes(inventory.error()));
     }
-    auto plan = gather(*inventory, {given.text("inventory"), given.text("from"), given.text("to"),
-                                    !given.has("no-reload")});
+    auto plan =
+        gather(*inventory, {path, given.text("from"), given.text("to"), !given.has("no-reload")});
     if (!plan) {
         return tl::unexpected(print_mistakes(plan.error()));
     }

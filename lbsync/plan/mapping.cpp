@@ -101,8 +101,8 @@ Checked<Mapping> Mapping::make(const Inventory& inventory, const Move& move, con
         }
     }
     for (const GatewayPair& pair : pairs.gateways) {
-        mapping.add_address(pair.from->tunnel.address, pair.to->tunnel.address, errors);
-        mapping.add_address(pair.to->tunnel.address, pair.from->tunnel.address, errors);
+        mapping.add_address(pair.from->tunnel->address, pair.to->tunnel->address, errors);
+        mapping.add_address(pair.to->tunnel->address, pair.from->tunnel->address, errors);
         mapping.add_lines(pair, move, errors);
     }
     if (!errors.empty()) {

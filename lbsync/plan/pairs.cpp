@@ -13,7 +13,7 @@ tl::unexpected<std::vector<Error>> wrong(std::string what) {
 }
 
 Interfaces interfaces_of(const GatewayPair& pair, const Move& move) {
-    Interfaces interfaces{{pair.from->tunnel.port, pair.to->tunnel.port}};
+    Interfaces interfaces{{pair.from->tunnel->port, pair.to->tunnel->port}};
     for (const Line& line : move.from->lines) {
         if (line.gateway != pair.from->name) {
             continue;

@@ -61,8 +61,8 @@ const Carrier* Planner::find_carrier() {
 void Planner::bind() {
     plan_.carrier = asked_.carrier;
     const Carrier* carrier = find_carrier();
-    if (carrier != nullptr) {
-        const Vantage& vantage = carrier->vantage;
+    if (carrier != nullptr && carrier->vantage) {
+        const Vantage& vantage = *carrier->vantage;
         plan_.binding = {vantage.source, vantage.mark, vantage.interface};
         source_known_ = true;
     }
@@ -84,6 +84,9 @@ void Planner::bind() {
         source_known_ = true;
     } else if (inventory_ == nullptr) {
         mistake("--source", "is missing, expected an address of this host, or --inventory");
+    } else if (carrier != nullptr && !carrier->vantage) {
+        mistake("--source", "is missing, expected an address of this host, as carrier " +
+                                in_quotes(carrier->name) + " has no vantage in the inventory");
     }
 }
 

@@ -209,7 +209,7 @@ private:
     }
     // Signed as the peer would, or not at all.
     TunnelEnds from_peer(size_t peer) {
-        TunnelEnds ends{config().peers[peer].tunnel, config().tunnel, gue_port};
+        TunnelEnds ends{config().peers[peer].tunnel, config().tunnel->address, gue_port};
         const auto& agreed = path_.snapshot().peers[peer].keys->verify;
         if (!agreed.empty() && in_.byte() % 2 == 0) {
             ends.signing = {&agreed[0].keys, agreed[0].key_id, 0, agreed[0].epoch, &counter_};
@@ -224,12 +224,12 @@ private:
         const auto ours = decode_handshake(path_.snapshot().peers[peer].keys->says);
         const uint64_t theirs = how % 4 == 0 || !ours ? how : ours->own;
         const Handshake said{1, how % 8 >= 4, 1U + how / 16, theirs};
-        const TunnelPair pair{config().peers[peer].tunnel, config().tunnel};
+        const TunnelPair pair{config().peers[peer].tunnel, config().tunnel->address};
         Bytes packet(200);
         packet.resize(
             make_control_packet(packet, Gue::Control::handshake,
                                 encode(said, handshake_signing_key(keys()->keys[0], pair)),
-                                {config().peers[peer].tunnel, config().tunnel, gue_port}));
+                                {config().peers[peer].tunnel, config().tunnel->address, gue_port}));
         return ethernet(packet);
     }
     Bytes keepalive() {

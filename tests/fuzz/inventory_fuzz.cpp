@@ -108,8 +108,15 @@ bool lies_in(const std::vector<Prefix>& prefixes, const Address& address) {
 }
 
 void check_inventory(const Inventory& inventory) {
-    must(inventory.site(inventory.from) != nullptr && inventory.site(inventory.to) != nullptr);
+    const bool moves = inventory.moves();
+    must(!moves ||
+         (inventory.site(inventory.from) != nullptr && inventory.site(inventory.to) != nullptr));
+    must(!moves || !inventory.services.empty());
     for (const Site& site : inventory.sites) {
+        must(!moves || site.asn != 0);
+        for (const Gateway& gateway : site.gateways) {
+            must(!moves || (gateway.tunnel && !gateway.host.empty()));
+        }
         for (const Line& line : site.lines) {
             must(inventory.carrier(line.carrier) != nullptr);
             must(inventory.site_of_gateway(line.gateway) == &site);
@@ -117,13 +124,17 @@ void check_inventory(const Inventory& inventory) {
         }
     }
     for (const Service& service : inventory.services) {
-        must(service.port != 0 && service.server_port != 0 && !service.servers.empty());
+        must(service.port != 0 && service.server_port != 0);
+        must(service.servers.empty() != moves);
         must(lies_in(inventory.prefixes, service.vip));
         for (const Server& server : service.servers) {
             must(server.weight > 0);
             must(lies_in(inventory.old_site().networks, server.from.address));
             must(lies_in(inventory.new_site().networks, server.to.address));
         }
+    }
+    for (const Carrier& carrier : inventory.carriers) {
+        must(!moves || (carrier.vantage && !carrier.clients.empty()));
     }
     for (const Login& login : inventory.logins) {
         must(inventory.service(login.service) != nullptr);

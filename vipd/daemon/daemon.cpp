@@ -33,14 +33,14 @@ uint32_t packets_of(const Config& config) {
 // What a port must take at least.  Relayed packets would not fit a lesser link; a line, or the way
 // to servers, may be one of PPPoE or a cloud's.
 uint16_t least_mtu(const Config& config, size_t port) {
-    return port == config.link ? twin_mtu(config, port) : least_link_mtu(Family::v6);
+    return config.is_link(port) ? twin_mtu(config, port) : least_link_mtu(Family::v6);
 }
 
 // Whether some VLAN of the port has a role.
 bool has_vlans(const Config& config, size_t port) {
     const auto tagged = [](uint16_t vlan) { return vlan != 0; };
     const auto& of_servers = config.ports[port].server_vlans;
-    return (port == config.link && tagged(config.link_vlan)) ||
+    return (config.is_link(port) && tagged(config.tunnel->vlan)) ||
            std::any_of(config.lines.begin(), config.lines.end(),
                        [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
            (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
@@ -347,7 +347,7 @@ void Daemon::say_which_links_are_narrow() {
         const std::string narrow =
             fmt::format("is narrow ({} bytes there, {} back, of {}): no new flow is relayed there",
                         bytes_text(peers[i].link_mtu), bytes_text(peers[i].link_mtu_back),
-                        whole_link_mtu(config().tunnel.family, config().has_keys()));
+                        whole_link_mtu(config().tunnel->address.family, config().has_keys()));
         fmt::print(stderr, "vipd: the link to gateway {} {}\n", config().peers[i].gateway,
                    peers[i].narrow ? narrow : "is narrow no more");
     }

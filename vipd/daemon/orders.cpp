@@ -80,6 +80,14 @@ void Daemon::share(const json& request, const Reply& reply) {
         reply.done(share_json(state_.snapshot()->share));
         return;
     }
+    const auto& peers = tables().peers();
+    if (request["percent"] > 0 &&
+        std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.same_site; })) {
+        reply.refuse(
+            "there is no gateway of another site to which clients could go, expected "
+            "one in the inventory");
+        return;
+    }
     if (request["percent"] > 0 && !tables().maps().empty() && !request.value("break-maps", false)) {
         reply.refuse(fmt::format(
             "maps keep no state ({} among them): a share moves their live flows to another server, "

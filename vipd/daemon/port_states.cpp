@@ -23,7 +23,8 @@ std::string_view trouble(const ObservedPort& port) {
 }  // namespace
 
 uint16_t twin_mtu(const Config& config, size_t port) {
-    return port == config.link ? whole_link_mtu(config.tunnel.family, config.has_keys()) : line_mtu;
+    return config.is_link(port) ? whole_link_mtu(config.tunnel->address.family, config.has_keys())
+                                : line_mtu;
 }
 
 void PortStates::start(const Kernel& kernel, const Config& config) {

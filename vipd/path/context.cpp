@@ -60,7 +60,7 @@ void Hands::take(const Snapshot& snapshot) {
     routing.take(tables);
     for (size_t i = links.size(); i < tables.peers().size(); ++i) {
         const uint64_t seed = mix(hash_key ^ tables.peers()[i].name_hash);
-        links.emplace_back(tables.tunnel().family, tables.tagged(), static_cast<uint32_t>(seed));
+        links.emplace_back(tables.tunnel()->family, tables.tagged(), static_cast<uint32_t>(seed));
     }
     questions.set_rate(question_bytes_per_s(snapshot.config->link_mbit_s) / source_nat.workers());
 }

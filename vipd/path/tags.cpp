@@ -9,7 +9,7 @@ namespace rehome::vipd {
 TunnelEnds ends_to(const View& view, Hands& hands, size_t peer, uint16_t source_port) {
     const Snapshot::Peer& to = view.snapshot.peers[peer];
     // Who answers link probes looks at ECN coming out of the tunnel; who does not may be older.
-    return {view.tables.tunnel(), view.tables.peers()[peer].tunnel, source_port, to.probes,
+    return {*view.tables.tunnel(), view.tables.peers()[peer].tunnel, source_port, to.probes,
             hands.tags.signing(to)};
 }
 

@@ -24,7 +24,7 @@ inline bool tags_to(const View& view, size_t peer) {
 
 // What the tunnel adds to a packet of that kind on its way there.
 inline uint32_t overhead_to(const View& view, size_t peer, Gue::Kind kind) {
-    return tunnel_bytes(view.tables.tunnel().family) + (tags_to(view, peer) ? tag_bytes(kind) : 0);
+    return tunnel_bytes(view.tables.tunnel()->family) + (tags_to(view, peer) ? tag_bytes(kind) : 0);
 }
 
 // What a message's tag says.

@@ -138,7 +138,7 @@ void Ticker::probe_links(const View& view, Hands& hands) {
         if (const auto probe = link.due(view.now)) {
             send_control(
                 view, hands, i, Gue::Control::link_probe,
-                encode(*probe, control_bytes(view.tables.tunnel().family, tags_to(view, i))));
+                encode(*probe, control_bytes(view.tables.tunnel()->family, tags_to(view, i))));
         }
         if (link.passes() != peer.link_mtu) {
             hands.sink.link_size(i, link.passes(), link.known_at());

@@ -84,7 +84,7 @@ uint32_t overhead_of(const View& view, const QuotedTunnel& about) {
     if (!about.peer) {
         return server_tunnel_bytes(about.far_end.family, about.gue);
     }
-    return tunnel_bytes(view.tables.tunnel().family) +
+    return tunnel_bytes(view.tables.tunnel()->family) +
            (about.header.tagged ? tag_bytes(about.header.kind) : 0);
 }
 

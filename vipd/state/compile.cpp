@@ -69,7 +69,7 @@ void add_services(Snapshot::Peer& peer, const ObservedPeer& seen) {
 // Who has no keys asks for less.
 void add_link(Snapshot::Peer& peer, const ObservedPeer& seen, const Config& config) {
     const auto lost = [&](uint16_t mtu, bool tagged) {
-        return mtu != 0 && mtu < whole_link_mtu(config.tunnel.family, tagged);
+        return mtu != 0 && mtu < whole_link_mtu(config.tunnel->address.family, tagged);
     };
     peer.probes = seen.last.link_mtu.has_value();
     peer.link_mtu = peer.probes ? seen.link_mtu : uint16_t{0};
@@ -120,7 +120,7 @@ void add_keys(Snapshot& made, const Known& known) {
     for (size_t i = 0; i < made.peers.size(); ++i) {
         const ObservedPeer& seen = known.observed.peers[i];
         const bool speaks = seen.last.has_keys || seen.agreement.heard() || made.tags_required;
-        const TunnelPair pair{known.config->tunnel, known.config->peers[i].tunnel};
+        const TunnelPair pair{known.config->tunnel->address, known.config->peers[i].tunnel};
         made.peers[i].keys = make_peer_keys(*known.keys, pair, seen.agreement, speaks);
     }
 }

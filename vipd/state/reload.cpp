@@ -16,7 +16,7 @@ auto place(const LineConfig& line) {
 bool has_vlans(const Config& config, size_t port) {
     const auto& servers = config.ports[port].server_vlans;
     const auto tagged = [](uint16_t vlan) { return vlan != 0; };
-    return (port == config.link && config.link_vlan != 0) ||
+    return (config.is_link(port) && config.tunnel->vlan != 0) ||
            (servers && std::any_of(servers->begin(), servers->end(), tagged)) ||
            std::any_of(config.lines.begin(), config.lines.end(),
                        [&](const LineConfig& line) { return line.port == port && line.vlan != 0; });
@@ -103,9 +103,7 @@ std::vector<Error> needs_restart(const Config& from, const Config& to) {
          "the table of half-open flows");
     same(from.fragments == to.fragments, "/fragments", "the memory for fragments");
     same(from.ports == to.ports, "/ports", "a port");
-    same(std::tie(from.tunnel, from.link, from.link_vlan) ==
-             std::tie(to.tunnel, to.link, to.link_vlan),
-         "/inventory", "this gateway's tunnel");
+    same(from.tunnel == to.tunnel, "/inventory", "this gateway's tunnel");
     same(from.pools.size() <= to.pools.size() &&
              std::equal(from.pools.begin(), from.pools.end(), to.pools.begin()),
          "/pools", "a pool, apart from others behind it,");

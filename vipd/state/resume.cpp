@@ -6,9 +6,11 @@ namespace rehome::vipd {
 
 namespace {
 
-// A clock that went back tells nothing of how long vipd was away.
+// Whether a move may have ended meanwhile.  A clock that went back tells nothing of how long vipd
+// was away.
 bool too_long(const Config& config, int64_t away_s) {
-    return config.orders.absence_s != 0 && std::abs(away_s) > int64_t{config.orders.absence_s};
+    return config.move.exists() && config.orders.absence_s != 0 &&
+           std::abs(away_s) > int64_t{config.orders.absence_s};
 }
 
 std::string named(const MoveConfig& move) {
@@ -22,11 +24,13 @@ Resumed resume(const Config& config, const Stored& stored, int64_t now_us) {
     Resumed resumed;
     resumed.away_s = (now_us - stored.alive_at_us) / 1'000'000;
     resumed.begin.ran_before = true;
-    resumed.begin.confirmed = stored.confirmed && !too_long(config, *resumed.away_s);
+    resumed.begin.confirmed =
+        (stored.confirmed || !config.move.exists()) && !too_long(config, *resumed.away_s);
     if (stored.gateway != config.gateway) {
         resumed.aside = "they are gateway " + stored.gateway + "'s";
     } else if (stored.move.id != config.move.id) {
-        resumed.aside = "they belong to another move, " + named(stored.move);
+        resumed.aside = stored.move.exists() ? "they belong to another move, " + named(stored.move)
+                                             : "they were given where nothing moved";
     } else {
         resumed.begin.orders = stored.orders;
     }

@@ -71,7 +71,10 @@ Prefix host_prefix(const Address& address) {
 }
 
 std::vector<Prefix> own_addresses(const Config& config) {
-    std::vector<Prefix> own{host_prefix(config.tunnel)};
+    std::vector<Prefix> own;
+    if (config.tunnel) {
+        own.push_back(host_prefix(config.tunnel->address));
+    }
     for (const Address& address : config.server_tunnels_from) {
         own.push_back(host_prefix(address));
     }
@@ -193,7 +196,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
     tables->add_pools(config);
     tables->add_places(config);
     tables->lifetimes_ = config.flows.lifetimes;
-    tables->tunnel_ = config.tunnel;
+    tables->tunnel_ = config.tunnel ? std::optional(config.tunnel->address) : std::nullopt;
     tables->server_tunnels_from_ = {config.server_tunnel_from(Family::v4),
                                     config.server_tunnel_from(Family::v6)};
     tables->tagged_ = config.has_keys();
@@ -338,8 +341,8 @@ void Tables::add_places(const Config& config) {
     const auto add = [&](size_t port, uint16_t vlan, PortRole role) {
         places.try_emplace({static_cast<PortIndex>(port), vlan}, Place{role, 0, 0});
     };
-    if (config.link < config.ports.size()) {
-        add(config.link, config.link_vlan, PortRole::link);
+    if (config.tunnel) {
+        add(config.tunnel->port, config.tunnel->vlan, PortRole::link);
     }
     for (size_t i = 0; i < config.ports.size(); ++i) {
         for (const uint16_t vlan :

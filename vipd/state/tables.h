@@ -209,7 +209,8 @@ public:
     // Some peer is a gateway of this site too.
     bool shares_site() const { return shares_site_; }
     const Lifetimes& lifetimes() const { return lifetimes_; }
-    const Address& tunnel() const { return tunnel_; }
+    // This gateway's end of the tunnels to peers; nothing: there are no peers.
+    const std::optional<Address>& tunnel() const { return tunnel_; }
     // Where tunnels to servers of that family begin; nothing: there are no such tunnels.
     const std::optional<Address>& server_tunnel_from(Family family) const {
         return server_tunnels_from_[family == Family::v6];
@@ -277,7 +278,7 @@ private:
     std::vector<TablePeer> peers_;
     bool shares_site_ = false;
     Lifetimes lifetimes_;
-    Address tunnel_;
+    std::optional<Address> tunnel_;
     std::array<std::optional<Address>, 2> server_tunnels_from_;  // by family
     bool tagged_ = false;
     std::string gateway_;

@@ -44,7 +44,9 @@ std::vector<WayIn> all_ways(const Config& config) {
     for (const LineConfig& line : config.lines) {
         ways.push_back({static_cast<PortIndex>(line.port), line.vlan});
     }
-    ways.push_back({static_cast<PortIndex>(config.link), config.link_vlan});
+    if (config.tunnel) {
+        ways.push_back({static_cast<PortIndex>(config.tunnel->port), config.tunnel->vlan});
+    }
     for (size_t i = 0; i < config.ports.size(); ++i) {
         for (const uint16_t vlan :
              config.ports[i].server_vlans.value_or(std::vector<uint16_t>{0})) {

@@ -98,7 +98,9 @@ Result<LoginFleet> wanted_fleet(const LoginStart& wanted) {
     for (const std::string& name : names) {
         const auto carrier = find_carrier(*inventory, name);
         if (!carrier) return tl::unexpected(carrier.error());
-        const auto host = Host::parse((*carrier)->vantage.host);
+        const auto vantage = find_vantage(**carrier);
+        if (!vantage) return tl::unexpected(vantage.error());
+        const auto host = Host::parse((*vantage)->host);
         if (!host) return tl::unexpected(host.error());
         fleet.places.push_back({name, *host});
     }

@@ -41,13 +41,15 @@ Result<LoginTask> make_task(const Inventory& inventory, const LoginRun& wanted) 
     if (!login) return tl::unexpected(login.error());
     const auto carrier = find_carrier(inventory, wanted.carrier);
     if (!carrier) return tl::unexpected(carrier.error());
+    const auto vantage = find_vantage(**carrier);
+    if (!vantage) return tl::unexpected(vantage.error());
     const auto place = static_cast<size_t>(*carrier - inventory.carriers.data());
     auto plan = plan_logins(**login, **carrier, place, wanted.pace);
     if (!plan) return tl::unexpected(plan.error());
     const Service& service = *inventory.service((*login)->service);
-    const Vantage& vantage = (*carrier)->vantage;
-    return LoginTask{wanted.login, wanted.carrier, LoginScript(**login), std::move(*plan),
-                     LoginPath{{service.vip, service.port}, vantage.mark, vantage.interface}};
+    return LoginTask{
+        wanted.login, wanted.carrier, LoginScript(**login), std::move(*plan),
+        LoginPath{{service.vip, service.port}, (*vantage)->mark, (*vantage)->interface}};
 }
 
 // The agent in a process of its own: true in the agent, with ready to be closed once it has
@@ -98,6 +100,12 @@ Result<const Login*> find_login(const Inventory& inventory, const std::string& n
 
 Result<const Carrier*> find_carrier(const Inventory& inventory, const std::string& name) {
     return found(inventory.carrier(name), "carrier", name, inventory.carriers);
+}
+
+Result<const Vantage*> find_vantage(const Carrier& carrier) {
+    if (carrier.vantage) return &*carrier.vantage;
+    return fail(Exit::usage, "carrier " + carrier.name,
+                "has no vantage in the inventory, expected one: from where to log in");
 }
 
 Result<Exit> run_login(const LoginRun& wanted) {

@@ -28,5 +28,7 @@ Result<Exit> run_login(const LoginRun& wanted);
 // A login of the inventory by name that an agent can run; an error that lists those that there are.
 Result<const Login*> find_login(const Inventory& inventory, const std::string& name);
 Result<const Carrier*> find_carrier(const Inventory& inventory, const std::string& name);
+// From where its logins are made.
+Result<const Vantage*> find_vantage(const Carrier& carrier);
 
 }  // namespace rehome::cutover

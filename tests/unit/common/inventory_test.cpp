@@ -3,6 +3,7 @@
 #include "common/inventory.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <random>
@@ -49,8 +50,9 @@ TEST_CASE("the lab's inventory, read into types") {
     REQUIRE(gateway != nullptr);
     CHECK(inventory.site_of_gateway("new-gw") == &inventory.new_site());
     CHECK(gateway->host == "netns:new-gw");
-    CHECK(gateway->tunnel.address.text() == "10.99.0.2");
-    CHECK(gateway->tunnel.port == "link");
+    REQUIRE(gateway->tunnel.has_value());
+    CHECK(gateway->tunnel->address.text() == "10.99.0.2");
+    CHECK(gateway->tunnel->port == "link");
     CHECK(gateway->vipd_config == "/run/rehome/new-gw/vipd.json");
     CHECK(gateway->vipd_socket == "/run/rehome/new-gw/vipd.sock");
     CHECK(gateway->bird_socket == "/run/rehome/new-gw/bird.ctl");
@@ -66,10 +68,11 @@ TEST_CASE("the lab's inventory, read into types") {
 
     const Carrier* carrier = inventory.carrier("blue");
     REQUIRE(carrier != nullptr);
-    CHECK(carrier->vantage.host == "netns:blue-clients");
-    CHECK(carrier->vantage.source.text() == "100.88.1.200");
-    CHECK(carrier->vantage.mark == 0);
-    CHECK(carrier->vantage.interface.empty());
+    REQUIRE(carrier->vantage.has_value());
+    CHECK(carrier->vantage->host == "netns:blue-clients");
+    CHECK(carrier->vantage->source.text() == "100.88.1.200");
+    CHECK(carrier->vantage->mark == 0);
+    CHECK(carrier->vantage->interface.empty());
     CHECK(carrier->clients.at(0).text() == "100.88.0.0/23");
 
     const Service* service = inventory.service("terminals");
@@ -359,13 +362,132 @@ TEST_CASE("all mistakes in one run, and none that only follows from another") {
     });
 }
 
-TEST_CASE("the example of the manual page is taken") {
+TEST_CASE("the examples of the manual page are taken") {
     const std::string page = read_file("common/rehome-inventory.5.scd").value_or("");
-    const size_t begin = page.find("\n{\n");
-    const size_t end = page.find("\n}\n", begin);
-    REQUIRE(end != std::string::npos);
-    const auto inventory = parse_inventory("f", page.substr(begin, end + 3 - begin));
-    CHECK(inventory.has_value());
+    std::vector<bool> moves;
+    for (size_t begin = page.find("\n{\n"), end = 0; begin != std::string::npos;
+         begin = page.find("\n{\n", end)) {
+        end = page.find("\n}\n", begin);
+        REQUIRE(end != std::string::npos);
+        const auto inventory = parse_inventory("f", page.substr(begin, end + 3 - begin));
+        REQUIRE(inventory.has_value());
+        moves.push_back(inventory->moves());
+    }
+    CHECK(moves == std::vector<bool>{false, true});
+}
+
+// One gateway at one site, and nothing that moves.
+json alone() {
+    return json::parse(R"({
+        "schema": "rehome/inventory/1", "prefixes": ["198.51.100.0/24"],
+        "carriers": [{"name": "uplink"}],
+        "sites": [{"name": "home", "networks": ["10.0.0.0/24"], "gateways": [{"name": "gw"}],
+                   "lines": [{"carrier": "uplink", "gateway": "gw", "port": "wan",
+                              "address": "192.0.2.2/30", "peer": "192.0.2.1"}]}]})");
+}
+
+TEST_CASE("where nothing moves much may be missing") {
+    const auto inventory = parse_inventory("f", alone().dump());
+    REQUIRE(inventory.has_value());
+    CHECK_FALSE(inventory->moves());
+    CHECK_FALSE(inventory->gateway("gw")->tunnel.has_value());
+    CHECK_FALSE(inventory->carriers[0].vantage.has_value());
+    CHECK(inventory->services.empty());
+
+    const std::string second = R"({"op": "add", "path": "/sites/0/gateways/-",
+        "value": {"name": "gw2", "tunnel": {"address": "10.0.0.3", "port": "lan"}}})";
+    const std::string service = R"({"op": "add", "path": "/services", "value": [{"name": "web",
+        "vip": "198.51.100.10", "protocol": "tcp", "port": 80)";
+    const Refused rows[] = {
+        {R"({"op": "test", "path": "/schema", "value": "rehome/inventory/1"})", ""},
+        {R"({"op": "add", "path": "/sites/0/asn", "value": 64600})", ""},
+        {R"({"op": "add", "path": "/sites/0/gateways/0/host", "value": "local"})", ""},
+        {R"({"op": "add", "path": "/carriers/0/vantage",
+             "value": {"host": "local", "source": "203.0.113.9"}})",
+         ""},
+        {R"({"op": "add", "path": "/carriers/0/clients", "value": ["0.0.0.0/0"]})", ""},
+        {service + "}]}", ""},
+        {service + "}]}, " + R"({"op": "add", "path": "/logins", "value": [{"name": "l",
+            "service": "web", "sessions_per_carrier": 1, "steps": [{"send": ["text:x"]}],
+            "heartbeat": {"every_ms": 10, "send": ["text:x"], "expect": ["text:x"]}}]})",
+         ""},
+        {service + R"(, "servers": [{"name": "s1", "old": {"address": "10.0.0.11"}}]}]})",
+         "f: /services/0/servers: is given, expected none where nothing moves: gateways have "
+         "servers of their own in vipd.json\n"},
+        {second,
+         "f: /sites/0/gateways/0/tunnel: is missing, expected this gateway's end of the "
+         "tunnels to the others\n"},
+        {second + R"(, {"op": "add", "path": "/sites/0/gateways/0/tunnel",
+                        "value": {"address": "10.0.0.2", "port": "lan"}})",
+         ""},
+        {second + R"(, {"op": "add", "path": "/sites/0/gateways/0/tunnel", "value": true})",
+         "f: /sites/0/gateways/0/tunnel: is true, expected an object\n"},
+        {R"({"op": "copy", "from": "/sites/0", "path": "/sites/1"},
+            {"op": "replace", "path": "/sites/1/name", "value": "away"},
+            {"op": "replace", "path": "/sites/1/gateways/0/name", "value": "gw2"},
+            {"op": "replace", "path": "/sites/1/lines/0/gateway", "value": "gw2"})",
+         "f: /sites/0/gateways/0/tunnel: is missing, expected this gateway's end of the tunnels "
+         "to the others\n"
+         "f: /sites/1/gateways/0/tunnel: is missing, expected this gateway's end of the tunnels "
+         "to the others\n"},
+        {R"({"op": "replace", "path": "/sites", "value": []})",
+         "f: /sites: is a list of 0 items, expected a list of 1 to 64 items\n"},
+    };
+    for (const auto& [operations, lines] : rows) {
+        CAPTURE(operations);
+        CHECK(mistakes_of(alone().patch(json::parse("[" + operations + "]"))) == lines);
+    }
+}
+
+TEST_CASE("what a move asks for is told where it is missing") {
+    for (const char* pointer :
+         {"/sites/0/asn", "/sites/1/gateways/0/host", "/sites/0/gateways/0/vipd",
+          "/sites/1/lines/2/peer_asn", "/carriers/1/vantage", "/carriers/0/clients",
+          "/services/2/servers"}) {
+        CAPTURE(pointer);
+        CHECK(
+            mistakes_of(patched(fmt::format(R"({{"op": "remove", "path": "{}"}})", pointer))) ==
+            fmt::format("f: {}: is missing, expected it where something moves (/move)\n", pointer));
+    }
+    check_refused({
+        {R"({"op": "remove", "path": "/services"}, {"op": "remove", "path": "/logins"})",
+         "f: /services: is missing, expected it where something moves (/move)\n"},
+        {R"({"op": "remove", "path": "/sites/1/gateways/0/tunnel"})",
+         "f: /sites/1/gateways/0/tunnel: is missing, expected this gateway's end of the tunnels "
+         "to the others\n"},
+        {R"({"op": "remove", "path": "/move/to"})",
+         "f: /move/to: is missing, expected a string of at most 63 characters such as "
+         "\"old-gw\"\n"},
+    });
+    json all = alone();
+    all["move"] = {{"from", "home"}, {"to", "home"}};
+    CHECK(mistakes_of(all) ==
+          "f: /move/to: is the same site as /move/from, expected another\n"
+          "f: /sites/0/asn: is missing, expected it where something moves (/move)\n"
+          "f: /sites/0/gateways/0/host: is missing, expected it where something moves (/move)\n"
+          "f: /sites/0/gateways/0/vipd: is missing, expected it where something moves (/move)\n"
+          "f: /sites/0/lines/0/peer_asn: is missing, expected it where something moves (/move)\n"
+          "f: /carriers/0/vantage: is missing, expected it where something moves (/move)\n"
+          "f: /carriers/0/clients: is missing, expected it where something moves (/move)\n"
+          "f: /services: is missing, expected it where something moves (/move)\n");
+}
+
+TEST_CASE("who needs a move says so, and an inventory in another file where it stands") {
+    const auto none = expect_move("f", parse_inventory("f", alone().dump()));
+    REQUIRE_FALSE(none.has_value());
+    CHECK(none.error().front().text() ==
+          "f: /move: is missing, expected the site that is left and the one that takes over: "
+          "nothing moves");
+    CHECK(none.error().front().kind == Exit::usage);
+    CHECK(expect_move("f", parse_inventory("f", lab().dump())).has_value());
+    CHECK(expect_move("f", parse_inventory("f", "{")).error().front().text() ==
+          parse_inventory("f", "{").error().front().text());
+
+    json wrong = alone();
+    wrong["prefixes"][0] = 7;
+    const auto under = parse_inventory("f", wrong.dump(), "/inventory");
+    REQUIRE_FALSE(under.has_value());
+    CHECK(under.error().front().text().starts_with("f: /inventory/prefixes/0: is 7, expected"));
 }
 
 TEST_CASE("files that are no inventory at all") {

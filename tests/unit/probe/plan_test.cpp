@@ -13,11 +13,12 @@ namespace {
 Inventory inventory() {
     Inventory inventory;
     inventory.carriers = {{.name = "red",
-                           .vantage = {.host = "local",
-                                       .source = *Address::parse("100.80.1.200"),
-                                       .mark = 7,
-                                       .interface = ""},
-                           .clients = {}}};
+                           .vantage = Vantage{.host = "local",
+                                              .source = *Address::parse("100.80.1.200"),
+                                              .mark = 7,
+                                              .interface = ""},
+                           .clients = {}},
+                          {.name = "bare", .vantage = {}, .clients = {}}};
     const auto service = [](const char* name, const char* vip, Protocol protocol, uint16_t port) {
         return Service{.name = name,
                        .vip = *Address::parse(vip),
@@ -100,6 +101,9 @@ TEST_CASE("the vantage's binding, and the options that win over it") {
     const auto bound = make_plan(
         {.carrier = "red", .source = "192.0.2.1", .mark = 0, .interface = "red0"}, &given);
     CHECK(text(bound->binding) == "from 192.0.2.1, interface red0");
+    const auto bare = make_plan({.carrier = "bare", .source = "192.0.2.1"}, &given);
+    REQUIRE(bare.has_value());
+    CHECK(text(bare->binding) == "from 192.0.2.1");
     const auto alone =
         make_plan({.carrier = "x", .target = "192.0.2.9", .source = "192.0.2.1"}, nullptr);
     REQUIRE(alone.has_value());
@@ -118,6 +122,9 @@ TEST_CASE("refused, every mistake at once") {
          "--source: \"here\" is no IP address, expected one such as 192.0.2.1 or 2001:db8::1\n"
          "--count: is out of range, expected 1 to 10000000\n"
          "--service: no service \"a\" in the inventory\n"},
+        {{.carrier = "bare", .services = {"meters"}},
+         "--source: is missing, expected an address of this host, as carrier \"bare\" has no "
+         "vantage in the inventory\n"},
         {{.carrier = "red", .services = {"a", "meters", "b"}},
          "--service: no service \"a\" in the inventory\n"
          "--service: no service \"b\" in the inventory\n"},

@@ -76,7 +76,6 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
     const bool old = is_old(gateway);
     config.gateway = gateway;
     config.site = old ? "old" : "new";
-    config.link = link_port;
     config.prefixes = {*Prefix::parse("198.51.100.0/24"), *Prefix::parse("203.0.113.0/24")};
     for (size_t i = 0; i < carriers.size(); ++i) {
         config.ports.push_back({carriers[i], {}, {}});
@@ -90,7 +89,7 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
     config.ports.push_back({"link", {}, {}});
     for (size_t i = 0; i < gateways.size(); ++i) {
         if (gateways[i] == gateway) {
-            config.tunnel = tunnel_of(i);
+            config.tunnel = {tunnel_of(i), link_port, 0};
         } else {
             config.peers.push_back(
                 {gateways[i], is_old(gateways[i]) ? "old" : "new", tunnel_of(i)});
@@ -380,7 +379,7 @@ void Lab::across(Outcome& outcome, const Hop& hop, int hops_left) {
         return;
     }
     for (size_t i = 0; i < gateways.size(); ++i) {
-        if (gateways[i].config.tunnel == hop.address) {
+        if (gateways[i].config.tunnel->address == hop.address) {
             outcome.gateway = i;
             handle(outcome, link_port, ethernet(outcome.ip), hops_left - 1);
             return;

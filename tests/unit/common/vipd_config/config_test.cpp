@@ -126,8 +126,8 @@ TEST_CASE("a configuration is resolved against the inventory") {
     const auto config = parse_config("vipd.json", good().dump(), lab);
     REQUIRE(config);
     CHECK(config->site == "old");
-    CHECK(config->tunnel.text() == "10.99.0.1");
-    CHECK(config->link == 4);
+    CHECK(config->tunnel->address.text() == "10.99.0.1");
+    CHECK(config->tunnel->port == 4);
     REQUIRE(config->ports.size() == 5);
     CHECK(config->ports[1].device.driver == Device::Driver::af_packet);
     CHECK(config->ports[2].device.tx_file == "out.pcap");
@@ -149,7 +149,7 @@ TEST_CASE("a configuration is resolved against the inventory") {
     CHECK(config->fragments == FragmentsConfig{4096, 2000});
     CHECK(config->maps.empty());
     CHECK(config->pools.empty());
-    CHECK(config->link_vlan == 0);
+    CHECK(config->tunnel->vlan == 0);
     REQUIRE(config->services.size() == 1);
     CHECK(config->services[0].servers[0].weight == 3);
     CHECK(config->services[0].servers[1].weight == 1);
@@ -498,8 +498,8 @@ TEST_CASE("who may share a port") {
                      lab_with("/sites/0/gateways/0/tunnel",
                               R"({"address": "10.99.0.1", "port": "red", "vlan": 9})"));
     REQUIRE(tagged);
-    CHECK(tagged->link == 0);
-    CHECK(tagged->link_vlan == 9);
+    CHECK(tagged->tunnel->port == 0);
+    CHECK(tagged->tunnel->vlan == 9);
     const auto red = parse_config("vipd.json", good().dump(),
                                   lab_with("/sites/0/lines/0", at("green", "5").c_str()));
     REQUIRE(red);
@@ -520,7 +520,8 @@ TEST_CASE("a server's tunnel begins at an address of the server's family") {
     const auto others = mistakes_of(told, inventory);
     CHECK(std::find(others.begin(), others.end(), mistake) == others.end());
     Config config;
-    config.tunnel = *Address::parse("10.99.0.1");
+    CHECK(config.server_tunnel_from(Family::v4) == std::nullopt);
+    config.tunnel = {*Address::parse("10.99.0.1"), 0, 0};
     CHECK(config.server_tunnel_from(Family::v4) == *Address::parse("10.99.0.1"));
     CHECK(config.server_tunnel_from(Family::v6) == std::nullopt);
     config.server_tunnels_from = {*Address::parse("fd00::1"), *Address::parse("10.1.1.1")};
@@ -571,4 +572,102 @@ TEST_CASE("all the mistakes of a file at once, with the inventory's") {
     CHECK(all.find("/ports/0/device") != std::string::npos);
     CHECK(all.find("/services/0/servers/1/address") != std::string::npos);
     CHECK(all.find("inventory.json: /sites: bad") != std::string::npos);
+}
+
+namespace {
+
+// A gateway alone, whose inventory stands in its own file.
+json alone() {
+    return json::parse(R"({
+        "schema": "rehome/vipd/1", "gateway": "gw",
+        "ports": [{"name": "wan", "device": "af_xdp:eth1"}, {"name": "lan", "device": "af_xdp:eth2"}],
+        "lines": [{"carrier": "uplink", "enabled": true}],
+        "services": [{"name": "web", "vip": "198.51.100.10", "protocol": "tcp", "port": 80,
+                      "forward": "nat",
+                      "servers": [{"name": "s1", "address": "10.0.0.11", "port": 80}]}],
+        "inventory": {
+            "schema": "rehome/inventory/1", "prefixes": ["198.51.100.0/24"],
+            "carriers": [{"name": "uplink"}],
+            "sites": [{"name": "home", "networks": ["10.0.0.0/24"], "gateways": [{"name": "gw"}],
+                       "lines": [{"carrier": "uplink", "gateway": "gw", "port": "wan",
+                                  "address": "192.0.2.2/30", "peer": "192.0.2.1"}]}]}})");
+}
+
+}  // namespace
+
+TEST_CASE("a gateway alone, in one file") {
+    const auto unasked = [](const std::string&) -> Checked<Inventory> {
+        FAIL("no other file is read");
+        return {};
+    };
+    const auto config = parse_config("vipd.json", alone().dump(), unasked);
+    REQUIRE(config);
+    CHECK(config->control == "/run/vipd/vipd.sock");
+    CHECK(config->orders.path == "/var/lib/vipd/vipd.orders.json");
+    CHECK(config->site == "home");
+    CHECK_FALSE(config->tunnel);
+    CHECK_FALSE(config->is_link(0));
+    CHECK(config->peers.empty());
+    CHECK_FALSE(config->move.exists());
+    CHECK(config->clients.empty());
+    CHECK(config->lines.at(0).peer.text() == "192.0.2.1");
+    const auto again = parse_config("printed", to_json(*config).dump(), unasked);
+    REQUIRE(again);
+    CHECK(*again == *config);
+
+    // The same in a file of its own.
+    json apart = alone();
+    const std::string inventory = apart["inventory"].dump();
+    apart["inventory"] = "inventory.json";
+    const auto from_file = parse_config("vipd.json", apart.dump(), [&](const std::string& path) {
+        return parse_inventory(path, inventory);
+    });
+    REQUIRE(from_file);
+    CHECK(from_file->inventory_path == "inventory.json");
+    CHECK(from_file->lines == config->lines);
+}
+
+TEST_CASE("a gateway alone: what is wrong is told where it stands") {
+    const Case rows[] = {
+        {"no inventory at all", "/inventory", "7",
+         "vipd.json: /inventory: is 7, expected a string of 1 to 4096 characters or an object"},
+        {"an empty path", "/inventory", R"("")",
+         "vipd.json: /inventory: is \"\", expected a string of 1 to 4096 characters or an object"},
+        {"an empty inventory", "/inventory", "{}",
+         "vipd.json: /inventory/schema: is missing, expected \"rehome/inventory/1\""},
+        {"another format", "/inventory/schema", R"("rehome/vipd/1")",
+         "vipd.json: /inventory/schema: is \"rehome/vipd/1\", expected \"rehome/inventory/1\""},
+        {"a key of it that is unknown", "/inventory/vips", "[]",
+         "vipd.json: /inventory/vips: unknown key, expected one of "},
+        {"a value of it that cannot be", "/inventory/prefixes/0", R"("198.51.100.1/24")",
+         "vipd.json: /inventory/prefixes/0: \"198.51.100.1/24\" has host bits set"},
+        {"an inventory in it", "/inventory/inventory", R"("i.json")",
+         "vipd.json: /inventory/inventory: unknown key"},
+        {"a move without what it asks for", "/inventory/move", R"({"from": "home", "to": "away"})",
+         "vipd.json: /inventory/sites/0/asn: is missing, expected it where something moves"},
+        {"another gateway, and no tunnel", "/inventory/sites/0/gateways/1", R"({"name": "gw2"})",
+         "vipd.json: /inventory/sites/0/gateways/0/tunnel: is missing, expected this gateway's"},
+        {"a tunnel whose port is none of ours", "/inventory/sites/0/gateways/0/tunnel",
+         R"({"address": "10.0.0.1", "port": "link"})",
+         "vipd.json: /ports: port \"link\" is missing, which the inventory names for the tunnel"},
+        {"tunnels to servers from nowhere", "/services/0",
+         R"({"name": "web", "vip": "198.51.100.10", "protocol": "tcp", "port": 80,
+             "forward": "tunnel", "encapsulation": "ipip",
+             "servers": [{"name": "s1", "address": "10.0.0.11"}]})",
+         "vipd.json: /services/0/servers/0/address: this gateway's tunnel address is none, and a "
+         "tunnel to 10.0.0.11 comes from none, expected an IPv4 address in "},
+        {"another gateway's name", "/gateway", R"("gw2")",
+         "vipd.json: /gateway: no gateway \"gw2\" in the inventory, expected one of gw"},
+        {"a VIP that is not served here", "/services/0/vip", R"("192.0.2.10")",
+         "vipd.json: /services/0/vip: VIP 192.0.2.10 lies in no prefix that moves"},
+        {"keys without anybody to be known by", "/keys", R"({"path": "gateway.keys"})", ""},
+        {"a tunnel's end of its own", "/inventory/sites/0/gateways/0/tunnel",
+         R"({"address": "10.0.0.1", "port": "lan", "vlan": 7})", ""},
+    };
+    for (const auto& [what, pointer, value, mistake] : rows) {
+        CAPTURE(what);
+        json document = alone();
+        document[json::json_pointer(pointer)] = json::parse(value);
+        check_told(mistakes_of(document), mistake);
+    }
 }

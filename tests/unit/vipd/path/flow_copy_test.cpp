@@ -74,8 +74,9 @@ Bytes copy_from(const Lab& lab, size_t peer, size_t to, const Endpoint& from, co
                 const FlowCopy& copy) {
     Bytes inner(flow_copy_bytes_most);
     inner.resize(make_flow_copy(inner, from, vip, copy));
-    return tunnelled(inner, {Gue::Kind::copy, 0, true, 0}, lab.gateways[peer].config.tunnel,
-                     lab.gateways[to].config.tunnel);
+    return tunnelled(inner, {Gue::Kind::copy, 0, true, 0},
+                     lab.gateways[peer].config.tunnel->address,
+                     lab.gateways[to].config.tunnel->address);
 }
 
 const CopyCounts& counts(Lab& lab, const std::string& gateway) {
@@ -168,12 +169,13 @@ TEST_CASE("copies that are refused") {
     Lab lab(two_gateways());
     Bytes inner = make_ip(datagram(client(1)));  // a client's own, not a copy
     CHECK(lab.enter(1, link_port,
-                    tunnelled(inner, {Gue::Kind::copy, 0, true, 0}, lab.gateways[0].config.tunnel,
-                              lab.gateways[1].config.tunnel))
+                    tunnelled(inner, {Gue::Kind::copy, 0, true, 0},
+                              lab.gateways[0].config.tunnel->address,
+                              lab.gateways[1].config.tunnel->address))
               .end == "drop bad_tunnel");
     CHECK(lab.enter(1, link_port,
                     tunnelled(inner, {Gue::Kind::copy, 0, true, 0}, ip("10.99.0.77"),
-                              lab.gateways[1].config.tunnel))
+                              lab.gateways[1].config.tunnel->address))
               .end == "drop unknown_peer");
 }
 

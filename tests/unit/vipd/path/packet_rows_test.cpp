@@ -35,8 +35,8 @@ public:
             names.push_back(config_.ports[i].name);
             settings.ports.push_back(
                 {{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)},
-                 static_cast<uint16_t>(i == config_.link ? 1500 + tunnel_bytes(Family::v4)
-                                                         : 1500)});
+                 static_cast<uint16_t>(config_.is_link(i) ? 1500 + tunnel_bytes(Family::v4)
+                                                          : 1500)});
         }
         Orders orders;
         orders.share = {{rows.share * 100}, {}};

@@ -109,7 +109,7 @@ TEST_CASE("what somebody forges without the key does nothing but count") {
     lab.pass(1'000 * ms);
     lab.share(lab["old"], all);
     connect(lab, client);
-    const Address from = lab["old"].config.tunnel, to = lab["new"].config.tunnel;
+    const Address from = lab["old"].config.tunnel->address, to = lab["new"].config.tunnel->address;
     const auto forge = [&](const Bytes& frame, const std::string& outcome) {
         const auto flows = lab["new"].path->flows().size();
         const auto epoch = lab["new"].path->snapshot().epoch;
@@ -224,7 +224,7 @@ TEST_CASE("a fragment of what counts once may wait for its first one, and counts
     large.payload.assign(200, 'x');
     const auto pieces = split(make_ip(large), 104);
     REQUIRE(pieces.size() == 3);
-    const TunnelEnds to{lab["old"].config.tunnel, lab["new"].config.tunnel, 6080};
+    const TunnelEnds to{lab["old"].config.tunnel->address, lab["new"].config.tunnel->address, 6080};
     uint64_t counter = 1'000'000;
     std::vector<Bytes> frames;
     for (const Bytes& piece : pieces) {

@@ -91,7 +91,7 @@ TEST_CASE("what a reload cannot change") {
          "/reset_log: the log of resets cannot change while vipd runs, expected a restart"},
         {"the file of orders", [](Config& c) { c.orders.path = "/run/orders"; },
          "/orders/path: the file of orders cannot change while vipd runs, expected a restart"},
-        {"the tunnel", [](Config& c) { c.tunnel = ip("10.99.0.8"); },
+        {"the tunnel", [](Config& c) { c.tunnel->address = ip("10.99.0.8"); },
          "/inventory: this gateway's tunnel cannot change while vipd runs, expected a restart"},
         {"two things", [](Config& c) { c.workers = 3, c.peers.clear(); },
          "/workers: the workers cannot change while vipd runs, expected a restart; "

@@ -75,6 +75,24 @@ TEST_CASE("orders of another move, or another gateway, are set aside") {
     CHECK(resume(config_of_move(7), stored, now).begin.orders == Orders{});
 }
 
+TEST_CASE("where nothing moves no absence is too long, and orders of a move do not hold") {
+    for (const bool was_confirmed : {true, false}) {
+        Config config = config_of_move(0);
+        config.move = {};
+        Stored stored = stored_at(now - 10'000'000 * second);
+        stored.confirmed = was_confirmed;
+        CHECK(resume(config, stored, now).aside == "they belong to another move, old to new");
+        stored.move = {};
+        const Resumed resumed = resume(config, stored, now);
+        CHECK(resumed.begin.confirmed);
+        CHECK(resumed.aside == "");
+        CHECK(resumed.begin.orders == stored.orders);
+        CHECK(resume_unreadable(config, 0, now).begin.confirmed);
+        CHECK(resume(config_of_move(7), stored, now).aside ==
+              "they were given where nothing moved");
+    }
+}
+
 TEST_CASE("orders that cannot be read are set aside, and as old as their file") {
     const Config config = config_of_move(7);
     const Resumed young = resume_unreadable(config, now - 10 * second, now);

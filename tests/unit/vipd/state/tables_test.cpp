@@ -48,7 +48,7 @@ TEST_CASE("an ordinary address is nobody's, nor special") {
             addresses.insert(address.v4_host_order());
         }
     };
-    add(config.tunnel);
+    add(config.tunnel->address);
     add(ip("100.90.3.2"));
     for (const auto& line : config.lines) {
         add(line.address.address);
