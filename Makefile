@@ -8,7 +8,8 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
-	util-linux procps python3 python3-scapy traceroute jq curl git
+	util-linux procps python3 python3-scapy traceroute jq curl git \
+	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client
 
 PREFIX ?= /usr/local
 empty :=
@@ -60,7 +61,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke soak bench bench-vipd baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke apps soak bench bench-vipd baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -160,6 +161,11 @@ smoke: all $(PACKET_ROWS)
 test: deps
 	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS)
 	$(Q)tests/run $(BUILD) unit smoke
+
+# Real applications through every kind of service: what each carried, its errors, vipd's drops.
+apps: deps
+	$(Q)$(MAKE) $(BUILD)/bin/vipd $(BUILD)/bin/vipctl
+	$(Q)BUILD=$(abspath $(BUILD)) timeout 1200 tests/apps/apps
 
 # The unit tests under the sanitizers, and the smoke tests in which vipd's threads meet.  Undefined
 # behaviour ends its test, which would go on and pass.
