@@ -16,6 +16,9 @@ FIGURES = {
                         "{handshake_flood_new_login_share:.1%} of the new logins at least get in: {handshake_flood}"),
     "pool_flows": (pool.flows, "flows of one pool address towards four servers: {pool_flows_per_address:,} of "
                    "{pool_flows[offered]:,} by {pool_flows[ports]:,} ports"),
+    "kernel_nat": (figures.script("kernel_nat"), "of the kernel's own NAT: requests {kernel_nat[keepalive][ratio]} with "
+                   "connections that are kept and {kernel_nat[close][ratio]} without, a stream {kernel_nat[up][ratio]} up "
+                   "and {kernel_nat[down][ratio]} down; a round trip {kernel_nat[round_trip][ratio]} times"),
     "route_flap": (route_flap.measure, "one route of {route_flap[routes]:,} that goes and comes {route_flap[flaps_per_s]} "
                    "times a second: {route_flap_core_share:.1%} of a core above {route_flap[idle_core_share]:.1%}"),
 }
