@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "common/fd.h"
@@ -60,9 +61,33 @@ std::string one_line(std::string_view text) {
     return line;
 }
 
-mode_t mode_for(const std::string& path) {
+// Where a symbolic link leads to, so that the link stays; a path that is none, as it is.
+Result<std::string> file_behind(const std::string& path) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) {
+        return path;
+    }
+    const std::unique_ptr<char, decltype(&free)> target(realpath(path.c_str(), nullptr), &free);
+    if (!target) {
+        return system_error(Exit::world, path, "is a symbolic link that leads nowhere");
+    }
+    return std::string(target.get());
+}
+
+// Owner, group and mode of the one that it replaces.  The owner first: changing it clears bits of
+// the mode.
+bool take_over_owner_and_mode(int fd, const std::string& path) {
     struct stat old {};
-    return stat(path.c_str(), &old) == 0 ? old.st_mode & 07777 : 0644;
+    if (stat(path.c_str(), &old) != 0) {
+        return fchmod(fd, 0644) == 0;
+    }
+    struct stat fresh {};
+    if (fstat(fd, &fresh) != 0) {
+        return false;
+    }
+    const bool other = fresh.st_uid != old.st_uid || fresh.st_gid != old.st_gid;
+    return (!other || fchown(fd, old.st_uid, old.st_gid) == 0) &&
+           fchmod(fd, old.st_mode & 07777) == 0;
 }
 
 // Fills the temporary file and gives it the name.
@@ -71,11 +96,31 @@ Result<> fill_and_rename(int fd, const std::string& temporary, const std::string
     if (!write_all(fd, content)) {
         return system_error(Exit::world, temporary, "cannot be written");
     }
-    if (fchmod(fd, mode_for(path)) != 0 || fsync(fd) != 0) {
+    if (!take_over_owner_and_mode(fd, path)) {
+        return system_error(Exit::world, path, "its owner and mode cannot be kept");
+    }
+    if (fsync(fd) != 0) {
         return system_error(Exit::world, temporary, "cannot be brought to the disk");
     }
     if (rename(temporary.c_str(), path.c_str()) != 0) {
         return system_error(Exit::world, path, "cannot be replaced");
+    }
+    return {};
+}
+
+Result<> replace_file(const std::string& path, std::string_view content) {
+    std::string temporary = path + ".XXXXXX";
+    const Fd fd(mkostemp(temporary.data(), O_CLOEXEC));
+    if (!fd) {
+        return system_error(Exit::world, path, "no temporary file beside it");
+    }
+    if (auto done = fill_and_rename(fd.get(), temporary, path, content); !done) {
+        unlink(temporary.c_str());
+        return done;
+    }
+    const Fd folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder || fsync(folder.get()) != 0) {
+        return system_error(Exit::world, path, "its folder cannot be brought to the disk");
     }
     return {};
 }
@@ -184,20 +229,8 @@ Result<std::string> read_file(const std::string& path, size_t limit_bytes) {
 }
 
 Result<> write_file_atomically(const std::string& path, std::string_view content) {
-    std::string temporary = path + ".XXXXXX";
-    const Fd fd(mkostemp(temporary.data(), O_CLOEXEC));
-    if (!fd) {
-        return system_error(Exit::world, path, "no temporary file beside it");
-    }
-    if (auto done = fill_and_rename(fd.get(), temporary, path, content); !done) {
-        unlink(temporary.c_str());
-        return done;
-    }
-    const Fd folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder || fsync(folder.get()) != 0) {
-        return system_error(Exit::world, path, "its folder cannot be brought to the disk");
-    }
-    return {};
+    const auto file = file_behind(path);
+    return file ? replace_file(*file, content) : tl::unexpected(file.error());
 }
 
 }  // namespace rehome

@@ -72,7 +72,8 @@ Checked<nlohmann::json> read_json(const std::string& path, std::string_view sche
 Result<std::string> read_file(const std::string& path, size_t limit_bytes = 64u << 20);
 
 // Writes a file so that a reader sees the old or the new content, never a part: a temporary beside
-// it, fsync, rename, fsync of the folder.  A new file gets mode 0644; an old one keeps its mode.
+// it, fsync, rename, fsync of the folder.  A new file gets mode 0644; an old one keeps its owner,
+// group and mode, or is not replaced; a symbolic link stays, what it leads to is replaced.
 Result<> write_file_atomically(const std::string& path, std::string_view content);
 
 }  // namespace rehome

@@ -289,6 +289,31 @@ TEST_CASE("a file is replaced whole, and keeps its mode") {
     std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a file that is replaced keeps its owner, and a link its place") {
+    std::string folder = "/tmp/rehome-json-test.XXXXXX";
+    REQUIRE(mkdtemp(folder.data()) != nullptr);
+    const std::string file = folder + "/file";
+    const std::string link = folder + "/link";
+    REQUIRE(write_file_atomically(file, "one").has_value());
+    CHECK(symlink("file", link.c_str()) == 0);
+    const bool may_give = chown(file.c_str(), 65534, 65534) == 0;  // root, as on gateways
+    CHECK(chmod(file.c_str(), 0640) == 0);
+    REQUIRE(write_file_atomically(link, "two").has_value());
+    CHECK(std::filesystem::read_symlink(link) == "file");
+    CHECK(read_file(file).value() == "two");
+    struct stat status {};
+    CHECK(stat(file.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0640);
+    CHECK(status.st_uid == (may_give ? 65534 : getuid()));
+    CHECK(status.st_gid == (may_give ? 65534 : getgid()));
+
+    std::filesystem::remove(file);
+    CHECK(write_file_atomically(link, "three").error().what ==
+          "is a symbolic link that leads nowhere: No such file or directory");
+    CHECK(std::filesystem::is_symlink(link));
+    std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("files that are refused") {
     std::string folder = "/tmp/rehome-json-test.XXXXXX";
     REQUIRE(mkdtemp(folder.data()) != nullptr);
