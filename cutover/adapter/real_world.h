@@ -17,6 +17,8 @@ public:
     Result<> append(const Record& record) override { return journal_.append(record); }
     Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
     Result<> save(const std::string& path, const std::string& content) override;
+    Result<> keep(const Step& step, const Result<Finished>& answer,
+                  const Reading& reading) override;
     UnixMicros now() override { return now_us(); }
     int64_t monotonic() override { return monotonic_us(); }
     void wait(Seconds time) override { signals_.wait(time); }

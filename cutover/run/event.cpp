@@ -43,6 +43,19 @@ std::string reading_text(const Reading& reading) {
     return "not good: " + reading.why;
 }
 
+std::string sample_json(const Step& step, const Result<Finished>& answer, const Reading& reading,
+                        UnixMicros at) {
+    ordered_json object{{"at", iso8601(at)},
+                        {"step", step.id},
+                        {"verdict", name(reading.verdict)},
+                        {"figures", reading.shown},
+                        {"text", reading.why}};
+    object["exit"] = answer && !answer->timed_out ? ordered_json(answer->code) : ordered_json();
+    object["out"] = answer ? answer->out : "";
+    object["err"] = answer ? answer->err : answer.error().text();
+    return dump(object);
+}
+
 std::string reading_json(const Step& step, const Reading& reading, UnixMicros at) {
     return dump({{"event", "reading"},
                  {"at", iso8601(at)},

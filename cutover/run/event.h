@@ -17,4 +17,9 @@ std::string event_json(const Record& record);
 std::string reading_text(const Reading& reading);
 std::string reading_json(const Step& step, const Reading& reading, UnixMicros at);
 
+// A line of JOURNAL.d/samples.jsonl ("rehome/cutover-sample/1"): what was printed, and what was
+// said of it.
+std::string sample_json(const Step& step, const Result<Finished>& answer, const Reading& reading,
+                        UnixMicros at);
+
 }  // namespace rehome::cutover

@@ -73,7 +73,7 @@ std::string_view type_of(const std::variant<double, bool, std::string>& value) {
 
 // Of what type the figure's value must be to be good.
 std::string_view wanted_type(const Figure& figure) {
-    const bool number = figure.min || figure.max || figure.since_start || !figure.of.empty();
+    const bool number = figure.min || figure.max || figure.counts() || !figure.of.empty();
     return number || !figure.equals ? "number" : type_of(*figure.equals);
 }
 

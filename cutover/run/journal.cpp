@@ -22,7 +22,7 @@ struct Name {
     std::string_view name;
 };
 
-constexpr std::array<Name, 12> names{{
+constexpr std::array<Name, 13> names{{
     {Happened::opened, "opened"},
     {Happened::begun, "begun"},
     {Happened::done, "done"},
@@ -32,6 +32,7 @@ constexpr std::array<Name, 12> names{{
     {Happened::undone, "undone"},
     {Happened::undo_failed, "undo_failed"},
     {Happened::undo_skipped, "undo_skipped"},
+    {Happened::counts_from, "counts_from"},
     {Happened::stopped, "stopped"},
     {Happened::resumed, "resumed"},
     {Happened::finished, "finished"},

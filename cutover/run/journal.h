@@ -29,6 +29,8 @@ enum class Happened {
     undone,        // a step
     undo_failed,   // a step
     undo_skipped,  // a step, by the operator
+    counts_from,   // a gate; the numbers from which its figures count, before the step that they
+                   // name
     stopped,       // by a signal or for want of an answer; to be resumed
     resumed,
     finished,  // nothing left to do or to undo

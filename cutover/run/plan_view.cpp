@@ -57,6 +57,7 @@ std::string figure_text(const Figure& figure) {
     std::string text = figure.pointer;
     text += figure.of.empty() ? "" : " of " + figure.of;
     text += figure.since_start ? " since start" : "";
+    text += figure.since.empty() ? "" : " since " + figure.since;
     text += figure.min ? fmt::format(", min {}", *figure.min) : "";
     text += figure.max ? fmt::format(", max {}", *figure.max) : "";
     if (figure.equals) {
@@ -105,8 +106,11 @@ std::string step_text(const Step& step, size_t number) {
 
 ordered_json figure_json(const Figure& figure) {
     ordered_json object{{"pointer", figure.pointer}};
-    if (!figure.of.empty()) {
-        object["of"] = figure.of;
+    for (const auto& [key, text] :
+         {std::pair{"of", &figure.of}, std::pair{"since", &figure.since}}) {
+        if (!text->empty()) {
+            object[key] = *text;
+        }
     }
     for (const auto& [key, flag] :
          {std::pair{"since_start", figure.since_start}, std::pair{"at_once", figure.at_once}}) {

@@ -8,6 +8,7 @@
 
 #include "common/json/file.h"
 #include "cutover/run/figure_check.h"
+#include "cutover/run/gate_check.h"
 #include "cutover/run/scope.h"
 #include "cutover/run/step_reader.h"
 #include "cutover/run/variables.h"
@@ -218,6 +219,7 @@ private:
         if (!input_.begun) {
             check_figures(made.check ? *made.check : made.gate.sample,
                           at + (made.check ? "/check" : "/gate"), figures, mistakes_);
+            check_gate(made, {at, replaced}, figures, mistakes_);
         }
         const std::string& id = made.id;
         if (!ids_.insert(id).second) {
@@ -259,6 +261,7 @@ Checked<Plan> read_plan(const PlaybookInput& input) {
     Plan plan;
     Mistakes mistakes(input.file);
     Expansion(input, plan, mistakes).playbook(*book);
+    resolve_since(plan, mistakes);
     if (mistakes.none() && plan.steps.empty()) {
         mistakes.add("/stages", "nothing to do is left once for_each is expanded");
     }

@@ -85,6 +85,9 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
     if (record.what == Happened::finished || record.what == Happened::turned_back) {
         progress.finished = record.what == Happened::finished;
     }
+    if (record.what == Happened::counts_from) {
+        progress.bases[record.step].merge(parse_bases(record.text));
+    }
     const StepState state = state_after(record.what);
     if (state == StepState::waiting) {
         return {};

@@ -5,9 +5,11 @@
 // failed or left in between) and has an undo is undone, the last one first.  Pure.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "cutover/run/gate.h"
 #include "cutover/run/journal.h"
 #include "cutover/run/step.h"
 
@@ -20,7 +22,8 @@ std::string_view name(StepState state);
 struct Progress {
     bool backwards = false;
     bool finished = false;
-    std::vector<StepState> steps;  // in the plan's order
+    std::vector<StepState> steps;          // in the plan's order
+    std::map<std::string, Bases> bases{};  // by the gate's id
 
     explicit Progress(const Plan& plan) : steps(plan.steps.size(), StepState::waiting) {}
 };

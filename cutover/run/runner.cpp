@@ -126,7 +126,59 @@ Runner::Outcome Runner::act_on(const Action& action) {
     }
 }
 
+// The sample that the gate's figures will count from; tried for as long as the gate may take.
+Result<Bases> Runner::sample_base(const Step& gate, const std::string& since) {
+    const int64_t ends_at = world_.monotonic() + microseconds(gate.timeout);
+    for (;;) {
+        const auto answer =
+            world_.run(gate, gate.gate.sample.command, seconds(ends_at - world_.monotonic()));
+        auto bases = read_bases(gate.gate.sample, since, answer, world_.now());
+        const Reading reading = bases ? Reading{Verdict::good, "", {bases_text(*bases)}}
+                                      : Reading{Verdict::cannot_tell, bases.error().what};
+        if (auto kept = world_.keep(gate, answer, reading); !kept) {
+            return tl::unexpected(kept.error());
+        }
+        const int64_t next_at = world_.monotonic() + microseconds(gate.gate.every);
+        if (bases || next_at >= ends_at || world_.stop_wanted()) {
+            return bases;
+        }
+        world_.wait(gate.gate.every);
+    }
+}
+
+// Whether every figure that counts since this step has its base; where one has none the run is
+// turned back, as its gate could not tell.
+Result<bool> Runner::take_bases(const Step& step) {
+    for (const Step& gate : plan_.steps) {
+        const auto& figures = gate.gate.sample.figures;
+        const auto lacks = [&](const Figure& figure) {
+            return figure.since == step.id && !progress_.bases[gate.id].contains(key(figure));
+        };
+        if (std::none_of(figures.begin(), figures.end(), lacks)) {
+            continue;
+        }
+        const auto bases = sample_base(gate, step.id);
+        if (!bases && bases.error().kind != Exit::unknown) {
+            return tl::unexpected(bases.error());
+        }
+        if (!bases && world_.stop_wanted()) {
+            return false;
+        }
+        const auto noted = bases ? note(Happened::counts_from, gate.id, bases_text(*bases))
+                                 : note(Happened::turned_back, "",
+                                        fmt::format("{} has nothing to count from: {}", gate.id,
+                                                    bases.error().what));
+        if (!noted || !bases) {
+            return noted ? Result<bool>(false) : tl::unexpected(noted.error());
+        }
+    }
+    return true;
+}
+
 Runner::Outcome Runner::begin(const Step& step) {
+    if (const auto based = take_bases(step); !based || !*based) {
+        return based ? Outcome(std::nullopt) : tl::unexpected(based.error());
+    }
     if (auto noted = note(Happened::begun, step.id, ""); !noted) {
         return tl::unexpected(noted.error());
     }
@@ -169,13 +221,16 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
 }
 
 Runner::Outcome Runner::gate(const Step& step) {
-    GateWatch watch(step.gate, world_.now());
+    GateWatch watch(step.gate, world_.now(), progress_.bases[step.id]);
     const int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
     for (;;) {
         const int64_t taken_at = world_.monotonic();
         const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
         const Reading reading = watch.take(answer, world_.now(), world_.monotonic());
         world_.show(step, reading);
+        if (auto kept = world_.keep(step, answer, reading); !kept) {
+            return tl::unexpected(kept.error());
+        }
         if (watch.passed()) {
             return note_and_go_on(Happened::done, step, joined(reading.shown));
         }

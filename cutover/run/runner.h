@@ -48,6 +48,8 @@ private:
     Outcome note_and_go_on(Happened what, const Step& step, const std::string& text);
     Outcome act_on(const Action& action);
     Outcome begin(const Step& step);
+    Result<Bases> sample_base(const Step& gate, const std::string& since);
+    Result<bool> take_bases(const Step& step);
     Outcome act(const Step& step);
     Outcome check(const Step& step, const std::string& took);
     Outcome gate(const Step& step);

@@ -23,10 +23,13 @@ struct Figure {
     std::string pointer;
     std::string of;            // a second pointer: the value is a share of that one; empty: itself
     bool since_start = false;  // the value is its growth since the gate's first sample
-    bool at_once = false;      // a bad value fails the gate at once
+    std::string since;     // the value is its growth since this step was begun; empty: it is not
+    bool at_once = false;  // a bad value fails the gate at once
     std::optional<double> min;
     std::optional<double> max;
     std::optional<std::variant<double, bool, std::string>> equals;
+
+    bool counts() const { return since_start || !since.empty(); }
 };
 
 // A command and what its answer must be: exit code 0 and good figures.

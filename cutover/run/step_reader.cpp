@@ -86,6 +86,7 @@ Figure read_figure(const Reader& reader) {
     figure.pointer = reader.text("pointer");
     figure.of = reader.text("of");
     figure.since_start = reader.flag("since_start");
+    figure.since = reader.text("since");
     figure.at_once = reader.flag("at_once");
     figure.min = reader.number("min");
     figure.max = reader.number("max");
@@ -95,8 +96,8 @@ Figure read_figure(const Reader& reader) {
     if (!reader.has("min") && !reader.has("max") && !reader.has("equals")) {
         reader.mistakes.add(reader.at, "asks for nothing, expected min, max or equals");
     }
-    if (!figure.of.empty() && figure.since_start) {
-        reader.mistakes.add(reader.at, "of and since_start exclude each other");
+    if (!figure.of.empty() + figure.since_start + !figure.since.empty() > 1) {
+        reader.mistakes.add(reader.at, "of, since_start and since exclude each other");
     }
     return figure;
 }

@@ -27,6 +27,10 @@ public:
     // Writes a file here, whole or not at all.
     virtual Result<> save(const std::string& path, const std::string& content) = 0;
 
+    // Adds a sample, as the command printed it, to those that are kept as evidence.
+    virtual Result<> keep(const Step& step, const Result<Finished>& answer,
+                          const Reading& reading) = 0;
+
     virtual UnixMicros now() = 0;
     virtual int64_t monotonic() = 0;  // microseconds
 

@@ -133,6 +133,22 @@ tail -n 1 events | found '"event":"ended","phase":"backed out","exit":0,"left_un
 cutover run "${book[@]}" --journal events.j --yes --json >events
 fits --lines cutover-events <events
 grep -q '"event":"reading"' events
+[ "$(grep -c '"event":"reading"' events)" = "$(wc -l <events.j.d/samples.jsonl)" ] # each is kept, as it was printed
+fits --lines cutover-sample <events.j.d/samples.jsonl
+jq -e '.verdict == "good" and (.out | fromjson).lost == 0' events.j.d/samples.jsonl
+
+# What is lost between two gates is counted by the second: since the run began, or since a step.
+jq '.stages[1].steps[0].gate.figures[0] += {"max": 2, "since": "make"} | .stages[1].steps[0].gate.tries = 2 |
+    .stages[0].steps[0].do = ["bash", "-c", "cp lost.json gate.json; touch a"]' playbook.json >counts.json
+for lost in 12 15; do
+    rm -f a
+    echo '{"lost": 10}' >gate.json
+    echo "{\"lost\": $lost}" >lost.json
+    code $((lost == 15)) cutover run counts.json --inventory inventory.json --journal "$lost.j" --yes | tee out
+    grep -q 'counts_from prove/gate: {"/lost since make/a":10.0}' out
+done
+grep -q 'failed prove/gate: /lost +5 since make/a, max 2' out
+echo '{"lost": 0}' >gate.json
 
 # A figure that the command never prints is refused before the night, with its place.
 sed 's|"cat", "gate.json"|"vipctl", "status", "--json"|; s|/lost|/flows/lost|' playbook.json >wrong.json

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cutover/run/event.h"
 #include "cutover/run/world.h"
 
 namespace rehome::cutover::testing {
@@ -30,8 +31,9 @@ public:
     std::vector<std::string> asked;
     std::map<std::string, std::string> saved;
     std::vector<Record> shown;
-    int stop_after = -1;  // a stop is asked for after so many commands; -1: never
-    int die_at = -1;      // at the how-manieth moment; -1: never
+    std::vector<std::string> kept;  // samples
+    int stop_after = -1;            // a stop is asked for after so many commands; -1: never
+    int die_at = -1;                // at the how-manieth moment; -1: never
     bool disk_full = false;
     int moments = 0;
 
@@ -71,6 +73,12 @@ public:
 
     Result<> save(const std::string& path, const std::string& content) override {
         saved[path] = content;
+        return {};
+    }
+
+    Result<> keep(const Step& step, const Result<Finished>& answer,
+                  const Reading& reading) override {
+        kept.push_back(sample_json(step, answer, reading, now()));
         return {};
     }
 

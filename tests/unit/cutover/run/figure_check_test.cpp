@@ -40,8 +40,7 @@ TEST_CASE("where a figure must lead") {
         {vipctl, R"({"pointer": "/peers/site=new/last_seen_ms", "max": 1})", nullptr},
         {vipctl, R"({"pointer": "/share/by", "equals": "address"})", nullptr},
         {logins, R"({"pointer": "/up", "of": "/wanted", "min": 1})", nullptr},
-        {logins, R"({"pointer": "/carriers/carrier=red/canary/ok", "since_start": true, "min": 1})",
-         nullptr},
+        {logins, R"({"pointer": "/carriers/carrier=red/canary/ok", "min": 1})", nullptr},
         {vipctl, R"({"pointer": "/flow/here", "max": 0})",
          R"(0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "flow" is not there, )"
          "expected one of at, copies, epoch, flows, gateway, "},

@@ -15,7 +15,7 @@ namespace {
 constexpr Happened all_happened[] = {
     Happened::begun,      Happened::done,    Happened::failed,      Happened::turned_back,
     Happened::undo_begun, Happened::undone,  Happened::undo_failed, Happened::undo_skipped,
-    Happened::stopped,    Happened::resumed, Happened::finished};
+    Happened::stopped,    Happened::resumed, Happened::finished,    Happened::counts_from};
 
 }  // namespace
 
@@ -32,6 +32,16 @@ TEST_CASE("the journal's lines and the events") {
     CHECK(misfits("cutover-events", event_json(Record{Happened::finished, 5, "", "done"})) == "");
     const Reading bad{Reading::Verdict::bad, "too few", {"/up 1, min 2"}};
     CHECK(misfits("cutover-events", reading_json(gate("g"), bad, 5)) == "");
+    for (const Verdict verdict :
+         {Verdict::good, Verdict::bad, Verdict::cannot_tell, Verdict::fatal}) {
+        const Reading one{verdict, "too few", {"/up 1, min 2"}};
+        for (const Result<Finished>& answer :
+             {Result<Finished>(Finished{0, false, "no UTF-8: \xff", ""}),
+              Result<Finished>(Finished{143, true, "", ""}),
+              Result<Finished>(fail(Exit::world, "x", "no such file"))}) {
+            CHECK(misfits("cutover-sample", sample_json(gate("g"), answer, one, 5)) == "");
+        }
+    }
     CHECK(misfits("cutover-events", R"({"event": "opened", "at": "", "text": ""})") != "");
 }
 
@@ -68,6 +78,7 @@ TEST_CASE("the plan") {
            {"name": "n", "for_each": "logins", "may_be_empty": true, "do": ["x"]},
            {"name": "g", "gate": {"command": ["e"], "figures": [
               {"pointer": "/f", "of": "/h", "min": 0.5, "at_once": true},
+              {"pointer": "/f", "since": "s", "max": 0},
               {"pointer": "/f", "since_start": true, "max": 0}]}},
            {"name": "h", "hold": "Go on?"})"));
     REQUIRE_MESSAGE(plan.has_value(), all_text(plan.error()));

@@ -99,6 +99,26 @@ TEST_CASE("a stage's for_each and its steps'") {
     CHECK(ids == Texts{"move red/at new-a", "move green/at new-a", "move green/at new-b"});
 }
 
+TEST_CASE("since names an act, what follows a gate or a hold, or the first step of a stage") {
+    const auto plan = plan_of_text(R"json({"schema": "rehome/playbook/1", "name": "t", "stages": [
+      {"name": "first", "steps": [{"name": "a", "do": ["x"]}, {"name": "b", "do": ["x"]}]},
+      {"name": "${carrier}", "for_each": "carriers", "steps": [
+        {"name": "go on", "hold": "Go on?"},
+        {"name": "g", "gate": {"command": ["x"], "figures": [
+          {"pointer": "/n", "since": "first/b", "max": 1},
+          {"pointer": "/n", "since": "first", "max": 2},
+          {"pointer": "/n", "since": "${carrier}", "max": 3},
+          {"pointer": "/n", "since": "${carrier}/go on", "max": 3}]}}]}]})json");
+    REQUIRE_MESSAGE(plan.has_value(), all_text(plan.error()));
+    for (const auto& [step, stage] : {std::pair{3, "red"}, std::pair{5, "green"}}) {
+        const auto& figures = plan->steps.at(static_cast<size_t>(step)).gate.sample.figures;
+        CHECK(figures.at(0).since == "first/b");
+        CHECK(figures.at(1).since == "first/a");
+        CHECK(figures.at(2).since == std::string(stage) + "/go on");
+        CHECK(figures.at(3).since == std::string(stage) + "/g");
+    }
+}
+
 TEST_CASE("parameters: defaults, settings, and numbers made of them") {
     const std::string book = R"json({"schema": "rehome/playbook/1", "name": "t",
       "parameters": {"rate": {"about": "a second", "default": "200"},
@@ -159,11 +179,42 @@ TEST_CASE("what is refused") {
         {"a share that grows",
          R"({"name": "x", "gate": {"command": ["x"], "figures": [
             {"pointer": "/a", "of": "/b", "since_start": true, "min": 1}]}})",
-         "/stages/0/steps/0/gate/figures/0: of and since_start exclude each other"},
+         "/stages/0/steps/0/gate/figures/0: of, since_start and since exclude each other"},
         {"a number that is none", R"({"name": "x", "do": ["x"], "timeout_s": "soon"})",
          "/stages/0/steps/0/timeout_s: \"soon\" is not a number"},
         {"a number that is infinite", R"({"name": "x", "do": ["x"], "timeout_s": "inf"})",
          "/stages/0/steps/0/timeout_s: \"inf\" is not a number"},
+        {"fewer tries than good ones",
+         R"({"name": "x", "gate": {"command": ["x"], "tries": 2, "good": 3}})",
+         "/stages/0/steps/0/gate/tries: 2 samples can never be 3 good ones, expected at least 3"},
+        {"good for longer than it may take",
+         R"({"name": "x", "timeout_s": 5, "gate": {"command": ["x"], "for_s": 6}})",
+         "/stages/0/steps/0/gate/for_s: 6 s do not pass within timeout_s, 5 s"},
+        {"good for as long as it may take",
+         R"({"name": "x", "timeout_s": 5, "gate": {"command": ["x"], "for_s": 5}})",
+         "/stages/0/steps/0/gate/for_s: 5 s do not pass within timeout_s, 5 s"},
+        {"more samples than there is time for",
+         R"({"name": "x", "timeout_s": 5, "gate": {"command": ["x"], "good": 6}})",
+         "/stages/0/steps/0/gate/good: 6 samples, one every 1 s, do not come within timeout_s, 5"},
+        {"nothing between its bounds", R"({"name": "x", "gate": {"command": ["x"], "figures": [
+             {"pointer": "/a", "min": 2, "max": 1}]}})",
+         "/stages/0/steps/0/gate/figures/0: min 2 is above max 1, nothing is between them"},
+        {"nor of a check", R"({"name": "x", "do": ["x"], "check": {"command": ["x"], "figures": [
+             {"pointer": "/a", "min": 2, "max": 1}]}})",
+         "/stages/0/steps/0/check/figures/0: min 2 is above max 1, nothing is between them"},
+        {"an age of what has none", R"({"name": "x", "gate": {"command": ["x"], "max_age_s": 3}})",
+         "/stages/0/steps/0/gate/max_age_s: is the age of what fresh points to, expected fresh "
+         "too"},
+        {"a check that counts",
+         R"({"name": "x", "do": ["x"], "check": {"command": ["x"], "figures": [
+             {"pointer": "/a", "since_start": true, "min": 1}]}})",
+         "/stages/0/steps/0/check/figures/0: counts since an earlier time, which a check does not"},
+        {"since no step", R"({"name": "x", "gate": {"command": ["x"], "figures": [
+             {"pointer": "/a", "since": "s/y", "min": 1}]}})",
+         "/stages/0/steps/0/gate: counts since \"s/y\", which is no stage or step before \"s/x\""},
+        {"since itself", R"({"name": "x", "gate": {"command": ["x"], "figures": [
+             {"pointer": "/a", "since": "s/x", "min": 1}]}})",
+         "/stages/0/steps/0/gate: counts since \"s/x\", which is no stage or step before \"s/x\""},
         {"a gate that never rests", R"({"name": "x", "gate": {"command": ["x"], "every_s": 0}})",
          "/stages/0/steps/0/gate/every_s: expected at least 0.01"},
         {"no good samples at all", R"({"name": "x", "gate": {"command": ["x"], "good": "0"}})",

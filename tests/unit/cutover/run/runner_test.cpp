@@ -270,6 +270,100 @@ TEST_CASE("a gate waits for good samples, in a row and for long enough") {
     }
 }
 
+namespace {
+
+// A gate that lets so many /n be added since the step, or since the stage, was begun.
+Plan counting_plan(double max) {
+    Plan plan = plan_of({act("a"), act("b"), gate("g"), act("c")});
+    Figure figure;
+    figure.pointer = "/n";
+    figure.max = max;
+    figure.since = "s/b";
+    plan.steps[2].gate.sample.figures = {figure};
+    plan.steps[2].gate.tries = 1;
+    return plan;
+}
+
+Finished counted(int n) {
+    return {0, false, fmt::format(R"({{"n": {}}})", n), ""};
+}
+
+}  // namespace
+
+TEST_CASE("what was lost between two gates is counted since the step that is named") {
+    struct Case {
+        int before;
+        int after;
+        Exit exit;
+        Texts effects;
+    };
+    const Case cases[] = {{7, 9, Exit::yes, {"a", "b", "c"}},
+                          {7, 10, Exit::no, {}},
+                          {7, 6, Exit::no, {}}};  // restarted
+    for (const Case& one : cases) {
+        CAPTURE(one.after);
+        FakeWorld world;
+        world.answers["sample g"] = {counted(one.before), counted(one.after)};
+        CHECK(go(counting_plan(2), world) == one.exit);
+        CHECK(world.effects == one.effects);
+        CHECK(Texts(world.ran.begin(), world.ran.begin() + 6) ==
+              Texts{"set a", "see a", "sample g", "set b", "see b", "sample g"});
+        CHECK(world.shown.at(2).what == Happened::counts_from);
+        CHECK(world.shown.at(2).text == R"({"/n since s/b":7.0})");
+    }
+}
+
+TEST_CASE("without anything to count from the step is not begun") {
+    FakeWorld world;
+    world.broken = {"sample g"};
+    CHECK(go(counting_plan(2), world) == Exit::no);
+    CHECK(world.effects.empty());
+    CHECK(std::count(world.ran.begin(), world.ran.end(), "set b") == 0);
+    CHECK(world.shown.at(2).text == "s/g has nothing to count from: exit code 3: it is broken");
+    CHECK(world.kept.size() == 10);  // for as long as the gate might take
+}
+
+TEST_CASE("a later sample is as good to count from, before the step is begun") {
+    FakeWorld world;
+    world.answers["sample g"] = {Finished{4, false, "", ""}, counted(7), counted(8)};
+    CHECK(go(counting_plan(2), world) == Exit::yes);
+}
+
+TEST_CASE("wherever it dies, it counts from before the step") {
+    bool died = true;
+    for (int moment = 0; died; ++moment) {
+        CAPTURE(moment);
+        FakeWorld world;
+        world.reopen();
+        world.die_at = moment;
+        world.answers["sample g"] = {counted(7)};
+        died = false;
+        try {
+            (void)Runner(counting_plan(2), Progress(counting_plan(2)), world, {}).go();
+        } catch (const Death&) {
+            died = true;
+        }
+        const bool begun = world.has("b");
+        world.answers["sample g"] = std::deque<Result<Finished>>(9, counted(10));
+        // Three were added: too many, unless they were there before s/b was begun.
+        if (died && begun) {
+            CHECK(go(counting_plan(2), world) == Exit::no);
+        }
+    }
+}
+
+TEST_CASE("every sample is kept") {
+    FakeWorld world;
+    world.answers["sample g"] = {Finished{1, false, "", "worse"},
+                                 fail(Exit::world, "x", "no such file")};
+    CHECK(go(plan_of({gate("g")}), world) == Exit::yes);
+    REQUIRE(world.kept.size() == 3);
+    CHECK(world.kept[0].find(R"("verdict":"bad")") != std::string::npos);
+    CHECK(world.kept[0].find(R"("err":"worse")") != std::string::npos);
+    CHECK(world.kept[1].find(R"("exit":null)") != std::string::npos);
+    CHECK(world.kept[2].find(R"("verdict":"good")") != std::string::npos);
+}
+
 TEST_CASE("a stop takes effect between two steps and inside a gate, and resume goes on") {
     for (int after = 0; after < 6; ++after) {
         CAPTURE(after);

@@ -1,0 +1,95 @@
+#include "cutover/run/gate_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace rehome::cutover {
+
+namespace {
+
+void check_bounds(const Figure& figure, bool of_check, const std::string& at, Mistakes& mistakes) {
+    if (figure.min && figure.max && *figure.min > *figure.max) {
+        mistakes.add(at, fmt::format("min {:g} is above max {:g}, nothing is between them",
+                                     *figure.min, *figure.max));
+    }
+    if (of_check && figure.counts()) {
+        mistakes.add(at,
+                     "counts since an earlier time, which a check does not know; that belongs "
+                     "to a gate");
+    }
+}
+
+void check_times(const Step& step, const std::string& at, Mistakes& mistakes) {
+    const Gate& gate = step.gate;
+    if (gate.tries != 0 && gate.tries < gate.good) {
+        mistakes.add(at + "/tries", fmt::format("{} samples can never be {} good ones, expected at "
+                                                "least {}",
+                                                gate.tries, gate.good, gate.good));
+    }
+    if (gate.lasting.count() > 0 && gate.lasting >= step.timeout) {
+        mistakes.add(at + "/for_s", fmt::format("{:g} s do not pass within timeout_s, {:g} s",
+                                                gate.lasting.count(), step.timeout.count()));
+    }
+    if (gate.every * (gate.good - 1) >= step.timeout && gate.good > 1) {
+        mistakes.add(at + "/good",
+                     fmt::format("{} samples, one every {:g} s, do not come within "
+                                 "timeout_s, {:g} s",
+                                 gate.good, gate.every.count(), step.timeout.count()));
+    }
+}
+
+// The step with whose begin the counting does: a stage's first one, the act that is named, or what
+// follows the gate that has passed or the hold that was answered.  The plan's end: there is none.
+size_t counted_with(const Plan& plan, const std::string& name) {
+    const auto& steps = plan.steps;
+    const auto named = std::find_if(steps.begin(), steps.end(),
+                                    [&name](const Step& step) { return step.id == name; });
+    if (named != steps.end()) {
+        return static_cast<size_t>(named - steps.begin()) + (named->kind != Step::Kind::act);
+    }
+    const auto first = std::find_if(steps.begin(), steps.end(),
+                                    [&name](const Step& step) { return step.stage == name; });
+    return static_cast<size_t>(first - steps.begin());
+}
+
+}  // namespace
+
+void check_gate(const Step& step, const Placed& placed, const std::vector<Placed>& figures,
+                Mistakes& mistakes) {
+    const bool of_check = step.check.has_value();
+    const Sample& sample = of_check ? *step.check : step.gate.sample;
+    for (size_t i = 0; i < sample.figures.size(); ++i) {
+        check_bounds(sample.figures[i], of_check, figures[i].at, mistakes);
+    }
+    if (step.kind != Step::Kind::gate) {
+        return;
+    }
+    const std::string at = placed.at + "/gate";
+    check_times(step, at, mistakes);
+    if (sample.fresh.empty() && placed.object.at("gate").contains("max_age_s")) {
+        mistakes.add(at + "/max_age_s", "is the age of what fresh points to, expected fresh too");
+    }
+}
+
+void resolve_since(Plan& plan, Mistakes& mistakes) {
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        Step& step = plan.steps[i];
+        for (Figure& figure : step.gate.sample.figures) {
+            if (figure.since.empty()) {
+                continue;
+            }
+            const size_t from = counted_with(plan, figure.since);
+            if (from <= i) {
+                figure.since = plan.steps[from].id;
+                continue;
+            }
+            mistakes.add(step.at + "/gate",
+                         fmt::format("counts since {}, which is no stage or step before {}",
+                                     in_quotes(figure.since), in_quotes(step.id)));
+        }
+    }
+}
+
+}  // namespace rehome::cutover

@@ -1,0 +1,22 @@
+// Whether a gate can pass, and whether what it says can be said at all: mistakes of a playbook that
+// no sample will show.  Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/json/file.h"
+#include "cutover/run/step.h"
+#include "cutover/run/step_reader.h"
+
+namespace rehome::cutover {
+
+// step: placed.object is its JSON; figures: where each of its figures stands.
+void check_gate(const Step& step, const Placed& placed, const std::vector<Placed>& figures,
+                Mistakes& mistakes);
+
+// Makes of each figure's `since`, which names a step or a stage, the step with whose begin the
+// counting begins; what is named must come before the figure's own.
+void resolve_since(Plan& plan, Mistakes& mistakes);
+
+}  // namespace rehome::cutover
