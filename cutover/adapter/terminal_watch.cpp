@@ -54,6 +54,8 @@ Mark mark(Happened what) {
             return {red, "FAILED"};
         case Happened::undo_skipped:
             return {red, "skipped"};
+        case Happened::unproven:
+            return {red, "unproven"};
         case Happened::turned_back:
         case Happened::stopped:
             return {bold, name(what)};

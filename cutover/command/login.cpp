@@ -2,6 +2,7 @@
 // login_run (one agent).
 #include "cutover/command/login.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -82,11 +83,17 @@ Result<LoginFleet> fleet_of(const Given& given) {
 
 // ---- printing -----------------------------------------------------------------------------------
 
-// Yes, or unknown when a status is too old to say anything about now.
+bool all_ended(const std::vector<LoginStatus>& statuses) {
+    return std::all_of(statuses.begin(), statuses.end(),
+                       [](const LoginStatus& status) { return status.ended; });
+}
+
+// Yes; no when every agent has ended; unknown when a status is too old to say anything about now.
 Exit print_statuses(const std::vector<LoginStatus>& statuses, bool as_json) {
     const UnixMicros now = now_us();
     const nlohmann::json summary = login_summary(statuses, now);
     std::cout << (as_json ? summary.dump(2) + "\n" : login_table(statuses, now));
+    if (all_ended(statuses)) return Exit::no;
     return summary["stale"].empty() ? Exit::yes : Exit::unknown;
 }
 
@@ -128,7 +135,13 @@ Result<Exit> act_start(const Given& given) {
 }
 
 Result<Exit> act_status(const Given& given) {
-    const auto statuses = fleet_of(given).and_then(read_statuses);
+    const auto fleet = fleet_of(given);
+    // Nothing was started there: that is known.
+    if (!fleet && fleet.error().kind == Exit::unknown) {
+        return fail(Exit::no, fleet.error().where, fleet.error().what);
+    }
+    if (!fleet) return tl::unexpected(fleet.error());
+    const auto statuses = read_statuses(*fleet);
     if (!statuses) return tl::unexpected(statuses.error());
     return print_statuses(*statuses, given.has("json"));
 }
@@ -228,14 +241,15 @@ Command start_command() {
 }
 
 Command status_command() {
-    return {"login status",
-            "tell how the sessions fare now, per carrier and together",
-            "Exit 4 when a carrier's status is older than 3 s: its agent has ended or hangs, and "
-            "nobody knows.\n\n"
-            "  cutover login status --dir /run/logins\n"
-            "  cutover login status --dir /run/logins --json | jq .up",
-            {dir_option, carriers_option, json_option},
-            act_status};
+    return {
+        "login status",
+        "tell how the sessions fare now, per carrier and together",
+        "Exit 1 when no agent was started or all have ended; 4 when a carrier's status is older "
+        "than\n3 s: its agent hangs or was killed, and nobody knows.\n\n"
+        "  cutover login status --dir /run/logins\n"
+        "  cutover login status --dir /run/logins --json | jq .up",
+        {dir_option, carriers_option, json_option},
+        act_status};
 }
 
 Command wait_command() {

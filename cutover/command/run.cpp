@@ -35,8 +35,8 @@ const Option journal_option =
 const Option yes_option = Option::flag("yes", "answer every hold with yes");
 const Option skip_option =
     Option::text("skip",
-                 "STAGE/STEP: pass over this step's undo, which then is left undone; may be given "
-                 "again")
+                 "STAGE/STEP: pass over this step's undo, which then is left undone until a later "
+                 "`cutover undo`; may be given again")
         .repeated();
 const Option json_option = Option::flag("json", "print JSON");
 const Option json_lines_option = Option::flag("json", "print JSON, one event a line");
@@ -179,7 +179,7 @@ Command run_command() {
         "second Ctrl-C leaves at once); `cutover resume` goes on in every case.\n\n"
         "Exit: 0 done; 1 backed out wholly; 2 wrong usage or input, nothing was done; 3 stopped,\n"
         "or something is left undone, which is listed; 4 a step must be settled by the "
-        "operator.\n\n"
+        "operator,\nor nobody can tell whether the steps that are listed are put back.\n\n"
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal\n"
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal \\\n"
         "      --set rate=500 --yes --json\n",
@@ -222,9 +222,11 @@ Command resume_command() {
 Command undo_command() {
     return {"undo",
             "back out of a stopped or finished run",
-            "Undoes every step that was begun, the last one first.  It stops at an undo that\n"
-            "fails, as those that follow may rely on it; given again it tries again.\n\n"
-            "Exit: 0 all is put back; 3 something is left undone, which is listed.\n\n"
+            "Undoes every step that was begun, the last one first.  What relies on an undo that\n"
+            "fails waits for it, the others go on; given again it tries again, also what was\n"
+            "passed over or could not be told.\n\n"
+            "Exit: 0 all is put back; 3 something is left undone, which is listed; 4 nobody can\n"
+            "tell whether the steps that are listed are put back.\n\n"
             "  cutover undo --journal move.journal\n"
             "  cutover undo --journal move.journal --skip 'relay/share 10 at old-gw'\n",
             {journal_option, skip_option, json_lines_option},

@@ -93,6 +93,9 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     if (!progress) {
         return tl::unexpected(progress.error());
     }
+    if (auto known = check_skips(*plan, options.runner.skip); !known) {
+        return tl::unexpected(known.error());
+    }
     if (auto prepared = prepare_run_dir(opening); !prepared) {
         return tl::unexpected(prepared.error());
     }

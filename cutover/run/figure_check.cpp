@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "common/formats/formats.h"
@@ -93,7 +95,24 @@ public:
         }
     }
 
+    void leads_to_word(const std::string& pointer, const std::string& at) {
+        const Found found = follow(root_, pointer);
+        if (!found) {
+            return mistakes_.add(at,
+                                 fmt::format("leads nowhere in {}: {}", printed_, found.error()));
+        }
+        const bool word = std::any_of(words.begin(), words.end(), [&](std::string_view type) {
+            return schema_allows(root_, *found, type);
+        });
+        if (!word) {
+            mistakes_.add(at,
+                          fmt::format("leads to no number, text or truth value in {}", printed_));
+        }
+    }
+
 private:
+    static constexpr std::array<std::string_view, 3> words{"number", "string", "boolean"};
+
     std::string printed_;
     json root_;
     Mistakes& mistakes_;
@@ -123,6 +142,23 @@ void check_figures(const Sample& sample, const std::string& at, const std::vecto
         if (!figure.of.empty()) {
             check.leads(figure.of, "number", figures[i].at + "/of");
         }
+    }
+}
+
+void check_kept(const Step& step, Mistakes& mistakes) {
+    if (step.was.empty()) {
+        return;
+    }
+    const PrintedFormat printed = printed_by(step.check->command);
+    if (!printed.ours) {
+        return;
+    }
+    if (printed.format == nullptr) {
+        return mistakes.add(step.at + "/check/command", printed.why);
+    }
+    Check check(*printed.format, mistakes);
+    for (const auto& [name, pointer] : step.was) {
+        check.leads_to_word(pointer, step.at + "/check/was/" + name);
     }
 }
 

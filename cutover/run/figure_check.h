@@ -19,4 +19,7 @@ namespace rehome::cutover {
 void check_figures(const Sample& sample, const std::string& at, const std::vector<Placed>& figures,
                    Mistakes& mistakes);
 
+// The same for what a step keeps of what was there before its act.
+void check_kept(const Step& step, Mistakes& mistakes);
+
 }  // namespace rehome::cutover

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view schema = "rehome/journal/1";
+constexpr std::string_view schema = "rehome/journal/2";
 constexpr size_t sum_digits = 16;
 
 struct Name {
@@ -22,14 +22,16 @@ struct Name {
     std::string_view name;
 };
 
-constexpr std::array<Name, 13> names{{
+constexpr std::array<Name, 15> names{{
     {Happened::opened, "opened"},
+    {Happened::found, "found"},
     {Happened::begun, "begun"},
     {Happened::done, "done"},
     {Happened::failed, "failed"},
     {Happened::turned_back, "turned_back"},
     {Happened::undo_begun, "undo_begun"},
     {Happened::undone, "undone"},
+    {Happened::unproven, "unproven"},
     {Happened::undo_failed, "undo_failed"},
     {Happened::undo_skipped, "undo_skipped"},
     {Happened::counts_from, "counts_from"},
@@ -112,11 +114,15 @@ Result<> take_line(const std::string& where, const std::string& body, bool first
         return fail(Exit::world, where, "is no line of a journal, or not in this place");
     }
     if (!first) {
-        into.records.push_back({*what, *at, object.value("step", ""), object.value("text", "")});
+        into.records.push_back({*what, *at, object.value("step", ""), object.value("text", ""),
+                                object.value("was", Kept())});
         return {};
     }
     if (object.value("schema", "") != schema) {
-        return fail(Exit::world, where, fmt::format("has another schema, expected {}", schema));
+        return fail(Exit::world, where,
+                    fmt::format("is of another cutover's journal ({}), expected {}: only the "
+                                "cutover that wrote it can resume or undo it",
+                                object.value("schema", "no schema"), schema));
     }
     try {
         into.opening = read_opening(object);
@@ -147,6 +153,9 @@ std::string JournalWriter::line(const Record& record) {
     ordered_json object = head(record.what, record.at);
     object["step"] = record.step;
     object["text"] = record.text;
+    if (!record.was.empty()) {
+        object["was"] = record.was;
+    }
     return seal(object, sum_);
 }
 

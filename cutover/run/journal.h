@@ -1,4 +1,4 @@
-// The journal ("rehome/journal/1"): what a run has done, as lines of JSON.  Pure; journal_file.h
+// The journal ("rehome/journal/2"): what a run has done, as lines of JSON.  Pure; journal_file.h
 // keeps it on disk.
 //
 // Line 1 opens it and holds the playbook, the inventory and the settings, so that nothing else is
@@ -21,12 +21,14 @@ namespace rehome::cutover {
 
 enum class Happened {
     opened,
-    begun,         // a step; written before it touches the world
+    found,         // a step: so already, before anything was done
+    begun,         // a step; written before it touches the world, with what was there before
     done,          // a step
     failed,        // a step
     turned_back,   // from here on steps are undone
     undo_begun,    // a step; written before
-    undone,        // a step
+    undone,        // a step, and its check says so
+    unproven,      // a step: its undo ended well, and nobody can tell what is there now
     undo_failed,   // a step
     undo_skipped,  // a step, by the operator
     counts_from,   // a gate; the numbers from which its figures count, before the step that they
@@ -43,6 +45,7 @@ struct Record {
     UnixMicros at = 0;
     std::string step{};  // its id; empty: the run as a whole
     std::string text{};  // how or why
+    Kept was{};          // of what was begun: what was there before
 };
 
 // What the first line holds.

@@ -20,6 +20,7 @@ struct Totals {
     size_t gates = 0;
     size_t holds = 0;
     size_t undoable = 0;
+    size_t ways_back = 0;
 };
 
 Totals count(const Plan& plan) {
@@ -30,7 +31,8 @@ Totals count(const Plan& plan) {
         totals.acts += step.kind == Step::Kind::act;
         totals.gates += step.kind == Step::Kind::gate;
         totals.holds += step.kind == Step::Kind::hold;
-        totals.undoable += !step.undo.empty();
+        totals.undoable += step.kind == Step::Kind::act && !step.undo.empty();
+        totals.ways_back += step.kind == Step::Kind::way_back;
     }
     totals.stages = stages.size();
     return totals;
@@ -44,6 +46,8 @@ const char* kind_name(const Step& step) {
             return "gate";
         case Step::Kind::hold:
             return "hold";
+        case Step::Kind::way_back:
+            return "undo";
     }
     return "";
 }
@@ -82,17 +86,36 @@ std::string figure_lines(const Sample& sample) {
     return text;
 }
 
+std::string act_lines(const Step& step) {
+    std::string text = command_line("do", step, step.act);
+    text += step.save.empty() ? "" : fmt::format("         save   {}\n", step.save);
+    if (step.check) {
+        text += command_line("check", step, step.check->command) + figure_lines(*step.check);
+    }
+    for (const auto& [name, pointer] : step.was) {
+        text += fmt::format("                {} is kept as was.{}\n", pointer, name);
+    }
+    return text;
+}
+
+std::string undo_lines(const Step& step) {
+    if (!step.after) {
+        return command_line("undo", step, step.undo);
+    }
+    return command_line("undo", step, step.undo) +
+           fmt::format(
+               "                after {}\n",
+               step.after->empty() ? "none" : fmt::format("{}", fmt::join(*step.after, ", ")));
+}
+
 std::string step_text(const Step& step, size_t number) {
     std::string text = fmt::format("  {:>4}  {}{}\n", number, step.name,
                                    step.on.empty() ? "" : " (on " + step.on + ")");
     switch (step.kind) {
         case Step::Kind::act:
-            text += command_line("do", step, step.act);
-            text += step.save.empty() ? "" : fmt::format("         save   {}\n", step.save);
-            text += step.check ? command_line("check", step, step.check->command) +
-                                     figure_lines(*step.check)
-                               : "";
-            return text + command_line("undo", step, step.undo);
+            return text + act_lines(step) + undo_lines(step);
+        case Step::Kind::way_back:
+            return text + undo_lines(step);
         case Step::Kind::gate:
             return text + command_line("gate", step, step.gate.sample.command) +
                    figure_lines(step.gate.sample) +
@@ -160,6 +183,12 @@ ordered_json step_json(const Step& step) {
     add("check", step.check ? step.check->command : Argv());
     add("undo", step.undo);
     add("gate", step.gate.sample.command);
+    if (!step.was.empty()) {
+        object["was"] = step.was;
+    }
+    if (step.after) {
+        object["after"] = *step.after;
+    }
     add_figures(step.check ? *step.check : step.gate.sample, object);
     if (!step.question.empty()) {
         object["hold"] = step.question;
@@ -196,9 +225,9 @@ std::string plan_text(const Plan& plan) {
     const Totals totals = count(plan);
     return text + fmt::format(
                       "\n{} stages, {} steps: {} acts ({} with an undo), {} gates, {} "
-                      "holds\n",
+                      "holds, {} for the way back alone\n",
                       totals.stages, plan.steps.size(), totals.acts, totals.undoable, totals.gates,
-                      totals.holds);
+                      totals.holds, totals.ways_back);
 }
 
 std::string plan_json(const Plan& plan) {
@@ -216,11 +245,9 @@ std::string plan_json(const Plan& plan) {
         object["steps"].push_back(step_json(step));
     }
     const Totals totals = count(plan);
-    object["totals"] = {{"stages", totals.stages},
-                        {"acts", totals.acts},
-                        {"undoable", totals.undoable},
-                        {"gates", totals.gates},
-                        {"holds", totals.holds}};
+    object["totals"] = {{"stages", totals.stages},     {"acts", totals.acts},
+                        {"undoable", totals.undoable}, {"gates", totals.gates},
+                        {"holds", totals.holds},       {"ways_back", totals.ways_back}};
     return object.dump(2) + "\n";
 }
 

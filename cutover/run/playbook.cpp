@@ -82,6 +82,7 @@ public:
                 stage(stages[i], at, scope);
             }
         }
+        check_after();
     }
 
 private:
@@ -187,12 +188,46 @@ private:
     void stage(const json& book, const std::string& at, const Variables& variables) {
         const std::string name =
             substitute(book.at("name"), variables, at + "/name", mistakes_).get<std::string>();
+        const size_t first = plan_.steps.size();
         const json& steps = book.at("steps");
         for (size_t i = 0; i < steps.size(); ++i) {
             const std::string here = pointer_to(at + "/steps", i);
             for (const Variables& scope : scopes(steps[i], here, variables)) {
                 step(steps[i], here, name, scope);
             }
+        }
+        if (book.contains("after")) {
+            const json names = substitute(book.at("after"), variables, at + "/after", mistakes_);
+            loosen(first, names.get<std::vector<std::string>>());
+        }
+    }
+
+    // What a stage says of its undos holds for each that does not say something else.  They rely on
+    // one another all the same.
+    void loosen(size_t first, std::vector<std::string> names) {
+        for (size_t i = first; i < plan_.steps.size(); ++i) {
+            Step& step = plan_.steps[i];
+            if (!step.undo.empty() && !step.after) {
+                step.after = names;
+                step.after->push_back(step.stage);
+            }
+        }
+    }
+
+    // What an undo is to come after must come before it on the way back.
+    void check_after() {
+        std::set<std::string_view> later;
+        for (size_t i = plan_.steps.size(); i-- > 0;) {
+            const Step& step = plan_.steps[i];
+            for (const std::string& name : step.after.value_or(std::vector<std::string>())) {
+                if (name != step.stage && !later.contains(name)) {
+                    mistakes_.add(step.at, fmt::format("its undo is to come after {}, expected a "
+                                                       "stage or STAGE/STEP that follows it",
+                                                       in_quotes(name)));
+                }
+            }
+            later.insert(step.stage);
+            later.insert(step.id);
         }
     }
 
@@ -212,14 +247,15 @@ private:
                 own[holder].erase("figures");
             }
         }
-        const json replaced = substitute(own, variables, at, mistakes_);
+        const json own_replaced = replaced(own, at, variables);
         plan_.steps.push_back(
-            read_step({at, replaced}, figures, stage_name, input_.inventory, mistakes_));
+            read_step({at, own_replaced}, figures, stage_name, input_.inventory, mistakes_));
         const Step& made = plan_.steps.back();
         if (!input_.begun) {
             check_figures(made.check ? *made.check : made.gate.sample,
                           at + (made.check ? "/check" : "/gate"), figures, mistakes_);
-            check_gate(made, {at, replaced}, figures, mistakes_);
+            check_gate(made, {at, own_replaced}, figures, mistakes_);
+            check_kept(made, mistakes_);
         }
         const std::string& id = made.id;
         if (!ids_.insert(id).second) {
@@ -228,6 +264,23 @@ private:
                                       "step's or the stage's name",
                                       in_quotes(id)));
         }
+    }
+
+    // A step with its variables replaced; what is kept before the act stays as it is in the undo.
+    json replaced(json own, const std::string& at, const Variables& variables) {
+        Variables with_kept = variables;
+        const json check = own.value("check", json());
+        const json kept = check.is_object() ? check.value("was", json()) : json();
+        for (const auto& [name, pointer] : kept.items()) {
+            with_kept["was." + name] = "${was." + name + "}";
+        }
+        const json undo = own.value("undo", json());
+        own.erase("undo");
+        json result = substitute(own, variables, at, mistakes_);
+        if (!undo.is_null()) {
+            result["undo"] = substitute(undo, with_kept, at + "/undo", mistakes_);
+        }
+        return result;
     }
 
     std::vector<Placed> expanded(const json& figures, const std::string& at,

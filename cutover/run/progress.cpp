@@ -4,16 +4,17 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace rehome::cutover {
 
 namespace {
 
-bool needs_undo(const Step& step, StepState state) {
-    if (step.undo.empty()) {
+bool needs_undo(const Step& step, const StepProgress& progress) {
+    if (step.undo.empty() || !progress.begun) {
         return false;
     }
-    switch (state) {
+    switch (progress.state) {
         case StepState::begun:
         case StepState::done:
         case StepState::failed:
@@ -21,15 +22,24 @@ bool needs_undo(const Step& step, StepState state) {
         case StepState::undo_failed:
             return true;
         case StepState::waiting:
+        case StepState::found:
         case StepState::undone:
+        case StepState::unproven:
         case StepState::undo_skipped:
             return false;
     }
     return false;
 }
 
+// Turning back once more undoes it.  Without a check nobody could tell more than the last time.
+bool is_due_again(const Step& step, StepState state) {
+    return state == StepState::undo_skipped ||
+           (state == StepState::unproven && step.check.has_value());
+}
+
 size_t first_in(const Progress& progress, StepState state) {
-    const auto found = std::find(progress.steps.begin(), progress.steps.end(), state);
+    const auto found = std::find_if(progress.steps.begin(), progress.steps.end(),
+                                    [state](const StepProgress& s) { return s.state == state; });
     return static_cast<size_t>(found - progress.steps.begin());
 }
 
@@ -47,9 +57,35 @@ Action next_forwards(const Progress& progress) {
     return {};
 }
 
+// The stages and steps that still have something to undo.
+using Names = std::set<std::string_view>;
+
+bool relies_on_any(const Step& step, const Names& open) {
+    if (!step.after) {
+        return !open.empty();
+    }
+    return std::any_of(step.after->begin(), step.after->end(),
+                       [&open](const std::string& name) { return open.contains(name); });
+}
+
+Action next_backwards(const Plan& plan, const Progress& progress) {
+    Names open;
+    for (const size_t i : left_to_undo(plan, progress)) {
+        const Step& step = plan.steps[i];
+        if (progress.steps[i].state != StepState::undo_failed && !relies_on_any(step, open)) {
+            return {Action::Kind::undo, i};
+        }
+        open.insert(step.stage);
+        open.insert(step.id);
+    }
+    return {open.empty() ? Action::Kind::finish : Action::Kind::stop, 0};
+}
+
 // What a record about a step makes of it.
 StepState state_after(Happened what) {
     switch (what) {
+        case Happened::found:
+            return StepState::found;
         case Happened::begun:
             return StepState::begun;
         case Happened::done:
@@ -60,6 +96,8 @@ StepState state_after(Happened what) {
             return StepState::undoing;
         case Happened::undone:
             return StepState::undone;
+        case Happened::unproven:
+            return StepState::unproven;
         case Happened::undo_failed:
             return StepState::undo_failed;
         case Happened::undo_skipped:
@@ -69,17 +107,36 @@ StepState state_after(Happened what) {
     }
 }
 
+// What was there before the first try is what was there before.
+void take(const Record& record, StepState state, StepProgress& step) {
+    if (record.what == Happened::begun && !step.begun) {
+        step.begun = true;
+        step.was = record.was;
+    }
+    step.state = state;
+    step.text = record.text;
+}
+
+void turn_back(const Plan& plan, Progress& progress) {
+    progress.backwards = true;
+    for (size_t i = 0; i < progress.steps.size(); ++i) {
+        StepState& state = progress.steps[i].state;
+        state = is_due_again(plan.steps[i], state) ? StepState::undoing : state;
+    }
+}
+
 }  // namespace
 
 std::string_view name(StepState state) {
-    constexpr std::array<std::string_view, 8> names{
-        "waiting", "begun", "done", "failed", "undoing", "undone", "undo_failed", "undo_skipped"};
+    constexpr std::array<std::string_view, 10> names{
+        "waiting", "found",  "begun",    "done",        "failed",
+        "undoing", "undone", "unproven", "undo_failed", "undo_skipped"};
     return names[static_cast<size_t>(state)];
 }
 
 Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
     if (record.what == Happened::turned_back) {
-        progress.backwards = true;
+        turn_back(plan, progress);
     }
     // Resuming a finished run finds nothing to do; turning it back does.
     if (record.what == Happened::finished || record.what == Happened::turned_back) {
@@ -99,7 +156,7 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
             Exit::world, "journal",
             fmt::format("names step {}, which its playbook does not have", in_quotes(record.step)));
     }
-    progress.steps[static_cast<size_t>(step - plan.steps.begin())] = state;
+    take(record, state, progress.steps[static_cast<size_t>(step - plan.steps.begin())]);
     return {};
 }
 
@@ -113,12 +170,16 @@ Result<Progress> replay(const Plan& plan, const std::vector<Record>& records) {
     return progress;
 }
 
-Action next(const Plan& plan, const Progress& progress) {
-    if (!progress.backwards) {
-        return next_forwards(progress);
+void try_failed_again(Progress& progress) {
+    for (StepProgress& step : progress.steps) {
+        if (step.state == StepState::undo_failed) {
+            step.state = StepState::undoing;
+        }
     }
-    const auto left = left_to_undo(plan, progress);
-    return left.empty() ? Action{} : Action{Action::Kind::undo, left.front()};
+}
+
+Action next(const Plan& plan, const Progress& progress) {
+    return progress.backwards ? next_backwards(plan, progress) : next_forwards(progress);
 }
 
 std::vector<size_t> left_to_undo(const Plan& plan, const Progress& progress) {
@@ -131,14 +192,49 @@ std::vector<size_t> left_to_undo(const Plan& plan, const Progress& progress) {
     return left;
 }
 
-std::vector<size_t> passed_over(const Progress& progress) {
+std::vector<size_t> relied_on(const Plan& plan, const Progress& progress, size_t step) {
     std::vector<size_t> result;
-    for (size_t i = 0; i < progress.steps.size(); ++i) {
-        if (progress.steps[i] == StepState::undo_skipped) {
+    for (const size_t i : left_to_undo(plan, progress)) {
+        if (i <= step) {
+            break;
+        }
+        if (relies_on_any(plan.steps[step], {plan.steps[i].stage, plan.steps[i].id})) {
             result.push_back(i);
         }
     }
     return result;
+}
+
+std::vector<size_t> steps_in(const Progress& progress, StepState state) {
+    std::vector<size_t> result;
+    for (size_t i = 0; i < progress.steps.size(); ++i) {
+        if (progress.steps[i].state == state) {
+            result.push_back(i);
+        }
+    }
+    return result;
+}
+
+Result<> check_skips(const Plan& plan, const std::set<std::string>& ids) {
+    for (const std::string& id : ids) {
+        const auto step = std::find_if(plan.steps.begin(), plan.steps.end(),
+                                       [&id](const Step& s) { return s.id == id; });
+        if (step == plan.steps.end() || step->undo.empty()) {
+            return fail(Exit::usage, "--skip",
+                        fmt::format("{} {}, expected a STAGE/STEP that has an undo", in_quotes(id),
+                                    step == plan.steps.end() ? "is no step" : "has no undo"));
+        }
+    }
+    return {};
+}
+
+bool may_undo_again(const Plan& plan, const Progress& progress) {
+    for (size_t i = 0; i < progress.steps.size(); ++i) {
+        if (is_due_again(plan.steps[i], progress.steps[i].state)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace rehome::cutover

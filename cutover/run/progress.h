@@ -1,11 +1,16 @@
 // How far a run has come, and what may happen next: a function of the plan and the journal alone.
 //
 // Forwards, the steps are done in their order.  A step that was begun and not ended must be settled
-// first.  A step that failed turns the run back.  Backwards, every step that was begun (done,
-// failed or left in between) and has an undo is undone, the last one first.  Pure.
+// first.  A step that failed turns the run back.
+//
+// Backwards, every step that was begun (done, failed or left in between) and has an undo is undone,
+// the last one first; what was found so before it was begun is left as it is.  An undo waits for
+// those that it relies on: all that come before it on the way back, or those that `after` names.
+// One that failed, and what relies on it, waits for the operator; the others go on.  Pure.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,17 +20,35 @@
 
 namespace rehome::cutover {
 
-enum class StepState { waiting, begun, done, failed, undoing, undone, undo_failed, undo_skipped };
+enum class StepState {
+    waiting,
+    found,  // so already: nothing was done
+    begun,
+    done,
+    failed,
+    undoing,
+    undone,
+    unproven,  // its undo ended well, and nobody can tell what is there now
+    undo_failed,
+    undo_skipped
+};
 
 std::string_view name(StepState state);
+
+struct StepProgress {
+    StepState state = StepState::waiting;
+    bool begun = false;  // ever: what was not has nothing to undo
+    Kept was{};          // what was there before
+    std::string text{};  // of the last record
+};
 
 struct Progress {
     bool backwards = false;
     bool finished = false;
-    std::vector<StepState> steps;          // in the plan's order
+    std::vector<StepProgress> steps;       // in the plan's order
     std::map<std::string, Bases> bases{};  // by the gate's id
 
-    explicit Progress(const Plan& plan) : steps(plan.steps.size(), StepState::waiting) {}
+    explicit Progress(const Plan& plan) : steps(plan.steps.size()) {}
 };
 
 // Takes one record in; an error when it names a step that the plan does not have.
@@ -34,12 +57,16 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress);
 // All of a journal's records.
 Result<Progress> replay(const Plan& plan, const std::vector<Record>& records);
 
+// Somebody goes on: the undos that failed are to be tried again.
+void try_failed_again(Progress& progress);
+
 struct Action {
     enum class Kind {
         begin,      // do the step
         settle,     // it was begun: find out whether it is done
         turn_back,  // because of the step
         undo,       // the step
+        stop,       // only undos that failed are left, and what relies on them
         finish,     // nothing is left
     } kind = Kind::finish;
     size_t step = 0;
@@ -50,7 +77,17 @@ Action next(const Plan& plan, const Progress& progress);
 // The steps that backing out has still to undo, in that order.
 std::vector<size_t> left_to_undo(const Plan& plan, const Progress& progress);
 
-// The steps whose undo the operator passed over.
-std::vector<size_t> passed_over(const Progress& progress);
+// Those of them whose undo must come before this step's.
+std::vector<size_t> relied_on(const Plan& plan, const Progress& progress, size_t step);
+
+// The steps in this state, in the plan's order.
+std::vector<size_t> steps_in(const Progress& progress, StepState state);
+
+// The steps whose undo is to be passed over: each must be one of the plan that has an undo.
+Result<> check_skips(const Plan& plan, const std::set<std::string>& ids);
+
+// Whether turning back once more would undo something: what was passed over, or what could not be
+// told and may be now.
+bool may_undo_again(const Plan& plan, const Progress& progress);
 
 }  // namespace rehome::cutover

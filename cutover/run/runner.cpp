@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cutover/run/before.h"
+
 namespace rehome::cutover {
 
 namespace {
@@ -42,8 +44,9 @@ std::string failure(const Result<Finished>& ended, Seconds limit) {
 
 }  // namespace
 
-Result<> Runner::note(Happened what, const std::string& step, const std::string& text) {
-    const Record record{what, world_.now(), step, text};
+Result<> Runner::note(Happened what, const std::string& step, const std::string& text,
+                      const Kept& was) {
+    const Record record{what, world_.now(), step, text, was};
     if (auto written = world_.append(record); !written) {
         return written;
     }
@@ -72,7 +75,10 @@ Exit Runner::finished_as() const {
     if (!progress_.backwards) {
         return Exit::yes;
     }
-    return passed_over(progress_).empty() ? Exit::no : Exit::world;
+    if (!steps_in(progress_, StepState::undo_skipped).empty()) {
+        return Exit::world;
+    }
+    return steps_in(progress_, StepState::unproven).empty() ? Exit::no : Exit::unknown;
 }
 
 Runner::Outcome Runner::finish() {
@@ -84,6 +90,7 @@ Runner::Outcome Runner::finish() {
 }
 
 Result<Exit> Runner::go() {
+    try_failed_again(progress_);
     while (!progress_.finished) {
         const Outcome outcome = world_.stop_wanted() ? stop("a stop was asked for", Exit::world)
                                                      : act_on(next(plan_, progress_));
@@ -98,7 +105,7 @@ Result<Exit> Runner::go() {
 }
 
 Result<Exit> Runner::turn_back(const std::string& why) {
-    if (!progress_.backwards) {
+    if (!progress_.backwards || may_undo_again(plan_, progress_)) {
         if (auto noted = note(Happened::turned_back, "", why); !noted) {
             return tl::unexpected(noted.error());
         }
@@ -109,6 +116,9 @@ Result<Exit> Runner::turn_back(const std::string& why) {
 Runner::Outcome Runner::act_on(const Action& action) {
     if (action.kind == Action::Kind::finish) {
         return finish();
+    }
+    if (action.kind == Action::Kind::stop) {
+        return stop_before_failed_undos();
     }
     const Step& step = plan_.steps[action.step];
     switch (action.kind) {
@@ -179,18 +189,52 @@ Runner::Outcome Runner::begin(const Step& step) {
     if (const auto based = take_bases(step); !based || !*based) {
         return based ? Outcome(std::nullopt) : tl::unexpected(based.error());
     }
+    if (step.kind == Step::Kind::act) {
+        return begin_act(step);
+    }
     if (auto noted = note(Happened::begun, step.id, ""); !noted) {
         return tl::unexpected(noted.error());
     }
     switch (step.kind) {
-        case Step::Kind::act:
-            return act(step);
         case Step::Kind::gate:
             return gate(step);
         case Step::Kind::hold:
             return hold(step);
+        default:
+            return note_and_go_on(Happened::done, step, "nothing to do on the way there");
     }
-    return std::nullopt;
+}
+
+Result<Finished> Runner::look(const Step& step) {
+    return world_.run(step, step.check->command, step.timeout);
+}
+
+const StepProgress& Runner::progress_of(const Step& step) const {
+    return progress_.steps[static_cast<size_t>(&step - plan_.steps.data())];
+}
+
+// Nothing is touched before what is there has been seen.
+Runner::Outcome Runner::begin_act(const Step& step) {
+    const Before before = step.check ? read_before(step, look(step)) : Before{};
+    if (step.check && before.reading.verdict == Verdict::good) {
+        return note_and_go_on(Happened::found, step, joined(before.reading.shown));
+    }
+    if (step.check && before.reading.verdict == Verdict::cannot_tell) {
+        return note_and_go_on(
+            Happened::failed, step,
+            "not begun: its check cannot tell what is there: " + before.reading.why);
+    }
+    if (auto noted = note(Happened::begun, step.id, "", before.was); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return act(step);
+}
+
+Runner::Outcome Runner::act_again(const Step& step) {
+    if (auto noted = note(Happened::begun, step.id, "again"); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return act(step);
 }
 
 Runner::Outcome Runner::act(const Step& step) {
@@ -212,8 +256,7 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
     if (!step.check) {
         return note_and_go_on(Happened::done, step, took);
     }
-    const Reading reading =
-        read_sample(*step.check, world_.run(step, step.check->command, step.timeout));
+    const Reading reading = read_sample(*step.check, look(step));
     if (reading.verdict == Verdict::good) {
         return note_and_go_on(Happened::done, step, took);
     }
@@ -273,16 +316,15 @@ Runner::Outcome Runner::settle(const Step& step) {
         return begin(step);
     }
     if (!step.check) {
-        return step.repeatable ? begin(step) : ask_how_to_settle(step, "it has no check");
+        return step.repeatable ? act_again(step) : ask_how_to_settle(step, "it has no check");
     }
-    const Reading reading =
-        read_sample(*step.check, world_.run(step, step.check->command, step.timeout));
+    const Reading reading = read_sample(*step.check, look(step));
     switch (reading.verdict) {
         case Verdict::good:
             return note_and_go_on(Happened::done, step, "found done by its check");
         case Verdict::bad:
         case Verdict::fatal:
-            return begin(step);
+            return act_again(step);
         case Verdict::cannot_tell:
             return ask_how_to_settle(step, reading.why);
     }
@@ -304,7 +346,7 @@ Runner::Outcome Runner::ask_how_to_settle(const Step& step, const std::string& w
         return note_and_go_on(Happened::done, step, "done, says the operator");
     }
     if (answer == "again") {
-        return begin(step);
+        return act_again(step);
     }
     if (answer == "undo") {
         return note_and_go_on(Happened::failed, step, "the operator chose to go back");
@@ -319,16 +361,39 @@ Runner::Outcome Runner::undo(const Step& step) {
     if (auto noted = note(Happened::undo_begun, step.id, ""); !noted) {
         return tl::unexpected(noted.error());
     }
+    const Kept was = progress_of(step).was;
     const int64_t started = world_.monotonic();
-    const auto ended = world_.run(step, step.undo, step.timeout);
-    const std::string why = failure(ended, step.timeout);
-    if (why.empty()) {
-        return note_and_go_on(Happened::undone, step, took_text(started, world_.monotonic()));
+    const auto ended = world_.run(step, undo_with(step, was), step.timeout);
+    if (const std::string why = failure(ended, step.timeout); !why.empty()) {
+        return note_and_go_on(Happened::undo_failed, step, why);
     }
-    if (auto noted = note(Happened::undo_failed, step.id, why); !noted) {
-        return tl::unexpected(noted.error());
+    return prove_undone(step, was, took_text(started, world_.monotonic()));
+}
+
+// What an undo says of itself is not enough: one look, whatever it says.
+Runner::Outcome Runner::prove_undone(const Step& step, const Kept& was, const std::string& took) {
+    if (step.kind == Step::Kind::way_back) {
+        return note_and_go_on(Happened::undone, step, took);
     }
-    return Exit::world;
+    if (!step.check) {
+        return note_and_go_on(Happened::unproven, step, "it has no check");
+    }
+    const UndoProof proof = read_after_undo(step, was, look(step));
+    switch (proof.verdict) {
+        case UndoProof::Verdict::undone:
+            return note_and_go_on(Happened::undone, step, took);
+        case UndoProof::Verdict::unproven:
+            return note_and_go_on(Happened::unproven, step, proof.why);
+        case UndoProof::Verdict::not_undone:
+            break;
+    }
+    return note_and_go_on(Happened::undo_failed, step, proof.why);
+}
+
+Runner::Outcome Runner::stop_before_failed_undos() {
+    const size_t failed = steps_in(progress_, StepState::undo_failed).size();
+    const size_t waiting = left_to_undo(plan_, progress_).size() - failed;
+    return stop(fmt::format("{} undos failed, {} more rely on them", failed, waiting), Exit::world);
 }
 
 }  // namespace rehome::cutover

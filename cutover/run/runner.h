@@ -4,8 +4,11 @@
 //
 // However the process ends, a runner that is made from the journal goes on: what was begun and not
 // ended is settled by its check, or done again when that does no harm, or the operator is asked.
-// A step that fails turns the run back.  An undo that fails stops there, as the undos that follow
-// may rely on it.
+// A step that fails turns the run back.
+//
+// A check is asked before its act: what is so already is noted as found, and never undone; where
+// nobody can tell, the step fails without having been begun.  It is asked once more after the undo,
+// which is done only when it says so; where it cannot tell, that is noted and nothing waits for it.
 #pragma once
 
 #include <set>
@@ -30,9 +33,9 @@ public:
           world_(world),
           options_(std::move(options)) {}
 
-    // yes: all done; no: backed out wholly; unknown: a step must be settled by the operator; world:
-    // stopped, or an undo failed or was passed over.  An error only when the journal cannot be
-    // written; nothing is done from then on.
+    // yes: all done; no: backed out wholly; unknown: a step must be settled by the operator, or all
+    // is backed out and of some steps that cannot be told; world: stopped, or an undo failed or was
+    // passed over.  An error only when the journal cannot be written; nothing is done from then on.
     Result<Exit> go();
 
     // From here on backwards, then as go().
@@ -44,12 +47,15 @@ private:
     // What one action leads to: the end of the run with this code, or (none) the next action.
     using Outcome = Result<std::optional<Exit>>;
 
-    Result<> note(Happened what, const std::string& step, const std::string& text);
+    Result<> note(Happened what, const std::string& step, const std::string& text,
+                  const Kept& was = {});
     Outcome note_and_go_on(Happened what, const Step& step, const std::string& text);
     Outcome act_on(const Action& action);
     Outcome begin(const Step& step);
     Result<Bases> sample_base(const Step& gate, const std::string& since);
     Result<bool> take_bases(const Step& step);
+    Outcome begin_act(const Step& step);
+    Outcome act_again(const Step& step);
     Outcome act(const Step& step);
     Outcome check(const Step& step, const std::string& took);
     Outcome gate(const Step& step);
@@ -57,6 +63,10 @@ private:
     Outcome settle(const Step& step);
     Outcome ask_how_to_settle(const Step& step, const std::string& why);
     Outcome undo(const Step& step);
+    Outcome prove_undone(const Step& step, const Kept& was, const std::string& took);
+    Outcome stop_before_failed_undos();
+    Result<Finished> look(const Step& step);
+    const StepProgress& progress_of(const Step& step) const;
     Outcome finish();
     Outcome stop(const std::string& why, Exit code);
     Exit finished_as() const;

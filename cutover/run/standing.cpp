@@ -5,30 +5,26 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/child.h"
+#include "cutover/run/before.h"
+
 namespace rehome::cutover {
 
 namespace {
 
 using nlohmann::ordered_json;
 
-std::string ids(const Plan& plan, const std::vector<size_t>& steps) {
-    std::string text;
-    for (const size_t step : steps) {
-        text += fmt::format("  {}\n", plan.steps[step].id);
-    }
-    return text;
-}
-
 size_t count_in(const Progress& progress, StepState state) {
-    return static_cast<size_t>(std::count(progress.steps.begin(), progress.steps.end(), state));
+    return steps_in(progress, state).size();
 }
 
 // One word: what a run is at.
 const char* phase(const Progress& progress) {
     if (progress.finished) {
-        return !progress.backwards             ? "done"
-               : passed_over(progress).empty() ? "backed out"
-                                               : "backed out in part";
+        return !progress.backwards                               ? "done"
+               : count_in(progress, StepState::undo_skipped) > 0 ? "backed out in part"
+               : count_in(progress, StepState::unproven) > 0     ? "backed out, unproven"
+                                                                 : "backed out";
     }
     return progress.backwards ? "backing out" : "under way";
 }
@@ -39,18 +35,86 @@ std::string last_text(const Journal& journal, Happened what) {
     return found == journal.records.rend() ? "" : found->text;
 }
 
-// Backwards alone, what was done is something that is left.
-std::vector<std::string> left_undone(const Plan& plan, const Progress& progress) {
-    auto left = progress.backwards ? left_to_undo(plan, progress) : std::vector<size_t>();
-    const auto passed = passed_over(progress);
-    left.insert(left.end(), passed.begin(), passed.end());
-    std::vector<std::string> result;
-    result.reserve(left.size());
-    for (const size_t step : left) {
-        result.push_back(plan.steps[step].id);
+// A step that is not known to be put back: why, and what is to be done about it.
+struct Left {
+    size_t step = 0;
+    std::string why;
+    std::string todo;
+};
+
+class LeftList {
+public:
+    LeftList(const Plan& plan, const Progress& progress) : plan_(plan), progress_(progress) {
+        // Forwards, what was done is not something that is left.
+        for (const size_t i : progress.backwards ? left_to_undo(plan, progress) : Steps()) {
+            list_.push_back(to_undo(i));
+        }
+        for (const size_t i : steps_in(progress, StepState::undo_skipped)) {
+            list_.push_back({i, progress.steps[i].text,
+                             "`cutover undo` does it later; by hand: " + undo_of(i)});
+        }
+        for (const size_t i : steps_in(progress, StepState::unproven)) {
+            list_.push_back({i, "undone, unproven: " + progress.steps[i].text, how_to_look(i)});
+        }
     }
-    return result;
-}
+
+    const std::vector<Left>& list() const { return list_; }
+
+    std::string text() const {
+        std::string text;
+        for (const Left& left : list_) {
+            text +=
+                fmt::format("  {}: {}\n      {}\n", plan_.steps[left.step].id, left.why, left.todo);
+        }
+        return text;
+    }
+
+    ordered_json json() const {
+        auto array = ordered_json::array();
+        for (const Left& left : list_) {
+            array.push_back({{"step", plan_.steps[left.step].id},
+                             {"state", name(progress_.steps[left.step].state)},
+                             {"why", left.why},
+                             {"todo", left.todo}});
+        }
+        return array;
+    }
+
+private:
+    using Steps = std::vector<size_t>;
+
+    std::string undo_of(size_t i) const {
+        const Step& step = plan_.steps[i];
+        return printable(step.host.on(undo_with(step, progress_.steps[i].was)));
+    }
+
+    std::string how_to_look(size_t i) const {
+        const Step& step = plan_.steps[i];
+        return step.check ? "look: " + printable(step.host.on(step.check->command))
+                          : "look by hand; its undo was: " + undo_of(i);
+    }
+
+    Left to_undo(size_t i) const {
+        if (progress_.steps[i].state == StepState::undo_failed) {
+            return {i, "its undo failed: " + progress_.steps[i].text,
+                    fmt::format("mend it and go on, or put it back by hand and go on with --skip "
+                                "{}; its undo: {}",
+                                shell_quoted(plan_.steps[i].id), undo_of(i))};
+        }
+        const Steps before = relied_on(plan_, progress_, i);
+        const std::string comes = "comes by itself; its undo: " + undo_of(i);
+        if (before.empty()) {
+            return {i, "its turn has not come", comes};
+        }
+        const std::string more =
+            before.size() == 1 ? "" : fmt::format(" and {} more", before.size() - 1);
+        return {i, "waits for " + plan_.steps[before.front()].id + more, comes};
+    }
+
+    const Plan& plan_;
+    const Progress& progress_;
+    std::vector<Left> list_;
+};
 
 }  // namespace
 
@@ -59,9 +123,10 @@ std::string standing_text(const Standing& standing) {
     std::string text = fmt::format("{}: {}{}\n", standing.plan.name, phase(progress),
                                    standing.running ? ", running" : "");
     for (size_t i = 0; i < progress.steps.size(); ++i) {
-        text += fmt::format("  {:<12}  {}\n", name(progress.steps[i]), standing.plan.steps[i].id);
+        text +=
+            fmt::format("  {:<12}  {}\n", name(progress.steps[i].state), standing.plan.steps[i].id);
     }
-    const bool told = standing.running || progress.finished;
+    const bool told = standing.running || (progress.finished && !progress.backwards);
     return text + (told ? "" : ending_text(standing.plan, progress, standing.file));
 }
 
@@ -78,9 +143,9 @@ std::string standing_json(const Standing& standing) {
     object["steps"] = ordered_json::array();
     for (size_t i = 0; i < progress.steps.size(); ++i) {
         object["steps"].push_back(
-            {{"step", standing.plan.steps[i].id}, {"state", name(progress.steps[i])}});
+            {{"step", standing.plan.steps[i].id}, {"state", name(progress.steps[i].state)}});
     }
-    object["left_undone"] = left_undone(standing.plan, progress);
+    object["left_undone"] = LeftList(standing.plan, progress).json();
     return object.dump(2) + "\n";
 }
 
@@ -90,19 +155,20 @@ std::string ending_text(const Plan& plan, const Progress& progress, const std::s
         return fmt::format("{}: all {} steps are done\n", plan.name, all);
     }
     if (progress.finished) {
-        const auto passed = passed_over(progress);
-        const std::string text = fmt::format("{}: backed out{}\n", plan.name,
-                                             passed.empty() ? " wholly" : ", left undone:");
-        return text + ids(plan, passed);
+        const LeftList left(plan, progress);
+        return fmt::format("{}: backed out{}\n", plan.name,
+                           left.list().empty() ? " wholly" : ", and not known to be put back:") +
+               left.text();
     }
     const std::string resume =
         fmt::format("go on with: cutover resume --journal {}\n", shell_quoted(file));
     if (progress.backwards) {
         return fmt::format("{}: backing out is not finished, left undone:\n{}{}", plan.name,
-                           ids(plan, left_to_undo(plan, progress)), resume);
+                           LeftList(plan, progress).text(), resume);
     }
     return fmt::format("{}: stopped, {} of {} steps are done\n{}", plan.name,
-                       count_in(progress, StepState::done), all, resume) +
+                       count_in(progress, StepState::done) + count_in(progress, StepState::found),
+                       all, resume) +
            fmt::format("or back out with: cutover undo --journal {}\n", shell_quoted(file));
 }
 
@@ -110,7 +176,7 @@ std::string ending_json(const Plan& plan, const Progress& progress, Exit code) {
     const ordered_json object{{"event", "ended"},
                               {"phase", phase(progress)},
                               {"exit", static_cast<int>(code)},
-                              {"left_undone", left_undone(plan, progress)}};
+                              {"left_undone", LeftList(plan, progress).json()}};
     return object.dump();
 }
 

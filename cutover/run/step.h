@@ -18,6 +18,9 @@ namespace rehome::cutover {
 
 using Seconds = std::chrono::duration<double>;
 
+// By name: a value as text, or where it is found.
+using Kept = std::map<std::string, std::string>;
+
 // One value in a command's JSON, and what it must be.  See figure.h for the pointer's form.
 struct Figure {
     std::string pointer;
@@ -50,7 +53,12 @@ struct Gate {
 };
 
 struct Step {
-    enum class Kind { act, gate, hold } kind = Kind::act;
+    enum class Kind {
+        act,
+        gate,
+        hold,
+        way_back,  // nothing on the way there; its undo on the way back
+    } kind = Kind::act;
     std::string id;
     std::string at;  // where it stands in the playbook, a JSON pointer
     std::string stage;
@@ -62,9 +70,13 @@ struct Step {
     // An act.
     Argv act;                     // "do" in the file
     std::optional<Sample> check;  // good: done; bad: not done; otherwise it cannot be told
-    Argv undo;                    // empty: nothing to undo
-    std::string save;             // a file here that receives what `act` prints; empty: none
-    bool repeatable = false;      // without a check: doing it twice does no harm
+    Kept was;                     // pointers into what `check` prints before the act
+    Argv undo;                    // empty: nothing to undo; holds ${was.NAME}
+    // Stages and steps (ids) whose undo must have come before this one's; none: all that come
+    // before it on the way back.
+    std::optional<std::vector<std::string>> after;
+    std::string save;         // a file here that receives what `act` prints; empty: none
+    bool repeatable = false;  // without a check: doing it twice does no harm
 
     Gate gate;
     std::string question;  // of a hold

@@ -147,14 +147,16 @@ void read_act(const Reader& reader, Step& step) {
     step.save = reader.text("save");
     step.repeatable = reader.flag("repeatable");
     if (reader.has("check")) {
-        step.check = read_check(reader.inside("check"));
+        const Reader check = reader.inside("check");
+        step.check = read_check(check);
+        step.was = check.object.is_object() ? check.object.value("was", Kept()) : Kept();
     }
 }
 
 // A gate and a hold change nothing, so that they have nothing to check, undo or save.
-void refuse_act_keys(const Reader& reader, const char* kind) {
+void refuse_act_keys(const Reader& reader, const char* kind, bool may_undo = false) {
     for (const char* key : {"check", "undo", "save", "repeatable"}) {
-        if (reader.has(key)) {
+        if (reader.has(key) && !(may_undo && key == std::string_view("undo"))) {
             reader.mistakes.add(reader.at + "/" + key,
                                 fmt::format("does not belong to a {}", kind));
         }
@@ -163,8 +165,13 @@ void refuse_act_keys(const Reader& reader, const char* kind) {
 
 void read_kind(const Reader& reader, Step& step) {
     const int kinds = reader.has("do") + reader.has("gate") + reader.has("hold");
-    if (kinds != 1) {
-        reader.mistakes.add(reader.at, "expected exactly one of do, gate and hold");
+    if (kinds == 0 && reader.has("undo")) {
+        step.kind = Step::Kind::way_back;
+        refuse_act_keys(reader, "step that has only an undo", true);
+        step.undo = reader.argv("undo");
+    } else if (kinds != 1) {
+        reader.mistakes.add(reader.at,
+                            "expected exactly one of do, gate and hold, or an undo alone");
     } else if (reader.has("do")) {
         read_act(reader, step);
     } else if (reader.has("gate")) {
@@ -190,6 +197,12 @@ Step read_step(const Placed& placed, const std::vector<Placed>& figures, const s
     step.id = stage + "/" + step.name;
     step.on = reader.text("on");
     step.timeout = reader.seconds("timeout_s", step.timeout);
+    if (reader.has("after")) {
+        step.after = reader.argv("after");
+        if (!reader.has("undo")) {
+            mistakes.add(placed.at + "/after", "belongs to an undo, and there is none");
+        }
+    }
     if (reader.has("on")) {
         auto host = place(inventory, step.on);
         if (host) {

@@ -53,10 +53,15 @@ Result<LoginFleet> parse_fleet(const std::string& dir) {
     return fleet;
 }
 
-LoginFleet scan_fleet(const std::string& dir) {
+// A folder that cannot be read is not an empty one.
+Result<LoginFleet> scan_fleet(const std::string& dir) {
     LoginFleet fleet{dir, "", {}};
     std::error_code error;
-    for (const fs::directory_entry& entry : fs::directory_iterator(dir, error)) {
+    const fs::directory_iterator entries(dir, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+        return fail(Exit::world, dir, "cannot be read: " + error.message());
+    }
+    for (const fs::directory_entry& entry : entries) {
         if (!fs::exists(entry.path() / "agent.pid", error)) continue;
         fleet.places.push_back({entry.path().filename().string(), Host{}});
     }

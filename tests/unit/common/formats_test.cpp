@@ -45,12 +45,14 @@ TEST_CASE("every schema is in the list, under its name") {
         CAPTURE(name);
         listed.insert(name);
         const json schema = json::parse(format.schema);
-        CHECK(schema.value("title", "") == "rehome/" + name + "/1");
+        // What a program prints is of version 1; the journal has had an earlier one.
+        const std::string title = "rehome/" + name + (name == "journal" ? "/2" : "/1");
+        CHECK(schema.value("title", "") == title);
         CHECK(schema.value("description", "").ends_with("."));
         CHECK(misfits(name, "{}") != "");  // it compiles, and can say no
         check_closed(schema, name);
         if (const json* own = schema_below(schema, &schema, "schema")) {
-            CHECK(own->value("const", "rehome/" + name + "/1") == "rehome/" + name + "/1");
+            CHECK(own->value("const", title) == title);
         }
     }
     CHECK(files == listed);

@@ -13,9 +13,10 @@ namespace {
 
 // Each thing that may happen after the opening.
 constexpr Happened all_happened[] = {
-    Happened::begun,      Happened::done,    Happened::failed,      Happened::turned_back,
-    Happened::undo_begun, Happened::undone,  Happened::undo_failed, Happened::undo_skipped,
-    Happened::stopped,    Happened::resumed, Happened::finished,    Happened::counts_from};
+    Happened::found,       Happened::begun,        Happened::done,    Happened::failed,
+    Happened::turned_back, Happened::undo_begun,   Happened::undone,  Happened::unproven,
+    Happened::undo_failed, Happened::undo_skipped, Happened::stopped, Happened::resumed,
+    Happened::finished,    Happened::counts_from};
 
 }  // namespace
 
@@ -25,7 +26,8 @@ TEST_CASE("the journal's lines and the events") {
     CHECK(misfits("journal", writer.line(opening)) == "");
     for (const Happened what : all_happened) {
         CAPTURE(std::string(name(what)));
-        const Record record{what, 1'700'000'000'000'000, "s/a", "no UTF-8: \xff"};
+        const Record record{
+            what, 1'700'000'000'000'000, "s/a", "no UTF-8: \xff", {{"percent", "10"}}};
         CHECK(misfits("journal", writer.line(record)) == "");
         CHECK(misfits("cutover-events", event_json(record)) == "");
     }
@@ -57,9 +59,10 @@ TEST_CASE("where a run stands, and how it ended") {
     };
     stands();
     for (const StepState state :
-         {StepState::begun, StepState::done, StepState::failed, StepState::undoing,
-          StepState::undone, StepState::undo_failed, StepState::undo_skipped}) {
-        progress.steps[1] = state;
+         {StepState::found, StepState::begun, StepState::done, StepState::failed,
+          StepState::undoing, StepState::undone, StepState::unproven, StepState::undo_failed,
+          StepState::undo_skipped}) {
+        progress.steps[1] = {state, true, {}, "why"};
         for (const bool backwards : {false, true}) {
             for (const bool finished : {false, true}) {
                 progress.backwards = backwards;
@@ -74,7 +77,9 @@ TEST_CASE("the plan") {
     const auto plan = plan_of_text(book_of(
         R"({"name": "x", "on": "red", "do": ["a"], "check": {"command": ["vipctl", "status", "--json"],
             "figures": [{"pointer": "/flows/here", "min": 1, "max": 2},
-                        {"pointer": "/share/by", "equals": "address"}]}, "undo": ["d"]},
+                        {"pointer": "/share/by", "equals": "address"}],
+            "was": {"percent": "/share/percent"}}, "undo": ["d", "${was.percent}"], "after": []},
+           {"name": "w", "undo": ["e"]},
            {"name": "n", "for_each": "logins", "may_be_empty": true, "do": ["x"]},
            {"name": "g", "gate": {"command": ["e"], "figures": [
               {"pointer": "/f", "of": "/h", "min": 0.5, "at_once": true},

@@ -452,7 +452,8 @@ TEST_CASE("the plan as text") {
           "     3  h\n"
           "         hold   Go on?\n"
           "\n"
-          "1 stages, 3 steps: 1 acts (1 with an undo), 1 gates, 1 holds\n");
+          "1 stages, 3 steps: 1 acts (1 with an undo), 1 gates, 1 holds, 0 for the way "
+          "back alone\n");
 }
 
 }  // namespace rehome::cutover::testing

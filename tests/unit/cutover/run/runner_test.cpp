@@ -45,7 +45,7 @@ TEST_CASE("a run does every step in order and writes it down before and after") 
     world.answer_to_asked = "yes";
     CHECK(go(plan, world) == Exit::yes);
     CHECK(world.effects == Texts{"a", "b"});
-    CHECK(world.ran == Texts{"set a", "see a", "sample g", "set b", "see b"});
+    CHECK(world.ran == Texts{"see a", "set a", "see a", "sample g", "see b", "set b", "see b"});
     CHECK(events(world) == Texts{"begun s/a", "done s/a", "begun s/g", "done s/g", "begun s/h",
                                  "done s/h", "begun s/b", "done s/b", "finished"});
 }
@@ -60,7 +60,7 @@ TEST_CASE("what fails turns the run back, the last step first") {
     };
     const Case cases[] = {
         {"a do", {"set c"}, Exit::no, {}, {"clear c", "clear b", "clear a"}},
-        {"a check after a do", {"see b"}, Exit::no, {}, {"clear b", "clear a"}},
+        {"a check that cannot tell before the do", {"see b"}, Exit::no, {}, {"clear a"}},
         {"a gate", {"sample g"}, Exit::no, {}, {"clear b", "clear a"}},
         {"an undo stops the backing out",
          {"sample g", "clear b"},
@@ -87,6 +87,187 @@ TEST_CASE("the reason of a failure stands in the journal") {
     world.broken = {"set a"};
     CHECK(go(plan_of({act("a")}), world) == Exit::no);
     CHECK(world.shown.at(1).text == "exit code 3: it is broken");
+}
+
+namespace {
+
+// Each answer of a step's check in turn, by exit code.
+std::deque<Result<Finished>> codes(std::initializer_list<int> all) {
+    std::deque<Result<Finished>> answers;
+    for (const int code : all) {
+        answers.push_back(Finished{code, false, "{}", ""});
+    }
+    return answers;
+}
+
+}  // namespace
+
+TEST_CASE("what was so already is not done again, and never undone") {
+    for (const bool gate_fails : {false, true}) {
+        const Plan plan = plan_of({act("a"), act("b"), gate("g")});
+        FakeWorld world;
+        world.effects = {"a"};
+        world.broken = gate_fails ? std::set<std::string>{"sample g"} : std::set<std::string>{};
+        CHECK(go(plan, world) == (gate_fails ? Exit::no : Exit::yes));
+        CHECK(world.has("a"));
+        CHECK(world.has("b") == !gate_fails);
+        CHECK(std::count(world.ran.begin(), world.ran.end(), "set a") == 0);
+        CHECK(events(world).front() == "found s/a");
+    }
+}
+
+TEST_CASE("an undo is held against the check: its own word is not enough") {
+    struct Case {
+        const char* what;
+        std::deque<Result<Finished>> check;  // before, after the act, after the undo
+        bool checked;
+        Exit exit;
+        const char* last;  // what became of the step
+        bool goes_on;      // with the undo before it
+    };
+    const Case cases[] = {
+        {"not done any more", codes({1, 0, 1}), true, Exit::no, "undone s/b", true},
+        {"still done", codes({1, 0, 0}), true, Exit::world, "undo_failed s/b", false},
+        {"cannot tell", codes({1, 0, 4}), true, Exit::unknown, "unproven s/b", true},
+        {"the host is gone", codes({1, 0, 255}), true, Exit::unknown, "unproven s/b", true},
+        {"no check", {}, false, Exit::unknown, "unproven s/b", true},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        Plan plan = plan_of({act("a"), act("b"), gate("g")});
+        plan.steps[1].undo = {"true", "really"};
+        if (!one.checked) {
+            plan.steps[1].check.reset();
+        }
+        FakeWorld world;
+        world.broken = {"sample g"};
+        world.answers["see b"] = one.check;
+        CHECK(go(plan, world) == one.exit);
+        const Texts all = events(world);
+        CHECK(std::count(all.begin(), all.end(), one.last) == 1);
+        CHECK(world.has("a") == !one.goes_on);
+    }
+}
+
+TEST_CASE("what could not be told is undone and looked at once more when that is asked for") {
+    const Plan plan = plan_of({act("a"), gate("g")});
+    FakeWorld world;
+    world.broken = {"sample g"};
+    world.answers["see a"] = codes({1, 0, 4});
+    CHECK(go(plan, world) == Exit::unknown);
+    CHECK(go(plan, world) == Exit::unknown);  // it has finished
+    CHECK(go(plan, world, {}, true) == Exit::no);
+    CHECK(events(world).back() == "finished");
+}
+
+namespace {
+
+Finished share_is(const char* percent) {
+    return {0, false, fmt::format(R"({{"share": {{"percent": {}}}}})", percent), ""};
+}
+
+// Sets a share, and puts back what it was.
+Plan share_plan() {
+    Plan plan = plan_of({act("a"), gate("g")});
+    Figure ten;
+    ten.pointer = "/share/percent";
+    ten.equals = 10.0;
+    plan.steps[0].check->figures = {ten};
+    plan.steps[0].was = {{"percent", "/share/percent"}};
+    plan.steps[0].undo = {"share", "${was.percent}", "is ${was.percent} %"};
+    return plan;
+}
+
+}  // namespace
+
+TEST_CASE("an undo puts back what was there before") {
+    struct Case {
+        const char* before;
+        Finished after;  // the undo
+        Exit exit;
+        const char* undo;
+        const char* why;  // what the journal says last of the step
+    };
+    const Case cases[] = {
+        {"2.5", share_is("2.5"), Exit::no, "share 2.5 'is 2.5 %'", "0.1 s"},
+        {"0", share_is("0"), Exit::no, "share 0 'is 0 %'", "0.1 s"},
+        {"2.5", share_is("3"), Exit::world, "share 2.5 'is 2.5 %'", "/share/percent is 3, was 2.5"},
+        {"0", share_is("10"), Exit::world, "share 0 'is 0 %'",
+         "its check still says that it is done"},
+        {"0", share_is("null"), Exit::unknown, "share 0 'is 0 %'", "/share/percent is not there"},
+        {"0", {4, false, "", "hung"}, Exit::unknown, "share 0 'is 0 %'", "exit code 4: hung"},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.why);
+        const Plan plan = share_plan();
+        FakeWorld world;
+        world.broken = {"sample g"};
+        world.answers["see a"] = {share_is(one.before), share_is("10"), one.after};
+        CHECK(go(plan, world) == one.exit);
+        CHECK(std::count(world.ran.begin(), world.ran.end(), one.undo) == 1);
+        const auto told = replay(plan, world.reopen());
+        CHECK(told->steps[0].text == one.why);
+    }
+}
+
+TEST_CASE("where nobody can tell what there is to put back, nothing is begun") {
+    for (const char* before : {"null", "[]", R"("two\nlines")"}) {
+        CAPTURE(before);
+        FakeWorld world;
+        world.answers["see a"] = {share_is(before)};
+        CHECK(go(share_plan(), world) == Exit::no);
+        CHECK(world.ran == Texts{"see a"});
+    }
+}
+
+TEST_CASE("a step that is only an undo does nothing on the way there") {
+    Step pause = act("pause");
+    pause.kind = Step::Kind::way_back;
+    pause.act = {};
+    pause.check.reset();
+    const Plan plan = plan_of({act("a"), pause, gate("g"), act("b")});
+    FakeWorld world;
+    SUBCASE("all is done") {
+        CHECK(go(plan, world) == Exit::yes);
+        CHECK(std::count(world.ran.begin(), world.ran.end(), "clear pause") == 0);
+    }
+    SUBCASE("the way back passes it") {
+        world.broken = {"sample g"};
+        CHECK(go(plan, world) == Exit::no);
+        CHECK(world.ran.end()[-3] == "clear pause");
+    }
+    SUBCASE("the way back begins before it") {
+        world.broken = {"set a"};
+        CHECK(go(plan, world) == Exit::no);
+        CHECK(std::count(world.ran.begin(), world.ran.end(), "clear pause") == 0);
+    }
+}
+
+TEST_CASE("undos that do not rely on the one that failed go on") {
+    Plan plan = plan_of({act("a"), act("b"), act("c"), gate("g")});
+    plan.steps[1].after.emplace();
+    FakeWorld world;
+    world.broken = {"sample g", "clear c"};
+    CHECK(go(plan, world) == Exit::world);
+    CHECK(world.effects == Texts{"a", "c"});
+    CHECK(world.shown.back().text == "1 undos failed, 1 more rely on them");
+    world.broken.clear();
+    CHECK(go(plan, world) == Exit::no);
+    CHECK(world.effects.empty());
+}
+
+TEST_CASE("an undo that was passed over can be done later") {
+    const Plan plan = plan_of({act("a"), act("b"), gate("g")});
+    FakeWorld world;
+    world.broken = {"sample g", "clear b"};
+    RunnerOptions options;
+    options.skip = {"s/b"};
+    CHECK(go(plan, world, options) == Exit::world);
+    CHECK(world.effects == Texts{"b"});
+    CHECK(go(plan, world, {}, true) == Exit::world);  // it fails
+    world.broken.clear();
+    CHECK(go(plan, world, {}, true) == Exit::no);
+    CHECK(world.effects.empty());
 }
 
 TEST_CASE("an undo that failed is tried again, or passed over and told") {
@@ -202,7 +383,7 @@ TEST_CASE("a step that was begun and not ended is settled") {
          "",
          "undo",
          Exit::no,
-         {"see a", "clear a"}},
+         {"see a", "clear a", "see a"}},
         {"no check", false, false, true, {}, "", {}, Exit::unknown, {}},
         {"no check, repeatable", false, true, true, {}, "", {}, Exit::yes, {"set a"}},
     };
@@ -306,8 +487,8 @@ TEST_CASE("what was lost between two gates is counted since the step that is nam
         world.answers["sample g"] = {counted(one.before), counted(one.after)};
         CHECK(go(counting_plan(2), world) == one.exit);
         CHECK(world.effects == one.effects);
-        CHECK(Texts(world.ran.begin(), world.ran.begin() + 6) ==
-              Texts{"set a", "see a", "sample g", "set b", "see b", "sample g"});
+        CHECK(Texts(world.ran.begin(), world.ran.begin() + 8) ==
+              Texts{"see a", "set a", "see a", "sample g", "see b", "set b", "see b", "sample g"});
         CHECK(world.shown.at(2).what == Happened::counts_from);
         CHECK(world.shown.at(2).text == R"({"/n since s/b":7.0})");
     }
@@ -386,7 +567,7 @@ TEST_CASE("a journal that cannot be written ends it before the world is touched"
     const auto ended = go(plan_of({act("a")}), world);
     REQUIRE_FALSE(ended);
     CHECK(ended.error().kind == Exit::world);
-    CHECK(world.ran.empty());
+    CHECK(world.ran == Texts{"see a"});
 }
 
 TEST_CASE("what an act prints is saved, and a failing act saves nothing") {
