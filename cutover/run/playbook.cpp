@@ -9,6 +9,7 @@
 #include "common/json/file.h"
 #include "cutover/run/figure_check.h"
 #include "cutover/run/gate_check.h"
+#include "cutover/run/parameter.h"
 #include "cutover/run/scope.h"
 #include "cutover/run/step_reader.h"
 #include "cutover/run/variables.h"
@@ -26,23 +27,13 @@ constexpr std::string_view schema =
 // A stage that names 100,000 steps is a mistake, not a plan.
 constexpr size_t steps_at_most = 10'000;
 
-std::vector<std::string> split(std::string_view text) {
-    std::vector<std::string> parts;
-    while (!text.empty()) {
-        const size_t comma = std::min(text.find(','), text.size());
-        parts.emplace_back(text.substr(0, comma));
-        text.remove_prefix(std::min(comma + 1, text.size()));
-    }
-    return parts;
-}
-
 // {"share": ["1", "10"]} or {"share": "1,10"}.
 Walk listed(const json& for_each) {
     const auto only = for_each.begin();
     const std::string& name = only.key();
     const json& list = only.value();
-    const auto values =
-        list.is_string() ? split(list.get<std::string>()) : list.get<std::vector<std::string>>();
+    const auto values = list.is_string() ? split_list(list.get<std::string>())
+                                         : list.get<std::vector<std::string>>();
     Walk walk;
     for (const std::string& value : values) {
         walk.elements.push_back({{name, value}});
@@ -96,10 +87,13 @@ private:
             if (known.contains(name) || name == "left") {
                 mistakes_.add(at, "is the name of a built-in variable");
             } else if (given != input_.settings.end()) {
-                plan_.parameters[name] = given->second;
+                plan_.parameters[name] = in_force(parameter, given->second, at);
             } else if (parameter.contains("default")) {
+                const std::string here = at + "/default";
+                const std::string value =
+                    substitute(parameter.at("default"), known, here, mistakes_);
                 plan_.parameters[name] =
-                    substitute(parameter.at("default"), known, at + "/default", mistakes_);
+                    mistakes_.has(here) ? "" : in_force(parameter, value, here);
             } else {
                 plan_.parameters[name] = "";
                 mistakes_.add(at, fmt::format("has no default, expected --set {}=VALUE", name));
@@ -115,10 +109,25 @@ private:
         variables.insert(plan_.parameters.begin(), plan_.parameters.end());
     }
 
+    std::string in_force(const json& parameter, const std::string& value, const std::string& at) {
+        std::string wrong = wrong_declaration(parameter);
+        const auto read = read_parameter(parameter, value, input_.inventory);
+        if (wrong.empty() && !read) {
+            wrong = read.error();
+        }
+        if (!wrong.empty()) {
+            mistakes_.add(at, wrong);
+        }
+        return read.value_or("");
+    }
+
     // The parameter `leave` names the carriers that no step touches.
     void leave() {
+        if (mistakes_.has("/parameters/leave")) {
+            return;
+        }
         const auto given = plan_.parameters.find("leave");
-        const auto names = split(given == plan_.parameters.end() ? "" : given->second);
+        const auto names = split_list(given == plan_.parameters.end() ? "" : given->second);
         const auto& carriers = input_.inventory.carriers;
         const auto wrong = [this](const std::string& what) {
             mistakes_.add("/parameters/leave", what);

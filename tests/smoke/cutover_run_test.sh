@@ -41,6 +41,9 @@ cutover show playbook.json --inventory inventory.json --json | fits cutover-plan
 run --dry-run --json | fits cutover-plan
 run --dry-run >/dev/null
 code 2 run --journal j --set nope=1
+sed 's|"default": "."|"type": "number", "max": 5, "default": "1"|' playbook.json >typed.json
+code 2 cutover run typed.json --inventory inventory.json --journal j --set place=abc 2>mistakes
+grep -q 'typed.json: /parameters/place: "abc" is no number, expected at most 5' mistakes
 [ ! -e a ] && [ ! -e j ]
 
 # All is done; the same journal is not taken again.

@@ -148,6 +148,106 @@ TEST_CASE("parameters: defaults, settings, and numbers made of them") {
           "book.json: /parameters: --set names \"rat\", which the playbook does not declare\n");
 }
 
+TEST_CASE("what a parameter may be, by its type") {
+    struct Case {
+        const char* type;
+        const char* value;
+        const char* in_force;  // nothing: refused
+        const char* mistake = "";
+    };
+    const Case cases[] = {
+        {R"("type": "number")", "1.50", "1.5"},
+        {R"("type": "number", "min": 1)", "1", "1"},
+        {R"("type": "number", "min": 1, "max": 9)", "abc", nullptr,
+         "\"abc\" is no number, expected 1 to 9"},
+        {R"("type": "number", "min": 1, "max": 9)", "9.5", nullptr,
+         "\"9.5\" is out of bounds, expected 1 to 9"},
+        {R"("type": "number", "min": 1)", "0", nullptr,
+         "\"0\" is out of bounds, expected at least 1"},
+        {R"("type": "number")", "", nullptr, "\"\" is no number, expected any"},
+        {R"("type": "number")", "nan", nullptr, "\"nan\" is no number"},
+        {R"("type": "number")", "1 ", nullptr, "\"1 \" is no number"},
+        {R"("type": "integer", "max": 9)", "-3", "-3"},
+        {R"("type": "integer", "max": 9)", "3.5", nullptr,
+         "\"3.5\" is not whole, expected at most 9"},
+        {R"("type": "duration")", "90", "90"},
+        {R"("type": "duration")", "90s", "90"},
+        {R"("type": "duration")", "1.5m", "90"},
+        {R"("type": "duration", "max": 7200)", "2h", "7200"},
+        {R"("type": "duration", "max": 7200)", "3h", nullptr,
+         "\"3h\" is out of bounds, expected 0 to 7200 seconds (or 5m, 2h)"},
+        {R"("type": "duration")", "-1", nullptr, "\"-1\" is out of bounds"},
+        {R"("type": "duration")", "m", nullptr, "\"m\" is no duration"},
+        {R"("type": "duration")", "5 m", nullptr, "\"5 m\" is no duration"},
+        {R"("type": "duration")", "5d", nullptr, "\"5d\" is no duration"},
+        {R"("type": "name")", "a.b_c-1", "a.b_c-1"},
+        {R"("type": "name")", "", nullptr, "\"\" is no name, expected up to 80 letters"},
+        {R"("type": "name")", "--all", nullptr, "\"--all\" is no name"},
+        {R"("type": "name")", "a b", nullptr, "\"a b\" is no name"},
+        {R"("type": "name", "of": "services")", "meters", "meters"},
+        {R"("type": "name", "of": "services")", "meter", nullptr,
+         "\"meter\" is none of the services, expected one of meters, terminals"},
+        {R"("type": "name", "of": "gateways")", "new-a", "new-a"},
+        {R"("type": "name", "of": "servers")", "s1", "s1"},
+        {R"("type": "list", "of": "carriers")", "red,green", "red,green"},
+        {R"("type": "list")", "", ""},
+        {R"("type": "list", "of": "carriers")", "red,mauve", nullptr,
+         "\"mauve\" is none of the carriers, expected one of green, red"},
+        {R"("type": "list")", "a,,b", nullptr, "\"\" is no name"},
+        {R"("type": "list")", "a,a", nullptr, "\"a\" is named twice"},
+        {R"("type": "text")", "any thing: ${x}", "any thing: ${x}"},
+        {R"("type": "text")", "two\nlines", nullptr, "holds a control character"},
+        {R"("type": "name", "min": 1)", "a", nullptr, "min and max belong to a number"},
+        {R"("type": "number", "of": "carriers")", "1", nullptr, "of belongs to a name or a list"},
+        {R"("type": "number", "min": 2, "max": 1)", "1", nullptr, "min is above max"},
+        {R"("type": "date")", "1", nullptr, ""},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.type);
+        CAPTURE(one.value);
+        const std::string book = fmt::format(
+            R"({{"schema": "rehome/playbook/1", "name": "t", "parameters": {{"p": {{"about": "", {}}}}},
+               "stages": [{{"name": "s", "steps": [{{"name": "x", "do": ["x", "${{p}}"]}}]}}]}})",
+            one.type);
+        const auto plan = plan_of_text(book, {{"p", one.value}});
+        REQUIRE(plan.has_value() == (one.in_force != nullptr));
+        if (plan) {
+            CHECK(plan->steps[0].act.at(1) == one.in_force);
+        } else {
+            CHECK_MESSAGE(all_text(plan.error()).find(one.mistake) != std::string::npos,
+                          all_text(plan.error()));
+        }
+    }
+}
+
+TEST_CASE("a default is held against its type, with its place") {
+    const auto plan = plan_of_text(R"json({"schema": "rehome/playbook/1", "name": "t",
+      "parameters": {"rate": {"about": "", "type": "number", "default": "${from}"}},
+      "stages": [{"name": "s", "steps": [{"name": "x", "do": ["x"]}]}]})json");
+    REQUIRE_FALSE(plan);
+    CHECK(all_text(plan.error()) ==
+          "book.json: /parameters/rate/default: \"old\" is no number, expected any\n");
+}
+
+TEST_CASE("what is kept before an act, and what an undo comes after") {
+    const auto plan = plan_of_text(R"json({"schema": "rehome/playbook/1", "name": "t", "stages": [
+      {"name": "${carrier}", "for_each": "carriers", "after": ["last"], "steps": [
+        {"name": "x", "do": ["x"], "undo": ["y", "${was.n}", "${carrier}"],
+         "check": {"command": ["c", "${carrier}"], "was": {"n": "/of/${carrier}"}}},
+        {"name": "pause", "undo": ["sleep", "1"], "after": ["last/z"]},
+        {"name": "g", "gate": {"command": ["g"]}}]},
+      {"name": "last", "steps": [{"name": "z", "do": ["z"], "undo": ["z"]}]}]})json");
+    REQUIRE_MESSAGE(plan.has_value(), (plan ? "" : all_text(plan.error())));
+    const Step& x = plan->steps[0];
+    CHECK(x.undo == Argv{"y", "${was.n}", "red"});
+    CHECK(x.was == Kept{{"n", "/of/red"}});
+    CHECK(x.after == Texts{"last", "red"});
+    CHECK(plan->steps[1].kind == Step::Kind::way_back);
+    CHECK(plan->steps[1].after == Texts{"last/z"});
+    CHECK_FALSE(plan->steps[2].after.has_value());
+    CHECK_FALSE(plan->steps.back().after.has_value());
+}
+
 TEST_CASE("what is refused") {
     struct Case {
         const char* what;
@@ -167,6 +267,28 @@ TEST_CASE("what is refused") {
          "/stages/0/steps/0/on: \"nowhere\" names no host, expected a gateway,"},
         {"an unknown site", R"({"name": "x", "on": "s1@moon", "do": ["x"]})",
          "/stages/0/steps/0/on: \"s1@moon\" names no host"},
+        {"what was not kept", R"({"name": "x", "do": ["x"], "undo": ["${was.n}"]})",
+         "/stages/0/steps/0/undo/0: no variable \"was.n\" here"},
+        {"what is kept, before it is",
+         R"({"name": "x", "do": ["${was.n}"], "check": {"command": ["x"], "was": {"n": "/n"}}})",
+         "/stages/0/steps/0/do/0: no variable \"was.n\" here"},
+        {"what vipctl never prints",
+         R"({"name": "x", "do": ["x"], "check": {"command": ["vipctl", "status", "--json"],
+             "was": {"n": "/share/percents"}}})",
+         "/stages/0/steps/0/check/was/n: leads nowhere in what it prints (rehome/vipd-status/1)"},
+        {"a part and no word",
+         R"({"name": "x", "do": ["x"], "check": {"command": ["vipctl", "status", "--json"],
+             "was": {"n": "/share"}}})",
+         "/stages/0/steps/0/check/was/n: leads to no number, text or truth value"},
+        {"a check of an undo alone", R"({"name": "x", "undo": ["x"], "check": ["x"]})",
+         "/stages/0/steps/0/check: does not belong to a step that has only an undo"},
+        {"after what is not there", R"({"name": "x", "undo": ["x"], "after": ["moon"]})",
+         "/stages/0/steps/0: its undo is to come after \"moon\", expected a stage or STAGE/STEP"},
+        {"after what comes later on the way back",
+         R"({"name": "y", "do": ["y"]}, {"name": "x", "undo": ["x"], "after": ["s/y"]})",
+         "/stages/0/steps/1: its undo is to come after \"s/y\""},
+        {"after without an undo", R"({"name": "x", "do": ["x"], "after": []})",
+         "/stages/0/steps/0/after: belongs to an undo"},
         {"nothing to do", R"({"name": "x"})",
          "/stages/0/steps/0: expected exactly one of do, gate and hold"},
         {"two things to do", R"({"name": "x", "do": ["x"], "hold": "sure?"})",
