@@ -57,6 +57,18 @@ Gateway read_gateway(const JsonView& view) {
     return gateway;
 }
 
+std::string read_text(const JsonView& view) {
+    return view.text();
+}
+
+std::optional<FarBird> read_far_bird(const JsonView& view) {
+    if (!view.exists()) {
+        return std::nullopt;
+    }
+    return FarBird{read_host(view["host"]), view["socket"].text(),
+                   read_list(view["sessions"], read_text)};
+}
+
 Line read_line(const JsonView& view) {
     Line line;
     line.carrier = view["carrier"].text();
@@ -66,6 +78,12 @@ Line read_line(const JsonView& view) {
     line.peer = read_address(view["peer"]);
     line.peer_asn = view["peer_asn"].number();
     line.vlan = static_cast<uint16_t>(view["vlan"].number());
+    const JsonView bird = view["bird"];
+    line.bird_sessions = read_list(bird["sessions"], read_text);
+    if (line.bird_sessions.empty()) {
+        line.bird_sessions = {line.carrier};
+    }
+    line.far_bird = read_far_bird(bird["far"]);
     return line;
 }
 

@@ -37,6 +37,13 @@ struct Gateway {
     std::string bird_announce;  // the include file in which `cutover bird` states what is announced
 };
 
+// A BIRD at the far side of a line, in which is looked what the carrier holds.
+struct FarBird {
+    std::string host;
+    std::string socket;                 // path on that host
+    std::vector<std::string> sessions;  // its BGP protocols that hear the gateway by this line
+};
+
 // A site's connection to a carrier, on one gateway.  Lines may share a port, and with different
 // peers a VLAN.
 struct Line {
@@ -46,7 +53,9 @@ struct Line {
     InterfaceAddress address;
     Address peer;  // the carrier's router: next hop of what leaves by this line
     uint32_t peer_asn = 0;
-    uint16_t vlan = 0;  // of the port; 0: untagged
+    uint16_t vlan = 0;                       // of the port; 0: untagged
+    std::vector<std::string> bird_sessions;  // the gateway's BGP protocols to the carrier
+    std::optional<FarBird> far_bird;
 };
 
 struct Site {

@@ -82,4 +82,22 @@ std::string announce_file_text(const AnnounceStates& states) {
     return text;
 }
 
+std::string with_states(std::string_view text, const AnnounceStates& states) {
+    std::string result;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+        std::string line(text.substr(0, end));
+        text.remove_prefix(end);
+        const auto words = words_of(line.substr(0, line.find('\n')));
+        const bool defines = words.size() == 5 && words[1].starts_with(prefix);
+        const auto wanted = defines ? states.find(words[1].substr(prefix.size())) : states.end();
+        if (wanted != states.end()) {
+            const size_t value = line.find_first_of("012", line.find('='));
+            line[value] = static_cast<char>('0' + static_cast<int>(wanted->second));
+        }
+        result += line;
+    }
+    return result;
+}
+
 }  // namespace rehome::cutover

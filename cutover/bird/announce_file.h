@@ -29,4 +29,7 @@ using AnnounceStates = std::map<std::string, Announce, std::less<>>;  // by carr
 Result<AnnounceStates> parse_announce_file(const std::string& file, std::string_view text);
 std::string announce_file_text(const AnnounceStates& states);
 
+// The text with these carriers' states; all else in it stays.  Every carrier has its line there.
+std::string with_states(std::string_view text, const AnnounceStates& states);
+
 }  // namespace rehome::cutover

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace rehome::cutover {
@@ -11,15 +10,6 @@ namespace rehome::cutover {
 namespace {
 
 constexpr size_t longest_reply = 16u << 20;
-constexpr int network_not_found = 8001;
-
-std::string_view trimmed(std::string_view text) {
-    const size_t start = text.find_first_not_of(" \t");
-    if (start == std::string_view::npos) {
-        return "";
-    }
-    return text.substr(start, text.find_last_not_of(" \t") - start + 1);
-}
 
 std::optional<int> parse_code(std::string_view line) {
     int code = 0;
@@ -27,11 +17,6 @@ std::optional<int> parse_code(std::string_view line) {
     const auto [rest, error] = std::from_chars(line.data(), end, code);
     const bool whole = error == std::errc() && rest == line.data() + 4 && code >= 0;
     return whole ? std::optional(code) : std::nullopt;
-}
-
-bool starts_with_word(std::string_view text, const std::string& word) {
-    return text.starts_with(word) &&
-           (text.size() == word.size() || text[word.size()] == ' ' || text[word.size()] == '\t');
 }
 
 }  // namespace
@@ -77,41 +62,6 @@ Result<bool> BirdReplyReader::take_line(std::string_view line) {
     }
     reply_.lines.push_back({*code, std::string(line.substr(5))});
     return line[4] == ' ';
-}
-
-std::optional<std::string> session_state(const BirdReply& reply) {
-    constexpr std::string_view label = "BGP state:";
-    for (const BirdLine& line : reply.lines) {
-        const std::string_view text = trimmed(line.text);
-        if (text.starts_with(label)) {
-            return std::string(trimmed(text.substr(label.size())));
-        }
-    }
-    return std::nullopt;
-}
-
-std::string_view name(Exported exported) {
-    constexpr std::array<std::string_view, 3> names{"absent", "plain", "graceful_shutdown"};
-    return names[static_cast<size_t>(exported)];
-}
-
-Exported exported_as(const BirdReply& reply, const Prefix& prefix) {
-    if (reply.code() == network_not_found) {
-        return Exported::absent;
-    }
-    Exported result = Exported::absent;
-    const std::string network = prefix.text();
-    for (const BirdLine& line : reply.lines) {
-        const std::string_view text = trimmed(line.text);
-        if (result == Exported::absent && starts_with_word(text, network)) {
-            result = Exported::plain;
-        }
-        const bool communities = text.starts_with("BGP.community:");
-        if (communities && text.find("(65535,0)") != std::string_view::npos) {
-            result = Exported::graceful_shutdown;
-        }
-    }
-    return result;
 }
 
 }  // namespace rehome::cutover

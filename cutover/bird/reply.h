@@ -1,4 +1,4 @@
-// BIRD's control protocol: what comes back for a command, and what is to be read out of it.
+// BIRD's control protocol: what comes back for a command.
 //
 // A reply is lines "NNNN-text" (more follow) and one "NNNN text" (the last); a line " text"
 // continues the code before it; a line "+text" is a log message that belongs to no reply (BIRD
@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "common/address.h"
 #include "common/error.h"
 
 namespace rehome::cutover {
@@ -43,16 +42,5 @@ private:
     size_t taken_ = 0;
     BirdReply reply_;
 };
-
-// The "BGP state" of `show protocols all NAME` ("Established"); nothing if it is no BGP protocol.
-std::optional<std::string> session_state(const BirdReply& reply);
-
-// How a prefix stands in what is sent to a neighbour.
-enum class Exported { absent, plain, graceful_shutdown };
-
-std::string_view name(Exported exported);
-
-// From `show route all PREFIX export ...`.  GRACEFUL_SHUTDOWN is community 65535:0 (RFC 8326).
-Exported exported_as(const BirdReply& reply, const Prefix& prefix);
 
 }  // namespace rehome::cutover

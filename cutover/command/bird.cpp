@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/inventory.h"
+#include "common/stop_signal.h"
 #include "cutover/adapter/bird/announce.h"
 
 namespace rehome::cutover {
@@ -15,7 +16,6 @@ namespace rehome::cutover {
 namespace {
 
 using nlohmann::ordered_json;
-using Strings = std::vector<std::string>;
 
 const Option inventory_option = Option::text("inventory", "the inventory").required();
 const Option gateway_option =
@@ -26,27 +26,32 @@ const Option carrier_option =
 const Option state_option = Option::text("state", "announced | drained | withdrawn").required();
 
 // The carriers to which this gateway has a line.
-Strings carriers_of(const Inventory& inventory, const std::string& gateway) {
-    Strings carriers;
+std::vector<CarrierTarget> carriers_of(const Inventory& inventory, const std::string& gateway) {
+    std::vector<CarrierTarget> carriers;
     const Site* site = inventory.site_of_gateway(gateway);
     for (const Line& line : site != nullptr ? site->lines : std::vector<Line>()) {
         if (line.gateway == gateway) {
-            carriers.push_back(line.carrier);
+            carriers.push_back({line.carrier, line.bird_sessions, line.far_bird});
         }
     }
     return carriers;
 }
 
-Result<Strings> asked_carriers(const Given& given, const Strings& known) {
+Result<std::vector<CarrierTarget>> asked_carriers(const Given& given,
+                                                  const std::vector<CarrierTarget>& known) {
     if (!given.has("carrier")) {
         return known;
     }
-    const Strings asked = given.texts("carrier");
-    for (const std::string& carrier : asked) {
-        if (std::find(known.begin(), known.end(), carrier) == known.end()) {
+    std::vector<CarrierTarget> asked;
+    for (const std::string& name : given.texts("carrier")) {
+        const auto found =
+            std::find_if(known.begin(), known.end(),
+                         [&name](const CarrierTarget& carrier) { return carrier.name == name; });
+        if (found == known.end()) {
             return fail(Exit::usage, "--carrier",
-                        in_quotes(carrier) + " is no carrier of this gateway");
+                        in_quotes(name) + " is no carrier of this gateway");
         }
+        asked.push_back(*found);
     }
     return asked;
 }
@@ -65,12 +70,13 @@ Checked<BirdTarget> target_of(const Given& given) {
         return wrong({Exit::usage, "--gateway",
                       in_quotes(name) + " is no gateway with a BIRD in the inventory"});
     }
-    auto carriers = asked_carriers(given, carriers_of(*inventory, name));
+    const auto all = carriers_of(*inventory, name);
+    auto carriers = asked_carriers(given, all);
     if (!carriers) {
         return wrong(carriers.error());
     }
-    return BirdTarget{name, gateway->bird_socket, gateway->bird_announce, *carriers,
-                      inventory->prefixes};
+    return BirdTarget{name, gateway->bird_socket, gateway->bird_announce,
+                      all,  std::move(*carriers), inventory->prefixes};
 }
 
 Result<Announce> asked_state(const Given& given) {
@@ -82,34 +88,94 @@ Result<Announce> asked_state(const Given& given) {
                 in_quotes(text) + ", expected announced, drained or withdrawn");
 }
 
+ordered_json to_json(const PrefixView& view) {
+    ordered_json object{{"prefix", view.prefix.text()},
+                        {"session", view.session},
+                        {"exported", name(view.exported)}};
+    object["inside"] = ordered_json::array();
+    for (const Route& route : view.inside) {
+        object["inside"].push_back(
+            {{"prefix", route.prefix.text()}, {"exported", name(route.exported)}});
+    }
+    return object;
+}
+
+ordered_json to_json(const FarView& view) {
+    ordered_json object = ordered_json::object();
+    if (!view.failure.empty()) {
+        object["failure"] = view.failure;
+        return object;
+    }
+    object["held"] = ordered_json::array();
+    for (const Prefix& prefix : view.held) {
+        object["held"].push_back(prefix.text());
+    }
+    return object;
+}
+
+ordered_json to_json(const CarrierView& view) {
+    ordered_json object{{"carrier", view.carrier}, {"stated", name(view.stated)}};
+    object["running"] = view.running ? ordered_json(name(*view.running)) : ordered_json();
+    object["sessions"] = ordered_json::array();
+    for (const BgpSession& session : view.sessions) {
+        object["sessions"].push_back({{"session", session.name}, {"state", session.state}});
+    }
+    object["prefixes"] = ordered_json::array();
+    for (const PrefixView& prefix : view.prefixes) {
+        object["prefixes"].push_back(to_json(prefix));
+    }
+    if (view.far) {
+        object["far"] = to_json(*view.far);
+    }
+    return object;
+}
+
 ordered_json to_json(const BirdTarget& target, const BirdView& view) {
-    ordered_json object{{"schema", "rehome/bird/1"},
+    ordered_json object{{"schema", "rehome/bird/2"},
                         {"at", iso8601(now_us())},
                         {"gateway", target.gateway},
                         {"unconfirmed", view.unconfirmed}};
     object["carriers"] = ordered_json::array();
     for (const CarrierView& carrier : view.carriers) {
-        ordered_json one{{"carrier", carrier.carrier},
-                         {"stated", name(carrier.stated)},
-                         {"session", carrier.session}};
-        one["prefixes"] = ordered_json::array();
-        for (const PrefixView& prefix : carrier.prefixes) {
-            one["prefixes"].push_back(
-                {{"prefix", prefix.prefix.text()}, {"exported", name(prefix.exported)}});
-        }
-        object["carriers"].push_back(std::move(one));
+        object["carriers"].push_back(to_json(carrier));
     }
     return object;
+}
+
+std::string to_text(const FarView& view) {
+    if (!view.failure.empty()) {
+        return "  far side: cannot tell: " + view.failure + "\n";
+    }
+    std::string text = "  far side holds";
+    for (const Prefix& prefix : view.held) {
+        text += " " + prefix.text();
+    }
+    return text + (view.held.empty() ? " none of them\n" : "\n");
+}
+
+std::string to_text(const CarrierView& view) {
+    std::string text = fmt::format("{}: {}", view.carrier, name(view.stated));
+    if (view.running != view.stated) {
+        text += fmt::format(" (BIRD runs with {})", view.running ? name(*view.running) : "none");
+    }
+    for (const BgpSession& session : view.sessions) {
+        text += fmt::format(", session {} {}", session.name, session.state);
+    }
+    text += "\n";
+    for (const PrefixView& prefix : view.prefixes) {
+        text += fmt::format("  {}  {}{}\n", prefix.prefix.text(), name(prefix.exported),
+                            prefix.session.empty() ? " (no session of its family)" : "");
+        for (const Route& route : prefix.inside) {
+            text += fmt::format("    {}  {}\n", route.prefix.text(), name(route.exported));
+        }
+    }
+    return view.far ? text + to_text(*view.far) : text;
 }
 
 std::string to_text(const BirdView& view) {
     std::string text = view.unconfirmed ? "a configuration waits to be confirmed\n" : "";
     for (const CarrierView& carrier : view.carriers) {
-        text += fmt::format("{}: {}, session {}\n", carrier.carrier, name(carrier.stated),
-                            carrier.session);
-        for (const PrefixView& prefix : carrier.prefixes) {
-            text += fmt::format("  {}  {}\n", prefix.prefix.text(), name(prefix.exported));
-        }
+        text += to_text(carrier);
     }
     return text;
 }
@@ -156,17 +222,17 @@ Result<Exit> act_check(const Given& given) {
         return tl::unexpected(view.error());
     }
     Exit answer = Exit::yes;
-    const auto no = [&answer](const std::string& why) {
-        std::cerr << "cutover bird check: " << why << "\n";
-        answer = Exit::no;
+    const auto say = [&answer](const Verdict& verdict) {
+        std::cerr << "cutover bird check: " << verdict.why << "\n";
+        answer = answer == Exit::no ? answer : verdict.answer;
     };
     // It looks right, and will be undone.
     if (view->unconfirmed) {
-        no("a configuration waits to be confirmed");
+        say({Exit::no, "a configuration waits to be confirmed"});
     }
     for (const CarrierView& carrier : view->carriers) {
-        if (const std::string why = why_not(carrier, *state); !why.empty()) {
-            no(why);
+        if (const Verdict verdict = judge(carrier, *state); verdict.answer != Exit::yes) {
+            say(verdict);
         }
     }
     return answer;
@@ -185,16 +251,33 @@ Result<Exit> act_announce(const Given& given) {
     if (!(limit_s >= 0.1 && limit_s <= 600)) {
         return fail(Exit::usage, "--timeout-s", "expected 0.1 to 600");
     }
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(
+    // A lost terminal is no wish to end: half of it would stay.
+    StopSignal::Manner manner;
+    manner.outlives_terminal = true;
+    const auto stop = StopSignal::watch(manner);
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
+    AnnounceOptions options;
+    options.limit = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(limit_s));
-    if (auto made = announce(*target, *state, limit); !made) {
+    options.way_back = given.has("way-back");
+    options.stop = &*stop;
+    const auto made = announce(*target, *state, options);
+    if (!made) {
         return tl::unexpected(made.error());
+    }
+    for (const std::string& note : made->notes) {
+        std::cerr << "cutover bird announce: " << note << "\n";
+    }
+    if (made->verdict.answer != Exit::yes) {
+        std::cerr << "cutover bird announce: done, but " << made->verdict.why << "\n";
     }
     const auto view = look_and_print(*target, given.has("json"));
     if (!view) {
         return tl::unexpected(view.error());
     }
-    return Exit::yes;
+    return made->verdict.answer;
 }
 
 Command announce_command() {
@@ -202,26 +285,32 @@ Command announce_command() {
         "bird announce",
         "state what is announced to carriers, and see that it is",
         "Writes the include file, lets BIRD read it under its undo timer, sees in BIRD's tables\n"
-        "that every moved prefix is announced plainly, with GRACEFUL_SHUTDOWN (drained), or\n"
-        "not at all, and confirms.  When anything fails all is put back.\n\n"
+        "(and at the far side, where the inventory names one) that every moved prefix is\n"
+        "announced plainly, with GRACEFUL_SHUTDOWN (drained), or not at all, and confirms.\n"
+        "When anything fails, or on SIGTERM or SIGINT, all is put back and looked at again.\n\n"
         "Exit: 0 done; 2 wrong usage or input; 3 not done (no established session, refused,\n"
-        "not seen in the tables in time), and all is as it was unless it says otherwise.\n\n"
+        "not seen in the tables in time), and all is as it was unless it says otherwise; 4 done,\n"
+        "or put back, but what the carrier holds cannot be told.\n\n"
         "  cutover bird announce --inventory inventory.json --gateway new-gw \\\n"
         "      --carrier red --carrier green --state announced\n",
         {inventory_option, gateway_option, json_option, state_option, carrier_option,
+         Option::flag("way-back",
+                      "an undo: do not refuse what other carriers have unread"),
          Option::number("timeout-s", "how long to wait for BIRD's tables, and for other changes")
              .by_default("10")},
         act_announce};
 }
 
 Command check_command() {
-    return {"bird check",
-            "see whether carriers are told what they should be",
-            "Exit: 0 as asked; 1 not, or not confirmed; 3 BIRD cannot be asked.\n\n"
-            "  cutover bird check --inventory inventory.json --gateway old-gw --carrier red \\\n"
-            "      --state drained\n",
-            {inventory_option, gateway_option, json_option, state_option, carrier_option},
-            act_check};
+    return {
+        "bird check",
+        "see whether carriers are told what they should be",
+        "Exit: 0 as asked; 1 not, or not confirmed; 3 BIRD cannot be asked; 4 cannot tell what\n"
+        "the carrier holds.\n\n"
+        "  cutover bird check --inventory inventory.json --gateway old-gw --carrier red \\\n"
+        "      --state drained\n",
+        {inventory_option, gateway_option, json_option, state_option, carrier_option},
+        act_check};
 }
 
 Command show_command() {

@@ -6,63 +6,48 @@
 
 #include <cerrno>
 #include <cstring>
-#include <functional>
-#include <thread>
 
-#include "common/clock.h"
 #include "common/json/file.h"
+#include "cutover/adapter/bird/configure.h"
+#include "cutover/adapter/bird/way_back.h"
 
 namespace rehome::cutover {
 
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds poll_every{50};
-
-// BIRD's reply codes (doc/reply_codes).
-constexpr int reconfigured = 3;
-constexpr int in_progress = 4;
-constexpr int queued = 5;
-constexpr int confirmed = 18;
-constexpr int undo_pending = 22;
-
-// Polls until the condition holds; false at the deadline.  An error ends it at once.
-Result<bool> wait_until(int64_t deadline_us, const std::function<Result<bool>()>& condition) {
-    for (;;) {
-        auto holds = condition();
-        if (!holds || *holds) {
-            return holds;
-        }
-        if (monotonic_us() >= deadline_us) {
-            return false;
-        }
-        std::this_thread::sleep_for(poll_every);
-    }
-}
-
 class Announcement {
 public:
-    Announcement(BirdClient bird, const BirdTarget& target, Announce state, milliseconds limit)
-        : bird_(std::move(bird)), target_(target), state_(state), limit_(limit) {}
+    Announcement(BirdClient bird, const BirdTarget& target, Announce state,
+                 const AnnounceOptions& options)
+        : bird_(std::move(bird)),
+          target_(target),
+          state_(state),
+          options_(options),
+          patience_{options.limit, options.stop} {}
 
-    Result<> make() {
+    Result<Announced> make() {
         // The order of these is told in the header.
-        for (const auto step :
-             {&Announcement::lock, &Announcement::see_sessions, &Announcement::wait_for_others}) {
-            if (auto done = (this->*step)(); !done) {
-                return done;
+        using Step = Result<> (Announcement::*)();
+        for (const Step step : {&Announcement::lock, &Announcement::end_what_was_cut_short,
+                                &Announcement::look_around, &Announcement::wait_for_others}) {
+            if (const auto done = (this->*step)(); !done) {
+                return tl::unexpected(at_gateway(done.error()));
             }
         }
-        auto changed = change();
-        return changed ? changed : put_back(changed.error());
+        if (const auto changed = change(); !changed) {
+            return tl::unexpected(at_gateway(put_back(changed.error())));
+        }
+        return std::move(announced_);
     }
 
 private:
-    int64_t deadline() const { return monotonic_us() + limit_.count() * 1'000; }
+    static tl::unexpected<Error> failed(const std::string& what) {
+        return fail(Exit::world, "", what);
+    }
 
-    tl::unexpected<Error> failed(const std::string& what) const {
-        return fail(Exit::world, target_.gateway, what);
+    Error at_gateway(Error error) const {
+        error.where = error.where.empty() ? target_.gateway : error.where;
+        return error;
     }
 
     // Two at once would lose one's change to the include file.
@@ -72,158 +57,164 @@ private:
         if (!lock_) {
             return fail(Exit::world, path, fmt::format("open: {}", strerror(errno)));
         }
-        const auto held = wait_until(deadline(), [this]() -> Result<bool> {
+        const auto held = wait_until(patience_, [this]() -> Result<bool> {
             return flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
         });
+        if (!held) {
+            return tl::unexpected(held.error());
+        }
         return *held ? Result<>() : failed("another announcement is being made; " + path);
     }
 
-    Result<> see_sessions() {
+    // One that was killed, whose change nobody has confirmed.
+    Result<> end_what_was_cut_short() {
+        const auto before = read_note(target_);
+        if (!before) {
+            return tl::unexpected(before.error());
+        }
+        if (before->empty()) {
+            return {};
+        }
+        const Verdict back = go_back(target_, *before, options_.limit);
+        if (back.answer == Exit::no) {
+            return failed("an announcement before was cut short and is not put back: " + back.why);
+        }
+        announced_.notes.push_back("an announcement before was cut short; put back first" +
+                                   (back.why.empty() ? "" : ", but " + back.why));
+        return drop_note(target_);
+    }
+
+    Result<> look_around() {
         const auto view = look_at_bird(bird_, target_);
         if (!view) {
             return tl::unexpected(view.error());
         }
         for (const CarrierView& carrier : view->carriers) {
-            if (state_ != Announce::withdrawn && !carrier.established()) {
-                return failed(
-                    fmt::format("the session {} is not established but {}; nothing was "
-                                "changed",
-                                carrier.carrier, carrier.session));
+            const std::string why = why_unable(carrier);
+            if (state_ != Announce::withdrawn && !why.empty()) {
+                return failed(why + "; nothing was changed");
             }
+            before_[carrier.carrier] = carrier.running.value_or(carrier.stated);
+            wanted_[carrier.carrier] = state_;
         }
+        return refuse_what_is_not_loaded();
+    }
+
+    // Loading the file would tell it to carriers that nobody has asked for.
+    Result<> refuse_what_is_not_loaded() {
+        auto found = not_loaded(bird_, target_, wanted_);
+        if (!found) {
+            return tl::unexpected(found.error());
+        }
+        if (!found->empty() && !options_.way_back) {
+            return failed(found->front() +
+                          "; reading the file would change that, so nothing was "
+                          "changed: settle it first");
+        }
+        announced_.notes.insert(announced_.notes.end(), found->begin(), found->end());
         return {};
     }
 
     Result<> wait_for_others() {
-        const auto free = wait_for_status([](const BirdReply& r) { return !r.has(undo_pending); });
+        const auto free = wait_until(patience_, [this]() -> Result<bool> {
+            const auto unconfirmed = is_unconfirmed(bird_);
+            return unconfirmed ? Result<bool>(!*unconfirmed) : unconfirmed;
+        });
         if (!free) {
             return tl::unexpected(free.error());
         }
         return *free ? Result<>() : failed("another configuration waits to be confirmed");
     }
 
-    Result<bool> wait_for_status(const std::function<bool(const BirdReply&)>& condition) {
-        return wait_until(deadline(), [&]() -> Result<bool> {
-            const auto status = bird_.ask("configure status");
-            if (!status) {
-                return tl::unexpected(status.error());
-            }
-            return condition(*status);
-        });
-    }
-
     Result<> change() {
-        auto text = read_file(target_.announce_file);
-        auto states = read_announce_file(target_);
-        if (!text || !states) {
-            return tl::unexpected(text ? states.error() : text.error());
+        const auto text = read_file(target_.announce_file);
+        if (!text) {
+            return tl::unexpected(text.error());
         }
-        before_ = std::move(*text);
-        for (const std::string& carrier : target_.carriers) {
-            (*states)[carrier] = state_;
+        auto done = write_note(target_, before_);
+        if (!done) {
+            return done;
         }
         written_ = true;
-        auto done = write_file_atomically(target_.announce_file, announce_file_text(*states));
-        for (const auto step :
-             {&Announcement::configure, &Announcement::verify, &Announcement::confirm}) {
+        done = write_file_atomically(target_.announce_file, with_states(*text, wanted_));
+        for (const auto step : {&Announcement::load, &Announcement::see, &Announcement::confirm}) {
             done = done ? (this->*step)() : done;
         }
         return done;
     }
 
-    Result<> configure() {
-        // Longer than what verify may take, or it would undo what is still being looked at.
-        const auto guard_s = limit_.count() / 1'000 + 10;
-        const auto reply = bird_.ask(fmt::format("configure timeout {}", guard_s));
-        if (!reply) {
-            configured_ = true;  // perhaps
-            return tl::unexpected(reply.error());
+    Result<> load() {
+        if (auto taken = check_files(bird_); !taken) {
+            return fail(taken.error().kind, taken.error().where,
+                        taken.error().what + offer_to_disable(target_, wanted_));
         }
-        configured_ = reply->code() >= reconfigured && reply->code() <= queued;
-        if (!configured_) {
-            return failed(fmt::format("BIRD refused: {:04} {}", reply->code(), reply->text()));
-        }
-        return wait_until_configured();
+        // Longer than what waiting for it and seeing it may take, or it would undo what is still
+        // being looked at.
+        return configure(bird_, 2 * options_.limit.count() / 1'000 + 10, patience_);
     }
 
-    Result<> wait_until_configured() {
-        const auto ready = wait_for_status(
-            [](const BirdReply& r) { return !r.has(in_progress) && !r.has(queued); });
-        if (!ready) {
-            return tl::unexpected(ready.error());
-        }
-        return *ready ? Result<>() : failed("BIRD did not end its reconfiguration in time");
-    }
-
-    Result<> verify() {
-        std::string why;
-        const auto right = wait_until(deadline(), [&]() -> Result<bool> {
+    Result<> see() {
+        Verdict& verdict = announced_.verdict;
+        const auto right = wait_until(patience_, [&]() -> Result<bool> {
             const auto view = look_at_bird(bird_, target_);
             if (!view) {
                 return tl::unexpected(view.error());
             }
-            why.clear();
-            for (const CarrierView& carrier : view->carriers) {
-                why = why.empty() ? why_not(carrier, state_) : why;
-            }
-            return why.empty();
+            verdict = judge_all(*view, wanted_);
+            return verdict.answer == Exit::yes;
         });
         if (!right) {
             return tl::unexpected(right.error());
         }
-        return *right ? Result<>()
-                      : failed(fmt::format("not as asked within {} s: {}",
-                                           static_cast<double>(limit_.count()) / 1e3, why));
+        return verdict.answer == Exit::no
+                   ? failed(fmt::format("not as asked within {} s: {}",
+                                        static_cast<double>(options_.limit.count()) / 1e3,
+                                        verdict.why))
+                   : Result<>();
     }
 
     Result<> confirm() {
-        const auto reply = bird_.ask("configure confirm");
-        if (!reply) {
-            return tl::unexpected(reply.error());
-        }
-        return reply->code() == confirmed
-                   ? Result<>()
-                   : failed(fmt::format("the configuration could not be confirmed: {:04} {} "
-                                        "(undone by its timer, or replaced by another configure)",
-                                        reply->code(), reply->text()));
+        const auto dropped = drop_note(target_);
+        return dropped ? cutover::confirm(bird_) : dropped;
     }
 
     // As it was before, and why.
-    Result<> put_back(Error why) {
-        if (written_) {
-            if (auto restored = write_file_atomically(target_.announce_file, before_); !restored) {
-                why.what += "; the include file could not be put back: " + restored.error().text();
-            }
+    Error put_back(Error why) {
+        if (!written_) {
+            return why;
         }
-        if (configured_) {
-            // A fresh connection: on the old one a late reply may be waiting.
-            auto bird = BirdClient::connect(target_.socket);
-            const auto undone = bird ? bird->ask("configure undo") : tl::unexpected(bird.error());
-            why.what += undone ? "; put back"
-                               : "; BIRD could not be asked to undo it, its timer will: " +
-                                     undone.error().text();
+        const Verdict back = go_back(target_, before_, options_.limit);
+        if (back.answer == Exit::yes) {
+            const auto dropped = drop_note(target_);
+            why.what += dropped ? "; put back" : "; put back, but " + dropped.error().text();
+            return why;
         }
-        return tl::unexpected(why);
+        why.kind = back.answer == Exit::no ? Exit::world : Exit::unknown;
+        why.what += "; NOT seen to be put back: " + back.why;
+        return why;
     }
 
     BirdClient bird_;
     const BirdTarget& target_;
     const Announce state_;
-    const milliseconds limit_;
+    const AnnounceOptions& options_;
+    const Patience patience_;
     Fd lock_;
-    std::string before_;
+    AnnounceStates before_;
+    AnnounceStates wanted_;
+    Announced announced_;
     bool written_ = false;
-    bool configured_ = false;
 };
 
 }  // namespace
 
-Result<> announce(const BirdTarget& target, Announce state, milliseconds limit) {
+Result<Announced> announce(const BirdTarget& target, Announce state,
+                           const AnnounceOptions& options) {
     auto bird = BirdClient::connect(target.socket);
     if (!bird) {
         return tl::unexpected(bird.error());
     }
-    return Announcement(std::move(*bird), target, state, limit).make();
+    return Announcement(std::move(*bird), target, state, options).make();
 }
 
 }  // namespace rehome::cutover

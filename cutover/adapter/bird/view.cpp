@@ -1,17 +1,20 @@
 // "show route ... export table" is what was sent (adj-RIB-out); it needs `export table on` in
 // bird.conf.  Without it, "export PROTOCOL" is what the filter lets through, which is the next
-// best.
+// best.  "in PREFIX" is the prefix and what lies inside of it.
 #include "cutover/adapter/bird/view.h"
 
 #include <fmt/format.h>
 
 #include "common/json/file.h"
+#include "cutover/adapter/bird/far.h"
 
 namespace rehome::cutover {
 
 namespace {
 
 constexpr int undo_pending = 22;
+constexpr int network_not_found = 8001;
+constexpr int first_wrong_command = 9000;
 
 tl::unexpected<Error> refused(const BirdClient& bird, const std::string& command,
                               const BirdReply& reply) {
@@ -19,8 +22,8 @@ tl::unexpected<Error> refused(const BirdClient& bird, const std::string& command
                 fmt::format("{}: {:04} {}", command, reply.code(), reply.text()));
 }
 
-Result<std::string> session_of(BirdClient& bird, const std::string& carrier) {
-    const std::string command = "show protocols all " + carrier;
+Result<BgpSession> look_at_session(BirdClient& bird, const std::string& name) {
+    const std::string command = "show protocols all " + name;
     const auto reply = bird.ask(command);
     if (!reply) {
         return tl::unexpected(reply.error());
@@ -28,62 +31,66 @@ Result<std::string> session_of(BirdClient& bird, const std::string& carrier) {
     if (!reply->ok()) {
         return refused(bird, command, *reply);
     }
-    const auto state = session_state(*reply);
-    if (!state) {
-        return fail(Exit::world, bird.socket(), carrier + " is no BGP protocol");
+    auto session = session_in(name, *reply);
+    if (!session) {
+        return fail(Exit::world, bird.socket(), name + " is no BGP protocol");
     }
-    return *state;
+    return std::move(*session);
 }
 
-Result<Exported> exported_to(BirdClient& bird, const std::string& carrier, const Prefix& prefix) {
+Result<std::vector<Route>> routes_to(BirdClient& bird, const std::string& session,
+                                     const Prefix& prefix) {
     const char* channel = prefix.address.family == Family::v4 ? "ipv4" : "ipv6";
-    const std::string start = "show route all " + prefix.text() + " export ";
-    auto reply = bird.ask(fmt::format("{}table {}.{}", start, carrier, channel));
-    const bool no_export_table = reply && reply->code() >= 9000;
+    const std::string start = "show route all in " + prefix.text() + " export ";
+    auto reply = bird.ask(fmt::format("{}table {}.{}", start, session, channel));
+    const bool no_export_table = reply && reply->code() >= first_wrong_command;
     if (no_export_table) {
-        reply = bird.ask(start + carrier);
+        reply = bird.ask(start + session);
     }
     if (!reply) {
         return tl::unexpected(reply.error());
     }
-    constexpr int network_not_found = 8001;
     if (!reply->ok() && reply->code() != network_not_found) {
-        return refused(bird, start + carrier, *reply);
+        return refused(bird, start + session, *reply);
     }
-    return exported_as(*reply, prefix);
+    return routes_in(*reply);
 }
 
-Result<CarrierView> look_at_carrier(BirdClient& bird, const BirdTarget& target,
-                                    const std::string& carrier, Announce stated) {
-    auto session = session_of(bird, carrier);
-    if (!session) {
-        return tl::unexpected(session.error());
-    }
-    CarrierView view{carrier, stated, *session, {}};
-    for (const Prefix& prefix : target.prefixes) {
-        // Nothing is announced on a session that is not there.
-        Result<Exported> exported = Exported::absent;
-        if (view.established()) {
-            exported = exported_to(bird, carrier, prefix);
+// A second route of the prefix itself counts as what lies inside of it.
+PrefixView prefix_view(const Prefix& prefix, const std::string& session,
+                       const std::vector<Route>& routes) {
+    PrefixView view{prefix, session, Exported::absent, {}};
+    for (const Route& route : routes) {
+        if (route.prefix == prefix && view.exported == Exported::absent) {
+            view.exported = route.exported;
+        } else {
+            view.inside.push_back(route);
         }
-        if (!exported) {
-            return tl::unexpected(exported.error());
-        }
-        view.prefixes.push_back({prefix, *exported});
     }
     return view;
 }
 
-Exported wanted_export(Announce state) {
-    switch (state) {
-        case Announce::withdrawn:
-            return Exported::absent;
-        case Announce::drained:
-            return Exported::graceful_shutdown;
-        case Announce::announced:
-            return Exported::plain;
+// In each session that has the prefix's family.
+Result<> look_at_prefix(BirdClient& bird, const Prefix& prefix, CarrierView& view) {
+    bool carried = false;
+    for (const BgpSession& session : view.sessions) {
+        const BgpChannel* channel = session.channel(prefix.address.family);
+        if (channel == nullptr) {
+            continue;
+        }
+        carried = true;
+        // Nothing is sent where nobody listens, and BIRD has no such table then.
+        auto routes =
+            channel->up ? routes_to(bird, session.name, prefix) : Result<std::vector<Route>>();
+        if (!routes) {
+            return tl::unexpected(routes.error());
+        }
+        view.prefixes.push_back(prefix_view(prefix, session.name, *routes));
     }
-    return Exported::absent;
+    if (!carried) {
+        view.prefixes.push_back({prefix, "", Exported::absent, {}});
+    }
+    return {};
 }
 
 }  // namespace
@@ -94,13 +101,47 @@ Result<AnnounceStates> read_announce_file(const BirdTarget& target) {
         return tl::unexpected(text.error());
     }
     auto states = parse_announce_file(target.announce_file, *text);
-    for (const std::string& carrier : target.carriers) {
-        if (states && !states->contains(carrier)) {
+    for (const CarrierTarget& carrier : target.carriers) {
+        if (states && !states->contains(carrier.name)) {
             return fail(Exit::usage, target.announce_file,
-                        fmt::format("has no line define state_{} = N;", carrier));
+                        fmt::format("has no line define state_{} = N;", carrier.name));
         }
     }
     return states;
+}
+
+Result<std::optional<Announce>> ask_running(BirdClient& bird, const std::string& carrier) {
+    const auto reply = bird.ask("eval state_" + carrier);
+    if (!reply) {
+        return tl::unexpected(reply.error());
+    }
+    return running_state(*reply);
+}
+
+Result<CarrierView> look_at_carrier(BirdClient& bird, const BirdTarget& target,
+                                    const CarrierTarget& carrier, Announce stated) {
+    CarrierView view{carrier.name, stated, {}, {}, {}, {}};
+    const auto running = ask_running(bird, carrier.name);
+    if (!running) {
+        return tl::unexpected(running.error());
+    }
+    view.running = *running;
+    for (const std::string& name : carrier.sessions) {
+        auto session = look_at_session(bird, name);
+        if (!session) {
+            return tl::unexpected(session.error());
+        }
+        view.sessions.push_back(std::move(*session));
+    }
+    for (const Prefix& prefix : target.prefixes) {
+        if (const auto done = look_at_prefix(bird, prefix, view); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    if (carrier.far) {
+        view.far = look_at_far(*carrier.far, target.prefixes);
+    }
+    return view;
 }
 
 Result<BirdView> look_at_bird(BirdClient& bird, const BirdTarget& target) {
@@ -114,31 +155,14 @@ Result<BirdView> look_at_bird(BirdClient& bird, const BirdTarget& target) {
     }
     BirdView view;
     view.unconfirmed = status->has(undo_pending);
-    for (const std::string& carrier : target.carriers) {
-        auto one = look_at_carrier(bird, target, carrier, states->at(carrier));
+    for (const CarrierTarget& carrier : target.carriers) {
+        auto one = look_at_carrier(bird, target, carrier, states->at(carrier.name));
         if (!one) {
             return tl::unexpected(one.error());
         }
         view.carriers.push_back(std::move(*one));
     }
     return view;
-}
-
-std::string why_not(const CarrierView& view, Announce state) {
-    if (view.stated != state) {
-        return fmt::format("{} is stated as {}", view.carrier, name(view.stated));
-    }
-    if (state != Announce::withdrawn && !view.established()) {
-        return fmt::format("the session {} is not established but {}", view.carrier, view.session);
-    }
-    const Exported wanted = wanted_export(state);
-    for (const PrefixView& one : view.prefixes) {
-        if (one.exported != wanted) {
-            return fmt::format("{} to {} is {}, expected {}", one.prefix.text(), view.carrier,
-                               name(one.exported), name(wanted));
-        }
-    }
-    return "";
 }
 
 }  // namespace rehome::cutover

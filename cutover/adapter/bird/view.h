@@ -1,51 +1,43 @@
-// What a gateway's BIRD tells its carriers: as its include file states it, and as its tables show
-// it.
+// Asks a gateway's BIRD, and the BIRD at the far side of a line where the inventory names one, what
+// carriers are told.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "common/address.h"
+#include "common/inventory.h"
 #include "cutover/adapter/bird/client.h"
 #include "cutover/bird/announce_file.h"
-#include "cutover/bird/reply.h"
+#include "cutover/bird/view.h"
 
 namespace rehome::cutover {
+
+struct CarrierTarget {
+    std::string name;
+    std::vector<std::string> sessions;  // BIRD's BGP protocols to this carrier
+    std::optional<FarBird> far;
+};
 
 struct BirdTarget {
     std::string gateway;
     std::string socket;
     std::string announce_file;
-    std::vector<std::string> carriers;  // those asked for; the BGP protocols have their names
-    std::vector<Prefix> prefixes;       // those that move
-};
-
-struct PrefixView {
-    Prefix prefix;
-    Exported exported = Exported::absent;
-};
-
-struct CarrierView {
-    std::string carrier;
-    Announce stated = Announce::withdrawn;
-    std::string session;  // BIRD's word: "Established", "Active", ...
-    std::vector<PrefixView> prefixes;
-
-    bool established() const { return session == "Established"; }
-};
-
-struct BirdView {
-    bool unconfirmed = false;  // a configuration waits to be confirmed, and will be undone
-    std::vector<CarrierView> carriers;
+    std::vector<CarrierTarget> all;       // to which this gateway has a line
+    std::vector<CarrierTarget> carriers;  // those of them that are asked for
+    std::vector<Prefix> prefixes;         // those that move
 };
 
 Result<BirdView> look_at_bird(BirdClient& bird, const BirdTarget& target);
 
+// The same of a carrier whose state in the include file is known.
+Result<CarrierView> look_at_carrier(BirdClient& bird, const BirdTarget& target,
+                                    const CarrierTarget& carrier, Announce stated);
+
+// What the configuration that BIRD runs with says of it; nothing: it knows no such carrier.
+Result<std::optional<Announce>> ask_running(BirdClient& bird, const std::string& carrier);
+
 // The states that the include file holds; it must name all the target's carriers.
 Result<AnnounceStates> read_announce_file(const BirdTarget& target);
-
-// What stands against a carrier being in that state, by the include file and by the tables; empty
-// when it is.
-std::string why_not(const CarrierView& view, Announce state);
 
 }  // namespace rehome::cutover

@@ -1,4 +1,4 @@
-// BIRD's replies and our include file, as tables.
+// BIRD's replies and our include file.
 #include <doctest/doctest.h>
 
 #include "cutover/bird/announce_file.h"
@@ -8,8 +8,6 @@ namespace rehome::cutover::testing {
 
 namespace {
 
-const Prefix prefix = *Prefix::parse("198.51.100.0/24");
-
 BirdReply reply_of(std::string_view text) {
     BirdReplyReader reader;
     auto reply = reader.take(text);
@@ -17,12 +15,6 @@ BirdReply reply_of(std::string_view text) {
     REQUIRE(reply->has_value());
     return **reply;
 }
-
-const char* const table = "1007-Table export:\n";
-const char* const route = " 198.51.100.0/24      blackhole [vips 03:47:35.911] * (200)\n";
-const char* const other = "1007-198.51.100.0/25      blackhole [vips 03:47:35.911] * (200)\n";
-const char* const kind = "1008-\tType: static univ\n";
-const char* const path = "1012-\tBGP.as_path: 64600 64600\n";
 
 }  // namespace
 
@@ -66,40 +58,6 @@ TEST_CASE("a refusal is not ok") {
     CHECK_FALSE(reply_of("9001 syntax error\n").ok());
 }
 
-TEST_CASE("a session's state") {
-    CHECK(session_state(reply_of("1002-red BGP --- up 03:47:30.942  Established\n"
-                                 "1006-  BGP state:          Established\n"
-                                 "     Neighbor address: 10.0.0.2\n \n0000 \n")) == "Established");
-    CHECK(session_state(reply_of("1006-  BGP state:          Active\n0000 \n")) == "Active");
-    CHECK_FALSE(session_state(reply_of("1002-vips Static master4 up 03:47:30\n0000 \n")));
-}
-
-TEST_CASE("how a prefix is exported") {
-    struct Case {
-        const char* what;
-        std::string reply;
-        Exported exported;
-    };
-    const std::string shutdown = " \tBGP.community: (64500,1) (65535,0)\n";
-    const Case cases[] = {
-        {"not", "0000 \n", Exported::absent},
-        {"no such network", "8001 Network not found\n", Exported::absent},
-        {"an empty table", std::string(table) + "0000 \n", Exported::absent},
-        {"plain", std::string(table) + route + kind + "0000 \n", Exported::plain},
-        {"with a path", std::string(table) + route + kind + path + "0000 \n", Exported::plain},
-        {"drained", std::string(table) + route + kind + path + shutdown + "0000 \n",
-         Exported::graceful_shutdown},
-        {"another community", std::string(table) + route + " \tBGP.community: (65535,1)\n0000 \n",
-         Exported::plain},
-        {"another prefix of the same start", std::string(other) + kind + "0000 \n",
-         Exported::absent},
-    };
-    for (const Case& one : cases) {
-        CAPTURE(one.what);
-        CHECK(exported_as(reply_of(one.reply), prefix) == one.exported);
-    }
-}
-
 TEST_CASE("the include file: what is taken") {
     const auto states = parse_announce_file("f",
                                             "# red first\n"
@@ -114,6 +72,27 @@ TEST_CASE("the include file: what is taken") {
     const std::string text = announce_file_text(*states);
     CHECK(*parse_announce_file("f", text) == *states);
     CHECK(text.find("define state_green = 1;\n") != std::string::npos);
+}
+
+TEST_CASE("the include file: one carrier's state is merged, all else stays") {
+    const char* const before =
+        "# red first\n"
+        "define state_red = 2;  # since 2020\n"
+        "\n"
+        "\tdefine  state_green =  1 ;\r\n"
+        "nonsense of somebody else\n"
+        "define state_blue = 0;";
+    const char* const after =
+        "# red first\n"
+        "define state_red = 0;  # since 2020\n"
+        "\n"
+        "\tdefine  state_green =  1 ;\r\n"
+        "nonsense of somebody else\n"
+        "define state_blue = 2;";
+    CHECK(with_states(before, {{"red", Announce::withdrawn}, {"blue", Announce::announced}}) ==
+          after);
+    CHECK(with_states(before, {}) == before);
+    CHECK(with_states("", {{"red", Announce::drained}}) == "");
 }
 
 TEST_CASE("the include file: what is refused") {
