@@ -14,6 +14,7 @@ import sys
 import time
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
+SO_RCVBUFFORCE = 33
 
 
 def drain(sock, handle):
@@ -50,7 +51,7 @@ def send(host, port, rate, size):
 
 def count(port, echo=None):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
     sock.setblocking(False)
     sock.bind(("", int(port)))
     seen = set()

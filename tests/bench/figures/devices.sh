@@ -38,12 +38,14 @@ ip -n old-s route replace default via 10.1.0.1
 ip -n old-s -6 route replace default via 2001:db8:a::1 2>/dev/null || address6 old-s 2001:db8:a::2/64 eth0
 ip -n old-s -6 route replace default via 2001:db8:a::1
 
+counts() { on old-s ss -Hlun 'sport = :9000' | found 9000; }
 sending() { # RATE BYTES [echo]
     rm -f "$dir/send" "$dir/count"
     mkfifo "$dir/send" "$dir/count"
     on old-s python3 tests/bench/numbered.py count 9000 "${@:3}" <"$dir/count" >"$dir/counted" &
     counter=$!
     exec 5>"$dir/count"
+    wait_until 5 counts
     on client python3 tests/bench/numbered.py send $vip 9000 "$1" "$2" <"$dir/send" >"$dir/sent" &
     sender=$!
     exec 6>"$dir/send"
@@ -88,9 +90,9 @@ ip -n old-s link set eth0 down
 sleep 1
 ip -n old-s link set eth0 up
 sleep 3
-ip -n old-gw link delete link
+ip -n old-gw link delete dev link
 sleep 1
-ip -n old-gw link delete srv0
+ip -n old-gw link delete dev srv0
 sleep 1
 ended
 after=$(counted)

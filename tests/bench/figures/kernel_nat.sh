@@ -51,12 +51,14 @@ on server nginx -c "$dir/nginx.conf" -e stderr 2>"$dir/nginx.log" &
 on server iperf3 -s >"$dir/iperf.log" 2>&1 &
 on server "$BUILD/bench/pingpong" serve 7 &
 
-requests() { # VIP [wrk's options]: a second
-    on client wrk -t 1 -c 32 -d 2s "${@:2}" "http://$1/" | awk '$1 == "Requests/sec:" {print $2}'
+requests() { # VIP [close]: a second
+    local header=()
+    [ "${2:-}" != close ] || header=(-H "Connection: close")
+    on client wrk -t 1 -c 32 -d 2s "${header[@]}" "http://$1/" | awk '$1 == "Requests/sec:" {print $2}'
 }
 stream() { on client iperf3 -c "$1" -t 2 -J "${@:2}" | jq '.end.sum_received.bits_per_second / 1e6'; } # Mbit/s
 trip() { on client "$BUILD/bench/pingpong" ask "$1" 7 1 | jq .median_us; }
-declare -A measures=([keepalive]=requests [close]="requests -H Connection:close" [up]=stream [down]="stream -R" [round_trip]=trip)
+declare -A measures=([keepalive]=requests [close]="requests close" [up]=stream [down]="stream -R" [round_trip]=trip)
 measure() { # NAME VIP
     local how=()
     read -ra how <<<"${measures[$1]}"
