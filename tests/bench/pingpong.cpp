@@ -62,7 +62,8 @@ int ask(const char* host, const char* port, double seconds) {
     while (Clock::now() < end) {
         const auto began = Clock::now();
         if (send(fd, bytes, sizeof bytes, 0) > 0 && recv(fd, bytes, sizeof bytes, 0) > 0) {
-            trips.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
+            trips.push_back(
+                std::chrono::duration<double, std::micro>(Clock::now() - began).count());
         }
     }
     if (trips.empty()) {
