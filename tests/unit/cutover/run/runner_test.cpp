@@ -149,6 +149,24 @@ TEST_CASE("an undo is held against the check: its own word is not enough") {
     }
 }
 
+TEST_CASE("on the way back a check is looked at, and not waited for") {
+    struct TimedWorld : FakeWorld {
+        std::vector<std::pair<std::string, double>> limits;
+        Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override {
+            limits.emplace_back(printable(argv), limit.count());
+            return FakeWorld::run(step, argv, limit);
+        }
+    };
+    Plan plan = plan_of({act("a"), gate("g")});
+    plan.steps[0].timeout = Seconds(100);
+    TimedWorld world;
+    world.broken = {"sample g"};
+    CHECK(go(plan, world) == Exit::no);
+    CHECK(world.limits.front() == std::pair<std::string, double>("see a", 100));
+    CHECK(world.limits.end()[-2] == std::pair<std::string, double>("clear a", 100));
+    CHECK(world.limits.end()[-1] == std::pair<std::string, double>("see a", 15));
+}
+
 TEST_CASE("what could not be told is undone and looked at once more when that is asked for") {
     const Plan plan = plan_of({act("a"), gate("g")});
     FakeWorld world;
