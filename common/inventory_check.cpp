@@ -9,6 +9,8 @@
 #include <numeric>
 #include <tuple>
 
+#include "common/bird_name.h"
+
 namespace rehome {
 
 namespace {
@@ -198,6 +200,7 @@ private:
                 lines.add({site.lines[j].carrier, site.lines[j].gateway}, line_at + "/carrier",
                           in_quotes(site.lines[j].carrier) + " on this gateway");
                 far_end(site.lines[j], line_at, ends);
+                bird(site.lines[j], site, line_at);
             }
         }
     }
@@ -246,6 +249,33 @@ private:
             ends.add({line.gateway, line.port, line.vlan, line.peer}, at + "/peer",
                      fmt::format("{} on port {}{} of this gateway", line.peer.text(),
                                  in_quotes(line.port), vlan));
+        }
+    }
+
+    // The constant state_CARRIER and the sessions, where the gateway has a BIRD.
+    void bird(const Line& line, const Site& site, const std::string& at) {
+        const auto& gateways = site.gateways;
+        const bool has_bird =
+            std::any_of(gateways.begin(), gateways.end(), [&line](const Gateway& gateway) {
+                return gateway.name == line.gateway && !gateway.bird_socket.empty();
+            });
+        if (!has_bird || !is_known(at + "/carrier")) {
+            return;
+        }
+        if (const auto why = why_no_bird_name("state_" + line.carrier); !why.empty()) {
+            mistakes_.add(at + "/carrier", fmt::format("{} makes no name for BIRD (state_{}): {}",
+                                                       in_quotes(line.carrier), line.carrier, why));
+            return;
+        }
+        for (size_t i = 0; i < line.bird_sessions.size(); ++i) {
+            const std::string& session = line.bird_sessions[i];
+            const auto why = why_no_bird_name(session);
+            const std::string session_at =
+                session == line.carrier ? at + "/carrier" : pointer_to(at + "/bird/sessions", i);
+            if (!why.empty() && is_known(session_at)) {
+                mistakes_.add(session_at, fmt::format("{} is no name of a session for BIRD: {}",
+                                                      in_quotes(session), why));
+            }
         }
     }
 

@@ -88,6 +88,32 @@ TEST_CASE("the lab's inventory, read into types") {
     CHECK(inventory.service("meters")->server_port == 1883);
 }
 
+TEST_CASE("a carrier's name makes names for BIRD, where there is one") {
+    const auto told = [](const std::string& name, bool with_bird) {
+        json document = json::parse(read_file("tests/lab/inventory.json").value());
+        document["carriers"][0]["name"] = name;
+        for (json& site : document["sites"]) {
+            site["lines"][0]["carrier"] = name;
+            if (!with_bird) {
+                site["gateways"][0].erase("bird");
+            }
+        }
+        const auto inventory = parse_inventory("f", document.dump());
+        return inventory ? "" : inventory.error().front().text();
+    };
+    CHECK(told("red_4", true) == "");
+    CHECK(told("acme-net", false) == "");
+    CHECK(told("acme-net", true) ==
+          "f: /sites/0/lines/0/carrier: \"acme-net\" makes no name for BIRD (state_acme-net): "
+          "expected letters, digits and _, a letter or _ first");
+    CHECK(told("4red", true) ==
+          "f: /sites/0/lines/0/carrier: \"4red\" is no name of a session for BIRD: expected "
+          "letters, digits and _, a letter or _ first");
+    CHECK(told("gw", true) ==
+          "f: /sites/0/lines/0/carrier: \"gw\" is no name of a session for BIRD: it is a word of "
+          "BIRD's own, expected another");
+}
+
 TEST_CASE("the lab's login, read into bytes") {
     const auto inventory = read_inventory("tests/lab/inventory.json");
     REQUIRE(inventory.has_value());
@@ -237,6 +263,14 @@ TEST_CASE("sites, gateways and lines") {
          "/sites/0/gateways/0/tunnel/address already, expected another\n"},
         {R"({"op": "replace", "path": "/sites/0/lines/0/carrier", "value": "rde"})",
          "f: /sites/0/lines/0/carrier: \"rde\" is no carrier, expected one of red, green, blue\n"},
+        {R"({"op": "add", "path": "/sites/0/lines/0/bird", "value": {"sessions": ["red4", "gw"]}})",
+         "f: /sites/0/lines/0/bird/sessions/1: \"gw\" is no name of a session for BIRD: it is a "
+         "word "
+         "of "
+         "BIRD's own, expected another\n"},
+        {R"({"op": "add", "path": "/sites/0/lines/0/bird", "value": {"sessions": ["red-4"]}})",
+         "f: /sites/0/lines/0/bird/sessions/0: is \"red-4\", expected a string of at most 63 "
+         "characters that matches ^[A-Za-z_][A-Za-z0-9_]*$\n"},
         {R"({"op": "replace", "path": "/sites/0/lines/0/gateway", "value": "new-gw"})",
          "f: /sites/0/lines/0/gateway: \"new-gw\" is no gateway of this site, expected one of "
          "old-gw\n"},
