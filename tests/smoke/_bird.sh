@@ -4,7 +4,7 @@
 # below $dir/old-gw.
 cd "$dir"
 mkdir old-gw carrier
-ns old-gw carrier
+ns6 old-gw carrier
 veth old-gw red carrier l0
 ip -n old-gw address add 100.64.1.2/30 dev red
 ip -n carrier address add 100.64.1.1/30 dev l0
