@@ -1,4 +1,5 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2164
+# (dir and here are of _init.sh, which stops at the first command that fails)
 # Sourced after _init.sh: a gateway's BIRD (old-gw), and red's, which hears it as the session old.
 # green's session never comes up.  The inventory names the sockets and the include file, $announce,
 # below $dir/old-gw.
