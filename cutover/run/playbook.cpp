@@ -213,7 +213,7 @@ private:
 
     // What a stage says of its undos holds for each that does not say something else.  They rely on
     // one another all the same.
-    void loosen(size_t first, std::vector<std::string> names) {
+    void loosen(size_t first, const std::vector<std::string>& names) {
         for (size_t i = first; i < plan_.steps.size(); ++i) {
             Step& step = plan_.steps[i];
             if (!step.undo.empty() && !step.after) {
