@@ -13,9 +13,9 @@ carrier() { [ "$(ip netns exec old-gw cat "/sys/class/net/$1/carrier")" = "$2" ]
 route_there() { ip -n old-gw route show proto 201 | found '^blackhole 198.51.100.0/24'; }
 counted() { ctl old stats --json | jq -e "$1" >/dev/null; }
 metric() { ctl old metrics | found -x "$1"; }
-busy() { # the share of a core that the gateway has in a second, in percent
+busy() { # the share of a core that a gateway has in a second, in percent
     local pid before
-    pid=$(pgrep -f "^vipd run --config $dir/old.json")
+    pid=$(pgrep -f "^vipd run --config $dir/$1.json")
     before=$(awk '{print $14 + $15}' "/proc/$pid/stat")
     sleep 1
     awk -v before="$before" '{print $14 + $15 - before}' "/proc/$pid/stat"
@@ -30,7 +30,7 @@ ctl old status | found '^red  *red0  *DOWN'
 metric 'rehome_vipd_port_up{port="red"} 0'
 grep -q 'port red is DOWN, nothing leaves there: no link at red0' "$dir/old.log"
 figure_is new '[.peers[0].alive]' '[true]'
-[ "$(busy)" -lt 20 ]
+[ "$(busy old)" -lt 20 ]
 ip -n isp link set old up
 deliver_to old # the carrier's kernel forgot
 wait_until 1 port_is red '[false,"up for less than 1 s"]'
@@ -82,12 +82,22 @@ echo "a twin is deleted"
 ip -n old-gw link delete red
 wait_until 1 port_is red '[false,"no twin"]'
 grep -q 'port red is DOWN.*its twin is gone' "$dir/old.log"
-[ "$(busy)" -lt 20 ]
+[ "$(busy old)" -lt 20 ]
 
 echo "a device is deleted"
 ip -n old-gw link delete srv0
 wait_until 1 port_is servers '[false,"gone"]'
 grep -q 'port servers is DOWN.*srv0 is gone' "$dir/old.log"
 wait_until 1 fails route_there
-[ "$(busy)" -lt 20 ]
+[ "$(busy old)" -lt 20 ]
 ctl old status --json | fits vipd-status
+
+echo "a line of 1,400 bytes from the start, and a port that only drops"
+stop_gateway new TERM
+ip -n new-gw link set red0 mtu 1400
+jq '.ports[1].device = "null:"' "$dir/new.json" >"$dir/more.json"
+mv "$dir/more.json" "$dir/new.json"
+restart_gateway new
+figure_is new '[.ports[] | .up, .mtu]' '[true,1400,true,1500,true,1600]'
+[ "$(ip -n new-gw -j link show dev red | jq '.[0].mtu')" = 1400 ]
+[ "$(busy new)" -lt 20 ]
