@@ -294,8 +294,7 @@ Command announce_command() {
         "  cutover bird announce --inventory inventory.json --gateway new-gw \\\n"
         "      --carrier red --carrier green --state announced\n",
         {inventory_option, gateway_option, json_option, state_option, carrier_option,
-         Option::flag("way-back",
-                      "an undo: do not refuse what other carriers have unread"),
+         Option::flag("way-back", "an undo: do not refuse what other carriers have unread"),
          Option::number("timeout-s", "how long to wait for BIRD's tables, and for other changes")
              .by_default("10")},
         act_announce};
