@@ -41,6 +41,34 @@ line_is enabled
 grep -q 'port red is up again' "$dir/old.log"
 wait_until 5 served_by old-s
 
+echo "the link comes back while vipd restarts: so does the twin's, which was kept without one"
+ip -n isp link set old down
+wait_until 1 carrier red 0
+stop_gateway old KILL
+ip -n isp link set old up
+deliver_to old
+restart_gateway old
+carrier red 1
+wait_until 5 served_by old-s
+
+echo "a port has another name after a restart: the twin of the old one loses its link, and gets it again"
+cp "$dir/inventory.json" "$dir/before.json"
+cp "$dir/old.json" "$dir/before-old.json"
+sed -i 's/"port": "red"/"port": "scarlet"/' "$dir/inventory.json"
+jq '.ports |= map(if .name == "red" then .name = "scarlet" else . end)' "$dir/before-old.json" >"$dir/old.json"
+stop_gateway old TERM
+restart_gateway old
+carrier scarlet 1
+carrier red 0
+mv "$dir/before.json" "$dir/inventory.json"
+mv "$dir/before-old.json" "$dir/old.json"
+stop_gateway old TERM
+restart_gateway old
+carrier red 1
+carrier scarlet 0
+ip -n old-gw link delete scarlet
+wait_until 5 served_by old-s
+
 echo "the way to the servers is cut: the prefix goes, the other site serves"
 route_there
 ip -n old-s link set eth0 down

@@ -237,6 +237,7 @@ Fd Keeper::take(const std::string& twin) {
 }
 
 Result<> Keeper::keep_twins(const std::vector<std::string>& names, std::span<const int> fds) {
+    kept_.clear();  // of ports that are no more: their twins lose their links
     return names.size() <= twins_max ? send(socket_.get(), {{"twins", names}}, fds)
                                      : fail(Exit::world, "keeper", "cannot keep so many twins");
 }

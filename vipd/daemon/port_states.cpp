@@ -56,7 +56,7 @@ void PortStates::take(const Kernel& kernel, State& state, Micros now) const {
 void PortStates::mirror(const Snapshot& snapshot, const State& state) {
     for (size_t i = 0; i < snapshot.ports.size(); ++i) {
         say(i, snapshot.ports[i], state.port(i));
-        if (snapshot.ports[i] != mirrored_[i].link) {
+        if (!mirrored_[i].yet || snapshot.ports[i] != mirrored_[i].link) {
             mirror(i, snapshot.ports[i], state.port(i).twin);
         }
     }
@@ -64,6 +64,7 @@ void PortStates::mirror(const Snapshot& snapshot, const State& state) {
 
 void PortStates::mirror(size_t port, const PortLink& now, bool has_twin) {
     mirrored_[port].link = now;
+    mirrored_[port].yet = true;
     shared_.ports[port]->set_mtu(now.mtu);
     if (!has_twin) {
         return;

@@ -37,6 +37,7 @@ public:
 private:
     struct Mirrored {
         PortLink link;
+        bool yet = false;       // a twin that was kept is as it was when the run before ended
         std::string_view told;  // why it is down, as last said
         std::string wrong;      // with the twin, likewise
         bool told_finished = false, told_super = false;
