@@ -138,6 +138,14 @@ void track_datagram(FlowTable& flows, Flow& flow, Side sender) {
     }
 }
 
+// A flow of datagrams before its second exchange may have seen all that there is.  With a port of a
+// pool it gets no lasting place until then, so that it gives way where there are many such
+// (source_nat.h): a flood of forged questions, each of which is answered, would hold every port.
+bool may_be_over(const Flow& flow) {
+    return !flow.tcp() && flow.kind == Flow::Kind::here && flow.nat_port != 0 &&
+           !flow.own_address && flow.turns < Flow::two_exchanges;
+}
+
 // Bit-fields of one side or the other; clang 14 assigns to none that a conditional chooses.
 void set_reset(Flow& flow, bool client, bool value) {
     if (client) {
@@ -177,7 +185,7 @@ Flow* follow(FlowTable& flows, Flow& flow, const Segment& segment, bool has_port
     if (has_ports) {
         track(flows, flow, segment, sender);
     }
-    if (!flow.confirmed()) {
+    if (!flow.confirmed() || may_be_over(flow)) {
         return &flow;
     }
     Flow* lasting = flows.settle(&flow);

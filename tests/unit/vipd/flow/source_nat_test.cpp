@@ -9,6 +9,7 @@
 #include <set>
 
 #include "tests/unit/vipd/lab.h"
+#include "vipd/flow/tcp.h"
 #include "vipd/packet/rss.h"
 
 namespace rehome::vipd::testing {
@@ -196,6 +197,28 @@ TEST_CASE("half-open flows hold their part of the ports, of which the oldest giv
     for (const Flow* flow : settled) {
         CHECK(world.nat.find(tcp, server, world.nat.seen(*flow)) == flow);
     }
+}
+
+TEST_CASE("datagrams give way until their second exchange, though they were answered") {
+    World world({pool_of({"10.1.9.1"}, 1000, 1099, 25)});
+    Segment datagram;
+    datagram.protocol = udp;
+    const auto exchange = [&](Flow* flow) {
+        for (const Side side : {Side::client, Side::server}) {
+            flow = follow(world.flows, *flow, datagram, true, side, 0);
+        }
+        return flow;
+    };
+    const Flow* talks = exchange(exchange(world.begin(0, server, udp)));
+    const Endpoint seen = world.nat.seen(*talks);
+    for (uint32_t i = 1; i <= 200; ++i) {
+        Flow* flow = world.begin(i, server, udp);
+        REQUIRE(flow != nullptr);
+        CHECK(exchange(flow)->confirmed());
+    }
+    CHECK(world.nat.use(0).gave_way == 175);
+    CHECK(world.nat.use(0).used == 26);
+    CHECK(world.nat.find(udp, server, seen) == talks);
 }
 
 TEST_CASE("where settled flows leave fewer than that, half-open ones share what is left") {
