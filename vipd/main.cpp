@@ -50,6 +50,9 @@ Result<Exit> run_gateway(const Given& given) {
 }
 
 Result<Exit> keep_for_restart(const Given& given) {
+    if (given.text("key").empty()) {
+        return fail(Exit::usage, "vipd keep", "expected the path of a control socket");
+    }
     const auto kept = keep(given.text("key"));
     return kept ? Result<Exit>(Exit::yes) : tl::unexpected(kept.error());
 }

@@ -25,7 +25,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr size_t message_max = 64 << 10;
+constexpr size_t message_max = 256 << 10;  // the routes of all prefixes that there can be
 constexpr size_t twins_max = 250;  // SCM_MAX_FD is 253
 constexpr int64_t patience_us = 5'000'000;
 constexpr int64_t start_again_us = 300'000;
@@ -60,6 +60,11 @@ bool of_own_user(int socket) {
 
 Result<> send(int socket, const json& body, std::span<const int> fds = {}) {
     std::string text = body.dump();
+    if (text.size() > message_max) {
+        return fail(Exit::world, "keeper", "cannot keep so much");
+    }
+    constexpr int room_bytes = 2 * message_max;  // a packet is sent as one
+    setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &room_bytes, sizeof room_bytes);
     iovec part{text.data(), text.size()};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * twins_max)> room{};
     msghdr message{};

@@ -26,7 +26,7 @@ std::optional<WayIn> by_route(const Tables& tables, const Senders& senders,
         return std::nullopt;
     }
     const auto what = at(tables, packet, hop->port, hop->vlan);
-    if (what.role == PortRole::other || what.kind == Classified::Kind::kernel) {
+    if (what.role == PortRole::other) {
         return std::nullopt;
     }
     WayIn way{hop->port};
