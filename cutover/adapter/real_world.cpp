@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace rehome::cutover {
 namespace {
 
 constexpr size_t longest_answer = 200;
+constexpr int look_every_ms = 50;
 
 void prompt(const std::string& text) {
     (void)!write(STDERR_FILENO, text.data(), text.size());
@@ -55,10 +57,30 @@ Result<> RealWorld::keep(const Step& step, const Result<Finished>& answer, const
     return {};
 }
 
-// One line from the terminal; nothing at its end, when it is gone, or when a stop is asked for.
-std::optional<std::string> RealWorld::read_answer() {
+void RealWorld::begin_guard(size_t place, const Guard& guard) {
+    guards_.begin(place, guard);
+}
+
+// Whether there is some; not when a stop is asked for, or when there is no need to ask any more.
+bool RealWorld::wait_input(const std::function<bool()>& needless) const {
+    while (!signals_.wanted()) {
+        std::array<pollfd, 2> polled{pollfd{STDIN_FILENO, POLLIN, 0},
+                                     pollfd{signals_.fd(), POLLIN, 0}};
+        if (poll(polled.data(), polled.size(), look_every_ms) > 0 && polled[0].revents != 0) {
+            return true;
+        }
+        if (needless()) {
+            return false;
+        }
+    }
+    return false;
+}
+
+// One line from the terminal; nothing at its end, when it is gone, when a stop is asked for, or
+// when there is no need to ask any more.
+std::optional<std::string> RealWorld::read_answer(const std::function<bool()>& needless) {
     std::string line;
-    while (line.size() < longest_answer && signals_.wait_readable(STDIN_FILENO)) {
+    while (line.size() < longest_answer && wait_input(needless)) {
         char c = 0;
         const ssize_t count = read(STDIN_FILENO, &c, 1);
         if (count < 0 && errno == EINTR) {
@@ -76,7 +98,8 @@ std::optional<std::string> RealWorld::read_answer() {
 }
 
 std::optional<std::string> RealWorld::ask(const std::string& question,
-                                          const std::vector<std::string>& answers) {
+                                          const std::vector<std::string>& answers,
+                                          const std::function<bool()>& needless) {
     if (isatty(STDIN_FILENO) != 1) {
         return std::nullopt;
     }
@@ -87,7 +110,7 @@ std::optional<std::string> RealWorld::ask(const std::string& question,
     watch_.pause();
     for (;;) {
         prompt(fmt::format("{} [{}] ", question, choices));
-        auto line = read_answer();
+        auto line = read_answer(needless);
         if (!line || std::find(answers.begin(), answers.end(), *line) != answers.end()) {
             return line;
         }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/stop_signal.h"
+#include "cutover/adapter/guard_sampler.h"
 #include "cutover/adapter/journal_file.h"
 #include "cutover/adapter/watch.h"
 #include "cutover/run/world.h"
@@ -19,23 +20,28 @@ public:
     Result<> save(const std::string& path, const std::string& content) override;
     Result<> keep(const Step& step, const Result<Finished>& answer,
                   const Reading& reading) override;
+    void begin_guard(size_t place, const Guard& guard) override;
+    std::vector<GuardSample> guard_samples() override { return guards_.take(); }
     UnixMicros now() override { return now_us(); }
     int64_t monotonic() override { return monotonic_us(); }
     void wait(Seconds time) override { signals_.wait(time); }
     bool stop_wanted() override { return signals_.wanted(); }
     std::optional<std::string> ask(const std::string& question,
-                                   const std::vector<std::string>& answers) override;
+                                   const std::vector<std::string>& answers,
+                                   const std::function<bool()>& needless) override;
     void show(const Record& record) override { watch_.record(record); }
     void show(const Step& step, const Reading& reading) override {
         watch_.reading(step, reading, now_us());
     }
 
 private:
-    std::optional<std::string> read_answer();
+    bool wait_input(const std::function<bool()>& needless) const;
+    std::optional<std::string> read_answer(const std::function<bool()>& needless);
 
     JournalFile& journal_;
     const StopSignal& signals_;
     Watch& watch_;
+    GuardSampler guards_;
 };
 
 }  // namespace rehome::cutover

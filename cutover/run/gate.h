@@ -57,6 +57,9 @@ public:
     // One more sample, that came at these times (wall clock, monotonic).
     Reading take(const Result<Finished>& answer, UnixMicros now, int64_t monotonic_us);
 
+    // From here on figures count from what they were last.
+    void count_anew() { counted_from_ = counted_last_; }
+
     bool passed() const { return passed_; }
     // So many samples were taken as the gate allows.
     bool used_up() const { return gate_.tries != 0 && taken_ >= gate_.tries; }

@@ -40,20 +40,6 @@ void check_times(const Step& step, const std::string& at, Mistakes& mistakes) {
     }
 }
 
-// The step with whose begin the counting does: a stage's first one, the act that is named, or what
-// follows the gate that has passed or the hold that was answered.  The plan's end: there is none.
-size_t counted_with(const Plan& plan, const std::string& name) {
-    const auto& steps = plan.steps;
-    const auto named = std::find_if(steps.begin(), steps.end(),
-                                    [&name](const Step& step) { return step.id == name; });
-    if (named != steps.end()) {
-        return static_cast<size_t>(named - steps.begin()) + (named->kind != Step::Kind::act);
-    }
-    const auto first = std::find_if(steps.begin(), steps.end(),
-                                    [&name](const Step& step) { return step.stage == name; });
-    return static_cast<size_t>(first - steps.begin());
-}
-
 }  // namespace
 
 void check_gate(const Step& step, const Placed& placed, const std::vector<Placed>& figures,
@@ -73,6 +59,42 @@ void check_gate(const Step& step, const Placed& placed, const std::vector<Placed
     }
 }
 
+void check_guard(const Plan& plan, const Guard& guard, const std::vector<Placed>& figures,
+                 Mistakes& mistakes) {
+    const auto& its = guard.step.gate.sample.figures;
+    for (size_t i = 0; i < its.size(); ++i) {
+        check_bounds(its[i], false, figures[i].at, mistakes);
+        if (!its[i].since.empty()) {
+            mistakes.add(figures[i].at,
+                         "since belongs to a gate; a guard counts from each stage's "
+                         "begin, by since_start");
+        }
+    }
+    if (guard.from == plan.steps.size()) {
+        mistakes.add(guard.step.at + "/from", "names no stage or step after which there is one");
+    }
+    for (const std::string& stage : guard.not_in) {
+        if (std::none_of(plan.steps.begin(), plan.steps.end(),
+                         [&stage](const Step& step) { return step.stage == stage; })) {
+            mistakes.add(guard.step.at + "/not_in", in_quotes(stage) + " is no stage");
+        }
+    }
+}
+
+// A stage's first one, the act that is named, or what follows the gate that has passed or the hold
+// that was answered.
+size_t begins_with(const Plan& plan, const std::string& name) {
+    const auto& steps = plan.steps;
+    const auto named = std::find_if(steps.begin(), steps.end(),
+                                    [&name](const Step& step) { return step.id == name; });
+    if (named != steps.end()) {
+        return static_cast<size_t>(named - steps.begin()) + (named->kind != Step::Kind::act);
+    }
+    const auto first = std::find_if(steps.begin(), steps.end(),
+                                    [&name](const Step& step) { return step.stage == name; });
+    return static_cast<size_t>(first - steps.begin());
+}
+
 void resolve_since(Plan& plan, Mistakes& mistakes) {
     for (size_t i = 0; i < plan.steps.size(); ++i) {
         Step& step = plan.steps[i];
@@ -80,7 +102,7 @@ void resolve_since(Plan& plan, Mistakes& mistakes) {
             if (figure.since.empty()) {
                 continue;
             }
-            const size_t from = counted_with(plan, figure.since);
+            const size_t from = begins_with(plan, figure.since);
             if (from <= i) {
                 figure.since = plan.steps[from].id;
                 continue;

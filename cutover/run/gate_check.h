@@ -15,8 +15,16 @@ namespace rehome::cutover {
 void check_gate(const Step& step, const Placed& placed, const std::vector<Placed>& figures,
                 Mistakes& mistakes);
 
+// Likewise of a guard, whose first step must be there, and the stages in which it only reports.
+void check_guard(const Plan& plan, const Guard& guard, const std::vector<Placed>& figures,
+                 Mistakes& mistakes);
+
 // Makes of each figure's `since`, which names a step or a stage, the step with whose begin the
 // counting begins; what is named must come before the figure's own.
 void resolve_since(Plan& plan, Mistakes& mistakes);
+
+// The step with whose begin that begins which is named, a step or a stage; the number of steps when
+// there is none.
+size_t begins_with(const Plan& plan, const std::string& name);
 
 }  // namespace rehome::cutover

@@ -196,6 +196,30 @@ ordered_json step_json(const Step& step) {
     return object;
 }
 
+std::string guard_text(const Plan& plan, const Guard& guard) {
+    const Step& step = guard.step;
+    return fmt::format("  {}{}, from {} on\n{}{}                blind for at most {} s\n",
+                       step.name, step.on.empty() ? "" : " (on " + step.on + ")",
+                       plan.steps[guard.from].id,
+                       command_line("guard", step, step.gate.sample.command),
+                       figure_lines(step.gate.sample), guard.blind.count()) +
+           (guard.not_in.empty() ? ""
+                                 : fmt::format("                only reports in {}\n",
+                                               fmt::join(guard.not_in, ", ")));
+}
+
+ordered_json guard_json(const Plan& plan, const Guard& guard) {
+    ordered_json object{{"guard", guard.step.id},
+                        {"on", guard.step.on},
+                        {"host", guard.step.host.text()},
+                        {"from", plan.steps[guard.from].id},
+                        {"not_in", guard.not_in},
+                        {"blind_s", guard.blind.count()},
+                        {"command", guard.step.host.on(guard.step.gate.sample.command)}};
+    add_figures(guard.step.gate.sample, object);
+    return object;
+}
+
 }  // namespace
 
 std::string plan_text(const Plan& plan) {
@@ -222,6 +246,10 @@ std::string plan_text(const Plan& plan) {
         }
         text += step_text(step, i + 1);
     }
+    text += plan.guards.empty() ? "" : "\nguards\n";
+    for (const Guard& guard : plan.guards) {
+        text += guard_text(plan, guard);
+    }
     const Totals totals = count(plan);
     return text + fmt::format(
                       "\n{} stages, {} steps: {} acts ({} with an undo), {} gates, {} "
@@ -243,6 +271,10 @@ std::string plan_json(const Plan& plan) {
     object["steps"] = ordered_json::array();
     for (const Step& step : plan.steps) {
         object["steps"].push_back(step_json(step));
+    }
+    object["guards"] = ordered_json::array();
+    for (const Guard& guard : plan.guards) {
+        object["guards"].push_back(guard_json(plan, guard));
     }
     const Totals totals = count(plan);
     object["totals"] = {{"stages", totals.stages},     {"acts", totals.acts},

@@ -74,6 +74,7 @@ public:
             }
         }
         check_after();
+        guards(book.value("guards", json::array()), variables);
     }
 
 private:
@@ -203,6 +204,7 @@ private:
             const std::string here = pointer_to(at + "/steps", i);
             for (const Variables& scope : scopes(steps[i], here, variables)) {
                 step(steps[i], here, name, scope);
+                plan_.steps.back().no_return = book.value("no_return", false);
             }
         }
         if (book.contains("after")) {
@@ -238,6 +240,33 @@ private:
             later.insert(step.stage);
             later.insert(step.id);
         }
+    }
+
+    void guards(const json& book, const Variables& variables) {
+        for (size_t i = 0; i < book.size() && !plan_.steps.empty(); ++i) {
+            const std::string at = pointer_to("/guards", i);
+            for (const Variables& scope : scopes(book[i], at, variables)) {
+                guard(book[i], at, scope);
+            }
+        }
+    }
+
+    void guard(json own, const std::string& at, const Variables& variables) {
+        own.erase("for_each");
+        const auto figures = expanded(own.at("figures"), at + "/figures", variables);
+        own.erase("figures");
+        const Placed placed{at, substitute(own, variables, at, mistakes_)};
+        Guard guard = read_guard(placed, figures, input_.inventory, mistakes_);
+        const std::string from = placed.object.value("from", plan_.steps.front().stage);
+        guard.from = begins_with(plan_, from);
+        if (!ids_.insert(guard.step.id).second) {
+            mistakes_.add(at + "/name", fmt::format("makes a second {}", in_quotes(guard.step.id)));
+        }
+        if (!input_.begun) {
+            check_figures(guard.step.gate.sample, at, figures, mistakes_);
+            check_guard(plan_, guard, figures, mistakes_);
+        }
+        plan_.guards.push_back(std::move(guard));
     }
 
     void step(const json& book, const std::string& at, const std::string& stage_name,

@@ -124,6 +124,12 @@ Runner::Outcome Runner::act_on(const Action& action) {
         return stop_before_failed_undos();
     }
     const Step& step = plan_.steps[action.step];
+    begin_guards(action.step);
+    if (action.kind != Action::Kind::turn_back) {
+        if (Held held = guards(step); !held.free) {
+            return held.then;
+        }
+    }
     switch (action.kind) {
         case Action::Kind::begin:
             return begin(step);
@@ -293,7 +299,9 @@ Runner::Outcome Runner::gate(const Step& step) {
                 Happened::failed, step,
                 fmt::format("did not pass within {} s: {}", step.timeout.count(), why));
         }
-        world_.wait(seconds(next_at - world_.monotonic()));
+        if (Held held = rest(step, next_at); !held.free) {
+            return held.then;
+        }
         if (world_.stop_wanted()) {
             return stop("a stop was asked for", Exit::world);
         }
@@ -304,7 +312,12 @@ Runner::Outcome Runner::hold(const Step& step) {
     if (options_.yes) {
         return note_and_go_on(Happened::done, step, "answered by --yes");
     }
-    const auto answer = world_.ask(step.question, {"yes", "undo", "stop"});
+    const auto answer =
+        world_.ask(step.question, {"yes", "undo", "stop"}, [this] { return troubled(); });
+    if (!answer && troubled()) {
+        Held held = guards(step);
+        return held.free ? hold(step) : held.then;
+    }
     if (answer == "yes") {
         return note_and_go_on(Happened::done, step, "the operator said yes");
     }
@@ -345,7 +358,7 @@ Runner::Outcome Runner::ask_how_to_settle(const Step& step, const std::string& w
             world_.ask(fmt::format("{} was begun; whether it is done cannot be told ({}). Is it "
                                    "done, to do again, or to undo?",
                                    step.id, why),
-                       {"done", "again", "undo", "stop"});
+                       {"done", "again", "undo", "stop"}, [] { return false; });
     }
     if (answer == "done") {
         return note_and_go_on(Happened::done, step, "done, says the operator");

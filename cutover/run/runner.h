@@ -4,13 +4,16 @@
 //
 // However the process ends, a runner that is made from the journal goes on: what was begun and not
 // ended is settled by its check, or done again when that does no harm, or the operator is asked.
-// A step that fails turns the run back.
+// A step that fails turns the run back.  Guards are looked at before each step and inside gates and
+// holds; a running act ends first.
 //
 // A check is asked before its act: what is so already is noted as found, and never undone; where
 // nobody can tell, the step fails without having been begun.  It is asked once more after the undo,
 // which is done only when it says so; where it cannot tell, that is noted and nothing waits for it.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <set>
 #include <string>
 
@@ -50,6 +53,22 @@ private:
     Result<> note(Happened what, const std::string& step, const std::string& text,
                   const Kept& was = {});
     Outcome note_and_go_on(Happened what, const Step& step, const std::string& text);
+    // Whether the guards let the run go on as if there were none; otherwise what is to follow.
+    struct Held {
+        bool free = true;
+        Outcome then = std::nullopt;
+    };
+    Held guards(const Step& step);
+    Held broken(GuardWatch& watch, const Step& step);
+    Held blind(GuardWatch& watch, const Step& step);
+    Held decided(GuardWatch& watch, const std::optional<std::string>& answer,
+                 const std::string& why);
+    void begin_guards(size_t step);
+    Result<> take_guard_samples();
+    bool all_hold();
+    bool troubled();
+    Held rest(const Step& step, int64_t until_us);
+
     Outcome act_on(const Action& action);
     Outcome begin(const Step& step);
     Result<Bases> sample_base(const Step& gate, const std::string& since);
@@ -75,6 +94,7 @@ private:
     Progress progress_;
     World& world_;
     RunnerOptions options_;
+    std::map<size_t, GuardWatch> guards_{};  // by their place in the plan
 };
 
 }  // namespace rehome::cutover

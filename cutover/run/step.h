@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -79,7 +80,16 @@ struct Step {
     bool repeatable = false;  // without a check: doing it twice does no harm
 
     Gate gate;
-    std::string question;  // of a hold
+    std::string question;    // of a hold
+    bool no_return = false;  // its stage is one from which a guard does not turn back
+};
+
+// What is looked at all the while, from a step on.
+struct Guard {
+    Step step{};                     // a gate, of which one good sample is as good as another
+    size_t from = 0;                 // the first step that it guards, by its place in the plan
+    std::set<std::string> not_in{};  // stages in which resets are expected: there it only reports
+    Seconds blind{30};               // unattended, the run goes back when it sees nothing so long
 };
 
 // A carrier that no step touches.
@@ -96,6 +106,7 @@ struct Plan {
     std::vector<std::string>
         absent;  // what a for_each that may be empty lacks, and where it stands
     std::vector<Step> steps;
+    std::vector<Guard> guards;
 };
 
 }  // namespace rehome::cutover

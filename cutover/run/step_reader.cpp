@@ -185,7 +185,40 @@ void read_kind(const Reader& reader, Step& step) {
     }
 }
 
+void read_place(const Reader& reader, const Inventory& inventory, Step& step) {
+    step.on = reader.text("on");
+    if (!reader.has("on")) {
+        return;
+    }
+    auto host = place(inventory, step.on);
+    if (host) {
+        step.host = *host;
+    } else {
+        reader.mistakes.add(reader.at + "/on", host.error().what);
+    }
+}
+
 }  // namespace
+
+Guard read_guard(const Placed& placed, const std::vector<Placed>& figures,
+                 const Inventory& inventory, Mistakes& mistakes) {
+    const Reader reader{placed.object, placed.at, mistakes};
+    Guard guard;
+    Step& step = guard.step;
+    step.kind = Step::Kind::gate;
+    step.at = placed.at;
+    step.name = reader.text("name");
+    step.stage = "guard";
+    step.id = step.stage + "/" + step.name;
+    step.timeout = reader.seconds("timeout_s", Seconds(5));
+    read_place(reader, inventory, step);
+    step.gate = read_gate(reader);
+    step.gate.sample.figures = read_figures(figures, mistakes);
+    guard.blind = reader.seconds("blind_s", guard.blind);
+    const auto not_in = placed.object.value("not_in", std::vector<std::string>());
+    guard.not_in.insert(not_in.begin(), not_in.end());
+    return guard;
+}
 
 Step read_step(const Placed& placed, const std::vector<Placed>& figures, const std::string& stage,
                const Inventory& inventory, Mistakes& mistakes) {
@@ -195,7 +228,6 @@ Step read_step(const Placed& placed, const std::vector<Placed>& figures, const s
     step.at = placed.at;
     step.stage = stage;
     step.id = stage + "/" + step.name;
-    step.on = reader.text("on");
     step.timeout = reader.seconds("timeout_s", step.timeout);
     if (reader.has("after")) {
         step.after = reader.argv("after");
@@ -203,14 +235,7 @@ Step read_step(const Placed& placed, const std::vector<Placed>& figures, const s
             mistakes.add(placed.at + "/after", "belongs to an undo, and there is none");
         }
     }
-    if (reader.has("on")) {
-        auto host = place(inventory, step.on);
-        if (host) {
-            step.host = *host;
-        } else {
-            mistakes.add(placed.at + "/on", host.error().what);
-        }
-    }
+    read_place(reader, inventory, step);
     read_kind(reader, step);
     (step.check ? step.check->figures : step.gate.sample.figures) = read_figures(figures, mistakes);
     return step;

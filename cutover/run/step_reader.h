@@ -22,4 +22,8 @@ struct Placed {
 Step read_step(const Placed& step, const std::vector<Placed>& figures, const std::string& stage,
                const Inventory& inventory, Mistakes& mistakes);
 
+// A guard, without the step from which it guards.
+Guard read_guard(const Placed& guard, const std::vector<Placed>& figures,
+                 const Inventory& inventory, Mistakes& mistakes);
+
 }  // namespace rehome::cutover

@@ -2,6 +2,7 @@
 // through here, so that it is tested without any of it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "common/child.h"
 #include "common/clock.h"
 #include "cutover/run/gate.h"
+#include "cutover/run/guard.h"
 #include "cutover/run/journal.h"
 #include "cutover/run/step.h"
 
@@ -31,6 +33,11 @@ public:
     virtual Result<> keep(const Step& step, const Result<Finished>& answer,
                           const Reading& reading) = 0;
 
+    // From here on the guard is looked at all the while, beside whatever else is run.
+    virtual void begin_guard(size_t place, const Guard& guard) = 0;
+    // The samples of all guards that have come since this was asked last.
+    virtual std::vector<GuardSample> guard_samples() = 0;
+
     virtual UnixMicros now() = 0;
     virtual int64_t monotonic() = 0;  // microseconds
 
@@ -38,9 +45,11 @@ public:
     virtual void wait(Seconds time) = 0;
     virtual bool stop_wanted() = 0;
 
-    // The operator's choice among the answers; nothing when there is nobody to ask.
+    // The operator's choice among the answers; nothing when there is nobody to ask, or once there
+    // is no need to, which is asked all the while.
     virtual std::optional<std::string> ask(const std::string& question,
-                                           const std::vector<std::string>& answers) = 0;
+                                           const std::vector<std::string>& answers,
+                                           const std::function<bool()>& needless) = 0;
 
     // For who watches.  Neither can fail: a terminal that is gone does not stop a move.
     virtual void show(const Record& record) = 0;

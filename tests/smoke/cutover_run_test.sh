@@ -205,6 +205,19 @@ done
 grep -q 'failed prove/gate: /lost +5 since make/a, max 2' out
 echo '{"lost": 0}' >gate.json
 
+# A guard sees what falls between gates, while an act runs: the act ends, and the run goes back.
+jq '.guards = [{"name": "alive", "command": ["bash", "-c", "jq -c \".at = (now | todate | sub(\\\"Z\\\"; \\\".999999Z\\\"))\" gate.json"],
+      "fresh": "/at", "every_s": 0.1, "figures": [{"pointer": "/lost", "max": 0}]}] |
+    .stages[0].steps[1].do = ["bash", "-c", "echo {\\\"lost\\\": 1} >gate.json; sleep 2.5; echo {\\\"lost\\\": 0} >gate.json; touch b"]' \
+    playbook.json >guarded.json
+cutover show guarded.json --inventory inventory.json | found 'alive, from make/a on'
+cutover show guarded.json --inventory inventory.json --json | fits cutover-plan
+rm -f a b
+code 1 cutover run guarded.json --inventory inventory.json --journal guarded.j --yes | tee out
+grep -q 'done make/b' out && grep -q 'turned_back: guard/alive does not hold: /lost 1, max 0' out
+[ ! -e a ] && [ ! -e b ]
+fits --lines cutover-sample <guarded.j.d/samples.jsonl
+
 # A figure that the command never prints is refused before the night, with its place.
 sed 's|"cat", "gate.json"|"vipctl", "status", "--json"|; s|/lost|/flows/lost|' playbook.json >wrong.json
 code 2 cutover show wrong.json --inventory inventory.json 2>mistakes

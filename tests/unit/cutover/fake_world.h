@@ -31,9 +31,12 @@ public:
     std::vector<std::string> asked;
     std::map<std::string, std::string> saved;
     std::vector<Record> shown;
-    std::vector<std::string> kept;  // samples
-    int stop_after = -1;            // a stop is asked for after so many commands; -1: never
-    int die_at = -1;                // at the how-manieth moment; -1: never
+    std::vector<std::string> kept;                        // samples
+    std::vector<std::pair<size_t, const Guard*>> guards;  // that were begun
+    std::map<std::string, int> slow;                      // commands that take so many seconds
+    int asking_s = 0;                                     // so long nobody answers
+    int stop_after = -1;  // a stop is asked for after so many commands; -1: never
+    int die_at = -1;      // at the how-manieth moment; -1: never
     bool disk_full = false;
     int moments = 0;
 
@@ -53,7 +56,7 @@ public:
         const std::string command = printable(argv);
         moment();
         ran.push_back(command);
-        clock_us += 100'000;
+        clock_us += 100'000 + 1'000'000 * slow[command];
         if (limit.count() <= 0) {
             return Finished{143, true, "", ""};
         }
@@ -82,15 +85,39 @@ public:
         return {};
     }
 
+    void begin_guard(size_t place, const Guard& guard) override {
+        guards.emplace_back(place, &guard);
+    }
+
+    // One a guard and second, on time: answers["guard NAME"], then the usual one.
+    std::vector<GuardSample> guard_samples() override {
+        std::vector<GuardSample> samples;
+        for (; guarded_us + 1'000'000 <= clock_us; guarded_us += 1'000'000) {
+            for (const auto& [place, guard] : guards) {
+                auto& laid_down = answers[printable(guard->step.gate.sample.command)];
+                if (laid_down.empty()) {
+                    samples.push_back({place, Finished{0, false, "{}", ""}, now(), clock_us});
+                    continue;
+                }
+                samples.push_back({place, laid_down.front(), now(), clock_us});
+                laid_down.pop_front();
+            }
+        }
+        return samples;
+    }
+
     UnixMicros now() override { return 1'700'000'000'000'000 + clock_us; }
     int64_t monotonic() override { return clock_us; }
     void wait(Seconds time) override { clock_us += std::llround(time.count() * 1e6); }
     bool stop_wanted() override {
         return stop_after >= 0 && ran.size() >= static_cast<size_t>(stop_after);
     }
-    std::optional<std::string> ask(const std::string& question,
-                                   const std::vector<std::string>&) override {
+    std::optional<std::string> ask(const std::string& question, const std::vector<std::string>&,
+                                   const std::function<bool()>& needless) override {
         asked.push_back(question);
+        for (int i = 0; i < asking_s && !needless(); ++i) {
+            clock_us += 1'000'000;
+        }
         return answer_to_asked;
     }
     void show(const Record& record) override { shown.push_back(record); }
@@ -138,6 +165,7 @@ private:
 
     JournalWriter writer_;
     int64_t clock_us = 0;
+    int64_t guarded_us = 0;
 };
 
 }  // namespace rehome::cutover::testing

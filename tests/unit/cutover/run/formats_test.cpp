@@ -88,6 +88,11 @@ TEST_CASE("the plan") {
            {"name": "h", "hold": "Go on?"})"));
     REQUIRE_MESSAGE(plan.has_value(), all_text(plan.error()));
     CHECK(misfits("cutover-plan", plan_json(*plan)) == "");
+    Plan guarded = *plan;
+    guarded.guards = {Guard{guarded.steps.at(2), 1, {"s"}, Seconds(9)}};
+    guarded.guards[0].step.id = "guard/g";
+    CHECK(misfits("cutover-plan", plan_json(guarded)) == "");
+    CHECK(plan_text(guarded).find("only reports in s") != std::string::npos);
     CHECK(plan_json(*plan).find(R"("format": "rehome/vipd-status/1")") != std::string::npos);
     CHECK(plan_json(*plan).find(R"("format": null)") != std::string::npos);
 }

@@ -1,0 +1,144 @@
+// The runner's part that heeds guards.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cutover/run/runner.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+using State = GuardWatch::State;
+
+// So long a sample may wait until it is looked at.
+constexpr Seconds look_every{0.05};
+
+}  // namespace
+
+void Runner::begin_guards(size_t step) {
+    for (size_t i = 0; i < plan_.guards.size(); ++i) {
+        const Guard& guard = plan_.guards[i];
+        if (step >= guard.from && !guards_.contains(i)) {
+            GuardWatch watch(guard, world_.now(), world_.monotonic());
+            watch.enter(plan_.steps[step].stage);
+            guards_.emplace(i, std::move(watch));
+            world_.begin_guard(i, guard);
+        }
+    }
+}
+
+Result<> Runner::take_guard_samples() {
+    for (const GuardSample& sample : world_.guard_samples()) {
+        GuardWatch& watch = guards_.at(sample.guard);
+        const Reading reading = watch.take(sample);
+        if (reading.seen_before) {
+            continue;
+        }
+        if (auto kept = world_.keep(watch.guard().step, sample.answer, reading); !kept) {
+            return kept;
+        }
+        if (reading.verdict != Verdict::good) {
+            world_.show(watch.guard().step, reading);
+        }
+    }
+    return {};
+}
+
+bool Runner::all_hold() {
+    return std::all_of(guards_.begin(), guards_.end(), [this](const auto& guard) {
+        return guard.second.state(world_.monotonic()) == State::holds;
+    });
+}
+
+// Asked for while somebody is waited for; an error is found again by guards().
+bool Runner::troubled() {
+    return !take_guard_samples() || !all_hold();
+}
+
+Runner::Held Runner::guards(const Step& step) {
+    if (auto taken = take_guard_samples(); !taken) {
+        return {false, tl::unexpected(taken.error())};
+    }
+    for (auto& [place, watch] : guards_) {
+        const State state = watch.state(world_.monotonic());
+        if (progress_.backwards || state == State::holds) {
+            continue;
+        }
+        if (Held held = state == State::broken ? broken(watch, step) : blind(watch, step);
+            !held.free) {
+            return held;
+        }
+    }
+    for (auto& [place, watch] : guards_) {
+        watch.enter(step.stage);
+    }
+    return {};
+}
+
+// Where there is no way back, somebody has to say what is to become of it.
+Runner::Held Runner::broken(GuardWatch& watch, const Step& step) {
+    const std::string why = fmt::format("{} does not hold: {}", watch.guard().step.id, watch.why());
+    if (!step.no_return) {
+        return decided(watch, "undo", why);
+    }
+    const auto nothing = [] { return false; };
+    return decided(
+        watch,
+        options_.yes ? std::nullopt
+                     : world_.ask(why + ". Go on, undo or stop?", {"yes", "undo", "stop"}, nothing),
+        why);
+}
+
+Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
+    const std::string why = fmt::format("{} sees nothing: {}", watch.guard().step.id, watch.why());
+    const auto sees = [&] {
+        return !take_guard_samples() || watch.state(world_.monotonic()) != State::blind;
+    };
+    if (!options_.yes) {
+        const auto answer =
+            world_.ask(why + ". Go on without it, undo or stop?", {"yes", "undo", "stop"}, sees);
+        if (answer) {
+            return decided(watch, answer, why);
+        }
+    }
+    while (!sees() && !world_.stop_wanted()) {
+        if (watch.blind_s(world_.monotonic()) > watch.guard().blind.count()) {
+            return decided(watch, step.no_return ? "stop" : "undo", why);
+        }
+        world_.wait(look_every);
+    }
+    return world_.stop_wanted() ? decided(watch, "stop", "a stop was asked for") : guards(step);
+}
+
+// What becomes of the run by this answer; none: it stops, to be resumed.
+Runner::Held Runner::decided(GuardWatch& watch, const std::optional<std::string>& answer,
+                             const std::string& why) {
+    if (answer == "yes") {
+        watch.excuse();
+        return {};
+    }
+    if (answer != "undo") {
+        return {false, stop(why, Exit::world)};
+    }
+    if (auto noted = note(Happened::turned_back, "", why); !noted) {
+        return {false, tl::unexpected(noted.error())};
+    }
+    return {false, std::nullopt};
+}
+
+Runner::Held Runner::rest(const Step& step, int64_t until_us) {
+    while (!world_.stop_wanted()) {
+        const Seconds left(static_cast<double>(until_us - world_.monotonic()) / 1e6);
+        if (left <= Seconds(0)) {
+            break;
+        }
+        world_.wait(guards_.empty() ? left : std::min(left, look_every));
+        if (Held held = guards(step); !held.free) {
+            return held;
+        }
+    }
+    return {};
+}
+
+}  // namespace rehome::cutover
