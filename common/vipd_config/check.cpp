@@ -175,6 +175,15 @@ void check_pools(const Config& config, Checker& check) {
                             pool.first_port, pool.last_port),
                 "pools", i, "ports");
         }
+        const uint32_t ports = pool.first_port > pool.last_port
+                                   ? config.workers
+                                   : pool.last_port - pool.first_port + 1U;
+        if (ports < config.workers && check.readable("pools", i, "ports")) {
+            check.wrong(
+                fmt::format("there are {}, expected one for each of the {} workers at least", ports,
+                            config.workers),
+                "pools", i, "ports");
+        }
         if (readable && pool.size() > PoolConfig::most_addresses) {
             check.wrong(fmt::format("holds more than {0} addresses, expected at most {0}",
                                     PoolConfig::most_addresses),

@@ -245,6 +245,8 @@ struct Config {
     bool operator==(const Config&) const = default;
 
     bool has_keys() const { return !keys.path.empty(); }
+    // Whether some VLAN of the port has a role.
+    bool has_vlans(size_t port) const;
     bool is_link(size_t port) const { return tunnel && tunnel->port == port; }
     // Where tunnels to servers of that family begin, if there can be any.
     std::optional<Address> server_tunnel_from(Family family) const;

@@ -55,6 +55,15 @@ uint64_t PoolConfig::size() const {
     return all;
 }
 
+bool Config::has_vlans(size_t port) const {
+    const auto tagged = [](uint16_t vlan) { return vlan != 0; };
+    const auto& of_servers = ports[port].server_vlans;
+    return (is_link(port) && tagged(tunnel->vlan)) ||
+           std::any_of(lines.begin(), lines.end(),
+                       [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
+           (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
+}
+
 std::optional<Address> Config::server_tunnel_from(Family family) const {
     for (const Address& address : server_tunnels_from) {
         if (address.family == family) {

@@ -52,7 +52,7 @@ json full() {
         "punt_per_s": {"arp": 1, "nd": 2, "bgp": 3, "bfd": 4, "session": 5, "icmp": 6, "servers": 7,
                        "other": 8},
         "pools": [{"name": "nat1", "addresses": ["10.1.9.0/24", "10.1.10.7"],
-                   "ports": {"first": 2000, "last": 2001}, "half_open_percent": 7},
+                   "ports": {"first": 2000, "last": 2003}, "half_open_percent": 7},
                   {"name": "nat2", "addresses": ["10.1.16.0/20"]},
                   {"name": "nat6", "addresses": ["fd00::/116"]}]})"));
     document["ports"][3]["server_vlans"] = {0, 30, 31};
@@ -374,7 +374,7 @@ TEST_CASE("one change of everything that is optional") {
 
         {"ports the wrong way round", "/pools/0/ports", R"({"first": 9, "last": 8})",
          "vipd.json: /pools/0/ports: the first port, 9, is above the last, 8, expected it not to"},
-        {"one port", "/pools/0/ports", R"({"first": 9, "last": 9})", ""},
+        {"a port a worker", "/pools/0/ports", R"({"first": 9, "last": 12})", ""},
         {"more than all ports", "/pools/0/half_open_percent", "101",
          "vipd.json: /pools/0/half_open_percent: is 101, expected"},
         {"a budget of nothing", "/punt_per_s/arp", "0",
@@ -452,6 +452,19 @@ TEST_CASE("one change of everything that is optional") {
         CAPTURE(what);
         json document = full();
         document[json::json_pointer(pointer)] = json::parse(value);
+        check_told(mistakes_of(document), mistake);
+    }
+}
+
+TEST_CASE("each worker has a port of every pool's addresses") {
+    json document = full();
+    document["pools"][0]["ports"] = {{"first", 2000}, {"last", 2002}};
+    for (const auto& [workers, mistake] :
+         {std::pair{3, ""},
+          std::pair{4,
+                    "vipd.json: /pools/0/ports: there are 3, expected one for each of the 4 "}}) {
+        CAPTURE(workers);
+        document["workers"] = workers;
         check_told(mistakes_of(document), mistake);
     }
 }
