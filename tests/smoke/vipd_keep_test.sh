@@ -34,7 +34,7 @@ announced() { birdc -s "$dir/isp.ctl" show route 198.51.100.0/24 | found 198.51.
 changes() { birdc -s "$dir/isp.ctl" show protocols all old | awk '/Import (updates|withdraws)/ {n += $3} END {print n}'; }
 held() { ip -n old-gw route show proto 201 | found 198.51.100.0/24; } # by the kernel
 since() { birdc -s "$dir/isp.ctl" show protocols old | awk '$1 == "old" {print $5, $6}'; }
-keepers() { pgrep -fc "^/proc/self/exe keep $dir/old.sock" || true; }
+keepers() { pgrep -fc "vipd keep $dir/old.sock" || true; }
 no_keeper() { [ "$(keepers)" = 0 ]; }
 wait_until 20 established
 wait_until 10 announced
@@ -60,16 +60,28 @@ for signal in TERM KILL; do
 done
 fails grep -q 'Deleted.*198.51.100.0/24\|red:.*NO-CARRIER' "$dir/seen"
 
-echo "the keeper itself is killed: vipd goes on, and the next one has a keeper again"
-pkill -KILL -f "^/proc/self/exe keep $dir/old.sock"
-[ "$(say)" = old-s ]
-stop_gateway old TERM
+echo "the keeper itself is killed: it is replaced, and nothing is lost by the next restart"
+pkill -KILL -f "vipd keep $dir/old.sock"
+one_keeper() { [ "$(keepers)" = 1 ]; }
+wait_until 5 one_keeper
+grep -q 'the keeper was ended' "$dir/old.log"
+stop_gateway old KILL
 restart_gateway old
-wait_until 20 established
-wait_until 10 announced
-[ "$(keepers)" = 1 ]
+[ "$(since)" = "$began" ] && [ "$(changes)" = "$told" ] && announced
 
-echo "killed, and it does not come back"
+echo "a twin that the operator has set down stays so"
+ip -n old-gw link set servers down
+ip -n old-s link set eth0 down
+servers_are() { figure_is old '.ports[] | select(.port == "servers") | .up' "$1"; }
+wait_until 2 servers_are false
+ip -n old-s link set eth0 up
+wait_until 3 servers_are true
+fails found UP, <<<"$(ip -n old-gw link show servers)"
+ip -n old-gw link set servers up
+
+echo "all processes are told to end, and vipd does not come back"
+wait_until 5 held
+pkill -TERM -f "vipd keep $dir/old.sock"
 stop_gateway old KILL
 wait_until 2 fails held
 ended_here() { birdc -s "$dir/old.ctl" show protocols red | fails found Established; }

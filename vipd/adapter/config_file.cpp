@@ -1,37 +1,38 @@
 #include "vipd/adapter/config_file.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
+#include "common/json/file.h"
 #include "vipd/adapter/key_file.h"
 
 namespace rehome::vipd {
 
+namespace {
+
+constexpr size_t bytes_max = 256u << 20;  // 10,000 services with 100,000 servers take 10 MiB
+
+}  // namespace
+
 Checked<ConfigFile> read_config_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file) {
-        const std::string why = errno != 0 ? std::strerror(errno) : "cannot be read";
-        return tl::unexpected(std::vector<Error>{{Exit::usage, path, why}});
+    const auto text = read_file(path, bytes_max);
+    if (!text) {
+        return tl::unexpected(std::vector<Error>{text.error()});
     }
     const auto folder = std::filesystem::path(path).parent_path();
-    auto config = parse_config(path, text, [&](const std::string& inventory) {
+    auto config = parse_config(path, *text, [&](const std::string& inventory) {
         return read_inventory((folder / inventory).string());
     });
     if (!config) {
         return tl::unexpected(config.error());
     }
     if (config->keys.path.empty()) {
-        return ConfigFile{std::move(*config), text, nullptr};
+        return ConfigFile{std::move(*config), *text, nullptr};
     }
     const auto keys = read_key_file((folder / config->keys.path).string());
     if (!keys) {
         return tl::unexpected(keys.error());
     }
-    return ConfigFile{std::move(*config), text, std::make_shared<const Keyring>(*keys)};
+    return ConfigFile{std::move(*config), *text, std::make_shared<const Keyring>(*keys)};
 }
 
 Checked<Config> read_config(const std::string& path) {

@@ -9,7 +9,8 @@ void Devices::take(const LinkMessage& link, std::vector<DeviceState>& into) cons
         }
         if (link.interface == ports_[i].device) {
             DeviceState& device = into[i];
-            device = {!link.removed, !link.removed && link.carrier, device.twin, link.mtu, link.mac,
+            const uint16_t mtu = link.mtu == 0 ? device.mtu : link.mtu;  // not told
+            device = {!link.removed, !link.removed && link.carrier, device.twin, mtu, link.mac,
                       link.unsent};
         }
     }

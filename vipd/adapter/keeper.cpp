@@ -1,7 +1,9 @@
 #include "vipd/adapter/keeper.h"
 
 #include <fmt/format.h>
+#include <netlink/errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -26,7 +29,7 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t message_max = 256 << 10;  // the routes of all prefixes that there can be
-constexpr size_t twins_max = 250;  // SCM_MAX_FD is 253
+constexpr size_t twins_max = 250;          // SCM_MAX_FD is 253
 constexpr int64_t patience_us = 5'000'000;
 constexpr int64_t start_again_us = 300'000;
 
@@ -99,7 +102,7 @@ std::vector<Fd> descriptors_of(msghdr& message) {
     return fds;
 }
 
-// Null: the other end is gone, or says what nobody should.
+// An error: the other end is gone, or says what nobody can read.
 Result<Message> receive(int socket) {
     std::string text(message_max, '\0');
     iovec part{text.data(), text.size()};
@@ -147,7 +150,7 @@ Result<Fd> listen_as(const std::string& key) {
     return fd;
 }
 
-// -1 where nobody listens.
+// None where nobody listens.
 Fd connect_to(const std::string& key) {
     sockaddr_un address{};
     socklen_t size = 0;
@@ -160,6 +163,13 @@ Fd connect_to(const std::string& key) {
         connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 &&
         of_own_user(fd.get());
     return connected ? std::move(fd) : Fd();
+}
+
+// As whoever lists processes may know it.
+std::string own_program() {
+    std::error_code wrong;
+    const auto path = std::filesystem::read_symlink("/proc/self/exe", wrong);
+    return wrong || !std::filesystem::exists(path, wrong) ? "/proc/self/exe" : path.string();
 }
 
 // What the keeper's process keeps.
@@ -186,13 +196,17 @@ public:
         return send(socket, {{"twins", names}}, fds);
     }
 
-    void withdraw() {
+    // False: some route is still there.
+    bool withdraw() {
         const auto netlink = open_netlink();
-        for (size_t i = 0; netlink && i < routes_.size(); ++i) {
-            change_blackhole(**netlink, false, routes_[i], held_route_protocol);
+        if (!netlink) {
+            return routes_.empty();
         }
-        routes_.clear();
-        twins_.clear();
+        std::erase_if(routes_, [&](const Prefix& prefix) {
+            const int code = change_blackhole(**netlink, false, prefix, held_route_protocol);
+            return code >= 0 || code == -NLE_OBJ_NOTFOUND;
+        });
+        return routes_.empty();
     }
 
 private:
@@ -225,8 +239,8 @@ Result<Keeper> Keeper::find(const std::string& key) {
         }
         if (monotonic_us() >= start_at) {  // one that is ending keeps its name for a moment
             start_at = monotonic_us() + start_again_us;
-            const auto started = spawn({"/proc/self/exe", "keep", key},
-                                       {.output_path = "/dev/null", .detached = true});
+            const auto started =
+                spawn({own_program(), "keep", key}, {.output_path = "/dev/null", .detached = true});
             if (!started) {
                 return tl::unexpected(started.error());
             }
@@ -234,6 +248,11 @@ Result<Keeper> Keeper::find(const std::string& key) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return fail(Exit::world, "keeper", "does not answer");
+}
+
+bool Keeper::gone() const {
+    pollfd end{socket_.get(), POLLIN, 0};  // it says nothing more
+    return poll(&end, 1, 0) > 0;
 }
 
 Fd Keeper::take(const std::string& twin) {
@@ -264,12 +283,18 @@ Result<> keep(const std::string& key) {
     if (!listener) {
         return tl::unexpected(listener.error());
     }
+    // Who ends a service may signal all its processes: this one has to see vipd go first.
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+        signal(number, SIG_IGN);
+    }
     Kept kept;
     while (true) {
         pollfd coming{listener->get(), POLLIN, 0};
         if (poll(&coming, 1, keeper_grace_ms) == 0) {
-            kept.withdraw();
-            return {};
+            if (kept.withdraw()) {
+                return {};
+            }
+            continue;  // again in as long
         }
         const Fd vipd(accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!vipd || !of_own_user(vipd.get()) || !kept.tell(vipd.get())) {

@@ -3,7 +3,8 @@
 //
 // A small process of its own holds them (keep(), `vipd keep`), which the first vipd starts and
 // every later one finds.  A vipd that is gone, however it went, has keeper_grace_ms to come back;
-// then the keeper withdraws the routes, closes the twins (their links go down) and ends.
+// then the keeper withdraws the routes, closes the twins (their links go down) and ends.  Signals
+// that end a service do not end it before.
 //
 // Both speak over a UNIX socket in the abstract namespace, which belongs to the network namespace:
 // one connection at a time, of the same user.  Messages are JSON, one a packet, with descriptors:
@@ -40,6 +41,7 @@ public:
     Result<> keep_routes(const std::vector<Prefix>& prefixes);
     // There is nothing to come back to: it ends.
     void end();
+    bool gone() const;  // somebody has ended it
 
 private:
     explicit Keeper(Fd socket) : socket_(std::move(socket)) {}

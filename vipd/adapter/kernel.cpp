@@ -41,7 +41,7 @@ struct Place {
 
 // When the routes may be taken over again, and a descriptor that is readable when notifications
 // have come in or routes that wait are due.
-class Pace {
+class RoutePace {
 public:
     Result<> start(int monitor) {
         epoll_event event{};
@@ -96,7 +96,7 @@ struct Kernel::State {
     std::map<Hop, int64_t> wanted_us;  // when each next hop was last asked for
     std::set<Prefix> held;
     Forwarding forwarding;
-    Pace pace;
+    RoutePace pace;
     bool routes_changed = false;
     bool neighbours_changed = false;
     bool missed = false;        // the picture may be wrong: dump
@@ -321,10 +321,13 @@ std::vector<Prefix> Kernel::held() const {
     return {state_->held.begin(), state_->held.end()};
 }
 
-void Kernel::release_all() {
+Result<> Kernel::release_all() {
+    Result<> all;
     for (const Prefix& prefix : held()) {
-        release_route(prefix);
+        const auto done = release_route(prefix);
+        all = all ? done : all;
     }
+    return all;
 }
 
 int Kernel::fd() const {

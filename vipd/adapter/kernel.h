@@ -61,7 +61,7 @@ public:
     // served. Both may be repeated.
     Result<> hold_route(const Prefix& prefix);
     Result<> release_route(const Prefix& prefix);
-    void release_all();
+    Result<> release_all();  // the first that fails, or nothing
     std::vector<Prefix> held() const;
 
 private:

@@ -29,10 +29,7 @@ Result<> configure(const std::string& name, const Mac& mac, uint16_t mtu) {
             return done;
         }
     }
-    if (auto done = set_interface_mtu(name, mtu); !done) {
-        return done;
-    }
-    return bring_up(name);
+    return set_interface_mtu(name, mtu);
 }
 
 // Attaches to the TAP interface of that name, which is made if it is not there.
@@ -67,6 +64,9 @@ Result<std::unique_ptr<Twin>> Twin::open(const std::string& name, const Mac& mac
     }
     if (auto done = configure(name, mac, mtu); !done) {
         return tl::unexpected(done.error());
+    }
+    if (auto up = bring_up(name); !up) {
+        return tl::unexpected(up.error());
     }
     const auto index = interface_index(name);
     if (!index) {

@@ -33,17 +33,7 @@ uint32_t packets_of(const Config& config) {
 // What a port must take at least.  Relayed packets would not fit a lesser link; a line, or the way
 // to servers, may be one of PPPoE or a cloud's.
 uint16_t least_mtu(const Config& config, size_t port) {
-    return config.is_link(port) ? twin_mtu(config, port) : least_link_mtu(Family::v6);
-}
-
-// Whether some VLAN of the port has a role.
-bool has_vlans(const Config& config, size_t port) {
-    const auto tagged = [](uint16_t vlan) { return vlan != 0; };
-    const auto& of_servers = config.ports[port].server_vlans;
-    return (config.is_link(port) && tagged(config.tunnel->vlan)) ||
-           std::any_of(config.lines.begin(), config.lines.end(),
-                       [&](const auto& line) { return line.port == port && tagged(line.vlan); }) ||
-           (of_servers && std::any_of(of_servers->begin(), of_servers->end(), tagged));
+    return config.is_link(port) ? full_mtu(config, port) : least_link_mtu(Family::v6);
 }
 
 std::string bytes_text(uint16_t link_mtu) {
@@ -119,6 +109,7 @@ Daemon::~Daemon() {
         worker->stop();
     }
     workers_.clear();
+    shared_.handover.reset();  // its packets may be of a port's own pool
     shared_ = {};
     pool_.reset();
     stop_dpdk();
@@ -144,7 +135,7 @@ Result<> Daemon::open_ports() {
     }
     for (size_t i = 0; i < config().ports.size(); ++i) {
         auto port = Port::open(config().ports[i], *pool_,
-                               {least_mtu(config(), i), has_vlans(config(), i)}, config().workers);
+                               {least_mtu(config(), i), config().has_vlans(i)}, config().workers);
         if (!port) {
             return tl::unexpected(port.error());
         }
@@ -156,21 +147,28 @@ Result<> Daemon::open_ports() {
 // Behind the ports, which one vipd alone has: who gets there may take what another one left.
 Result<> Daemon::open_twins() {
     auto keeper = Keeper::find(config().control);
-    std::string trouble = keeper ? "" : keeper.error().text();
-    std::vector<std::string> names;
-    std::vector<int> fds;
     for (size_t i = 0; i < shared_.ports.size(); ++i) {
         const std::string& name = config().ports[i].name;
         const Port& port = *shared_.ports[i];
-        auto twin = Twin::open(name, port.mac(), std::min(port.mtu(), twin_mtu(config(), i)),
+        auto twin = Twin::open(name, port.mac(), std::min(port.mtu(), full_mtu(config(), i)),
                                keeper ? keeper->take(name) : Fd());
         if (!twin) {
             return tl::unexpected(twin.error());
         }
-        names.push_back(name);
-        fds.push_back((*twin)->fd());
         shared_.twins.push_back(std::move(*twin));
     }
+    hand_to_keeper(std::move(keeper));
+    return {};
+}
+
+void Daemon::hand_to_keeper(Result<Keeper> keeper) {
+    std::vector<std::string> names;
+    std::vector<int> fds;
+    for (const auto& twin : shared_.twins) {
+        names.push_back(twin->name());
+        fds.push_back(twin->fd());
+    }
+    std::string trouble = keeper ? "" : keeper.error().text();
     if (keeper) {
         const auto kept = keeper->keep_twins(names, fds);
         trouble = kept ? "" : kept.error().text();
@@ -179,7 +177,6 @@ Result<> Daemon::open_twins() {
     if (!trouble.empty()) {
         fmt::print(stderr, "vipd: a restart will take the twins' links down: {}\n", trouble);
     }
-    return {};
 }
 
 // What the keeper withdraws when this run ends and none follows.
@@ -193,10 +190,22 @@ void Daemon::keep_routes() {
 }
 
 void Daemon::withdraw() {
-    kernel_->release_all();
-    if (keeper_) {
+    if (const auto done = kernel_->release_all(); !done) {
+        fmt::print(stderr, "vipd: not withdrawn: {}; the keeper will try\n", done.error().text());
+    } else if (keeper_) {
         keeper_->end();
     }
+}
+
+// One that somebody has ended is replaced, once.
+void Daemon::replace_keeper() {
+    if (!keeper_ || !keeper_->gone()) {
+        return;
+    }
+    fmt::print(stderr, "vipd: the keeper was ended\n");
+    keeper_.reset();
+    hand_to_keeper(Keeper::find(config().control));
+    keep_routes();
 }
 
 Result<> Daemon::follow_kernel() {
@@ -552,6 +561,7 @@ void Daemon::every_second(Micros now) {
     }
     rated_ = now;
     port_states_.say_what_is_left_to_devices();
+    replace_keeper();
     if (const uint64_t full = now_counted->flow_table.full; full > told_full_) {
         fmt::print(stderr,
                    "vipd: the flow table is full: {} packets of flows without a lasting place\n",

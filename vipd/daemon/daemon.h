@@ -76,7 +76,9 @@ private:
     void say_which_links_are_narrow();
     Result<> open_ports();
     Result<> open_twins();
+    void hand_to_keeper(Result<Keeper> keeper);
     void keep_routes();
+    void replace_keeper();
     Result<> follow_kernel();
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.

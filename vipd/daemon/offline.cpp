@@ -37,10 +37,8 @@ Datapath::Settings settings_of(const Config& config) {
     Datapath::Settings settings;
     settings.flows = {1024, 1024};
     for (size_t i = 0; i < config.ports.size(); ++i) {
-        const uint16_t mtu = config.is_link(i)
-                                 ? whole_link_mtu(config.tunnel->address.family, config.has_keys())
-                                 : line_mtu;
-        settings.ports.push_back({{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)}, mtu});
+        const Mac mac{2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)};
+        settings.ports.push_back({mac, full_mtu(config, i)});
     }
     return settings;
 }

@@ -22,16 +22,11 @@ std::string_view trouble(const ObservedPort& port) {
 
 }  // namespace
 
-uint16_t twin_mtu(const Config& config, size_t port) {
-    return config.is_link(port) ? whole_link_mtu(config.tunnel->address.family, config.has_keys())
-                                : line_mtu;
-}
-
 void PortStates::start(const Kernel& kernel, const Config& config) {
     unsent_before_ = kernel.unsent();
     for (size_t i = 0; i < shared_.ports.size(); ++i) {
         const Port& port = *shared_.ports[i];
-        config_mtus_.push_back(twin_mtu(config, i));
+        config_mtus_.push_back(full_mtu(config, i));
         mirrored_.emplace_back();
         mirrored_.back().link = {port.mac(), port.mtu(), !port.interface().empty()};
     }

@@ -16,9 +16,6 @@
 
 namespace rehome::vipd {
 
-// What the port should take: a full packet, by the link in the tunnel.
-uint16_t twin_mtu(const Config& config, size_t port);
-
 class PortStates {
 public:
     explicit PortStates(Shared& shared) : shared_(shared) {}

@@ -95,7 +95,7 @@ Verdict waits(Hands& hands, uint32_t adjacency) {
 uint32_t next_hop(Hands& hands, const Address& to) {
     const uint32_t adjacency = hands.routing.next_hop(to);
     if (adjacency == Routing::none && hands.trace != nullptr) {
-        const auto port = hands.routing.closed_port(to);
+        const auto port = hands.routing.port_without_link(to);
         port ? note(hands, "route", "to {} leaves by port {}, whose link is down", to, *port)
              : note(hands, "route", "none to {}", to);
     }
@@ -103,7 +103,7 @@ uint32_t next_hop(Hands& hands, const Address& to) {
 }
 
 Verdict dropped_on_the_way(Hands& hands, const Address& to) {
-    return dropped(hands, hands.routing.closed_port(to) ? Drop::link_down : Drop::no_route);
+    return dropped(hands, hands.routing.port_without_link(to) ? Drop::link_down : Drop::no_route);
 }
 
 bool fits(const Hands& hands, const Frame& frame, const Packet& packet, uint32_t adjacency) {

@@ -60,7 +60,7 @@ bool Routing::is_open(PortIndex port) const {
     return port >= adjacencies_.ports().size() || adjacencies_.ports()[port].up;
 }
 
-std::optional<PortIndex> Routing::closed_port(const Address& to) const {
+std::optional<PortIndex> Routing::port_without_link(const Address& to) const {
     const auto hop = routes_->lookup(to);
     return hop && !is_open(hop->port) ? std::optional(hop->port) : std::nullopt;
 }

@@ -33,8 +33,8 @@ public:
     void take(const std::vector<PortLink>& ports);
 
     // The adjacency that leads to an address; none: no route, or one by a port whose link is down,
-    // which closed_port() tells apart.  The address may be as flows hold it, IPv4
-    // in host order, with its address_hash().
+    // which port_without_link() tells apart.  The address may be as flows hold it, IPv4 in host
+    // order, with its address_hash().
     uint32_t next_hop(const Address& to) {
         return to.family == Family::v4 ? next_hop(to.v4_host_order()) : next_hop(to.bytes);
     }
@@ -65,7 +65,7 @@ public:
     void prefetch_route(const V6&) const {}  // found by a search
 
     // The port by which a route leads to an address while its link is down; nothing: none does.
-    std::optional<PortIndex> closed_port(const Address& to) const;
+    std::optional<PortIndex> port_without_link(const Address& to) const;
 
     // To a line's router, or none.
     uint32_t to_line(size_t line) const { return lines_[line]; }

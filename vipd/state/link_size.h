@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "common/address.h"
+#include "common/vipd_config/config.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/link_probe.h"
 #include "vipd/packet/micros.h"
@@ -29,6 +30,11 @@ inline constexpr uint16_t line_mtu = 1500;
 // tagged: there are keys.
 inline constexpr uint16_t whole_link_mtu(Family outer, bool tagged) {
     return static_cast<uint16_t>(line_mtu + tunnel_bytes_max(outer, tagged));
+}
+// What a port should carry for that.
+inline uint16_t full_mtu(const Config& config, size_t port) {
+    return config.is_link(port) ? whole_link_mtu(config.tunnel->address.family, config.has_keys())
+                                : line_mtu;
 }
 // What every link carries (RFC 1122 3.3.2; RFC 8200 5).
 inline constexpr uint16_t least_link_mtu(Family outer) {

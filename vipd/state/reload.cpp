@@ -13,15 +13,6 @@ auto place(const LineConfig& line) {
     return std::tuple(line.carrier, line.port, line.vlan, line.address, line.peer);
 }
 
-bool has_vlans(const Config& config, size_t port) {
-    const auto& servers = config.ports[port].server_vlans;
-    const auto tagged = [](uint16_t vlan) { return vlan != 0; };
-    return (config.is_link(port) && config.tunnel->vlan != 0) ||
-           (servers && std::any_of(servers->begin(), servers->end(), tagged)) ||
-           std::any_of(config.lines.begin(), config.lines.end(),
-                       [&](const LineConfig& line) { return line.port == port && line.vlan != 0; });
-}
-
 std::vector<Error> changed_lines(const Config& from, const Config& to) {
     std::vector<Error> errors;
     const auto wrong = [&](const std::string& carrier, const char* what) {
@@ -40,7 +31,7 @@ std::vector<Error> changed_lines(const Config& from, const Config& to) {
     for (const LineConfig& line : to.lines) {
         // A port is opened with or without them.
         if (from.line(line.carrier) == nullptr && line.vlan != 0 && line.port < from.ports.size() &&
-            !has_vlans(from, line.port)) {
+            !from.has_vlans(line.port)) {
             wrong(line.carrier, "cannot bring the first VLAN to its port");
         }
     }
