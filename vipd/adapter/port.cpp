@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <linux/if_packet.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -305,6 +306,15 @@ PortCounters Port::counters() const {
     if (rte_eth_stats_get(id_, &stats) == 0) {
         sum.lost_in = stats.imissed;
     }
+    // AF_PACKET's driver does not ask; the kernel counts from one question to the next.
+    for (size_t i = 0; !muted_.empty() && i < wait_fds_.size(); ++i) {
+        tpacket_stats since{};
+        socklen_t size = sizeof since;
+        if (getsockopt(wait_fds_[i], SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0) {
+            missed_ += since.tp_drops;
+        }
+    }
+    sum.lost_in += missed_;
     return sum;
 }
 

@@ -104,6 +104,7 @@ private:
     uint16_t rx_queues_ = 1, tx_queues_ = 1;
     bool spreads_by_owner_ = false;
     std::vector<int> wait_fds_;
+    mutable std::atomic<uint64_t> missed_ = 0;  // by AF_PACKET's ring
     std::vector<Count> rx_counts_, tx_counts_;
 };
 

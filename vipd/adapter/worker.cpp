@@ -103,7 +103,7 @@ Worker::Worker(uint32_t number, Shared& shared, std::unique_ptr<Datapath> datapa
     };
     sink.punt = [this](std::span<const uint8_t> frame, PortIndex port) {
         if (rte_mbuf* packet = copy(frame, 0)) {
-            shared_.twins[port]->write(*packet);
+            hand_up(port, *packet);
             rte_pktmbuf_free(packet);
         }
     };
@@ -576,9 +576,19 @@ void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
         return;
     }
     if (verdict.kind == Verdict::Kind::punt) {
-        shared_.twins[port]->write(*packet);
+        hand_up(port, *packet);
     }
     rte_pktmbuf_free(packet);
+}
+
+// To the kernel, which may not take it: its twin is down, or gone.
+void Worker::hand_up(PortIndex port, const rte_mbuf& packet) {
+    if (shared_.twins[port]->write(packet)) {
+        return;
+    }
+    datapath_->count_not_punted();
+    const auto* bytes = rte_pktmbuf_mtod(&packet, const uint8_t*);
+    show_lost(port, std::span(bytes, packet.data_len), Drop::twin_refused);
 }
 
 // A packet whose link header stands before it, if its adjacency is usable.

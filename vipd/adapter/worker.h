@@ -144,6 +144,7 @@ private:
     rte_mbuf* copy(std::span<const uint8_t> bytes, uint16_t before);
     void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
     void finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet);
+    void hand_up(PortIndex port, const rte_mbuf& packet);
     void queue(PortIndex port, std::span<rte_mbuf*> packets);
     void queue(PortIndex port, rte_mbuf* packet) { queue(port, std::span(&packet, 1)); }
     void flush(PortIndex port);

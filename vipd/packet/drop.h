@@ -58,6 +58,7 @@ enum class Drop : uint8_t {
     punt_icmp,
     punt_servers,
     punt_other,
+    twin_refused,
     port_full,
     ring_full,
     count_,
@@ -128,6 +129,7 @@ inline constexpr std::array<DropName, drop_count> drop_names{{
     {Drop::punt_icmp, "punt_icmp", "more ICMP for the kernel than that"},
     {Drop::punt_servers, "punt_servers", "more from servers for the kernel than that"},
     {Drop::punt_other, "punt_other", "more of anything else for the kernel than that"},
+    {Drop::twin_refused, "twin_refused", "for the kernel, which did not take it from the twin"},
     {Drop::port_full, "port_full", "the port took no more packets"},
     {Drop::ring_full, "ring_full", "the worker whose packet it is took no more packets"},
 }};

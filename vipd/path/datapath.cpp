@@ -33,6 +33,11 @@ void Datapath::count_drop(Drop drop, const Bill& bill) {
     }
 }
 
+void Datapath::count_not_punted() {
+    --hands_.counters.punted;
+    hands_.count(Drop::twin_refused);
+}
+
 void Datapath::count_sent(const Bill& bill) {
     settle(hands_, bill);
 }

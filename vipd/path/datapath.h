@@ -65,6 +65,8 @@ public:
     // Counts a drop that the caller made (no neighbour, port full), of a packet that is not counted
     // yet.
     void count_drop(Drop drop, const Bill& bill = {});
+    // What was to go up to the kernel is not taken there: a drop instead.
+    void count_not_punted();
     // A packet that has waited leaves now.
     void count_sent(const Bill& bill);
 

@@ -240,7 +240,8 @@ inline constexpr auto counter_table<PortCounters> = std::to_array<Counter<PortCo
      "too"},
     {&PortCounters::up, "up", metric::port_up, "",
      "1 while its device and its twin are there and its link has been up for 1 s; else 0"},
-    {&PortCounters::mtu, "mtu", metric::port_mtu, "", "bytes of the longest packet of its device"},
+    {&PortCounters::mtu, "mtu", metric::port_mtu, "",
+     "bytes of the longest packet that its device and vipd take"},
 });
 
 template <>
