@@ -21,7 +21,43 @@ struct Totals {
     size_t holds = 0;
     size_t undoable = 0;
     size_t ways_back = 0;
+    size_t unchecked = 0;  // acts
+    size_t undoless = 0;   // acts
+    size_t undated = 0;    // checks, gates and guards
 };
+
+// What a step cannot prove, and so nobody who reads what it says later on.
+//
+//   check      nothing shows whether the act is done: after a kill the operator settles it, or it
+//   is
+//              done twice where it is repeatable
+//   undo       backing out leaves it as it is
+//   freshness  nothing shows when what its check or gate looks at was so
+std::vector<std::string> lacks(const Step& step) {
+    std::vector<std::string> result;
+    const bool act = step.kind == Step::Kind::act;
+    if (act && !step.check) {
+        result.emplace_back("check");
+    }
+    if (act && step.undo.empty()) {
+        result.emplace_back("undo");
+    }
+    const Sample* sample = step.check                      ? &*step.check
+                           : step.kind == Step::Kind::gate ? &step.gate.sample
+                                                           : nullptr;
+    if (sample != nullptr && sample->fresh.empty()) {
+        result.emplace_back("freshness");
+    }
+    return result;
+}
+
+void count_lacks(const Step& step, Totals& totals) {
+    for (const std::string& lack : lacks(step)) {
+        totals.unchecked += lack == "check";
+        totals.undoless += lack == "undo";
+        totals.undated += lack == "freshness";
+    }
+}
 
 Totals count(const Plan& plan) {
     Totals totals;
@@ -33,6 +69,10 @@ Totals count(const Plan& plan) {
         totals.holds += step.kind == Step::Kind::hold;
         totals.undoable += step.kind == Step::Kind::act && !step.undo.empty();
         totals.ways_back += step.kind == Step::Kind::way_back;
+        count_lacks(step, totals);
+    }
+    for (const Guard& guard : plan.guards) {
+        count_lacks(guard.step, totals);
     }
     totals.stages = stages.size();
     return totals;
@@ -106,6 +146,11 @@ std::string undo_lines(const Step& step) {
            fmt::format(
                "                after {}\n",
                step.after->empty() ? "none" : fmt::format("{}", fmt::join(*step.after, ", ")));
+}
+
+std::string lacks_line(const Step& step) {
+    const auto missing = lacks(step);
+    return missing.empty() ? "" : fmt::format("         lacks  {}\n", fmt::join(missing, ", "));
 }
 
 std::string step_text(const Step& step, size_t number) {
@@ -193,6 +238,7 @@ ordered_json step_json(const Step& step) {
     if (!step.question.empty()) {
         object["hold"] = step.question;
     }
+    object["lacks"] = lacks(step);
     return object;
 }
 
@@ -203,6 +249,7 @@ std::string guard_text(const Plan& plan, const Guard& guard) {
                        plan.steps[guard.from].id,
                        command_line("guard", step, step.gate.sample.command),
                        figure_lines(step.gate.sample), guard.blind.count()) +
+           lacks_line(step) +
            (guard.not_in.empty() ? ""
                                  : fmt::format("                only reports in {}\n",
                                                fmt::join(guard.not_in, ", ")));
@@ -217,6 +264,7 @@ ordered_json guard_json(const Plan& plan, const Guard& guard) {
                         {"blind_s", guard.blind.count()},
                         {"command", guard.step.host.on(guard.step.gate.sample.command)}};
     add_figures(guard.step.gate.sample, object);
+    object["lacks"] = lacks(guard.step);
     return object;
 }
 
@@ -244,18 +292,23 @@ std::string plan_text(const Plan& plan) {
             stage = step.stage;
             text += fmt::format("\nstage {}\n", stage);
         }
-        text += step_text(step, i + 1);
+        text += step_text(step, i + 1) + lacks_line(step);
     }
     text += plan.guards.empty() ? "" : "\nguards\n";
     for (const Guard& guard : plan.guards) {
         text += guard_text(plan, guard);
     }
     const Totals totals = count(plan);
-    return text + fmt::format(
-                      "\n{} stages, {} steps: {} acts ({} with an undo), {} gates, {} "
-                      "holds, {} for the way back alone\n",
-                      totals.stages, plan.steps.size(), totals.acts, totals.undoable, totals.gates,
-                      totals.holds, totals.ways_back);
+    return text +
+           fmt::format(
+               "\n{} stages, {} steps: {} acts ({} with an undo), {} gates, {} "
+               "holds, {} for the way back alone\n",
+               totals.stages, plan.steps.size(), totals.acts, totals.undoable, totals.gates,
+               totals.holds, totals.ways_back) +
+           fmt::format(
+               "lacking: {} acts no check, {} acts no undo; {} checks, gates and guards no "
+               "freshness\n",
+               totals.unchecked, totals.undoless, totals.undated);
 }
 
 std::string plan_json(const Plan& plan) {
@@ -277,9 +330,11 @@ std::string plan_json(const Plan& plan) {
         object["guards"].push_back(guard_json(plan, guard));
     }
     const Totals totals = count(plan);
-    object["totals"] = {{"stages", totals.stages},     {"acts", totals.acts},
-                        {"undoable", totals.undoable}, {"gates", totals.gates},
-                        {"holds", totals.holds},       {"ways_back", totals.ways_back}};
+    object["totals"] = {{"stages", totals.stages},       {"acts", totals.acts},
+                        {"undoable", totals.undoable},   {"gates", totals.gates},
+                        {"holds", totals.holds},         {"ways_back", totals.ways_back},
+                        {"unchecked", totals.unchecked}, {"undoless", totals.undoless},
+                        {"undated", totals.undated}};
     return object.dump(2) + "\n";
 }
 

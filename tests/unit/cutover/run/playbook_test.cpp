@@ -566,16 +566,19 @@ TEST_CASE("the plan as text") {
           "     1  x (on red)\n"
           "         do     ip netns exec red 'a b' c\n"
           "         undo   ip netns exec red d\n"
+          "         lacks  check\n"
           "     2  g\n"
           "         gate   e\n"
           "                /f, max 2\n"
           "                cannot know whether e prints this\n"
           "                good for 0 s, at least 1 in a row, within 60 s\n"
+          "         lacks  freshness\n"
           "     3  h\n"
           "         hold   Go on?\n"
           "\n"
           "1 stages, 3 steps: 1 acts (1 with an undo), 1 gates, 1 holds, 0 for the way "
-          "back alone\n");
+          "back alone\n"
+          "lacking: 1 acts no check, 0 acts no undo; 1 checks, gates and guards no freshness\n");
 }
 
 }  // namespace rehome::cutover::testing
