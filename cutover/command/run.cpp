@@ -1,7 +1,9 @@
 #include "cutover/command/run.h"
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -55,10 +57,18 @@ Result<Settings> read_settings(const Given& given) {
     return settings;
 }
 
+// 128 bits, as text.
+std::string drawn_id() {
+    std::array<uint64_t, 2> bits{};
+    (void)!getrandom(bits.data(), sizeof bits, 0);  // cannot fail for so few bytes
+    return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
+}
+
 // journal: where the run will be written down; "" where it will not.
 Result<Opening> read_opening(const Given& given, const std::string& journal) {
     Opening opening;
     opening.at = now_us();
+    opening.run = drawn_id();
     opening.playbook_path = absolute(given.text("playbook"));
     opening.inventory_path = absolute(given.text("inventory"));
     opening.run_dir = journal.empty() ? "RUN_DIR" : absolute(journal) + ".d";
@@ -122,6 +132,7 @@ Result<Exit> start(const Given& given) {
 
 Result<Exit> go_on(const Given& given, SessionOptions options) {
     options.json = given.has("json");
+    options.goes_on = true;
     const Strings skip = given.texts("skip");
     options.runner.skip.insert(skip.begin(), skip.end());
     const std::string path = absolute(given.text("journal"));

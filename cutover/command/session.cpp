@@ -52,15 +52,14 @@ void prefer_our_programs() {
     setenv("PATH", (self.parent_path().string() + ":" + rest).c_str(), 1);
 }
 
-// Says that somebody went on; not when there is nothing to go on with.
-Result<> note_resumed(JournalFile& journal, Progress& progress, Watch& watch) {
-    if (journal.read().records.empty() || progress.finished) {
-        return {};
-    }
-    const Record record{Happened::resumed, now_us(), "", ""};
+// Raises the run's epoch, so that no runner before can do any more.
+Result<> note_resumed(JournalFile& journal, const Plan& plan, Progress& progress, Watch& watch) {
+    const uint64_t epoch = epoch_after(journal.read().records) + 1;
+    const Record record{Happened::resumed, now_us(), "", "", {}, epoch};
     auto noted = journal.append(record);
     if (noted) {
         watch.record(record);
+        noted = apply(plan, record, progress);
     }
     return noted;
 }
@@ -105,7 +104,10 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
         return tl::unexpected(stop.error());
     }
     auto watch = make_watch(*plan, options.json);
-    if (auto noted = note_resumed(journal, *progress, *watch); !noted) {
+    // Not when there is nothing to go on with.
+    const bool goes_on = options.goes_on && (options.back_out || !progress->finished);
+    if (auto noted = goes_on ? note_resumed(journal, *plan, *progress, *watch) : Result<>();
+        !noted) {
         return tl::unexpected(noted.error());
     }
     RealWorld world(journal, *stop, *watch);

@@ -16,6 +16,7 @@ Checked<Plan> plan_of(const Opening& opening, bool begun);
 struct SessionOptions {
     RunnerOptions runner{};
     bool json = false;
+    bool goes_on = false;   // `resume` and `undo`
     bool back_out = false;  // `undo`
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view schema = "rehome/journal/2";
+constexpr std::string_view schema = "rehome/journal/3";
 constexpr size_t sum_digits = 16;
 
 struct Name {
@@ -99,6 +99,7 @@ Opening read_opening(const ordered_json& object) {
     opening.inventory = object.at("inventory").at("text");
     opening.settings = object.at("settings").get<Settings>();
     opening.run_dir = object.at("run_dir");
+    opening.run = object.at("run");
     return opening;
 }
 
@@ -115,7 +116,7 @@ Result<> take_line(const std::string& where, const std::string& body, bool first
     }
     if (!first) {
         into.records.push_back({*what, *at, object.value("step", ""), object.value("text", ""),
-                                object.value("was", Kept())});
+                                object.value("was", Kept()), object.value("epoch", uint64_t{0})});
         return {};
     }
     if (object.value("schema", "") != schema) {
@@ -142,6 +143,7 @@ std::string_view name(Happened what) {
 std::string JournalWriter::line(const Opening& opening) {
     ordered_json object = head(Happened::opened, opening.at);
     object["schema"] = schema;
+    object["run"] = opening.run;
     object["run_dir"] = opening.run_dir;
     object["settings"] = opening.settings;
     object["playbook"] = kept_file(opening.playbook_path, opening.playbook);
@@ -156,7 +158,18 @@ std::string JournalWriter::line(const Record& record) {
     if (!record.was.empty()) {
         object["was"] = record.was;
     }
+    if (record.epoch != 0) {
+        object["epoch"] = record.epoch;
+    }
     return seal(object, sum_);
+}
+
+uint64_t epoch_after(const std::vector<Record>& records) {
+    uint64_t epoch = 1;
+    for (const Record& record : records) {
+        epoch = std::max(epoch, record.epoch);
+    }
+    return epoch;
 }
 
 Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text) {

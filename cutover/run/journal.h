@@ -1,11 +1,13 @@
-// The journal ("rehome/journal/2"): what a run has done, as lines of JSON.  Pure; journal_file.h
+// The journal ("rehome/journal/3"): what a run has done, as lines of JSON.  Pure; journal_file.h
 // keeps it on disk.
 //
-// Line 1 opens it and holds the playbook, the inventory and the settings, so that nothing else is
-// needed to go on.  Every line ends with a member "sum": the first 16 digits of the SHA-256 of the
-// previous line's sum and of this line without it, so that a line that was changed, lost or moved
-// is noticed.  The last line may be torn (it has no line feed): what it would have announced was
-// not begun, and it does not count.  Anything else that does not fit is an error.
+// Line 1 opens it and holds the run's id, the playbook, the inventory and the settings, so that
+// nothing else is needed to go on.  Each runner that goes on raises the run's epoch, which stands
+// in its first line; hands refuse lower ones.  Every line ends with a member "sum": the first 16
+// digits of the SHA-256 of the previous line's sum and of this line without it, so that a line that
+// was changed, lost or moved is noticed.  The last line may be torn (it has no line feed): what it
+// would have announced was not begun, and it does not count.  Anything else that does not fit is an
+// error.
 #pragma once
 
 #include <optional>
@@ -46,6 +48,7 @@ struct Record {
     std::string step{};  // its id; empty: the run as a whole
     std::string text{};  // how or why
     Kept was{};          // of what was begun: what was there before
+    uint64_t epoch = 0;  // of what was resumed: the run's epoch from here on
 };
 
 // What the first line holds.
@@ -57,6 +60,7 @@ struct Opening {
     std::string inventory{};  // the text
     Settings settings{};
     std::string run_dir{};
+    std::string run{};  // the run's id: 32 hexadecimal digits, drawn at random
 };
 
 // Makes the lines; holds the sum of the last one.
@@ -78,6 +82,9 @@ struct Journal {
     std::string last_sum;
     size_t whole_bytes = 0;  // without a torn last line
 };
+
+// The epoch in which a run with these records is: 1, and one more each time that it was resumed.
+uint64_t epoch_after(const std::vector<Record>& records);
 
 // Nothing when the text is empty or its first line is torn: no run was begun.
 Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text);

@@ -108,7 +108,9 @@ StepState state_after(Happened what) {
 }
 
 // What was there before the first try is what was there before.
-void take(const Record& record, StepState state, StepProgress& step) {
+void take(const Record& record, StepState state, size_t line, StepProgress& step) {
+    const bool announces = record.what == Happened::begun || record.what == Happened::undo_begun;
+    step.line = announces ? line : 0;
     if (record.what == Happened::begun && !step.begun) {
         step.begun = true;
         step.was = record.was;
@@ -135,6 +137,7 @@ std::string_view name(StepState state) {
 }
 
 Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
+    ++progress.lines;
     if (record.what == Happened::turned_back) {
         turn_back(plan, progress);
     }
@@ -156,7 +159,8 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
             Exit::world, "journal",
             fmt::format("names step {}, which its playbook does not have", in_quotes(record.step)));
     }
-    take(record, state, progress.steps[static_cast<size_t>(step - plan.steps.begin())]);
+    take(record, state, progress.lines,
+         progress.steps[static_cast<size_t>(step - plan.steps.begin())]);
     return {};
 }
 

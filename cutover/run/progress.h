@@ -40,11 +40,13 @@ struct StepProgress {
     bool begun = false;  // ever: what was not has nothing to undo
     Kept was{};          // what was there before
     std::string text{};  // of the last record
+    size_t line = 0;  // of the journal: what announced the command whose end is not known; 0: none
 };
 
 struct Progress {
     bool backwards = false;
     bool finished = false;
+    size_t lines = 1;                      // of the journal
     std::vector<StepProgress> steps;       // in the plan's order
     std::map<std::string, Bases> bases{};  // by the gate's id
 

@@ -139,7 +139,7 @@ mv moved.json playbook.json
 rm a b
 
 # A journal of the version before is not gone on with.
-head -n 1 kill.j | sed 's|rehome/journal/2|rehome/journal/1|; s|,"sum":.*|}|' | tr -d '\n' >earlier
+head -n 1 kill.j | sed 's|rehome/journal/3|rehome/journal/2|; s|,"sum":.*|}|' | tr -d '\n' >earlier
 printf '%s,"sum":"%.16s"}\n' "$(head -c -1 earlier)" "$(sha256sum <earlier)" >earlier.j
 code 3 cutover resume --journal earlier.j 2>&1 | found 'only the cutover that wrote it can resume or undo it'
 

@@ -22,7 +22,8 @@ constexpr Happened all_happened[] = {
 
 TEST_CASE("the journal's lines and the events") {
     JournalWriter writer;
-    const Opening opening{5, "/p.json", "{}", "/i.json", "{}", {{"rate", "200"}}, "/run/d"};
+    const Opening opening{5,    "/p.json",         "{}",     "/i.json",
+                          "{}", {{"rate", "200"}}, "/run/d", std::string(32, 'a')};
     CHECK(misfits("journal", writer.line(opening)) == "");
     for (const Happened what : all_happened) {
         CAPTURE(std::string(name(what)));

@@ -9,7 +9,7 @@ namespace {
 
 Opening opening() {
     return {1'700'000'000'000'000, "/p.json", "{\"a\": \"\n\\\"\"}", "/i.json", "{}",
-            {{"rate", "200"}},     "/run/d"};
+            {{"rate", "200"}},     "/run/d",  std::string(32, 'a')};
 }
 
 struct Written {
@@ -37,6 +37,7 @@ TEST_CASE("what is written is read back") {
     CHECK(read.inventory_path == "/i.json");
     CHECK(read.settings == Settings{{"rate", "200"}});
     CHECK(read.run_dir == "/run/d");
+    CHECK(read.run == opening().run);
     CHECK(read.at == opening().at);
     REQUIRE((*journal)->records.size() == 2);
     CHECK((*journal)->records[0].what == Happened::begun);
@@ -53,6 +54,17 @@ TEST_CASE("going on continues the chain") {
     const auto journal = read_journal("j", lines.first + lines.second + line);
     REQUIRE(journal);
     CHECK((*journal)->records.back().what == Happened::done);
+}
+
+TEST_CASE("each runner that goes on raises the epoch") {
+    JournalWriter writer;
+    std::string text = writer.line(opening());
+    CHECK(epoch_after((*read_journal("j", text))->records) == 1);
+    for (const uint64_t epoch : {2, 3}) {
+        text += writer.line(Record{Happened::resumed, 1, "", "", {}, epoch});
+        text += writer.line(Record{Happened::begun, 1, "s/a", ""});
+        CHECK(epoch_after((*read_journal("j", text))->records) == epoch);
+    }
 }
 
 TEST_CASE("a last line torn anywhere does not count") {
