@@ -35,6 +35,19 @@ Result<Finished> RealWorld::run(const Step& step, const Argv& argv, Seconds limi
     return run_on(step.host, argv, options);
 }
 
+Fate RealWorld::act(const Step& step, const Argv& argv, size_t) {
+    auto ended = run(step, argv, step.timeout);
+    if (ended) {
+        return {Fate::Kind::ended, std::move(*ended), ""};
+    }
+    const bool cut = ended.error().kind == Exit::unknown;
+    return {cut ? Fate::Kind::cut : Fate::Kind::never_begun, {}, ended.error().text()};
+}
+
+Fate RealWorld::recall(const Step&, size_t) {
+    return {Fate::Kind::cut, {}, "it was begun"};
+}
+
 Result<> RealWorld::save(const std::string& path, const std::string& content) {
     return write_file_atomically(path, content);
 }

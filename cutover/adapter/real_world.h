@@ -17,6 +17,8 @@ public:
 
     Result<> append(const Record& record) override { return journal_.append(record); }
     Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
+    Fate act(const Step& step, const Argv& argv, size_t line) override;
+    Fate recall(const Step& step, size_t line) override;
     Result<> save(const std::string& path, const std::string& content) override;
     Result<> keep(const Step& step, const Result<Finished>& answer,
                   const Reading& reading) override;

@@ -111,6 +111,7 @@ StepState state_after(Happened what) {
 void take(const Record& record, StepState state, size_t line, StepProgress& step) {
     const bool announces = record.what == Happened::begun || record.what == Happened::undo_begun;
     step.line = announces ? line : 0;
+    step.again = step.again || (record.what == Happened::begun && step.begun);
     if (record.what == Happened::begun && !step.begun) {
         step.begun = true;
         step.was = record.was;

@@ -41,6 +41,7 @@ struct StepProgress {
     Kept was{};          // what was there before
     std::string text{};  // of the last record
     size_t line = 0;  // of the journal: what announced the command whose end is not known; 0: none
+    bool again = false;  // begun more than once
 };
 
 struct Progress {

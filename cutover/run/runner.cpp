@@ -250,16 +250,28 @@ Runner::Outcome Runner::act_again(const Step& step) {
 
 Runner::Outcome Runner::act(const Step& step) {
     const int64_t started = world_.monotonic();
-    const auto ended = world_.run(step, step.act, step.timeout);
-    if (const std::string why = failure(ended, step.timeout); !why.empty()) {
+    const Fate fate = world_.act(step, step.act, progress_of(step).line);
+    const std::string took = took_text(started, world_.monotonic());
+    if (fate.kind == Fate::Kind::ended) {
+        return ended(step, fate.finished, took);
+    }
+    const bool is_done = fate.kind == Fate::Kind::cut && step.check &&
+                         read_sample(*step.check, look(step)).verdict == Verdict::good;
+    return note_and_go_on(is_done ? Happened::done : Happened::failed, step,
+                          is_done ? "found done by its check: " + fate.why : fate.why);
+}
+
+// The act has ended, now or some time ago.
+Runner::Outcome Runner::ended(const Step& step, const Finished& finished, const std::string& took) {
+    if (const std::string why = failure(finished, step.timeout); !why.empty()) {
         return note_and_go_on(Happened::failed, step, why);
     }
     if (!step.save.empty()) {
-        if (auto saved = world_.save(step.save, ended->out); !saved) {
+        if (auto saved = world_.save(step.save, finished.out); !saved) {
             return note_and_go_on(Happened::failed, step, saved.error().text());
         }
     }
-    return check(step, took_text(started, world_.monotonic()));
+    return check(step, took);
 }
 
 // What a command says of itself is not enough where the playbook knows how to look.
@@ -328,13 +340,40 @@ Runner::Outcome Runner::hold(const Step& step) {
                 Exit::world);
 }
 
+// What never began may have begun the time before.
+Fate Runner::recall(const Step& step) {
+    const StepProgress& now = progress_of(step);
+    Fate fate = world_.recall(step, now.line);
+    const bool is_act = now.state == StepState::begun;
+    if (fate.kind == Fate::Kind::never_begun && is_act && now.again) {
+        return {Fate::Kind::cut, {}, "it was to be done again, and never began"};
+    }
+    return fate;
+}
+
 // The step was begun, and its end is not in the journal.
 Runner::Outcome Runner::settle(const Step& step) {
     if (step.kind != Step::Kind::act) {
         return begin(step);
     }
+    const Fate fate = recall(step);
+    switch (fate.kind) {
+        case Fate::Kind::never_begun:
+            return begin_act(step);
+        case Fate::Kind::ended:
+            return ended(step, fate.finished, "ended meanwhile");
+        case Fate::Kind::cut:
+            return settle_by_check(step, fate.why);
+        case Fate::Kind::unknown:
+            break;
+    }
+    return ask_how_to_settle(step, fate.why);
+}
+
+Runner::Outcome Runner::settle_by_check(const Step& step, const std::string& why) {
     if (!step.check) {
-        return step.repeatable ? act_again(step) : ask_how_to_settle(step, "it has no check");
+        return step.repeatable ? act_again(step)
+                               : ask_how_to_settle(step, why + ", and it has no check");
     }
     const Reading reading = read_sample(*step.check, look(step));
     switch (reading.verdict) {
@@ -376,16 +415,62 @@ Runner::Outcome Runner::undo(const Step& step) {
     if (options_.skip.contains(step.id)) {
         return note_and_go_on(Happened::undo_skipped, step, "passed over by the operator");
     }
+    if (const auto settled = recall_before_undo(step)) {
+        return *settled;
+    }
+    return undo_now(step);
+}
+
+// What became of the command whose end is not known, the act or an undo before; nothing: the undo
+// is to be done.
+std::optional<Runner::Outcome> Runner::recall_before_undo(const Step& step) {
+    const StepProgress& now = progress_of(step);
+    const bool was_act = now.state == StepState::begun;
+    if (now.line == 0 || (was_act && step.kind != Step::Kind::act)) {
+        return std::nullopt;
+    }
+    const Fate fate = recall(step);
+    if (was_act) {
+        return fate.kind == Fate::Kind::never_begun
+                   ? std::optional(note_and_go_on(Happened::undone, step, "it never began"))
+                   : std::nullopt;
+    }
+    if (fate.kind == Fate::Kind::never_begun) {
+        return std::nullopt;
+    }
+    if (fate.kind == Fate::Kind::unknown) {
+        return note_and_go_on(Happened::undo_failed, step, fate.why);
+    }
+    return find_undone(step, fate);
+}
+
+// An undo that was cut, or did not do its work, is done once more.
+std::optional<Runner::Outcome> Runner::find_undone(const Step& step, const Fate& fate) {
+    const bool well =
+        fate.kind == Fate::Kind::ended && failure(fate.finished, step.timeout).empty();
+    if (!step.check) {
+        return well ? std::optional(prove_undone(step, {}, "ended meanwhile")) : std::nullopt;
+    }
+    const UndoProof proof = read_after_undo(step, progress_of(step).was, look(step));
+    if (proof.verdict != UndoProof::Verdict::undone) {
+        return std::nullopt;
+    }
+    return note_and_go_on(Happened::undone, step, "found undone by its check");
+}
+
+Runner::Outcome Runner::undo_now(const Step& step) {
     if (auto noted = note(Happened::undo_begun, step.id, ""); !noted) {
         return tl::unexpected(noted.error());
     }
-    const Kept was = progress_of(step).was;
+    const StepProgress& now = progress_of(step);
     const int64_t started = world_.monotonic();
-    const auto ended = world_.run(step, undo_with(step, was), step.timeout);
-    if (const std::string why = failure(ended, step.timeout); !why.empty()) {
+    const Fate fate = world_.act(step, undo_with(step, now.was), now.line);
+    const std::string why =
+        fate.kind == Fate::Kind::ended ? failure(fate.finished, step.timeout) : fate.why;
+    if (!why.empty()) {
         return note_and_go_on(Happened::undo_failed, step, why);
     }
-    return prove_undone(step, was, took_text(started, world_.monotonic()));
+    return prove_undone(step, now.was, took_text(started, world_.monotonic()));
 }
 
 // What an undo says of itself is not enough: one look, whatever it says.

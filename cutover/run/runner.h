@@ -3,7 +3,8 @@
 // asked for.  A stop takes effect between two steps, or inside a gate or a hold.
 //
 // However the process ends, a runner that is made from the journal goes on: what was begun and not
-// ended is settled by its check, or done again when that does no harm, or the operator is asked.
+// ended is recalled by its host; where that cannot tell how it ended it is settled by its check, or
+// done again when that does no harm, or the operator is asked.  What never began is not undone.
 // A step that fails turns the run back.  Guards are looked at before each step and inside gates and
 // holds; a running act ends first.
 //
@@ -76,16 +77,22 @@ private:
     Outcome begin_act(const Step& step);
     Outcome act_again(const Step& step);
     Outcome act(const Step& step);
+    Outcome ended(const Step& step, const Finished& finished, const std::string& took);
     Outcome check(const Step& step, const std::string& took);
     Outcome gate(const Step& step);
     Outcome hold(const Step& step);
     Outcome settle(const Step& step);
+    Outcome settle_by_check(const Step& step, const std::string& why);
     Outcome ask_how_to_settle(const Step& step, const std::string& why);
     Outcome undo(const Step& step);
+    Outcome undo_now(const Step& step);
+    std::optional<Outcome> recall_before_undo(const Step& step);
+    std::optional<Outcome> find_undone(const Step& step, const Fate& fate);
     Outcome prove_undone(const Step& step, const Kept& was, const std::string& took);
     Outcome stop_before_failed_undos();
     Result<Finished> look(const Step& step);
     const StepProgress& progress_of(const Step& step) const;
+    Fate recall(const Step& step);
     Outcome finish();
     Outcome stop(const std::string& why, Exit code);
     Exit finished_as() const;

@@ -16,6 +16,18 @@
 
 namespace rehome::cutover {
 
+// What is known of a command that was to change something.
+struct Fate {
+    enum class Kind {
+        never_begun,
+        ended,   // by itself, or when its time was over; nothing of it is left
+        cut,     // it was begun and is gone; how far it came cannot be told
+        unknown  // its host cannot be asked
+    } kind = Kind::unknown;
+    Finished finished{};  // of what has ended
+    std::string why{};    // of the others
+};
+
 class World {
 public:
     virtual ~World() = default;
@@ -23,8 +35,15 @@ public:
     // Adds to the journal; it is on disk when this returns.
     virtual Result<> append(const Record& record) = 0;
 
-    // Runs a command of the step, on the step's host.
+    // Runs a command of the step that only looks, on the step's host.
     virtual Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) = 0;
+
+    // Runs the step's act or its undo there; the line of the journal that has announced it is what
+    // it is remembered by.
+    virtual Fate act(const Step& step, const Argv& argv, size_t line) = 0;
+    // What has become of it since, also if another runner began it.  Nothing of it runs any more
+    // when this returns, unless it is unknown.
+    virtual Fate recall(const Step& step, size_t line) = 0;
 
     // Writes a file here, whole or not at all.
     virtual Result<> save(const std::string& path, const std::string& content) = 0;

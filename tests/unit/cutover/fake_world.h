@@ -1,5 +1,5 @@
 // A world in memory that can die at any moment: after each journal line (whole or torn) and before,
-// within and after each command.
+// within and after each command.  Its hand remembers what became of acts and undos.
 //
 // Commands: set NAME and clear NAME make and take away an effect, see NAME is its check, sample
 // NAME is a gate's command.  What a command answers can be laid down beforehand by its text.
@@ -29,6 +29,8 @@ public:
     std::set<std::string> broken;                                 // commands that always fail
     std::optional<std::string> answer_to_asked;
     std::vector<std::string> asked;
+    std::map<size_t, Fate> fates;       // of acts and undos, by their line of the journal
+    std::set<std::string> unreachable;  // steps whose host is, once it was told to do something
     std::map<std::string, std::string> saved;
     std::vector<Record> shown;
     std::vector<std::string> kept;                        // samples
@@ -72,6 +74,28 @@ public:
         const Result<Finished> answer = usual(argv);
         moment();
         return answer;
+    }
+
+    Fate act(const Step& step, const Argv& argv, size_t line) override {
+        moment();  // before the hand hears of it
+        fates[line] = {Fate::Kind::cut, {}, "it was cut"};
+        const auto answer = run(step, argv, step.timeout);
+        if (!answer) {
+            return fates[line] = {answer.error().kind == Exit::unknown ? Fate::Kind::unknown
+                                                                       : Fate::Kind::never_begun,
+                                  {},
+                                  answer.error().text()};
+        }
+        fates[line] = {Fate::Kind::ended, *answer, ""};
+        moment();  // before the runner hears of it
+        return unreachable.contains(step.id) ? lost() : fates[line];
+    }
+
+    Fate recall(const Step& step, size_t line) override {
+        if (unreachable.contains(step.id)) {
+            return lost();
+        }
+        return fates.contains(line) ? fates[line] : Fate{Fate::Kind::never_begun, {}, ""};
     }
 
     Result<> save(const std::string& path, const std::string& content) override {
@@ -142,6 +166,8 @@ public:
     }
 
 private:
+    static Fate lost() { return {Fate::Kind::unknown, {}, "its host cannot be reached"}; }
+
     Result<Finished> usual(const Argv& argv) {
         const std::string& what = argv.at(0);
         const std::string& name = argv.at(1);

@@ -415,6 +415,7 @@ TEST_CASE("a step that was begun and not ended is settled") {
         FakeWorld world;
         world.reopen();
         REQUIRE(world.append({Happened::begun, 1, "s/a", ""}));
+        world.fates[2] = {Fate::Kind::cut, {}, "it was cut"};
         if (one.effect) {
             world.effects = {"a"};
         }
@@ -427,6 +428,172 @@ TEST_CASE("a step that was begun and not ended is settled") {
         CHECK(go(plan, world, options) == one.exit);
         CHECK(world.ran == one.ran);
     }
+}
+
+TEST_CASE("what became of a step that was begun is recalled before any check") {
+    using Kind = Fate::Kind;
+    struct Case {
+        const char* what;
+        Happened begun;
+        Fate fate;
+        bool effect;  // is there
+        Exit exit;
+        Texts ran;
+        const char* event;
+    };
+    const Finished well{0, false, "printed", ""};
+    const Finished badly{3, false, "", "broken"};
+    const Finished late{143, true, "", ""};
+    const auto fate = [](Kind kind) { return Fate{kind, {}, "its host says so"}; };
+    const Case cases[] = {
+        {"never begun: as if for the first time",
+         Happened::begun,
+         fate(Kind::never_begun),
+         false,
+         Exit::yes,
+         {"see a", "set a", "see a"},
+         "done s/a"},
+        {"never begun, and there already: not ours",
+         Happened::begun,
+         fate(Kind::never_begun),
+         true,
+         Exit::yes,
+         {"see a"},
+         "found s/a"},
+        {"ended", Happened::begun, {Kind::ended, well, ""}, true, Exit::yes, {"see a"}, "done s/a"},
+        {"ended, without its effect",
+         Happened::begun,
+         {Kind::ended, well, ""},
+         false,
+         Exit::no,
+         {"see a", "clear a", "see a"},
+         "failed s/a"},
+        {"failed",
+         Happened::begun,
+         {Kind::ended, badly, ""},
+         true,
+         Exit::no,
+         {"clear a", "see a"},
+         "failed s/a"},
+        {"its time was over",
+         Happened::begun,
+         {Kind::ended, late, ""},
+         true,
+         Exit::no,
+         {"clear a", "see a"},
+         "failed s/a"},
+        {"cut after its work",
+         Happened::begun,
+         fate(Kind::cut),
+         true,
+         Exit::yes,
+         {"see a"},
+         "done s/a"},
+        {"cut before",
+         Happened::begun,
+         fate(Kind::cut),
+         false,
+         Exit::yes,
+         {"see a", "set a", "see a"},
+         "done s/a"},
+        {"nobody to ask", Happened::begun, fate(Kind::unknown), true, Exit::unknown, {}, "stopped"},
+        {"an undo that never began",
+         Happened::undo_begun,
+         fate(Kind::never_begun),
+         true,
+         Exit::no,
+         {"clear a", "see a"},
+         "undone s/a"},
+        {"an undo that has ended",
+         Happened::undo_begun,
+         {Kind::ended, well, ""},
+         false,
+         Exit::no,
+         {"see a"},
+         "undone s/a"},
+        {"an undo that has ended without its effect",
+         Happened::undo_begun,
+         {Kind::ended, well, ""},
+         true,
+         Exit::no,
+         {"see a", "clear a", "see a"},
+         "undone s/a"},
+        {"an undo that failed",
+         Happened::undo_begun,
+         {Kind::ended, badly, ""},
+         true,
+         Exit::no,
+         {"see a", "clear a", "see a"},
+         "undone s/a"},
+        {"an undo cut after its work",
+         Happened::undo_begun,
+         fate(Kind::cut),
+         false,
+         Exit::no,
+         {"see a"},
+         "undone s/a"},
+        {"an undo cut before",
+         Happened::undo_begun,
+         fate(Kind::cut),
+         true,
+         Exit::no,
+         {"see a", "clear a", "see a"},
+         "undone s/a"},
+        {"an undo, and nobody to ask",
+         Happened::undo_begun,
+         fate(Kind::unknown),
+         true,
+         Exit::world,
+         {},
+         "undo_failed s/a"},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        const Plan plan = plan_of({act("a")});
+        FakeWorld world;
+        world.reopen();
+        size_t line = 1;
+        const auto write = [&](Happened what, const std::string& step) {
+            REQUIRE(world.append({what, 1, step, ""}));
+            ++line;
+        };
+        write(Happened::begun, "s/a");
+        if (one.begun == Happened::undo_begun) {
+            write(Happened::done, "s/a");
+            write(Happened::turned_back, "");
+            write(Happened::undo_begun, "s/a");
+        }
+        world.fates[line] = one.fate;
+        if (one.effect) {
+            world.effects = {"a"};
+        }
+        CHECK(go(plan, world) == one.exit);
+        CHECK(world.ran == one.ran);
+        const Texts told = events(world);
+        CHECK(std::count(told.begin(), told.end(), one.event) == 1);
+    }
+}
+
+TEST_CASE("going back, what never began is not undone, and what began is") {
+    for (const Fate::Kind kind : {Fate::Kind::never_begun, Fate::Kind::cut}) {
+        const Plan plan = plan_of({act("a")});
+        FakeWorld world;
+        world.reopen();
+        REQUIRE(world.append({Happened::begun, 1, "s/a", ""}));
+        world.fates[2] = {kind, {}, "its host says so"};
+        CHECK(go(plan, world, {}, true) == Exit::no);
+        CHECK(world.ran == (kind == Fate::Kind::cut ? Texts{"clear a", "see a"} : Texts{}));
+    }
+}
+
+TEST_CASE("an act whose end nobody heard of is not said to be done, nor not begun") {
+    const Plan plan = plan_of({act("a")});
+    FakeWorld world;
+    world.unreachable = {"s/a"};
+    CHECK(go(plan, world) == Exit::world);
+    CHECK(events(world) == Texts{"begun s/a", "failed s/a", "turned_back", "undo_begun s/a",
+                                 "undo_failed s/a", "stopped"});
+    CHECK(world.shown[1].text == "its host cannot be reached");
 }
 
 TEST_CASE("a gate waits for good samples, in a row and for long enough") {
