@@ -26,7 +26,12 @@ std::atomic<bool> asked{false};
 StopSignal::Manner words;
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
+// A terminal that takes nothing (Ctrl-S) would hold the handler, and what it has interrupted.
 void say(std::string_view text) {
+    pollfd polled{STDERR_FILENO, POLLOUT, 0};
+    if (poll(&polled, 1, 0) <= 0) {
+        return;
+    }
     (void)!write(STDERR_FILENO, text.data(), text.size());
 }
 

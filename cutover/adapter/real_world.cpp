@@ -13,18 +13,14 @@
 #include "common/far_program.h"
 #include "common/fd.h"
 #include "common/json/file.h"
+#include "cutover/adapter/terminal_prompt.h"
 #include "cutover/run/event.h"
 
 namespace rehome::cutover {
 
 namespace {
 
-constexpr size_t longest_answer = 200;
 constexpr int look_every_ms = 50;
-
-void prompt(const std::string& text) {
-    (void)!write(STDERR_FILENO, text.data(), text.size());
-}
 
 }  // namespace
 
@@ -74,60 +70,27 @@ void RealWorld::begin_guard(size_t place, const Guard& guard) {
     guards_.begin(place, guard);
 }
 
-// Whether there is some; not when a stop is asked for, or when there is no need to ask any more.
-bool RealWorld::wait_input(const std::function<bool()>& needless) const {
-    while (!signals_.wanted()) {
-        std::array<pollfd, 2> polled{pollfd{STDIN_FILENO, POLLIN, 0},
-                                     pollfd{signals_.fd(), POLLIN, 0}};
-        if (poll(polled.data(), polled.size(), look_every_ms) > 0 && polled[0].revents != 0) {
-            return true;
-        }
-        if (needless()) {
-            return false;
-        }
-    }
-    return false;
+bool RealWorld::attended() {
+    return terminal_is_there();
 }
 
-// One line from the terminal; nothing at its end, when it is gone, when a stop is asked for, or
-// when there is no need to ask any more.
-std::optional<std::string> RealWorld::read_answer(const std::function<bool()>& needless) {
-    std::string line;
-    while (line.size() < longest_answer && wait_input(needless)) {
-        char c = 0;
-        const ssize_t count = read(STDIN_FILENO, &c, 1);
-        if (count < 0 && errno == EINTR) {
-            continue;
+// Not for long: whether there is a need is looked at all the while.
+void RealWorld::wait_for_answer(bool listens) const {
+    std::array<pollfd, 2> polled{pollfd{signals_.fd(), POLLIN, 0}, pollfd{STDIN_FILENO, POLLIN, 0}};
+    poll(polled.data(), listens ? 2 : 1, look_every_ms);
+}
+
+std::optional<Answer> RealWorld::ask(const Question& question,
+                                     const std::function<bool()>& needless) {
+    watch_.pause();
+    TerminalPrompt prompt(question, asks_);
+    while (!stop_wanted() && attended() && !needless()) {
+        wait_for_answer(prompt.listens());
+        if (auto answer = prompt.answer()) {
+            return answer;
         }
-        if (count <= 0) {
-            return std::nullopt;
-        }
-        if (c == '\n') {
-            return line;
-        }
-        line += c;
     }
     return std::nullopt;
-}
-
-std::optional<std::string> RealWorld::ask(const std::string& question,
-                                          const std::vector<std::string>& answers,
-                                          const std::function<bool()>& needless) {
-    if (isatty(STDIN_FILENO) != 1) {
-        return std::nullopt;
-    }
-    std::string choices;
-    for (const std::string& answer : answers) {
-        choices += (choices.empty() ? "" : "/") + answer;
-    }
-    watch_.pause();
-    for (;;) {
-        prompt(fmt::format("{} [{}] ", question, choices));
-        auto line = read_answer(needless);
-        if (!line || std::find(answers.begin(), answers.end(), *line) != answers.end()) {
-            return line;
-        }
-    }
 }
 
 }  // namespace rehome::cutover

@@ -12,8 +12,9 @@ namespace rehome::cutover {
 
 class RealWorld : public World {
 public:
-    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch)
-        : journal_(journal), signals_(signals), watch_(watch) {}
+    // asks: where questions are put.
+    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch, Outlet& asks)
+        : journal_(journal), signals_(signals), watch_(watch), asks_(asks) {}
 
     Result<> append(const Record& record) override { return journal_.append(record); }
     Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
@@ -28,21 +29,21 @@ public:
     int64_t monotonic() override { return monotonic_us(); }
     void wait(Seconds time) override { signals_.wait(time); }
     bool stop_wanted() override { return signals_.wanted(); }
-    std::optional<std::string> ask(const std::string& question,
-                                   const std::vector<std::string>& answers,
-                                   const std::function<bool()>& needless) override;
+    bool attended() override;
+    std::optional<Answer> ask(const Question& question,
+                              const std::function<bool()>& needless) override;
     void show(const Record& record) override { watch_.record(record); }
     void show(const Step& step, const Reading& reading) override {
         watch_.reading(step, reading, now_us());
     }
 
 private:
-    bool wait_input(const std::function<bool()>& needless) const;
-    std::optional<std::string> read_answer(const std::function<bool()>& needless);
+    void wait_for_answer(bool listens) const;
 
     JournalFile& journal_;
     const StopSignal& signals_;
     Watch& watch_;
+    Outlet& asks_;
     GuardSampler guards_;
 };
 

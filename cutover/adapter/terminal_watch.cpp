@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +12,9 @@
 #include <mutex>
 #include <thread>
 
+#include "cutover/adapter/terminal_prompt.h"
 #include "cutover/run/event.h"
+#include "cutover/run/lines.h"
 
 namespace rehome::cutover {
 
@@ -24,18 +25,10 @@ constexpr std::string_view red = "\x1b[31m";
 constexpr std::string_view bold = "\x1b[1m";
 constexpr std::string_view plain = "\x1b[0m";
 constexpr std::string_view clear_line = "\r\x1b[K";
+constexpr size_t indent = 11;
 
 size_t width() {
-    winsize size{};
-    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20;
-    return known ? size.ws_col : 80;
-}
-
-// Cut to one line: a longer one would scroll when it is redrawn.
-std::string one_line(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-    return text.substr(0, width() - 1);
+    return columns(STDOUT_FILENO);
 }
 
 struct Mark {
@@ -66,8 +59,8 @@ Mark mark(Happened what) {
 
 class TerminalWatch : public Watch {
 public:
-    explicit TerminalWatch(const Plan& plan)
-        : colour_(std::getenv("NO_COLOR") == nullptr), all_(plan.steps.size()) {
+    TerminalWatch(const Plan& plan, Outlet& out)
+        : out_(out), colour_(std::getenv("NO_COLOR") == nullptr), all_(plan.steps.size()) {
         for (const Step& step : plan.steps) {
             order_.push_back(step.id);
         }
@@ -82,12 +75,12 @@ public:
     ~TerminalWatch() override {
         ticker_.request_stop();
         ticker_.join();
-        put(clear_line);
+        out_.put(clear_line);
     }
 
     void record(const Record& record) override {
         const std::lock_guard guard(mutex_);
-        put(clear_line);
+        out_.put(clear_line);
         if (record.what == Happened::begun || record.what == Happened::undo_begun) {
             begin(record);
         } else {
@@ -106,7 +99,7 @@ public:
     void pause() override {
         const std::lock_guard guard(mutex_);
         current_.clear();
-        put(clear_line);
+        out_.put(clear_line);
     }
 
 private:
@@ -118,7 +111,7 @@ private:
         const std::string stage = record.step.substr(0, record.step.find('/'));
         if (stage != stage_) {
             stage_ = stage;
-            put(painted(bold, one_line("stage " + stage)) + "\n");
+            out_.put(painted(bold, one_line("stage " + stage, width())) + "\n");
         }
         const auto found = std::find(order_.begin(), order_.end(), record.step);
         number_ = static_cast<size_t>(found - order_.begin()) + 1;
@@ -127,22 +120,26 @@ private:
         began_us_ = monotonic_us();
     }
 
+    // What failed is told in full; what went well in one line.
     void print(const Record& record) {
         const Mark how = mark(record.what);
-        const std::string text = one_line(
+        const std::string all =
             fmt::format("  {:<8} {}{}{}", how.word, record.step,
-                        record.step.empty() || record.text.empty() ? "" : ": ", record.text));
+                        record.step.empty() || record.text.empty() ? "" : ": ", record.text);
+        const std::string text = how.colour == green || how.colour == plain
+                                     ? one_line(all, width() - 1)
+                                     : wrapped(all, width() - 1, indent);
         // Painted after the cut, which must not count what paints.
         const size_t end = std::min<size_t>(text.size(), 2 + std::max<size_t>(how.word.size(), 8));
-        put("  " + painted(how.colour, text.substr(2, end - 2)) + text.substr(end) + "\n");
+        out_.put("  " + painted(how.colour, text.substr(2, end - 2)) + text.substr(end) + "\n");
     }
 
     void draw() {
         if (!current_.empty()) {
             const auto elapsed_s = (monotonic_us() - began_us_) / 1'000'000;
-            put(fmt::format("{}{}", clear_line,
-                            one_line(fmt::format("  {:>3}/{} {} {} s  {}", number_, all_, current_,
-                                                 elapsed_s, figures_))));
+            const std::string line =
+                fmt::format("  {:>3}/{} {} {} s  {}", number_, all_, current_, elapsed_s, figures_);
+            out_.sketch(fmt::format("{}{}", clear_line, one_line(line, width() - 1)));
         }
     }
 
@@ -154,6 +151,7 @@ private:
         }
     }
 
+    Outlet& out_;
     const bool colour_;
     const size_t all_;
     std::vector<std::string> order_;  // the steps' ids
@@ -169,8 +167,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Watch> make_terminal_watch(const Plan& plan) {
-    return std::make_unique<TerminalWatch>(plan);
+std::unique_ptr<Watch> make_terminal_watch(const Plan& plan, Outlet& out) {
+    return std::make_unique<TerminalWatch>(plan, out);
 }
 
 }  // namespace rehome::cutover

@@ -7,6 +7,6 @@
 
 namespace rehome::cutover {
 
-std::unique_ptr<Watch> make_terminal_watch(const Plan& plan);
+std::unique_ptr<Watch> make_terminal_watch(const Plan& plan, Outlet& out);
 
 }  // namespace rehome::cutover

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "cutover/adapter/terminal_watch.h"
 #include "cutover/run/event.h"
 
@@ -14,50 +12,58 @@ namespace {
 
 class PlainWatch : public Watch {
 public:
-    void record(const Record& record) override { put(event_text(record) + "\n"); }
+    explicit PlainWatch(Outlet& out) : out_(out) {}
+
+    void record(const Record& record) override { out_.put(event_text(record) + "\n"); }
 
     // A gate that says the same each second would fill a log.
     void reading(const Step& step, const Reading& reading, UnixMicros at) override {
         const std::string text = step.id + ": " + reading_text(reading);
         if (text != last_) {
-            put(fmt::format("{} reading {}\n", iso8601(at), text));
+            out_.put(fmt::format("{} reading {}\n", iso8601(at), text));
         }
         last_ = text;
     }
 
 private:
+    Outlet& out_;
     std::string last_;
 };
 
 class JsonWatch : public Watch {
 public:
-    void record(const Record& record) override { put(event_json(record) + "\n"); }
+    explicit JsonWatch(Outlet& out) : out_(out) {}
+
+    void record(const Record& record) override { out_.put(event_json(record) + "\n"); }
 
     void reading(const Step& step, const Reading& reading, UnixMicros at) override {
-        put(reading_json(step, reading, at) + "\n");
+        out_.put(reading_json(step, reading, at) + "\n");
     }
+
+private:
+    Outlet& out_;
 };
 
 }  // namespace
 
-void put(std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t count = write(STDOUT_FILENO, text.data(), text.size());
-        if (count < 0 && errno != EINTR) {
-            return;
-        }
-        text.remove_prefix(count > 0 ? static_cast<size_t>(count) : 0);
-    }
+std::string dropped_text(size_t lines) {
+    return fmt::format(
+        "\ncutover: {} lines were dropped here, as nobody took them; the journal has them\n",
+        lines);
 }
 
-std::unique_ptr<Watch> make_watch(const Plan& plan, bool json) {
+std::string dropped_json(size_t lines) {
+    return fmt::format("{{\"event\":\"dropped\",\"lines\":{}}}\n", lines);
+}
+
+std::unique_ptr<Watch> make_watch(const Plan& plan, bool json, Outlet& out) {
     if (json) {
-        return std::make_unique<JsonWatch>();
+        return std::make_unique<JsonWatch>(out);
     }
     if (isatty(STDOUT_FILENO) == 1) {
-        return make_terminal_watch(plan);
+        return make_terminal_watch(plan, out);
     }
-    return std::make_unique<PlainWatch>();
+    return std::make_unique<PlainWatch>(out);
 }
 
 }  // namespace rehome::cutover

@@ -1,11 +1,12 @@
 // What who watches a run sees while it goes on: on a terminal one line a step, the current one with
 // its time and a gate's figures as they come; elsewhere plain lines with UTC times; or one JSON
-// object a line.  Nothing here fails: what cannot be written (a terminal that is gone) is lost.
+// object a line.  Nothing here fails or waits: what cannot be written is lost (see outlet.h).
 #pragma once
 
 #include <memory>
 #include <string>
 
+#include "cutover/adapter/outlet.h"
 #include "cutover/run/gate.h"
 #include "cutover/run/journal.h"
 #include "cutover/run/step.h"
@@ -21,10 +22,12 @@ public:
     virtual void pause() {}
 };
 
-// Chosen by --json and by whether standard output is a terminal.  The plan must outlive it.
-std::unique_ptr<Watch> make_watch(const Plan& plan, bool json);
+// Chosen by --json and by whether standard output, where the outlet leads, is a terminal.  Plan and
+// outlet must outlive it.
+std::unique_ptr<Watch> make_watch(const Plan& plan, bool json, Outlet& out);
 
-// To standard output; errors are passed over.
-void put(std::string_view text);
+// What stands on standard output in place of lines that were dropped.
+std::string dropped_text(size_t lines);
+std::string dropped_json(size_t lines);
 
 }  // namespace rehome::cutover

@@ -5,11 +5,11 @@
 
 #include <array>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <optional>
 
 #include "common/json/file.h"
-#include "cutover/adapter/watch.h"
 #include "cutover/command/session.h"
 #include "cutover/run/plan_view.h"
 #include "cutover/run/standing.h"
@@ -95,7 +95,7 @@ Result<Exit> print_plan(const Opening& opening, bool json) {
     if (!plan) {
         return print_mistakes(plan.error());
     }
-    put(json ? plan_json(*plan) : plan_text(*plan));
+    std::cout << (json ? plan_json(*plan) : plan_text(*plan));
     return Exit::yes;
 }
 
@@ -175,7 +175,7 @@ Result<Exit> status(const Given& given) {
         return tl::unexpected(progress.error());
     }
     const Standing standing{*plan, seen->journal, *progress, path, seen->running};
-    put(given.has("json") ? standing_json(standing) : standing_text(standing));
+    std::cout << (given.has("json") ? standing_json(standing) : standing_text(standing));
     return Exit::yes;
 }
 

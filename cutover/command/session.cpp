@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +24,9 @@ constexpr StopSignal::Manner stop_manner{
     .asked = "\ncutover: stopping as soon as that is safe (a second Ctrl-C leaves at once)\n",
     .left = "\ncutover: left at once; `cutover resume` settles what was begun\n",
     .outlives_terminal = true};
+
+// So long the last lines may take to their reader.
+constexpr std::chrono::seconds last_words{3};
 
 std::string inventory_copy(const Opening& opening) {
     return opening.run_dir + "/inventory.json";
@@ -65,8 +69,8 @@ Result<> note_resumed(JournalFile& journal, const Plan& plan, Progress& progress
 }
 
 void print_ending(const Plan& plan, const Progress& progress, const std::string& path, bool json,
-                  Exit code) {
-    put(json ? ending_json(plan, progress, code) + "\n" : ending_text(plan, progress, path));
+                  Exit code, Outlet& out) {
+    out.put(json ? ending_json(plan, progress, code) + "\n" : ending_text(plan, progress, path));
 }
 
 }  // namespace
@@ -103,24 +107,26 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     if (!stop) {
         return tl::unexpected(stop.error());
     }
-    auto watch = make_watch(*plan, options.json);
+    Outlet out(STDOUT_FILENO, options.json ? dropped_json : dropped_text);
+    Outlet asks(STDERR_FILENO, dropped_text);
+    auto watch = make_watch(*plan, options.json, out);
     // Not when there is nothing to go on with.
     const bool goes_on = options.goes_on && (options.back_out || !progress->finished);
     if (auto noted = goes_on ? note_resumed(journal, *plan, *progress, *watch) : Result<>();
         !noted) {
         return tl::unexpected(noted.error());
     }
-    RealWorld world(journal, *stop, *watch);
+    RealWorld world(journal, *stop, *watch, asks);
     Runner runner(*plan, std::move(*progress), world, options.runner);
     auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
     watch.reset();  // the live line is gone before the last lines come
-    if (!code) {
-        return code;
+    if (code) {
+        // Backing out wholly is what `undo` is asked for.
+        code = options.back_out && *code == Exit::no ? Exit::yes : *code;
+        print_ending(*plan, runner.progress(), path, options.json, *code, out);
     }
-    // Backing out wholly is what `undo` is asked for.
-    const Exit ended = options.back_out && *code == Exit::no ? Exit::yes : *code;
-    print_ending(*plan, runner.progress(), path, options.json, ended);
-    return ended;
+    out.drain(last_words);
+    return code;
 }
 
 }  // namespace rehome::cutover

@@ -324,19 +324,19 @@ Runner::Outcome Runner::hold(const Step& step) {
     if (options_.yes) {
         return note_and_go_on(Happened::done, step, "answered by --yes");
     }
-    const auto answer =
-        world_.ask(step.question, {"yes", "undo", "stop"}, [this] { return troubled(); });
-    if (!answer && troubled()) {
+    const auto choice = ask({step.id, step.question, {Choice::yes, Choice::undo, Choice::stop}},
+                            [this] { return troubled(); });
+    if (!choice && troubled()) {
         Held held = guards(step);
         return held.free ? hold(step) : held.then;
     }
-    if (answer == "yes") {
+    if (choice == Choice::yes) {
         return note_and_go_on(Happened::done, step, "the operator said yes");
     }
-    if (answer == "undo") {
+    if (choice == Choice::undo) {
         return note_and_go_on(Happened::failed, step, "the operator chose to go back");
     }
-    return stop(answer ? "the operator chose to stop" : "nobody answered: " + step.question,
+    return stop(choice ? "the operator chose to stop" : "nobody answered: " + step.question,
                 Exit::world);
 }
 
@@ -349,6 +349,12 @@ Fate Runner::recall(const Step& step) {
         return {Fate::Kind::cut, {}, "it was to be done again, and never began"};
     }
     return fate;
+}
+
+// Nothing when there is nobody to ask.
+std::optional<Choice> Runner::ask(const Question& question, const std::function<bool()>& needless) {
+    const auto answer = world_.attended() ? world_.ask(question, needless) : std::nullopt;
+    return answer ? std::optional(answer->choice) : std::nullopt;
 }
 
 // The step was begun, and its end is not in the journal.
@@ -389,23 +395,24 @@ Runner::Outcome Runner::settle_by_check(const Step& step, const std::string& why
 }
 
 Runner::Outcome Runner::ask_how_to_settle(const Step& step, const std::string& why) {
-    std::optional<std::string> answer;
+    std::optional<Choice> choice;
     if (!options_.settle.empty()) {
-        answer = std::exchange(options_.settle, "");  // for one step alone
+        choice = parse_choice(std::exchange(options_.settle, ""));  // for one step alone
     } else {
-        answer =
-            world_.ask(fmt::format("{} was begun; whether it is done cannot be told ({}). Is it "
-                                   "done, to do again, or to undo?",
-                                   step.id, why),
-                       {"done", "again", "undo", "stop"}, [] { return false; });
+        choice = ask({step.id,
+                      fmt::format("it was begun, and nobody can tell whether it is done: {}. Is it "
+                                  "done, to do again, or to undo?",
+                                  why),
+                      {Choice::done, Choice::again, Choice::undo, Choice::stop}},
+                     [] { return false; });
     }
-    if (answer == "done") {
+    if (choice == Choice::done) {
         return note_and_go_on(Happened::done, step, "done, says the operator");
     }
-    if (answer == "again") {
+    if (choice == Choice::again) {
         return act_again(step);
     }
-    if (answer == "undo") {
+    if (choice == Choice::undo) {
         return note_and_go_on(Happened::failed, step, "the operator chose to go back");
     }
     return stop(fmt::format("{}: cannot tell whether it is done: {}", step.id, why), Exit::unknown);

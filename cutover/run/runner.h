@@ -62,13 +62,14 @@ private:
     Held guards(const Step& step);
     Held broken(GuardWatch& watch, const Step& step);
     Held blind(GuardWatch& watch, const Step& step);
-    Held decided(GuardWatch& watch, const std::optional<std::string>& answer,
-                 const std::string& why);
+    Held decided(GuardWatch& watch, std::optional<Choice> choice, const std::string& why);
     void begin_guards(size_t step);
     Result<> take_guard_samples();
     bool all_hold();
     bool troubled();
     Held rest(const Step& step, int64_t until_us);
+
+    std::optional<Choice> ask(const Question& question, const std::function<bool()>& needless);
 
     Outcome act_on(const Action& action);
     Outcome begin(const Step& step);

@@ -80,14 +80,13 @@ Runner::Held Runner::guards(const Step& step) {
 Runner::Held Runner::broken(GuardWatch& watch, const Step& step) {
     const std::string why = fmt::format("{} does not hold: {}", watch.guard().step.id, watch.why());
     if (!step.no_return) {
-        return decided(watch, "undo", why);
+        return decided(watch, Choice::undo, why);
     }
     const auto nothing = [] { return false; };
-    return decided(
-        watch,
-        options_.yes ? std::nullopt
-                     : world_.ask(why + ". Go on, undo or stop?", {"yes", "undo", "stop"}, nothing),
-        why);
+    const Question question{step.id,
+                            why + ". There is no way back from here without harm. Go on?",
+                            {Choice::yes, Choice::undo, Choice::stop}};
+    return decided(watch, options_.yes ? std::nullopt : ask(question, nothing), why);
 }
 
 Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
@@ -96,29 +95,31 @@ Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
         return !take_guard_samples() || watch.state(world_.monotonic()) != State::blind;
     };
     if (!options_.yes) {
-        const auto answer =
-            world_.ask(why + ". Go on without it, undo or stop?", {"yes", "undo", "stop"}, sees);
-        if (answer) {
-            return decided(watch, answer, why);
+        const auto choice =
+            ask({step.id, why + ". Go on without it?", {Choice::yes, Choice::undo, Choice::stop}},
+                sees);
+        if (choice) {
+            return decided(watch, choice, why);
         }
     }
     while (!sees() && !world_.stop_wanted()) {
         if (watch.blind_s(world_.monotonic()) > watch.guard().blind.count()) {
-            return decided(watch, step.no_return ? "stop" : "undo", why);
+            return decided(watch, step.no_return ? Choice::stop : Choice::undo, why);
         }
         world_.wait(look_every);
     }
-    return world_.stop_wanted() ? decided(watch, "stop", "a stop was asked for") : guards(step);
+    return world_.stop_wanted() ? decided(watch, Choice::stop, "a stop was asked for")
+                                : guards(step);
 }
 
-// What becomes of the run by this answer; none: it stops, to be resumed.
-Runner::Held Runner::decided(GuardWatch& watch, const std::optional<std::string>& answer,
+// What becomes of the run by this choice; none: it stops, to be resumed.
+Runner::Held Runner::decided(GuardWatch& watch, std::optional<Choice> choice,
                              const std::string& why) {
-    if (answer == "yes") {
+    if (choice == Choice::yes) {
         watch.excuse();
         return {};
     }
-    if (answer != "undo") {
+    if (choice != Choice::undo) {
         return {false, stop(why, Exit::world)};
     }
     if (auto noted = note(Happened::turned_back, "", why); !noted) {

@@ -12,6 +12,7 @@
 #include "cutover/run/gate.h"
 #include "cutover/run/guard.h"
 #include "cutover/run/journal.h"
+#include "cutover/run/question.h"
 #include "cutover/run/step.h"
 
 namespace rehome::cutover {
@@ -64,11 +65,13 @@ public:
     virtual void wait(Seconds time) = 0;
     virtual bool stop_wanted() = 0;
 
-    // The operator's choice among the answers; nothing when there is nobody to ask, or once there
-    // is no need to, which is asked all the while.
-    virtual std::optional<std::string> ask(const std::string& question,
-                                           const std::vector<std::string>& answers,
-                                           const std::function<bool()>& needless) = 0;
+    // Whether there is somebody who may be asked now.
+    virtual bool attended() = 0;
+
+    // The operator's answer; nothing when there is nobody (any more), when a stop is asked for, or
+    // once there is no need to ask, which is looked at all the while.
+    virtual std::optional<Answer> ask(const Question& question,
+                                      const std::function<bool()>& needless) = 0;
 
     // For who watches.  Neither can fail: a terminal that is gone does not stop a move.
     virtual void show(const Record& record) = 0;

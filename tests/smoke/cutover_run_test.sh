@@ -178,8 +178,11 @@ cutover undo --journal int.j
 # A hold asks the terminal; without one it stops, to be resumed.
 touch b.go
 code 3 run --journal hold.j </dev/null | found 'nobody answered: Go on?'
-(echo maybe; echo yes) | script -qec "cutover resume --journal hold.j" screen >/dev/null
-grep -q 'Go on? \[yes/undo/stop\]' screen
+"$here/terminal.py" screen cutover resume --journal hold.j <<'END'
+see prove/hold: Go on?
+see [yes/undo/stop]>
+type yes\n
+END
 cutover status --journal hold.j | found 'files: done'
 
 # Events for programs.

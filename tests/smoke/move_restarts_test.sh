@@ -28,10 +28,14 @@ crash() {
     wait_until 60 logins_are '.up == .wanted' true
 }
 
+# Typed before the question stands there it would answer nothing.
+asked() { [ "$(grep -ac '\[yes/undo/stop\]>' "$out/move.log")" -ge "$1" ]; }
+holds=0
 for hold in "carrier red/go on" "carrier green/go on" "carrier blue/go on" "log in again/go on" release/soak; do
     wait_until 120 moved_to "$hold"
     echo "$hold: both crash"
     crash
+    wait_until 10 asked $((++holds))
     echo yes >&8
 done
 wait "$move"

@@ -36,6 +36,7 @@ public:
     std::vector<std::string> kept;                        // samples
     std::vector<std::pair<size_t, const Guard*>> guards;  // that were begun
     std::map<std::string, int> slow;                      // commands that take so many seconds
+    bool alone = false;                                   // there is nobody to ask
     int asking_s = 0;                                     // so long nobody answers
     int stop_after = -1;  // a stop is asked for after so many commands; -1: never
     int die_at = -1;      // at the how-manieth moment; -1: never
@@ -136,13 +137,19 @@ public:
     bool stop_wanted() override {
         return stop_after >= 0 && ran.size() >= static_cast<size_t>(stop_after);
     }
-    std::optional<std::string> ask(const std::string& question, const std::vector<std::string>&,
-                                   const std::function<bool()>& needless) override {
-        asked.push_back(question);
+    bool attended() override { return !alone; }
+    std::optional<Answer> ask(const Question& question,
+                              const std::function<bool()>& needless) override {
+        asked.push_back(question.text);
         for (int i = 0; i < asking_s && !needless(); ++i) {
             clock_us += 1'000'000;
         }
-        return answer_to_asked;
+        if (!answer_to_asked) {
+            return std::nullopt;
+        }
+        const auto answer = read_answer(question, *answer_to_asked);
+        REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error()));
+        return *answer;
     }
     void show(const Record& record) override { shown.push_back(record); }
     void show(const Step&, const Reading&) override {}

@@ -1,6 +1,7 @@
 // What cutover prints and keeps of a run, held against its formats.
 #include <doctest/doctest.h>
 
+#include "cutover/adapter/watch.h"
 #include "cutover/run/event.h"
 #include "cutover/run/plan_view.h"
 #include "cutover/run/standing.h"
@@ -45,6 +46,7 @@ TEST_CASE("the journal's lines and the events") {
             CHECK(misfits("cutover-sample", sample_json(gate("g"), answer, one, 5)) == "");
         }
     }
+    CHECK(misfits("cutover-events", dropped_json(7)) == "");
     CHECK(misfits("cutover-events", R"({"event": "opened", "at": "", "text": ""})") != "");
 }
 
