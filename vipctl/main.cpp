@@ -1,6 +1,7 @@
 // vipctl: asks and tells a running vipd.  See vipctl(8).
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <thread>
@@ -23,7 +24,9 @@ using nlohmann::json;
 json request_for(const std::string& command, const Given& given) {
     json request{{"command", command}};
     for (const auto& key : request_keys(command)) {
-        const auto* value = given.find(key);
+        std::string option = key;  // "quiet_s" is --quiet-s
+        std::replace(option.begin(), option.end(), '_', '-');
+        const auto* value = given.find(option);
         if (value == nullptr) {
             continue;
         }
@@ -182,7 +185,8 @@ Result<json> follow_relogin(const Given& given, const json& id) {
             fmt::print(stderr, "{}", terminal ? "\r\033[K" : "");
             return now;
         }
-        if (now != before) {
+        const bool nothing_left = now.value("remaining", json()) == 0;  // it waits for more to come
+        if (now != before || nothing_left) {
             moved_us = monotonic_us();
         } else if (monotonic_us() - moved_us > standstill_us) {
             return fail(Exit::world, "re-login",
@@ -216,7 +220,7 @@ Command relogin_command() {
     return {"relogin",
             "end the flows served here, so many a second",
             "  vipctl relogin --rate 100 --wait\n"
-            "  vipctl relogin --rate 20 --service meters\n"
+            "  vipctl relogin --rate 20 --service meters --quiet-s 30\n"
             "  vipctl relogin --stop\n\n"
             "Established TCP flows that end at this site's servers get a reset at both ends, with\n"
             "the numbers that these accept; their clients connect again and are placed anew.\n"
@@ -224,6 +228,9 @@ Command relogin_command() {
             "Without --wait it goes on by itself: see `vipctl status`.  One that runs is replaced.",
             {Option::number("rate", "flows per second"),
              Option::text("service", "only this service's flows"),
+             Option::number("quiet-s", "it has ended once nothing was left for so long")
+                 .shown_as("SECONDS")
+                 .by_default("0"),
              Option::flag("wait", "until all have ended, with progress"),
              Option::flag("stop", "stop what is running")},
             relogin};

@@ -35,6 +35,7 @@ json order_json(const ReloginOrder& order) {
             {"uid", order.said.uid},
             {"rate", order.rate_per_s},
             {"service", order.service.empty() ? json() : json(order.service)},
+            {"quiet_s", order.quiet_s},
             {"course", name(order.course)}};
 }
 
@@ -193,6 +194,7 @@ void Daemon::relogin(const json& request, const Reply& reply) {
     order.said = said_by(reply);
     order.rate_per_s = request["rate"];
     order.service = request.value("service", "");
+    order.quiet_s = request.value("quiet_s", 0.0);
     for (const auto& service : tables().services()) {
         if (service.config.name == order.service) {
             order.number = service.number;

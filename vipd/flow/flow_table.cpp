@@ -193,6 +193,9 @@ tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, uint64_t hash, con
     if (flow == nullptr) {
         return tl::unexpected(Drop::flow_table_full);
     }
+    if (ring == Ring::mid_flow) {
+        flow->born = generations_.earlier();
+    }
     set_server(*flow, server, reach);
     stamp(*flow);
     return flow;

@@ -24,6 +24,8 @@ public:
 
     // Of flows that begin now.
     uint16_t current() const { return current_; }
+    // Of flows that were there before it, and are seen only now.
+    uint16_t earlier() const { return static_cast<uint16_t>(current_ - 1); }
     void begin();
     void count(const Flow& flow, int by);
     Older older(std::optional<uint32_t> service) const;  // nothing: of all services

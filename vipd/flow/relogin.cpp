@@ -31,6 +31,7 @@ void Relogin::start(const Order& order, FlowTable& flows, Micros now) {
     before_ = done_;
     done_ = {order.id, 0, 0};
     pace_.start(order.rate_per_s, now);
+    left_at_ = now;
 }
 
 bool Relogin::applies(const Flow& flow) const {
@@ -82,9 +83,12 @@ void Relogin::tick(FlowTable& flows, Micros now, const Says& says) {
     uint32_t looks = looks_a_tick;
     for (; pace_.due(); pace_.take()) {
         if (remaining(flows).all() == 0) {
-            order_.reset();
+            if (now - left_at_ >= order_->quiet) {
+                order_.reset();
+            }
             return;
         }
+        left_at_ = now;
         Flow* flow = next(flows, looks);
         if (flow == nullptr) {
             return;

@@ -20,6 +20,7 @@ public:
         double rate_per_s = 0;
         std::optional<uint32_t> service;  // its number; nothing: all services
         uint64_t id = 0;
+        Micros quiet = 0;  // it ends once nothing was left to end for so long
     };
     // What an order has done.
     struct Done {
@@ -37,7 +38,8 @@ public:
         std::function<void(const Flow&)> log;
     };
 
-    // Flows that exist now are to end; one order at a time, a new one takes the old one's place.
+    // Flows that exist now are to end, those too that are seen in mid-flow only later; one order at
+    // a time, a new one takes the old one's place.
     void start(const Order& order, FlowTable& flows, Micros now);
     void stop() { order_.reset(); }
 
@@ -46,7 +48,7 @@ public:
     const Done& before() const { return before_; }  // by the one before it, when it was replaced
     Generations::Older remaining(const FlowTable& flows) const;
 
-    // Ends as many flows as are due; ends by itself when none is left.
+    // Ends as many flows as are due; ends by itself when none has been left for long enough.
     void tick(FlowTable& flows, Micros now, const Says& says);
 
 private:
@@ -58,6 +60,7 @@ private:
     Done done_, before_;
     uint16_t generation_ = 0;  // flows that were born in it came later
     Pacing pace_;
+    Micros left_at_ = 0;  // when there was something to end last
     uint64_t place_ = 0;
     Repeats repeats_;
 };

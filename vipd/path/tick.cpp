@@ -104,8 +104,8 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
         return;
     }
     if (order.rate_per_s > 0) {
-        relogin_.start({order.rate_per_s / workers_, order.service, order.id}, hands.flows,
-                       view.now);
+        relogin_.start({order.rate_per_s / workers_, order.service, order.id, order.quiet},
+                       hands.flows, view.now);
     } else {
         relogin_.stop();
     }

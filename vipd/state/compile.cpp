@@ -165,6 +165,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
         order && order->course == ReloginOrder::Course::running) {
         made->relogin.rate_per_s = order->rate_per_s;
         made->relogin.service = order->number;
+        made->relogin.quiet = static_cast<Micros>(order->quiet_s * 1e6);
     }
     return made;
 }

@@ -43,6 +43,7 @@ struct ReloginOrder {
     std::optional<uint32_t> number;  // the service's; nothing: all services
     Said said;
     Course course = Course::running;
+    double quiet_s = 0;  // it is done once nothing was left to end for so long
 
     bool operator==(const ReloginOrder&) const = default;
 };

@@ -40,6 +40,9 @@ Said said_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
 
 json relogin_json(const ReloginOrder& order) {
     json out{{"rate", order.rate_per_s}, {"course", name(order.course)}};
+    if (order.quiet_s > 0) {
+        out["quiet_s"] = order.quiet_s;
+    }
     if (!order.service.empty()) {
         out["service"] = order.service;
     }
@@ -83,7 +86,8 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
                           relogin.value("service", ""),
                           {},
                           said_of(relogin, "/relogin", mistakes),
-                          course_of(relogin["course"])};
+                          course_of(relogin["course"]),
+                          relogin.value("quiet_s", 0.0)};
     }
     return orders;
 }

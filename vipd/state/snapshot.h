@@ -69,6 +69,7 @@ struct Snapshot {
         uint64_t id = 0;
         double rate_per_s = 0;            // of all workers together; 0: stop
         std::optional<uint32_t> service;  // its number; nothing: all services
+        Micros quiet = 0;                 // it ends once nothing was left to end for so long
     };
 
     uint64_t epoch = 0;

@@ -148,8 +148,9 @@ bool never() {
     return false;
 }
 
-void start(Lab& lab, const std::string& gateway, double rate_per_s) {
-    lab[gateway].path->relogin().start({rate_per_s, {}}, lab[gateway].path->flows(), lab.now);
+void start(Lab& lab, const std::string& gateway, double rate_per_s, Micros quiet = 0) {
+    lab[gateway].path->relogin().start({rate_per_s, {}, 0, quiet}, lab[gateway].path->flows(),
+                                       lab.now);
 }
 
 }  // namespace
@@ -259,6 +260,30 @@ TEST_CASE("the pace is kept, each flow is logged once, and the order ends by its
             clients.insert(key.client.text());
         }
         CHECK(clients.size() == row.flows);
+    }
+}
+
+TEST_CASE("what a restarted gateway hears of late is ended too, while it waits for such flows") {
+    for (const auto& [quiet_s, closed] : {std::pair{3, true}, {0, false}}) {
+        CAPTURE(quiet_s);
+        Lab lab;
+        std::vector<Call> calls{Call(lab, 0, client(0)), Call(lab, 0, client(1))};
+        lab.start(0);
+        lab.pass(1'000 * ms);
+        const auto& relogin = lab.gateways[0].path->relogin();
+        start(lab, "old", 10, quiet_s * 1'000 * ms);
+        for (Call& call : calls) {  // each two seconds after the last one
+            pass(lab, calls, 2'000 * ms, never);
+            call.client_says("heartbeat");
+            pass(lab, calls, 200 * ms, never);
+            CHECK(call.closed() == closed);
+        }
+        CHECK(relogin.running() == closed);
+        pass(lab, calls, 3'000 * ms, never);
+        CHECK_FALSE(relogin.running());
+        std::vector<Call> later{Call(lab, 0, client(2))};
+        pass(lab, later, 1'000 * ms, never);
+        CHECK_FALSE(later[0].closed());
     }
 }
 
