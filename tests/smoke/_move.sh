@@ -13,8 +13,16 @@ export LAB
 out=$(mktemp -d)
 journal=$out/journal
 
+# Whoever reads of a failure wants to know where the run stood.
+move_over() {
+    local code=$?
+    [ "$code" = 0 ] || tail -c 3000 "$out/move.log" >&2 || true
+    "$lab" down
+    rm -rf "$out"
+}
+
 move_lab() {
-    trap '"$lab" down; rm -rf "$out"' EXIT
+    trap move_over EXIT
     "$lab" up --mode rehome --build "$BUILD"
     # A tenth of the demo's sessions: what is tested here does not hang on their number.
     "$lab" run sed -i 's/"sessions_per_carrier": 1000/"sessions_per_carrier": 100/; s/"shared_source_sessions": 200/"shared_source_sessions": 20/' \

@@ -9,7 +9,8 @@ move_lab
 mkfifo "$out/keys"
 script -qfec "'$lab' run env 'PATH=$BUILD/bin:$PATH' cutover run '$PWD/playbooks/subnet-move.json' \
     --inventory /run/rehome/inventory.json --journal '$journal' --set observe_s=1 --set settle_s=1 \
-    --set sessions_broken=100000 --set canaries_failed=100000" /dev/null <"$out/keys" >"$out/move.log" 2>&1 &
+    --set sessions_broken=100000 --set canaries_failed=100000 --set up_share=0 --set gap_ms=600000" \
+    /dev/null <"$out/keys" >"$out/move.log" 2>&1 &
 move=$!
 exec 8>"$out/keys"
 

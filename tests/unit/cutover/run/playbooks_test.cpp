@@ -40,7 +40,7 @@ struct FigureRow {
 
 struct Row {
     const char* step;  // STAGE/STEP as the playbook has it
-    const char* kind;  // "gate" or "check"
+    const char* kind;  // "gate", "check" or "guard"
     std::vector<FigureRow> figures;
 };
 
@@ -55,6 +55,9 @@ const FigureRow residual{"/lines/carrier=*/rx_vip_pps", 5, {5.1, 1000}};
 const std::map<std::string, std::vector<Row>> rows{
     {"subnet-move",
      {
+         {"guard/sessions stay up",
+          "guard",
+          {nearly_all_up, answered, {"/broken", 0, {3}}, {"/canary/failed", 0, {3}}}},
          {"sessions/log in", "check", {}},
          {"sessions/all are up", "gate", {{"/up", 300, {299, 0}}}},
          {"policies/carry", "check", {}},
@@ -201,6 +204,21 @@ std::string why_not(const Step& step, const Answer& answer) {
     return failed->text + ".";
 }
 
+// Why the guard is bad after two samples; empty: it is good.
+std::string guard_why_not(const Guard& guard, const Answer& answer) {
+    constexpr UnixMicros began = 10'000'000;
+    constexpr UnixMicros second = 1'000'000;
+    GuardWatch watch(guard, began, began);
+    watch.enter("a stage");
+    watch.take({0, answer(0, began + second), began + second, began + second});
+    const UnixMicros now = began + 2 * second;
+    const Reading reading = watch.take({0, answer(1, now), now, now});
+    return reading.verdict == Reading::Verdict::good ? "" : reading.why + ".";
+}
+
+// One of both, by what it says of answers.
+using WhyNot = std::function<std::string(const Answer&)>;
+
 const Sample& sample_of(const Step& step) {
     return step.check ? *step.check : step.gate.sample;
 }
@@ -227,14 +245,12 @@ json good_of(const FigureRow& row, const Figure& figure) {
     return std::visit([](const auto& value) { return json(value); }, *figure.equals);
 }
 
-void check_exit_codes(const Step& step, const std::string& good) {
+void check_exit_codes(const WhyNot& why_not, const std::string& good) {
     for (const int code : {1, 2, 3, 4, 137}) {
         CAPTURE(code);
-        CHECK(why_not(step, [&](int, UnixMicros) {
-                  return Finished{code, false, good, ""};
-              }) != "");
+        CHECK(why_not([&](int, UnixMicros) { return Finished{code, false, good, ""}; }) != "");
     }
-    CHECK(why_not(step, [](int, UnixMicros) { return Finished{0, true, "", ""}; }) != "");
+    CHECK(why_not([](int, UnixMicros) { return Finished{0, true, "", ""}; }) != "");
 }
 
 // The values with all figures good.
@@ -248,7 +264,7 @@ Values good_values(const Step& step, const Row& row) {
     return values;
 }
 
-void check_figures_of(const Step& step, const Row& row) {
+void check_figures_of(const Step& step, const Row& row, const WhyNot& why_not) {
     const Sample& sample = sample_of(step);
     const Values good = good_values(step, row);
     const auto said = [&sample](const Values& values, UnixMicros older = 0) -> Answer {
@@ -256,7 +272,7 @@ void check_figures_of(const Step& step, const Row& row) {
             return Finished{0, false, answer_to(sample, values, nth, now - older), ""};
         };
     };
-    CHECK(why_not(step, said(good)) == "");
+    CHECK(why_not(said(good)) == "");
     for (const Figure& figure : sample.figures) {
         CAPTURE(figure.pointer);
         const FigureRow& one = *row_of(row, figure);
@@ -268,15 +284,15 @@ void check_figures_of(const Step& step, const Row& row) {
             CAPTURE(bad.dump());
             Values values = good;
             values[figure.pointer] = bad;
-            const std::string why = why_not(step, said(values));
+            const std::string why = why_not(said(values));
             CHECK_MESSAGE(why.find(figure.pointer + " ") != std::string::npos, why);
         }
     }
     if (!sample.fresh.empty()) {
-        CHECK(why_not(step, said(good, 60'000'000)) != "");
+        CHECK(why_not(said(good, 60'000'000)) != "");
     }
-    CHECK(why_not(step, [](int, UnixMicros) { return Finished{0, false, "{}", ""}; }) != "");
-    check_exit_codes(step, answer_to(sample, good, 0, 5));
+    CHECK(why_not([](int, UnixMicros) { return Finished{0, false, "{}", ""}; }) != "");
+    check_exit_codes(why_not, answer_to(sample, good, 0, 5));
 }
 
 // ---- playbooks ----------------------------------------------------------------------------------
@@ -312,26 +328,36 @@ void check_playbook(const std::string& name, const std::vector<Row>& its_rows) {
     REQUIRE_MESSAGE(plan.has_value(), (plan ? "" : all_text(plan.error())));
     const json book = json::parse(*text);
     std::set<const Row*> used;
+    const auto row_named = [&](const std::string& step, const std::string& kind) {
+        const auto row = std::find_if(its_rows.begin(), its_rows.end(), [&](const Row& r) {
+            return r.step == step && r.kind == kind;
+        });
+        REQUIRE_MESSAGE(row != its_rows.end(), (step + " has no row: what turns it red?"));
+        used.insert(&*row);
+        return *row;
+    };
+    for (const Guard& guard : plan->guards) {
+        CAPTURE(guard.step.id);
+        check_figures_of(guard.step, row_named(guard.step.id, "guard"),
+                         [&](const Answer& answer) { return guard_why_not(guard, answer); });
+    }
     for (const Step& step : plan->steps) {
         if (!step.check && step.kind != Step::Kind::gate) {
             continue;
         }
         CAPTURE(step.id);
-        const std::string its_name = template_of(book, step);
-        const auto row = std::find_if(its_rows.begin(), its_rows.end(), [&](const Row& r) {
-            return r.step == its_name && std::string(r.kind) == (step.check ? "check" : "gate");
-        });
-        REQUIRE_MESSAGE(row != its_rows.end(), (its_name + " has no row: what turns it red?"));
-        used.insert(&*row);
+        const Row row = row_named(template_of(book, step), step.check ? "check" : "gate");
+        const WhyNot say = [&](const Answer& answer) { return why_not(step, answer); };
         if (sample_of(step).figures.empty()) {
-            CHECK(why_not(step, [](int, UnixMicros) { return Finished{0, false, "", ""}; }) == "");
-            check_exit_codes(step, "");
+            CHECK(say([](int, UnixMicros) { return Finished{0, false, "", ""}; }) == "");
+            check_exit_codes(say, "");
         } else {
-            check_figures_of(step, *row);
+            check_figures_of(step, row, say);
         }
     }
     for (const Row& row : its_rows) {
-        CHECK_MESSAGE(used.contains(&row), (std::string(row.step) + ": no such gate or check"));
+        CHECK_MESSAGE(used.contains(&row),
+                      (std::string(row.step) + ": no such gate, check or guard"));
     }
 }
 
