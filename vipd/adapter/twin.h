@@ -34,7 +34,7 @@ public:
     // Hands a frame to the kernel; false: the kernel refused it.  The caller keeps the packet.
     bool write(const rte_mbuf& packet);
 
-    // As the port: what stands behind it is up, or not (no carrier, as a cable that is pulled).  Who
+    // As the port: what stands behind it is up, or not (no carrier, as a cable that is pulled). Who
     // has set the twin down has it down.
     Result<> follow(const Mac& mac, uint16_t mtu, bool up);
 
