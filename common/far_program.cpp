@@ -38,12 +38,19 @@ Error late(const Host& host, std::string where, const RunOptions& options) {
                : Error{Exit::world, std::move(where), what};
 }
 
+// Of one of our own programs.
 std::string path_of(const Host& host, std::string_view program) {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     const auto beside = self.parent_path() / program;
     const bool here = host.kind != Host::Kind::ssh && !error;
     return here && access(beside.c_str(), X_OK) == 0 ? beside.string() : std::string(program);
+}
+
+Argv ours(const Host& host, std::string_view program, const Argv& words) {
+    Argv argv{path_of(host, program)};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return argv;
 }
 
 }  // namespace
@@ -75,10 +82,14 @@ Result<std::string> output_of(const Host& host, const Argv& argv, const RunOptio
     return std::move(finished->out);
 }
 
+Result<Finished> run_ours_on(const Host& host, std::string_view program, const Argv& words,
+                             const RunOptions& options) {
+    return run_on(host, ours(host, program, words), options);
+}
+
 Result<std::string> output_of_ours(const Host& host, std::string_view program, const Argv& words,
                                    const RunOptions& options) {
-    Argv argv{path_of(host, program)};
-    argv.insert(argv.end(), words.begin(), words.end());
+    const Argv argv = ours(host, program, words);
     auto finished = run_on(host, argv, options);
     if (!finished) {
         return tl::unexpected(finished.error());

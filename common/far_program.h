@@ -28,9 +28,12 @@ Result<Finished> run_on(const Host& host, const Argv& argv, const RunOptions& op
 // What it printed; an error when it did not end in time, or with an exit code other than 0.
 Result<std::string> output_of(const Host& host, const Argv& argv, const RunOptions& options = {});
 
-// The same of one of our own programs, whose exit code is the error's kind.  On this machine, in
-// whatever namespace, that is the one beside the program that runs; elsewhere what PATH finds
-// there.
+// One of our own programs, as run_on.  On this machine, in whatever namespace, that is the one
+// beside the program that runs; elsewhere what PATH finds there.
+Result<Finished> run_ours_on(const Host& host, std::string_view program, const Argv& words,
+                             const RunOptions& options = {});
+
+// What it printed; its exit code is the error's kind.
 Result<std::string> output_of_ours(const Host& host, std::string_view program, const Argv& words,
                                    const RunOptions& options = {});
 

@@ -28,6 +28,8 @@ constexpr Printing printings[] = {
     {"cutover login status", "login-summary"},
     {"cutover login stop", "login-summary"},
     {"cutover login wait", "login-summary"},
+    {"cutover preflight", "cutover-preflight"},
+    {"cutover preflight-host", "preflight-host"},
     {"cutover resume", "cutover-events", true},
     {"cutover run", "cutover-events", true},
     {"cutover show", "cutover-plan"},

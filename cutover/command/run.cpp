@@ -1,15 +1,12 @@
 #include "cutover/command/run.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
-#include <array>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <optional>
 
-#include "common/json/file.h"
+#include "cutover/command/opening.h"
 #include "cutover/command/session.h"
 #include "cutover/run/plan_view.h"
 #include "cutover/run/standing.h"
@@ -20,17 +17,8 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-std::string absolute(const std::string& path) {
-    return std::filesystem::absolute(path).lexically_normal().string();
-}
-
 // ---- options ------------------------------------------------------------------------------------
 
-const Option playbook_option = Option::text("playbook", "the playbook").required().positional();
-const Option inventory_option =
-    Option::text("inventory", "the inventory that it is run against").required();
-const Option set_option =
-    Option::text("set", "NAME=VALUE: a parameter of the playbook; may be given again").repeated();
 const Option journal_option =
     Option::text("journal", "the journal's file; FILE.d beside it holds what the steps save")
         .required();
@@ -42,51 +30,6 @@ const Option skip_option =
         .repeated();
 const Option json_option = Option::flag("json", "print JSON");
 const Option json_lines_option = Option::flag("json", "print JSON, one event a line");
-
-Result<Settings> read_settings(const Given& given) {
-    Settings settings;
-    for (const std::string& word : given.texts("set")) {
-        const size_t equals = word.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            return fail(Exit::usage, "--set", word + " is no NAME=VALUE");
-        }
-        if (!settings.emplace(word.substr(0, equals), word.substr(equals + 1)).second) {
-            return fail(Exit::usage, "--set", word.substr(0, equals) + " is given twice");
-        }
-    }
-    return settings;
-}
-
-// 128 bits, as text.
-std::string drawn_id() {
-    std::array<uint64_t, 2> bits{};
-    (void)!getrandom(bits.data(), sizeof bits, 0);  // cannot fail for so few bytes
-    return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
-}
-
-// journal: where the run will be written down; "" where it will not.
-Result<Opening> read_opening(const Given& given, const std::string& journal) {
-    Opening opening;
-    opening.at = now_us();
-    opening.run = drawn_id();
-    opening.playbook_path = absolute(given.text("playbook"));
-    opening.inventory_path = absolute(given.text("inventory"));
-    opening.run_dir = journal.empty() ? "RUN_DIR" : absolute(journal) + ".d";
-    for (auto [path, into] : {std::pair{&opening.playbook_path, &opening.playbook},
-                              std::pair{&opening.inventory_path, &opening.inventory}}) {
-        auto content = read_file(*path);
-        if (!content) {
-            return tl::unexpected(content.error());
-        }
-        *into = std::move(*content);
-    }
-    auto settings = read_settings(given);
-    if (!settings) {
-        return tl::unexpected(settings.error());
-    }
-    opening.settings = std::move(*settings);
-    return opening;
-}
 
 // ---- commands -----------------------------------------------------------------------------------
 
@@ -100,7 +43,7 @@ Result<Exit> print_plan(const Opening& opening, bool json) {
 }
 
 Result<Exit> show(const Given& given) {
-    const auto opening = read_opening(given, "");
+    const auto opening = read_opening(given, "RUN_DIR");
     if (!opening) {
         return tl::unexpected(opening.error());
     }
@@ -108,7 +51,7 @@ Result<Exit> show(const Given& given) {
 }
 
 Result<Exit> start(const Given& given) {
-    const auto opening = read_opening(given, given.text("journal"));
+    const auto opening = read_opening(given, run_dir_of(given.text("journal")));
     if (!opening) {
         return tl::unexpected(opening.error());
     }
@@ -194,7 +137,7 @@ Command run_command() {
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal\n"
         "  cutover run subnet-move.json --inventory inventory.json --journal move.journal \\\n"
         "      --set rate=500 --yes --json\n",
-        {playbook_option, inventory_option, set_option, json_option,
+        {playbook_option(), inventory_option(), set_option(), json_option,
          Option::text("journal", "a new file; FILE.d beside it holds what the steps save"),
          yes_option, Option::flag("dry-run", "print what would be run, as `cutover show` does")},
         [](const Given& given) -> Result<Exit> {
@@ -210,7 +153,7 @@ Command show_command() {
             "print a playbook's steps as they would be run",
             "Nothing is touched.\n\n"
             "  cutover show subnet-move.json --inventory inventory.json --set rate=500\n",
-            {playbook_option, inventory_option, set_option, json_option},
+            {playbook_option(), inventory_option(), set_option(), json_option},
             show};
 }
 

@@ -4,12 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
 #include "common/command.h"
 #include "common/json/file.h"
+#include "cutover/adapter/our_programs.h"
 #include "cutover/adapter/real_world.h"
 #include "cutover/run/standing.h"
 
@@ -40,20 +40,6 @@ Result<> prepare_run_dir(const Opening& opening) {
         return fail(Exit::world, opening.run_dir, "cannot be created: " + error.message());
     }
     return write_file_atomically(inventory_copy(opening), opening.inventory);
-}
-
-// The programs that a playbook names are found where this one stands first.
-void prefer_our_programs() {
-    std::error_code error;
-    const fs::path self = fs::read_symlink("/proc/self/exe", error);
-    if (error) {
-        return;
-    }
-    const char* path = std::getenv("PATH");
-    const std::string rest = path != nullptr ? path
-                                             : "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-                                               "/usr/bin:/sbin:/bin";
-    setenv("PATH", (self.parent_path().string() + ":" + rest).c_str(), 1);
 }
 
 // Raises the run's epoch, so that no runner before can do any more.

@@ -12,9 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-// The clocks of two hosts agree no better.
-constexpr double ahead_at_most_s = 1;
-
 Reading cannot_tell(std::string why) {
     return {Verdict::cannot_tell, std::move(why)};
 }

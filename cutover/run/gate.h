@@ -23,6 +23,9 @@
 
 namespace rehome::cutover {
 
+// A sample further ahead is from the future: the clocks of two hosts agree no better.
+inline constexpr double ahead_at_most_s = 1;
+
 struct Reading {
     using Verdict = cutover::Verdict;
 

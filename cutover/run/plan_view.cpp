@@ -23,7 +23,7 @@ struct Totals {
     size_t ways_back = 0;
     size_t unchecked = 0;  // acts
     size_t undoless = 0;   // acts
-    size_t undated = 0;    // checks, gates and guards
+    size_t undated = 0;    // gates and guards
 };
 
 // What a step cannot prove, and so nobody who reads what it says later on.
@@ -32,7 +32,7 @@ struct Totals {
 //   is
 //              done twice where it is repeatable
 //   undo       backing out leaves it as it is
-//   freshness  nothing shows when what its check or gate looks at was so
+//   freshness  nothing shows when what a gate or a guard looks at was so
 std::vector<std::string> lacks(const Step& step) {
     std::vector<std::string> result;
     const bool act = step.kind == Step::Kind::act;
@@ -42,10 +42,7 @@ std::vector<std::string> lacks(const Step& step) {
     if (act && step.undo.empty()) {
         result.emplace_back("undo");
     }
-    const Sample* sample = step.check                      ? &*step.check
-                           : step.kind == Step::Kind::gate ? &step.gate.sample
-                                                           : nullptr;
-    if (sample != nullptr && sample->fresh.empty()) {
+    if (step.kind == Step::Kind::gate && step.gate.sample.fresh.empty()) {
         result.emplace_back("freshness");
     }
     return result;
@@ -306,7 +303,7 @@ std::string plan_text(const Plan& plan) {
                totals.stages, plan.steps.size(), totals.acts, totals.undoable, totals.gates,
                totals.holds, totals.ways_back) +
            fmt::format(
-               "lacking: {} acts no check, {} acts no undo; {} checks, gates and guards no "
+               "lacking: {} acts no check, {} acts no undo; {} gates and guards no "
                "freshness\n",
                totals.unchecked, totals.undoless, totals.undated);
 }

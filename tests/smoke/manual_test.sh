@@ -46,7 +46,7 @@ END
 # by its reader.
 for schema in common/formats/*.schema.json; do
     format=$(basename "$schema" .schema.json)
-    case $format in inventory | playbook | vipd) continue ;; esac
+    case $format in inventory | playbook | preflight-ask | vipd) continue ;; esac
     grep -qE "(fits( --lines)?|prints) $format\b" tests/smoke/*_test.sh || tell "no smoke test holds anything against $schema"
 done
 

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <system_error>
 
+#include <fmt/format.h>
+
 namespace rehome::cutover {
 namespace {
 
@@ -66,18 +68,25 @@ bool set(const Fd& fd, int level, int option, const T& value) {
     return setsockopt(fd.get(), level, option, &value, sizeof value) == 0;
 }
 
+int family_of(const Address& address) {
+    return address.family == Family::v4 ? AF_INET : AF_INET6;
+}
+
+// To the path's mark and interface.
+bool bind_to_path(const Fd& fd, const LoginPath& path) {
+    return (path.mark == 0 || set(fd, SOL_SOCKET, SO_MARK, path.mark)) &&
+           (path.interface.empty() ||
+            setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, path.interface.c_str(),
+                       static_cast<socklen_t>(path.interface.size())) == 0);
+}
+
 // A socket bound to the path and the source; errno when it cannot be.
 tl::expected<Fd, int> bound_socket(const LoginPath& path, const Address& source) {
-    const int family = source.family == Family::v4 ? AF_INET : AF_INET6;
-    Fd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    Fd fd(socket(family_of(source), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return tl::unexpected(errno);
     // Without NODELAY a heartbeat could wait for the acknowledgement of what was sent before it.
     const bool ready = set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
-                       set(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-                       (path.mark == 0 || set(fd, SOL_SOCKET, SO_MARK, path.mark)) &&
-                       (path.interface.empty() ||
-                        setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, path.interface.c_str(),
-                                   static_cast<socklen_t>(path.interface.size())) == 0);
+                       set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && bind_to_path(fd, path);
     if (!ready) return tl::unexpected(errno);
     SocketAddress from({source, 0});
     if (bind(fd.get(), from.get(), from.length) != 0) return tl::unexpected(errno);
@@ -135,6 +144,27 @@ Result<> check_source(const LoginPath& path, const Address& source) {
         Exit::world, source.text(),
         "cannot be a session's source here: " + std::generic_category().message(fd.error()) +
             ", expected an address of this host");
+}
+
+// Connecting a datagram socket asks the kernel for the route, and sends nothing.
+Result<> check_route(const LoginPath& path, const Address& source) {
+    const Address& remote = path.remote.address;
+    const auto failed = [&remote](const std::string& what) {
+        return fail(Exit::world, "",
+                    fmt::format("cannot send to {}{}: {}", remote.text(), what,
+                                std::generic_category().message(errno)));
+    };
+    const Fd fd(socket(family_of(remote), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!fd || !bind_to_path(fd, path)) {
+        return failed(fmt::format(" with mark {} and interface {}", path.mark,
+                                  path.interface.empty() ? "any" : path.interface));
+    }
+    SocketAddress from({source, 0});
+    if (source.family == remote.family && bind(fd.get(), from.get(), from.length) != 0) {
+        return failed(" from " + source.text());
+    }
+    SocketAddress to(path.remote);
+    return connect(fd.get(), to.get(), to.length) == 0 ? Result<>() : failed("");
 }
 
 }  // namespace rehome::cutover

@@ -35,4 +35,8 @@ LoginCause cause_of(int error);
 // interface may be set.
 Result<> check_source(const LoginPath& path, const Address& source);
 
+// Whether this host has a way to the remote by that path; the source is bound where it is of the
+// same family.  Nothing is sent.
+Result<> check_route(const LoginPath& path, const Address& source);
+
 }  // namespace rehome::cutover

@@ -578,7 +578,7 @@ TEST_CASE("the plan as text") {
           "\n"
           "1 stages, 3 steps: 1 acts (1 with an undo), 1 gates, 1 holds, 0 for the way "
           "back alone\n"
-          "lacking: 1 acts no check, 0 acts no undo; 1 checks, gates and guards no freshness\n");
+          "lacking: 1 acts no check, 0 acts no undo; 1 gates and guards no freshness\n");
 }
 
 }  // namespace rehome::cutover::testing

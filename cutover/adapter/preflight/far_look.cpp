@@ -1,0 +1,58 @@
+#include "cutover/adapter/preflight/far_look.h"
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "common/command.h"
+#include "common/far_program.h"
+#include "cutover/adapter/preflight/host_look.h"
+#include "cutover/adapter/preflight/parallel.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+// A host's own commands take 20 s each at most, some of them at once.
+constexpr std::chrono::seconds longest_answer{90};
+constexpr size_t longest_output = 64u << 20;
+
+Result<Finished> ask_ours(const HostAsk& host, const Inventory& inventory) {
+    return run_ours_on(host.host, "cutover", {"preflight-host"},
+                       {.timeout = longest_answer,
+                        .input = ask_json(host, inventory),
+                        .output_limit = longest_output});
+}
+
+// An answer of the same format, of what can be told without a program of ours.
+Result<Finished> ask_tools(const HostAsk& host) {
+    ordered_json answer{{"schema", "rehome/preflight-host/1"}, {"version", version}};
+    answer["began"] = answer["ended"] = iso8601(now_us());
+    for (const char* list :
+         {"programs", "tools", "inventories", "vipd", "bird", "routes", "folders", "samples"}) {
+        answer[list] = ordered_json::array();
+    }
+    for (const Argv& tool : host.tools) {
+        answer["tools"].push_back(tried_on(host.host, tool));
+    }
+    return Finished{0, false, answer.dump(), ""};
+}
+
+}  // namespace
+
+std::vector<Answered> ask_all(const std::vector<HostAsk>& hosts, const Inventory& inventory,
+                              const std::function<void(size_t)>& answered) {
+    std::vector<Answered> answers(hosts.size());
+    std::atomic<size_t> count{0};
+    for_all(hosts.size(), hosts_at_once, [&](size_t i) {
+        Answered& answer = answers[i];
+        answer.asked = now_us();
+        answer.end = hosts[i].ours ? ask_ours(hosts[i], inventory) : ask_tools(hosts[i]);
+        answer.came = now_us();
+        answered(++count);
+    });
+    return answers;
+}
+
+}  // namespace rehome::cutover
