@@ -188,6 +188,7 @@ private:
             const std::string at = pointer_to("/sites", i);
             unique_name("site", site.name, at);
             moving(at + "/asn", site.asn != 0);
+            networks(site, at + "/networks");
             for (size_t j = 0; j < site.gateways.size(); ++j) {
                 gateway(site.gateways[j], pointer_to(at + "/gateways", j));
             }
@@ -201,6 +202,16 @@ private:
                           in_quotes(site.lines[j].carrier) + " on this gateway");
                 far_end(site.lines[j], line_at, ends);
                 bird(site.lines[j], site, line_at);
+            }
+        }
+    }
+
+    // Clients come from elsewhere: a source in the site's own networks is forged.
+    void networks(const Site& site, const std::string& at) {
+        for (size_t i = 0; i < site.networks.size(); ++i) {
+            if (site.networks[i].length == 0 && is_known(pointer_to(at, i))) {
+                mistakes_.add(pointer_to(at, i), site.networks[i].text() +
+                                                     " is everybody's, expected the site's own");
             }
         }
     }

@@ -54,6 +54,14 @@ Result<std::string> read_line(int fd, const std::string& path, int64_t deadline_
     return line;
 }
 
+// Of a refusal; one without a code is a plain no.
+Exit kind_of(const json& code) {
+    const int number = code.is_number_integer() ? code.get<int>() : 0;
+    return number >= static_cast<int>(Exit::no) && number <= static_cast<int>(Exit::unknown)
+               ? static_cast<Exit>(number)
+               : Exit::no;
+}
+
 }  // namespace
 
 Result<json> ask_vipd(const std::string& path, const json& request,
@@ -89,7 +97,8 @@ Result<json> ask_vipd(const std::string& path, const json& request,
     }
     // Its reasons name their own place, such as a file that was to be reloaded.
     const bool told = answer.contains("error") && answer["error"].is_string();
-    return fail(Exit::no, "", told ? answer["error"].get<std::string>() : "vipd gave no reason");
+    return fail(kind_of(answer.value("code", json())), "",
+                told ? answer["error"].get<std::string>() : "vipd gave no reason");
 }
 
 }  // namespace rehome::vipctl

@@ -241,13 +241,14 @@ void Control::State::hand_over(uint64_t id, const std::string& line) {
     reply.state_->uid = clients.at(id).uid;
     const json request = json::parse(line, nullptr, false);
     if (!request.is_object()) {
-        reply.refuse("the request is no JSON object, expected {\"command\":...} on one line");
+        reply.refuse("the request is no JSON object, expected {\"command\":...} on one line",
+                     Exit::usage);
         return;
     }
     try {
         handler(request, reply);
     } catch (const json::exception& error) {
-        reply.refuse(fmt::format("the request does not fit: {}", error.what()));
+        reply.refuse(fmt::format("the request does not fit: {}", error.what()), Exit::usage);
     }
 }
 
@@ -274,8 +275,8 @@ Reply Reply::of_format(std::string schema) const {
     return reply;
 }
 
-void Reply::refuse(const std::string& error) const {
-    state_->answer({{"ok", false}, {"error", error}});
+void Reply::refuse(const std::string& error, Exit kind) const {
+    state_->answer({{"ok", false}, {"error", error}, {"code", static_cast<int>(kind)}});
 }
 
 uint32_t Reply::uid() const {

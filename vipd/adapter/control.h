@@ -27,7 +27,9 @@ class Control;
 class Reply {
 public:
     void done(const nlohmann::json& result) const;
-    void refuse(const std::string& error) const;
+    // kind: no, or what is wrong with the request or the world.
+    void refuse(const std::string& error, Exit kind = Exit::no) const;
+    void refuse(const Error& error) const { refuse(error.text(), error.kind); }
     bool waited_for() const;  // the client is still there and unanswered
     uint32_t uid() const;     // the user that asks
     // The same, to be done with results of that format: their "schema" unless they say another.

@@ -59,7 +59,7 @@ Result<CaptureOptions> options_of(const json& request, const Config& config) {
 
 Result<json> Captures::start(const json& request, const Config& config) {
     if (running_) {
-        return fail(Exit::usage, "", "a capture runs already, expected none");
+        return fail(Exit::no, "", "a capture runs already, expected none");
     }
     const auto options = options_of(request, config);
     if (!options) {
@@ -88,7 +88,7 @@ Result<json> Captures::start(const json& request, const Config& config) {
 
 Result<> Captures::find(const json& request) const {
     if (!running_ || running_->id != request.value("id", uint64_t{0})) {
-        return fail(Exit::usage, "",
+        return fail(Exit::no, "",
                     "no such capture runs: it was over, or nobody read it for 10 s");
     }
     return {};

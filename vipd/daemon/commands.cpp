@@ -56,7 +56,7 @@ struct Daemon::Command {
     static Handle at_once(Answer answer) {
         return [answer](Daemon& daemon, const json& request, const Reply& reply) {
             const Result<json> result = answer(daemon, request);
-            result ? reply.done(*result) : reply.refuse(result.error().text());
+            result ? reply.done(*result) : reply.refuse(result.error());
         };
     }
 };
@@ -103,7 +103,7 @@ std::vector<std::string_view> Daemon::command_names() {
 
 void Daemon::command(const json& request, const Reply& reply) {
     if (const std::string wrong = wrong_request("request", request); !wrong.empty()) {
-        reply.refuse(wrong);
+        reply.refuse(wrong, Exit::usage);
         return;
     }
     const auto all = commands();

@@ -74,7 +74,7 @@ void Daemon::answer_orders(Micros now) {
 
 void Daemon::share(const json& request, const Reply& reply) {
     if (request.contains("by") && !request.contains("percent")) {
-        reply.refuse("by is given alone, expected a percent with it");
+        reply.refuse("by is given alone, expected a percent with it", Exit::usage);
         return;
     }
     if (!request.contains("percent")) {

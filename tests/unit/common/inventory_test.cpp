@@ -440,6 +440,8 @@ TEST_CASE("where nothing moves much may be missing") {
              "value": {"host": "local", "source": "203.0.113.9"}})",
          ""},
         {R"({"op": "add", "path": "/carriers/0/clients", "value": ["0.0.0.0/0"]})", ""},
+        {R"({"op": "add", "path": "/sites/0/networks/-", "value": "::/0"})",
+         "f: /sites/0/networks/1: ::/0 is everybody's, expected the site's own\n"},
         {service + "}]}", ""},
         {service + "}]}, " + R"({"op": "add", "path": "/logins", "value": [{"name": "l",
             "service": "web", "sessions_per_carrier": 1, "steps": [{"send": ["text:x"]}],
