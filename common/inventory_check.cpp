@@ -210,8 +210,8 @@ private:
     void networks(const Site& site, const std::string& at) {
         for (size_t i = 0; i < site.networks.size(); ++i) {
             if (site.networks[i].length == 0 && is_known(pointer_to(at, i))) {
-                mistakes_.add(pointer_to(at, i), site.networks[i].text() +
-                                                     " is everybody's, expected the site's own");
+                mistakes_.add(pointer_to(at, i),
+                              site.networks[i].text() + " is everybody's, expected the site's own");
             }
         }
     }

@@ -53,3 +53,15 @@ client bulk 198.51.100.20 80 1000000 >/dev/null || true
 ports 'any(.super_packets > 0)'
 ctl old stats --json | jq -e '.drops.super_packet > 0' >/dev/null
 wait_until 3 grep -q 'TCP segments beyond the MTU come to srv0.*ethtool -K IF tso off gso off' "$dir/old.log"
+
+echo "what is on is said at start, where both ends can be looked at"
+ip -n old-gw link add spare0 type veth peer name spare1
+ip netns exec old-gw ethtool -K spare0 gro on >/dev/null
+ip netns exec old-gw ethtool -K spare1 tx on tso off gso off >/dev/null
+stop_gateway old TERM
+jq '.ports += [{name: "spare", device: "af_packet:spare0"}]' "$dir/old.json" >"$dir/more.json"
+mv "$dir/more.json" "$dir/old.json"
+restart_gateway old
+grep 'port spare: spare0 may merge TCP segments (gro), .*; ethtool -K spare0 gro off$' "$dir/old.log"
+grep 'port spare: spare1, the other end of spare0, leaves work to the device (tx); ethtool -K spare1 tx off$' "$dir/old.log"
+fails grep 'port red: .*the other end' "$dir/old.log" # in another namespace

@@ -92,17 +92,21 @@ Result<> set_interface_mac(const std::string& name, const Mac& mac) {
     return call(SIOCSIFHWADDR, name, about, "set the MAC address");
 }
 
-Result<bool> keep_vlan_tags(const std::string& name) {
-    ethtool_value value{ETHTOOL_GFLAGS, 0};
+uint32_t ethtool_value_of(const std::string& name, uint32_t question) {
+    ethtool_value value{question, 0};
     ifreq about{};
     about.ifr_data = reinterpret_cast<char*>(&value);
-    if (auto done = call(SIOCETHTOOL, name, about, "read the offloads"); !done) {
-        return true;  // a device without any
-    }
-    if ((value.data & ETH_FLAG_RXVLAN) == 0) {
+    return call(SIOCETHTOOL, name, about, "ask for the offloads") ? value.data : 0;
+}
+
+Result<bool> keep_vlan_tags(const std::string& name) {
+    const uint32_t flags = ethtool_value_of(name, ETHTOOL_GFLAGS);  // 0: a device without any
+    if ((flags & ETH_FLAG_RXVLAN) == 0) {
         return true;
     }
-    value = {ETHTOOL_SFLAGS, value.data & ~uint32_t{ETH_FLAG_RXVLAN}};
+    ethtool_value value{ETHTOOL_SFLAGS, flags & ~uint32_t{ETH_FLAG_RXVLAN}};
+    ifreq about{};
+    about.ifr_data = reinterpret_cast<char*>(&value);
     if (auto done = call(SIOCETHTOOL, name, about, "turn rxvlan off"); !done) {
         return false;
     }

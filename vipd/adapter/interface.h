@@ -26,6 +26,10 @@ bool is_virtual(const std::string& name);
 Result<Mac> interface_mac(const std::string& name);
 Result<> set_interface_mac(const std::string& name, const Mac& mac);
 
+// What it answers to one of ethtool's questions that have a number for an answer (ETHTOOL_G...); 0
+// where it does not know the question.
+uint32_t ethtool_value_of(const std::string& name, uint32_t question);
+
 // Has the device leave 802.1Q tags in the frames that it receives (ethtool -K IF rxvlan off): tags
 // in the kernel's metadata do not come with the packets of AF_XDP.  False: it always takes them
 // out.

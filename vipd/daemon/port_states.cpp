@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vipd/adapter/offloads.h"
 #include "vipd/adapter/pool.h"
 #include "vipd/state/link_size.h"
 
@@ -20,6 +21,29 @@ std::string_view trouble(const ObservedPort& port) {
     return !port.there ? "gone" : !port.carrier ? "no link" : !port.twin ? "no twin" : "";
 }
 
+std::string switched_off(const std::vector<std::string>& offloads) {
+    return fmt::format("{} off", fmt::join(offloads, " off "));
+}
+
+// What a newcomer trips over before the first packet; what comes unfinished nevertheless is said
+// when it comes.
+void say_offloads(const std::string& port, const std::string& device) {
+    const Offloads on = device.empty() ? Offloads{} : offloads_of(device);
+    if (!on.merging.empty()) {
+        fmt::print(stderr,
+                   "vipd: port {}: {} may merge TCP segments ({}), which are dropped then; "
+                   "ethtool -K {} {}\n",
+                   port, device, fmt::join(on.merging, " "), device, switched_off(on.merging));
+    }
+    if (!on.left.empty()) {
+        fmt::print(stderr,
+                   "vipd: port {}: {}, the other end of {}, leaves work to the device ({}); "
+                   "ethtool -K {} {}\n",
+                   port, on.other_end, device, fmt::join(on.left, " "), on.other_end,
+                   switched_off(on.left));
+    }
+}
+
 }  // namespace
 
 void PortStates::start(const Kernel& kernel, const Config& config) {
@@ -29,6 +53,7 @@ void PortStates::start(const Kernel& kernel, const Config& config) {
         config_mtus_.push_back(full_mtu(config, i));
         mirrored_.emplace_back();
         mirrored_.back().link = {port.mac(), port.mtu(), !port.interface().empty()};
+        say_offloads(port.name(), port.interface());
     }
 }
 
