@@ -202,8 +202,11 @@ private:
         const json& steps = book.at("steps");
         for (size_t i = 0; i < steps.size(); ++i) {
             const std::string here = pointer_to(at + "/steps", i);
+            // A list of thousands is not copied for each of them.
+            json own = steps[i];
+            own.erase("for_each");
             for (const Variables& scope : scopes(steps[i], here, variables)) {
-                step(steps[i], here, name, scope);
+                step(own, here, name, scope);
                 plan_.steps.back().no_return = book.value("no_return", false);
             }
         }
@@ -269,13 +272,13 @@ private:
         plan_.guards.push_back(std::move(guard));
     }
 
+    // book: without its for_each.
     void step(const json& book, const std::string& at, const std::string& stage_name,
               const Variables& variables) {
         if (plan_.steps.size() >= steps_at_most) {
             return mistakes_.add(at, fmt::format("makes more than {} steps", steps_at_most));
         }
         json own = book;
-        own.erase("for_each");
         std::vector<Placed> figures;
         for (const char* holder : {"gate", "check"}) {
             if (own.contains(holder) && own[holder].is_object() &&

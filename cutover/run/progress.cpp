@@ -37,21 +37,15 @@ bool is_due_again(const Step& step, StepState state) {
            (state == StepState::unproven && step.check.has_value());
 }
 
-size_t first_in(const Progress& progress, StepState state) {
-    const auto found = std::find_if(progress.steps.begin(), progress.steps.end(),
-                                    [state](const StepProgress& s) { return s.state == state; });
-    return static_cast<size_t>(found - progress.steps.begin());
-}
-
 Action next_forwards(const Progress& progress) {
     const size_t none = progress.steps.size();
-    if (const size_t failed = first_in(progress, StepState::failed); failed != none) {
+    if (const size_t failed = progress.first_in(StepState::failed); failed != none) {
         return {Action::Kind::turn_back, failed};
     }
-    if (const size_t begun = first_in(progress, StepState::begun); begun != none) {
+    if (const size_t begun = progress.first_in(StepState::begun); begun != none) {
         return {Action::Kind::settle, begun};
     }
-    if (const size_t waiting = first_in(progress, StepState::waiting); waiting != none) {
+    if (const size_t waiting = progress.first_in(StepState::waiting); waiting != none) {
         return {Action::Kind::begin, waiting};
     }
     return {};
@@ -108,7 +102,7 @@ StepState state_after(Happened what) {
 }
 
 // What was there before the first try is what was there before.
-void take(const Record& record, StepState state, size_t line, StepProgress& step) {
+void take(const Record& record, size_t line, StepProgress& step) {
     const bool announces = record.what == Happened::begun || record.what == Happened::undo_begun;
     step.line = announces ? line : 0;
     step.again = step.again || (record.what == Happened::begun && step.begun);
@@ -116,15 +110,15 @@ void take(const Record& record, StepState state, size_t line, StepProgress& step
         step.begun = true;
         step.was = record.was;
     }
-    step.state = state;
     step.text = record.text;
 }
 
 void turn_back(const Plan& plan, Progress& progress) {
     progress.backwards = true;
     for (size_t i = 0; i < progress.steps.size(); ++i) {
-        StepState& state = progress.steps[i].state;
-        state = is_due_again(plan.steps[i], state) ? StepState::undoing : state;
+        if (is_due_again(plan.steps[i], progress.steps[i].state)) {
+            progress.set(i, StepState::undoing);
+        }
     }
 }
 
@@ -135,6 +129,37 @@ std::string_view name(StepState state) {
         "waiting", "found",  "begun",    "done",        "failed",
         "undoing", "undone", "unproven", "undo_failed", "undo_skipped"};
     return names[static_cast<size_t>(state)];
+}
+
+Progress::Progress(const Plan& plan) : steps(plan.steps.size()) {
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        places_.emplace(plan.steps[i].id, i);
+    }
+    counts_[static_cast<size_t>(StepState::waiting)] = steps.size();
+}
+
+void Progress::set(size_t step, StepState state) {
+    StepState& now = steps[step].state;
+    --counts_[static_cast<size_t>(now)];
+    now = state;
+    ++counts_[static_cast<size_t>(now)];
+    while (first_waiting_ < steps.size() && steps[first_waiting_].state != StepState::waiting) {
+        ++first_waiting_;
+    }
+}
+
+size_t Progress::first_in(StepState state) const {
+    if (state == StepState::waiting || counts_[static_cast<size_t>(state)] == 0) {
+        return state == StepState::waiting ? first_waiting_ : steps.size();
+    }
+    const auto found = std::find_if(steps.begin(), steps.end(),
+                                    [state](const StepProgress& s) { return s.state == state; });
+    return static_cast<size_t>(found - steps.begin());
+}
+
+size_t Progress::find(const std::string& id) const {
+    const auto found = places_.find(id);
+    return found == places_.end() ? steps.size() : found->second;
 }
 
 Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
@@ -153,15 +178,14 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
     if (state == StepState::waiting) {
         return {};
     }
-    const auto step = std::find_if(plan.steps.begin(), plan.steps.end(),
-                                   [&record](const Step& s) { return s.id == record.step; });
-    if (step == plan.steps.end()) {
+    const size_t step = progress.find(record.step);
+    if (step == progress.steps.size()) {
         return fail(
             Exit::world, "journal",
             fmt::format("names step {}, which its playbook does not have", in_quotes(record.step)));
     }
-    take(record, state, progress.lines,
-         progress.steps[static_cast<size_t>(step - plan.steps.begin())]);
+    take(record, progress.lines, progress.steps[step]);
+    progress.set(step, state);
     return {};
 }
 
@@ -176,9 +200,9 @@ Result<Progress> replay(const Plan& plan, const std::vector<Record>& records) {
 }
 
 void try_failed_again(Progress& progress) {
-    for (StepProgress& step : progress.steps) {
-        if (step.state == StepState::undo_failed) {
-            step.state = StepState::undoing;
+    for (size_t i = 0; i < progress.steps.size(); ++i) {
+        if (progress.steps[i].state == StepState::undo_failed) {
+            progress.set(i, StepState::undoing);
         }
     }
 }

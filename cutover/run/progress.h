@@ -9,9 +9,11 @@
 // One that failed, and what relies on it, waits for the operator; the others go on.  Pure.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "cutover/run/gate.h"
@@ -51,7 +53,21 @@ struct Progress {
     std::vector<StepProgress> steps;       // in the plan's order
     std::map<std::string, Bases> bases{};  // by the gate's id
 
-    explicit Progress(const Plan& plan) : steps(plan.steps.size()) {}
+    explicit Progress(const Plan& plan);
+
+    // The only way to change a step's state; none becomes waiting again.
+    void set(size_t step, StepState state);
+
+    // The first in this state; the number of steps when there is none.
+    size_t first_in(StepState state) const;
+
+    // The step of that id; the number of steps when there is none.
+    size_t find(const std::string& id) const;
+
+private:
+    std::unordered_map<std::string, size_t> places_{};  // by id
+    std::array<size_t, 10> counts_{};                   // of the steps in each state
+    size_t first_waiting_ = 0;
 };
 
 // Takes one record in; an error when it names a step that the plan does not have.

@@ -47,6 +47,17 @@ std::string failure(const Result<Finished>& ended, Seconds limit) {
 
 }  // namespace
 
+Runner::Runner(const Plan& plan, Progress progress, World& world, RunnerOptions options)
+    : plan_(plan), progress_(std::move(progress)), world_(world), options_(std::move(options)) {
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        const auto& figures = plan.steps[i].gate.sample.figures;
+        if (std::any_of(figures.begin(), figures.end(),
+                        [](const Figure& figure) { return !figure.since.empty(); })) {
+            counting_.push_back(i);
+        }
+    }
+}
+
 Result<> Runner::note(Happened what, const std::string& step, const std::string& text,
                       const Kept& was) {
     const Record record{what, world_.now(), step, text, was};
@@ -168,7 +179,8 @@ Result<Bases> Runner::sample_base(const Step& gate, const std::string& since) {
 // Whether every figure that counts since this step has its base; where one has none the run is
 // turned back, as its gate could not tell.
 Result<bool> Runner::take_bases(const Step& step) {
-    for (const Step& gate : plan_.steps) {
+    for (const size_t place : counting_) {
+        const Step& gate = plan_.steps[place];
         const auto& figures = gate.gate.sample.figures;
         const auto lacks = [&](const Figure& figure) {
             return figure.since == step.id && !progress_.bases[gate.id].contains(key(figure));

@@ -31,11 +31,7 @@ struct RunnerOptions {
 
 class Runner {
 public:
-    Runner(const Plan& plan, Progress progress, World& world, RunnerOptions options)
-        : plan_(plan),
-          progress_(std::move(progress)),
-          world_(world),
-          options_(std::move(options)) {}
+    Runner(const Plan& plan, Progress progress, World& world, RunnerOptions options);
 
     // yes: all done; no: backed out wholly; unknown: a step must be settled by the operator, or all
     // is backed out and of some steps that cannot be told; world: stopped, or an undo failed or was
@@ -102,6 +98,7 @@ private:
     Progress progress_;
     World& world_;
     RunnerOptions options_;
+    std::vector<size_t> counting_{};         // the gates that count since an earlier step
     std::map<size_t, GuardWatch> guards_{};  // by their place in the plan
 };
 
