@@ -63,7 +63,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke apps soak bench bench-vipd baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke apps soak bench bench-vipd bench-cutover baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -207,6 +207,23 @@ BENCH_TOOLS := $(patsubst tests/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/tabl
 .SECONDARY: $(call object,$(wildcard tests/bench/*.cpp))
 bench-vipd: $(BUILD)/bin/vipd $(BUILD)/bin/vipctl $(BENCH_TOOLS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/vipd.py $(ARGS)
+
+# What cutover's own work costs; ARGS goes to the driver (see tests/bench/cutover/cutover.py --help).
+CUTOVER_BENCH := $(patsubst %,$(BUILD)/bench/cutover/%,nothing sync_clock.so stamp ssh journal_of)
+bench-cutover: $(BUILD)/bin/cutover $(CUTOVER_BENCH)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/cutover/cutover.py $(ARGS)
+
+$(BUILD)/bench/cutover/%: $(BUILD)/obj/tests/bench/cutover/%.o $(call library,cutover common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_cutover) -o $@
+
+$(BUILD)/bench/cutover/sync_clock.so: tests/bench/cutover/sync_clock.cpp
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -shared $< -o $@
+
+$(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) -O2 -static -nostdlib -ffreestanding $< -o $@
 
 # vipd of the commits that files name, built apart: the one that changes are held against
 # (ARGS="rows --against build/baseline/build"), and the one that the demo of an upgrade begins with.

@@ -104,15 +104,15 @@ Opening read_opening(const ordered_json& object) {
 }
 
 // One line of the journal into it.
-Result<> take_line(const std::string& where, const std::string& body, bool first, Journal& into) {
-    const auto object = ordered_json::parse(body, nullptr, false);
+Result<> take_line(const std::string& body, bool first, Journal& into) {
+    auto object = ordered_json::parse(body, nullptr, false);
     if (object.is_discarded() || !object.is_object()) {
-        return fail(Exit::world, where, "is not a JSON object");
+        return fail(Exit::world, "", "is not a JSON object");
     }
     const auto at = parse_iso8601(object.value("at", ""));
     const auto what = parse_happened(object.value("what", ""));
     if (!at || !what || first != (*what == Happened::opened)) {
-        return fail(Exit::world, where, "is no line of a journal, or not in this place");
+        return fail(Exit::world, "", "is no line of a journal, or not in this place");
     }
     if (!first) {
         into.records.push_back({*what, *at, object.value("step", ""), object.value("text", ""),
@@ -120,7 +120,7 @@ Result<> take_line(const std::string& where, const std::string& body, bool first
         return {};
     }
     if (object.value("schema", "") != schema) {
-        return fail(Exit::world, where,
+        return fail(Exit::world, "",
                     fmt::format("is of another cutover's journal ({}), expected {}: only the "
                                 "cutover that wrote it can resume or undo it",
                                 object.value("schema", "no schema"), schema));
@@ -129,7 +129,7 @@ Result<> take_line(const std::string& where, const std::string& body, bool first
         into.opening = read_opening(object);
         into.opening.at = *at;
     } catch (const ordered_json::exception& missing) {
-        return fail(Exit::world, where, missing.what());
+        return fail(Exit::world, "", missing.what());
     }
     return {};
 }
@@ -180,14 +180,15 @@ Result<std::optional<Journal>> read_journal(const std::string& file, std::string
         if (end == std::string_view::npos) {
             break;
         }
-        const std::string where = fmt::format("{}: line {}", file, number);
+        const auto where = [&] { return fmt::format("{}: line {}", file, number); };
         const auto body =
             unseal(text.substr(journal.whole_bytes, end - journal.whole_bytes), journal.last_sum);
         if (!body) {
-            return fail(Exit::world, where, "its sum is wrong: the journal was changed or damaged");
+            return fail(Exit::world, where(),
+                        "its sum is wrong: the journal was changed or damaged");
         }
-        if (auto taken = take_line(where, *body, first, journal); !taken) {
-            return tl::unexpected(taken.error());
+        if (auto taken = take_line(*body, first, journal); !taken) {
+            return fail(taken.error().kind, where(), taken.error().what);
         }
         journal.whole_bytes = end + 1;
         first = false;
