@@ -88,8 +88,7 @@ Result<json> Captures::start(const json& request, const Config& config) {
 
 Result<> Captures::find(const json& request) const {
     if (!running_ || running_->id != request.value("id", uint64_t{0})) {
-        return fail(Exit::no, "",
-                    "no such capture runs: it was over, or nobody read it for 10 s");
+        return fail(Exit::no, "", "no such capture runs: it was over, or nobody read it for 10 s");
     }
     return {};
 }
