@@ -35,17 +35,21 @@ void say(std::string_view text) {
     (void)!write(STDERR_FILENO, text.data(), text.size());
 }
 
+void wish() {
+    if (!asked.exchange(true)) {
+        const uint64_t one = 1;
+        (void)!write(wake, &one, sizeof one);
+        say(words.asked);
+    }
+}
+
 void on_stop(int number) {
     const int error = errno;
     if (number == SIGINT && ++interrupts >= 2 && !words.left.empty()) {
         say(words.left);
         _exit(128 + SIGINT);
     }
-    if (!asked.exchange(true)) {
-        const uint64_t one = 1;
-        (void)!write(wake, &one, sizeof one);
-        say(words.asked);
-    }
+    wish();
     errno = error;
 }
 
@@ -88,6 +92,10 @@ StopSignal::~StopSignal() {
 
 bool StopSignal::interrupted() const {
     return interrupts > 0;
+}
+
+void StopSignal::want() const {
+    wish();
 }
 
 bool StopSignal::wanted() const {

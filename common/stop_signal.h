@@ -38,6 +38,9 @@ public:
     bool wanted() const;
     bool interrupted() const;  // the wish came by SIGINT
 
+    // Somebody wishes it who has no signal to send.
+    void want() const;
+
     // Returns after the time, or when the wish comes.
     void wait(std::chrono::duration<double> time) const;
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/command.h"
+#include "cutover/command/answer.h"
 #include "cutover/command/bird.h"
 #include "cutover/command/login.h"
 #include "cutover/command/preflight.h"
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
         "See cutover(1) and rehome-playbook(5).";
     add(program.commands, rehome::cutover::run_commands());
     add(program.commands, rehome::cutover::preflight_commands());
+    add(program.commands, rehome::cutover::answer_commands());
     add(program.commands, rehome::cutover::bird_commands());
     add(program.commands, rehome::cutover::login_commands());
     return rehome::run_program(program, argc, argv);

@@ -2,27 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "common/far_program.h"
 #include "common/fd.h"
 #include "common/json/file.h"
-#include "cutover/adapter/terminal_prompt.h"
 #include "cutover/run/event.h"
 
 namespace rehome::cutover {
-
-namespace {
-
-constexpr int look_every_ms = 50;
-
-}  // namespace
 
 Result<Finished> RealWorld::run(const Step& step, const Argv& argv, Seconds limit) {
     RunOptions options;
@@ -68,29 +59,6 @@ Result<> RealWorld::keep(const Step& step, const Result<Finished>& answer, const
 
 void RealWorld::begin_guard(size_t place, const Guard& guard) {
     guards_.begin(place, guard);
-}
-
-bool RealWorld::attended() {
-    return terminal_is_there();
-}
-
-// Not for long: whether there is a need is looked at all the while.
-void RealWorld::wait_for_answer(bool listens) const {
-    std::array<pollfd, 2> polled{pollfd{signals_.fd(), POLLIN, 0}, pollfd{STDIN_FILENO, POLLIN, 0}};
-    poll(polled.data(), listens ? 2 : 1, look_every_ms);
-}
-
-std::optional<Answer> RealWorld::ask(const Question& question,
-                                     const std::function<bool()>& needless) {
-    watch_.pause();
-    TerminalPrompt prompt(question, asks_);
-    while (!stop_wanted() && attended() && !needless()) {
-        wait_for_answer(prompt.listens());
-        if (auto answer = prompt.answer()) {
-            return answer;
-        }
-    }
-    return std::nullopt;
 }
 
 }  // namespace rehome::cutover

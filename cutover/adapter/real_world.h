@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/stop_signal.h"
+#include "cutover/adapter/desk.h"
 #include "cutover/adapter/guard_sampler.h"
 #include "cutover/adapter/journal_file.h"
 #include "cutover/adapter/watch.h"
@@ -12,9 +13,8 @@ namespace rehome::cutover {
 
 class RealWorld : public World {
 public:
-    // asks: where questions are put.
-    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch, Outlet& asks)
-        : journal_(journal), signals_(signals), watch_(watch), asks_(asks) {}
+    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch, Desk& desk)
+        : journal_(journal), signals_(signals), watch_(watch), desk_(desk) {}
 
     Result<> append(const Record& record) override { return journal_.append(record); }
     Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
@@ -29,21 +29,22 @@ public:
     int64_t monotonic() override { return monotonic_us(); }
     void wait(Seconds time) override { signals_.wait(time); }
     bool stop_wanted() override { return signals_.wanted(); }
-    bool attended() override;
+    std::string stop_asker() override { return desk_.stop_asker(); }
+    bool attended() override { return desk_.attended(); }
     std::optional<Answer> ask(const Question& question,
-                              const std::function<bool()>& needless) override;
+                              const std::function<bool()>& needless) override {
+        return desk_.ask(question, needless);
+    }
     void show(const Record& record) override { watch_.record(record); }
     void show(const Step& step, const Reading& reading) override {
         watch_.reading(step, reading, now_us());
     }
 
 private:
-    void wait_for_answer(bool listens) const;
-
     JournalFile& journal_;
     const StopSignal& signals_;
     Watch& watch_;
-    Outlet& asks_;
+    Desk& desk_;
     GuardSampler guards_;
 };
 

@@ -1,13 +1,18 @@
 #include "cutover/command/run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <map>
 #include <optional>
 
+#include "cutover/adapter/control_socket.h"
+#include "cutover/adapter/samples_file.h"
+#include "cutover/adapter/terminal_prompt.h"
 #include "cutover/command/opening.h"
 #include "cutover/command/session.h"
+#include "cutover/run/number.h"
 #include "cutover/run/plan_view.h"
 #include "cutover/run/standing.h"
 
@@ -28,8 +33,43 @@ const Option skip_option =
                  "STAGE/STEP: pass over this step's undo, which then is left undone until a later "
                  "`cutover undo`; may be given again")
         .repeated();
+const Option group_option =
+    Option::text("group", "whose members may answer what the run asks, by FILE.d/control");
+const Option wait_option =
+    Option::text("wait",
+                 "how long (90, 5m, 2h) a question waits for `cutover approve` where there is no "
+                 "terminal; unless given 0, or 1h for a terminal that has vanished");
 const Option json_option = Option::flag("json", "print JSON");
 const Option json_lines_option = Option::flag("json", "print JSON, one event a line");
+
+Result<std::optional<Seconds>> read_wait(const Given& given) {
+    if (given.find("wait") == nullptr || !given.has("wait")) {
+        return std::optional<Seconds>();
+    }
+    const auto seconds = parse_duration(given.text("wait"));
+    if (!seconds || *seconds < 0) {
+        return fail(Exit::usage, "--wait",
+                    in_quotes(given.text("wait")) + " is no duration, expected 90, 5m or 2h");
+    }
+    return std::optional(Seconds(*seconds));
+}
+
+// What every session takes; checked before there is a journal.
+Result<SessionOptions> session_options(const Given& given) {
+    SessionOptions options;
+    options.runner.yes = given.find("yes") != nullptr && given.has("yes");
+    options.json = given.has("json");
+    options.group = given.text("group");
+    if (auto known = check_group(options.group); !known) {
+        return tl::unexpected(known.error());
+    }
+    auto wait = read_wait(given);
+    if (!wait) {
+        return tl::unexpected(wait.error());
+    }
+    options.wait = *wait;
+    return options;
+}
 
 // ---- commands -----------------------------------------------------------------------------------
 
@@ -62,19 +102,19 @@ Result<Exit> start(const Given& given) {
     if (const auto plan = plan_of(*opening, false); !plan) {
         return print_mistakes(plan.error());
     }
+    const auto options = session_options(given);
+    if (!options) {
+        return tl::unexpected(options.error());
+    }
     const std::string path = absolute(given.text("journal"));
     auto journal = JournalFile::create(path, *opening);
     if (!journal) {
         return tl::unexpected(journal.error());
     }
-    SessionOptions options;
-    options.runner.yes = given.has("yes");
-    options.json = given.has("json");
-    return run_session(*journal, path, options);
+    return run_session(*journal, path, *options);
 }
 
 Result<Exit> go_on(const Given& given, SessionOptions options) {
-    options.json = given.has("json");
     options.goes_on = true;
     const Strings skip = given.texts("skip");
     options.runner.skip.insert(skip.begin(), skip.end());
@@ -87,20 +127,25 @@ Result<Exit> go_on(const Given& given, SessionOptions options) {
 }
 
 Result<Exit> resume(const Given& given) {
-    SessionOptions options;
-    options.runner.yes = given.has("yes");
-    options.runner.settle = given.text("settle");
-    const std::string& settle = options.runner.settle;
+    auto options = session_options(given);
+    if (!options) {
+        return tl::unexpected(options.error());
+    }
+    options->runner.settle = given.text("settle");
+    const std::string& settle = options->runner.settle;
     if (!settle.empty() && settle != "done" && settle != "again") {
         return fail(Exit::usage, "--settle", settle + " is neither done nor again");
     }
-    return go_on(given, options);
+    return go_on(given, std::move(*options));
 }
 
 Result<Exit> undo(const Given& given) {
-    SessionOptions options;
-    options.back_out = true;
-    return go_on(given, options);
+    auto options = session_options(given);
+    if (!options) {
+        return tl::unexpected(options.error());
+    }
+    options->back_out = true;
+    return go_on(given, std::move(*options));
 }
 
 Result<Exit> status(const Given& given) {
@@ -117,8 +162,10 @@ Result<Exit> status(const Given& given) {
     if (!progress) {
         return tl::unexpected(progress.error());
     }
-    const Standing standing{*plan, seen->journal, *progress, path, seen->running};
-    std::cout << (given.has("json") ? standing_json(standing) : standing_text(standing));
+    const Standing standing{*plan,         seen->journal,        *progress, path,
+                            seen->running, newest_samples(path), now_us()};
+    std::cout << (given.has("json") ? standing_json(standing)
+                                    : standing_text(standing, columns(STDOUT_FILENO)));
     return Exit::yes;
 }
 
@@ -139,7 +186,8 @@ Command run_command() {
         "      --set rate=500 --yes --json\n",
         {playbook_option(), inventory_option(), set_option(), json_option,
          Option::text("journal", "a new file; FILE.d beside it holds what the steps save"),
-         yes_option, Option::flag("dry-run", "print what would be run, as `cutover show` does")},
+         yes_option, wait_option, group_option,
+         Option::flag("dry-run", "print what would be run, as `cutover show` does")},
         [](const Given& given) -> Result<Exit> {
             if (!given.has("journal") && !given.has("dry-run")) {
                 return fail(Exit::usage, "cutover run", "--journal FILE is missing");
@@ -165,7 +213,7 @@ Command resume_command() {
         "where that cannot tell, the operator is asked, or --settle answers.  A run that was\n"
         "backing out goes on backing out.  Exit codes as of `cutover run`.\n\n"
         "  cutover resume --journal move.journal\n",
-        {journal_option, yes_option,
+        {journal_option, yes_option, wait_option, group_option,
          Option::text("settle",
                       "done | again: what to make of the step that was begun, where its check "
                       "cannot tell"),
@@ -183,7 +231,7 @@ Command undo_command() {
             "tell whether the steps that are listed are put back.\n\n"
             "  cutover undo --journal move.journal\n"
             "  cutover undo --journal move.journal --skip 'relay/share 10 at old-gw'\n",
-            {journal_option, skip_option, json_lines_option},
+            {journal_option, skip_option, group_option, json_lines_option},
             undo};
 }
 

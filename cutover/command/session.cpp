@@ -96,13 +96,18 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     Outlet out(STDOUT_FILENO, options.json ? dropped_json : dropped_text);
     Outlet asks(STDERR_FILENO, dropped_text);
     auto watch = make_watch(*plan, options.json, out);
+    auto control = ControlSocket::listen(opening.run_dir, options.group, *stop);
+    if (!control) {
+        return tl::unexpected(control.error());
+    }
+    Desk desk(*stop, *watch, asks, std::move(*control), options.wait);
     // Not when there is nothing to go on with.
     const bool goes_on = options.goes_on && (options.back_out || !progress->finished);
     if (auto noted = goes_on ? note_resumed(journal, *plan, *progress, *watch) : Result<>();
         !noted) {
         return tl::unexpected(noted.error());
     }
-    RealWorld world(journal, *stop, *watch, asks);
+    RealWorld world(journal, *stop, *watch, desk);
     Runner runner(*plan, std::move(*progress), world, options.runner);
     auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
     watch.reset();  // the live line is gone before the last lines come

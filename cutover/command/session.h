@@ -1,6 +1,7 @@
 // One run of the runner on a journal: everything that `run`, `resume` and `undo` have in common.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/inventory.h"
@@ -16,8 +17,10 @@ Checked<Plan> plan_of(const Opening& opening, bool begun);
 struct SessionOptions {
     RunnerOptions runner{};
     bool json = false;
-    bool goes_on = false;   // `resume` and `undo`
-    bool back_out = false;  // `undo`
+    std::string group{};            // whose members may answer
+    std::optional<Seconds> wait{};  // for an answer where there is no terminal
+    bool goes_on = false;           // `resume` and `undo`
+    bool back_out = false;          // `undo`
 };
 
 // Runs what the journal has left, or backs it out, and prints how that ended.

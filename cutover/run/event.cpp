@@ -20,7 +20,9 @@ std::string dump(const ordered_json& object) {
 std::string event_text(const Record& record) {
     std::string text = fmt::format("{} {}", iso8601(record.at), name(record.what));
     text += record.step.empty() ? "" : " " + record.step;
-    return text + (record.text.empty() ? "" : ": " + record.text);
+    text += record.text.empty() ? "" : ": " + record.text;
+    text += record.what == Happened::asked ? " (question " + question_id(record) + ")" : "";
+    return text + (record.by.empty() ? "" : ", by " + record.by);
 }
 
 std::string event_json(const Record& record) {
@@ -29,6 +31,13 @@ std::string event_json(const Record& record) {
         object["step"] = record.step;
     }
     object["text"] = record.text;
+    if (record.what == Happened::asked) {
+        object["question"] = question_id(record);
+        object["choices"] = record.choices;
+    }
+    if (!record.by.empty()) {
+        object["by"] = record.by;
+    }
     return dump(object);
 }
 

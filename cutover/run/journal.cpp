@@ -22,12 +22,14 @@ struct Name {
     std::string_view name;
 };
 
-constexpr std::array<Name, 15> names{{
+constexpr std::array<Name, 19> names{{
     {Happened::opened, "opened"},
     {Happened::found, "found"},
     {Happened::begun, "begun"},
     {Happened::done, "done"},
     {Happened::failed, "failed"},
+    {Happened::retried, "retried"},
+    {Happened::gone_on, "gone_on"},
     {Happened::turned_back, "turned_back"},
     {Happened::undo_begun, "undo_begun"},
     {Happened::undone, "undone"},
@@ -35,6 +37,8 @@ constexpr std::array<Name, 15> names{{
     {Happened::undo_failed, "undo_failed"},
     {Happened::undo_skipped, "undo_skipped"},
     {Happened::counts_from, "counts_from"},
+    {Happened::asked, "asked"},
+    {Happened::answered, "answered"},
     {Happened::stopped, "stopped"},
     {Happened::resumed, "resumed"},
     {Happened::finished, "finished"},
@@ -116,7 +120,9 @@ Result<> take_line(const std::string& body, bool first, Journal& into) {
     }
     if (!first) {
         into.records.push_back({*what, *at, object.value("step", ""), object.value("text", ""),
-                                object.value("was", Kept()), object.value("epoch", uint64_t{0})});
+                                object.value("was", Kept()), object.value("epoch", uint64_t{0}),
+                                object.value("choices", std::vector<std::string>()),
+                                object.value("by", "")});
         return {};
     }
     if (object.value("schema", "") != schema) {
@@ -161,6 +167,12 @@ std::string JournalWriter::line(const Record& record) {
     if (record.epoch != 0) {
         object["epoch"] = record.epoch;
     }
+    if (!record.choices.empty()) {
+        object["choices"] = record.choices;
+    }
+    if (!record.by.empty()) {
+        object["by"] = record.by;
+    }
     return seal(object, sum_);
 }
 
@@ -170,6 +182,36 @@ uint64_t epoch_after(const std::vector<Record>& records) {
         epoch = std::max(epoch, record.epoch);
     }
     return epoch;
+}
+
+std::string question_id(const Record& asked) {
+    constexpr size_t digits = 6;
+    return sha256(fmt::format("{} {} {}", iso8601(asked.at), asked.step, asked.text))
+        .substr(0, digits);
+}
+
+std::optional<Question> open_question(const std::vector<Record>& records) {
+    if (records.empty() || records.back().what != Happened::asked) {
+        return std::nullopt;
+    }
+    const Record& asked = records.back();
+    Question question{question_id(asked), asked.step, asked.text, {}};
+    for (const std::string& word : asked.choices) {
+        if (const auto choice = parse_choice(word)) {
+            question.choices.push_back(*choice);
+        }
+    }
+    return question;
+}
+
+std::optional<Record> answer_to(const std::vector<Record>& records, std::string_view id) {
+    for (size_t i = records.size(); i-- > 1;) {
+        if (records[i].what == Happened::answered && records[i - 1].what == Happened::asked &&
+            question_id(records[i - 1]) == id) {
+            return records[i];
+        }
+    }
+    return std::nullopt;
 }
 
 Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text) {

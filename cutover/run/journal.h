@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "cutover/run/playbook.h"
+#include "cutover/run/question.h"
 
 namespace rehome::cutover {
 
@@ -27,6 +28,8 @@ enum class Happened {
     begun,         // a step; written before it touches the world, with what was there before
     done,          // a step
     failed,        // a step
+    retried,       // a step that failed is to be tried again
+    gone_on,       // from a step that failed, by the operator, with the reason
     turned_back,   // from here on steps are undone
     undo_begun,    // a step; written before
     undone,        // a step, and its check says so
@@ -35,6 +38,8 @@ enum class Happened {
     undo_skipped,  // a step, by the operator
     counts_from,   // a gate; the numbers from which its figures count, before the step that they
                    // name
+    asked,         // the operator; written before the question is shown
+    answered,      // by the operator, or the question was withdrawn
     stopped,       // by a signal or for want of an answer; to be resumed
     resumed,
     finished,  // nothing left to do or to undo
@@ -45,10 +50,12 @@ std::string_view name(Happened what);
 struct Record {
     Happened what = Happened::opened;
     UnixMicros at = 0;
-    std::string step{};  // its id; empty: the run as a whole
-    std::string text{};  // how or why
-    Kept was{};          // of what was begun: what was there before
-    uint64_t epoch = 0;  // of what was resumed: the run's epoch from here on
+    std::string step{};                  // its id; empty: the run as a whole
+    std::string text{};                  // how or why
+    Kept was{};                          // of what was begun: what was there before
+    uint64_t epoch = 0;                  // of what was resumed: the run's epoch from here on
+    std::vector<std::string> choices{};  // of what was asked: the words that answer it
+    std::string by{};                    // of what was answered: who did; empty: nobody
 };
 
 // What the first line holds.
@@ -85,6 +92,15 @@ struct Journal {
 
 // The epoch in which a run with these records is: 1, and one more each time that it was resumed.
 uint64_t epoch_after(const std::vector<Record>& records);
+
+// What a record that asks is answered by: six hexadecimal digits, of no other question of the run.
+std::string question_id(const Record& asked);
+
+// What is asked last and not answered yet.
+std::optional<Question> open_question(const std::vector<Record>& records);
+
+// How the question of this id was answered, or that it was withdrawn.
+std::optional<Record> answer_to(const std::vector<Record>& records, std::string_view id);
 
 // Nothing when the text is empty or its first line is torn: no run was begun.
 Result<std::optional<Journal>> read_journal(const std::string& file, std::string_view text);

@@ -52,29 +52,6 @@ Bounds bounds_of(const json& parameter) {
             parameter.value("max", duration ? longest_s : infinity)};
 }
 
-// Seconds of a unit; nothing: no unit.
-std::optional<double> unit_s(char unit) {
-    switch (unit) {
-        case 's':
-            return 1;
-        case 'm':
-            return 60;
-        case 'h':
-            return 3600;
-        default:
-            return std::nullopt;
-    }
-}
-
-std::optional<double> parse_duration(std::string_view text) {
-    const auto unit = text.empty() ? std::nullopt : unit_s(text.back());
-    if (unit) {
-        text.remove_suffix(1);
-    }
-    const auto number = parse_number(text);
-    return number ? std::optional(*number * unit.value_or(1)) : std::nullopt;
-}
-
 Value read_number(const json& parameter, const std::string& value) {
     const std::string type = type_of(parameter);
     const Bounds bounds = bounds_of(parameter);

@@ -135,6 +135,14 @@ std::string act_lines(const Step& step) {
     return text;
 }
 
+std::string retry_line(const Step& step) {
+    return step.retry.times == 0 ? ""
+                                 : fmt::format(
+                                       "         retry  {} times, {} s apart, where nobody "
+                                       "is there to ask\n",
+                                       step.retry.times, step.retry.every.count());
+}
+
 std::string undo_lines(const Step& step) {
     if (!step.after) {
         return command_line("undo", step, step.undo);
@@ -155,7 +163,7 @@ std::string step_text(const Step& step, size_t number) {
                                    step.on.empty() ? "" : " (on " + step.on + ")");
     switch (step.kind) {
         case Step::Kind::act:
-            return text + act_lines(step) + undo_lines(step);
+            return text + act_lines(step) + retry_line(step) + undo_lines(step);
         case Step::Kind::way_back:
             return text + undo_lines(step);
         case Step::Kind::gate:
@@ -230,6 +238,9 @@ ordered_json step_json(const Step& step) {
     }
     if (step.after) {
         object["after"] = *step.after;
+    }
+    if (step.retry.times > 0) {
+        object["retry"] = {{"times", step.retry.times}, {"every_s", step.retry.every.count()}};
     }
     add_figures(step.check ? *step.check : step.gate.sample, object);
     if (!step.question.empty()) {

@@ -18,6 +18,8 @@ bool needs_undo(const Step& step, const StepProgress& progress) {
         case StepState::begun:
         case StepState::done:
         case StepState::failed:
+        case StepState::retrying:
+        case StepState::gone_on:
         case StepState::undoing:
         case StepState::undo_failed:
             return true;
@@ -40,10 +42,12 @@ bool is_due_again(const Step& step, StepState state) {
 Action next_forwards(const Progress& progress) {
     const size_t none = progress.steps.size();
     if (const size_t failed = progress.first_in(StepState::failed); failed != none) {
-        return {Action::Kind::turn_back, failed};
+        return {Action::Kind::failed, failed};
     }
-    if (const size_t begun = progress.first_in(StepState::begun); begun != none) {
-        return {Action::Kind::settle, begun};
+    for (const StepState state : {StepState::begun, StepState::retrying}) {
+        if (const size_t begun = progress.first_in(state); begun != none) {
+            return {Action::Kind::settle, begun};
+        }
     }
     if (const size_t waiting = progress.first_in(StepState::waiting); waiting != none) {
         return {Action::Kind::begin, waiting};
@@ -86,6 +90,10 @@ StepState state_after(Happened what) {
             return StepState::done;
         case Happened::failed:
             return StepState::failed;
+        case Happened::retried:
+            return StepState::retrying;
+        case Happened::gone_on:
+            return StepState::gone_on;
         case Happened::undo_begun:
             return StepState::undoing;
         case Happened::undone:
@@ -110,7 +118,9 @@ void take(const Record& record, size_t line, StepProgress& step) {
         step.begun = true;
         step.was = record.was;
     }
-    step.text = record.text;
+    step.retries += record.what == Happened::retried;
+    step.failed = record.what == Happened::failed ? record.text : step.failed;
+    (record.what == Happened::gone_on ? step.gone_on : step.text) = record.text;
 }
 
 void turn_back(const Plan& plan, Progress& progress) {
@@ -125,9 +135,9 @@ void turn_back(const Plan& plan, Progress& progress) {
 }  // namespace
 
 std::string_view name(StepState state) {
-    constexpr std::array<std::string_view, 10> names{
-        "waiting", "found",  "begun",    "done",        "failed",
-        "undoing", "undone", "unproven", "undo_failed", "undo_skipped"};
+    constexpr std::array<std::string_view, 12> names{
+        "waiting", "found",   "begun",  "done",     "failed",      "retrying",
+        "gone_on", "undoing", "undone", "unproven", "undo_failed", "undo_skipped"};
     return names[static_cast<size_t>(state)];
 }
 

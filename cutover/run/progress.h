@@ -1,7 +1,8 @@
 // How far a run has come, and what may happen next: a function of the plan and the journal alone.
 //
 // Forwards, the steps are done in their order.  A step that was begun and not ended must be settled
-// first.  A step that failed turns the run back.
+// first.  A step that failed turns the run back, unless it is tried again, or gone on from: then it
+// stays failed, and is undone on the way back like one that was done.
 //
 // Backwards, every step that was begun (done, failed or left in between) and has an undo is undone,
 // the last one first; what was found so before it was begun is left as it is.  An undo waits for
@@ -28,6 +29,8 @@ enum class StepState {
     begun,
     done,
     failed,
+    retrying,  // it failed, and is to be tried again
+    gone_on,   // it failed, and the operator went on all the same
     undoing,
     undone,
     unproven,  // its undo ended well, and nobody can tell what is there now
@@ -44,6 +47,9 @@ struct StepProgress {
     std::string text{};  // of the last record
     size_t line = 0;  // of the journal: what announced the command whose end is not known; 0: none
     bool again = false;  // begun more than once
+    unsigned retries = 0;
+    std::string failed{};   // why it did, the last time
+    std::string gone_on{};  // why the operator went on all the same
 };
 
 struct Progress {
@@ -66,7 +72,7 @@ struct Progress {
 
 private:
     std::unordered_map<std::string, size_t> places_{};  // by id
-    std::array<size_t, 10> counts_{};                   // of the steps in each state
+    std::array<size_t, 12> counts_{};                   // of the steps in each state
     size_t first_waiting_ = 0;
 };
 
@@ -81,12 +87,12 @@ void try_failed_again(Progress& progress);
 
 struct Action {
     enum class Kind {
-        begin,      // do the step
-        settle,     // it was begun: find out whether it is done
-        turn_back,  // because of the step
-        undo,       // the step
-        stop,       // only undos that failed are left, and what relies on them
-        finish,     // nothing is left
+        begin,   // do the step
+        settle,  // it was begun: find out whether it is done
+        failed,  // the step: it is tried again, gone on from, or the run turned back
+        undo,    // the step
+        stop,    // only undos that failed are left, and what relies on them
+        finish,  // nothing is left
     } kind = Kind::finish;
     size_t step = 0;
 };

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cutover/run/lines.h"
+
 namespace rehome::cutover {
 
 namespace {
@@ -14,10 +16,12 @@ struct Said {
     std::string_view meaning;
 };
 
-constexpr std::array<Said, 5> said{{
+constexpr std::array<Said, 7> said{{
     {"yes", "goes on"},
     {"done", "takes it as done"},
     {"again", "does it once more"},
+    {"retry", "tries it again"},
+    {"go on", "goes on all the same"},
     {"undo", "backs out"},
     {"stop", "stops here, to be resumed"},
 }};
@@ -50,21 +54,43 @@ std::optional<Choice> parse_choice(std::string_view word) {
 std::string choices_text(const Question& question) {
     std::string text;
     for (const Choice choice : question.choices) {
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", word(choice), meaning(choice));
+        text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", word(choice),
+                            choice == Choice::go_on ? " REASON" : "", meaning(choice));
     }
     return text;
 }
 
-tl::expected<Answer, std::string> read_answer(const Question& question, std::string_view line) {
-    const std::string_view typed = trimmed(line);
-    const auto choice = parse_choice(typed);
+namespace {
+
+tl::expected<Answer, std::string> choose(const Question& question, std::string_view word,
+                                         std::string_view reason) {
+    const auto choice = parse_choice(word);
     const auto& choices = question.choices;
     if (!choice || std::find(choices.begin(), choices.end(), *choice) == choices.end()) {
         return tl::unexpected(fmt::format("{} is no answer: {}",
-                                          typed.empty() ? "an empty line" : in_quotes(typed),
+                                          word.empty() ? "an empty line" : in_quotes(word),
                                           choices_text(question)));
     }
-    return Answer{*choice};
+    if (reason.empty() && choice == Choice::go_on) {
+        return tl::unexpected(in_quotes(word) + " wants a reason behind it");
+    }
+    return Answer{*choice, plain_text(reason), ""};
+}
+
+}  // namespace
+
+std::string answer_text(const Answer& answer) {
+    return fmt::format("{}{}{}", word(answer.choice), answer.reason.empty() ? "" : ": ",
+                       answer.reason);
+}
+
+tl::expected<Answer, std::string> read_answer(const Question& question, std::string_view line) {
+    const std::string_view typed = trimmed(line);
+    const std::string_view go_on = word(Choice::go_on);
+    if (typed == go_on || typed.starts_with(std::string(go_on) + " ")) {
+        return choose(question, go_on, trimmed(typed.substr(go_on.size())));
+    }
+    return choose(question, typed, "");
 }
 
 }  // namespace rehome::cutover

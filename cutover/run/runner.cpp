@@ -58,9 +58,8 @@ Runner::Runner(const Plan& plan, Progress progress, World& world, RunnerOptions 
     }
 }
 
-Result<> Runner::note(Happened what, const std::string& step, const std::string& text,
-                      const Kept& was) {
-    const Record record{what, world_.now(), step, text, was};
+Result<> Runner::note(Record record) {
+    record.at = record.at != 0 ? record.at : world_.now();
     if (auto written = world_.append(record); !written) {
         return written;
     }
@@ -78,6 +77,19 @@ Runner::Outcome Runner::note_and_go_on(Happened what, const Step& step, const st
     return std::nullopt;
 }
 
+Runner::Outcome Runner::turn_back_here(const std::string& why) {
+    if (auto noted = note(Happened::turned_back, "", why); !noted) {
+        return tl::unexpected(noted.error());
+    }
+    return std::nullopt;
+}
+
+// Asked for by a signal, or by somebody at another terminal.
+Runner::Outcome Runner::stop_as_asked() {
+    const std::string who = world_.stop_asker();
+    return stop("a stop was asked for" + (who.empty() ? "" : " by " + who), Exit::world);
+}
+
 Runner::Outcome Runner::stop(const std::string& why, Exit code) {
     if (auto noted = note(Happened::stopped, "", why); !noted) {
         return tl::unexpected(noted.error());
@@ -87,7 +99,7 @@ Runner::Outcome Runner::stop(const std::string& why, Exit code) {
 
 Exit Runner::finished_as() const {
     if (!progress_.backwards) {
-        return Exit::yes;
+        return steps_in(progress_, StepState::gone_on).empty() ? Exit::yes : Exit::world;
     }
     if (!steps_in(progress_, StepState::undo_skipped).empty()) {
         return Exit::world;
@@ -96,7 +108,8 @@ Exit Runner::finished_as() const {
 }
 
 Runner::Outcome Runner::finish() {
-    const std::string text = progress_.backwards ? "backed out" : "done";
+    const bool all = steps_in(progress_, StepState::gone_on).empty();
+    const std::string text = progress_.backwards ? "backed out" : all ? "done" : "done in part";
     if (auto noted = note(Happened::finished, "", text); !noted) {
         return tl::unexpected(noted.error());
     }
@@ -106,8 +119,8 @@ Runner::Outcome Runner::finish() {
 Result<Exit> Runner::go() {
     try_failed_again(progress_);
     while (!progress_.finished) {
-        const Outcome outcome = world_.stop_wanted() ? stop("a stop was asked for", Exit::world)
-                                                     : act_on(next(plan_, progress_));
+        const Outcome outcome =
+            world_.stop_wanted() ? stop_as_asked() : act_on(next(plan_, progress_));
         if (!outcome) {
             return tl::unexpected(outcome.error());
         }
@@ -136,7 +149,7 @@ Runner::Outcome Runner::act_on(const Action& action) {
     }
     const Step& step = plan_.steps[action.step];
     begin_guards(action.step);
-    if (action.kind != Action::Kind::turn_back) {
+    if (action.kind != Action::Kind::failed) {
         if (Held held = guards(step); !held.free) {
             return held.then;
         }
@@ -146,11 +159,8 @@ Runner::Outcome Runner::act_on(const Action& action) {
             return begin(step);
         case Action::Kind::settle:
             return settle(step);
-        case Action::Kind::turn_back:
-            if (auto noted = note(Happened::turned_back, "", step.id + " failed"); !noted) {
-                return tl::unexpected(noted.error());
-            }
-            return std::nullopt;
+        case Action::Kind::failed:
+            return failed(step);
         default:
             return undo(step);
     }
@@ -327,29 +337,9 @@ Runner::Outcome Runner::gate(const Step& step) {
             return held.then;
         }
         if (world_.stop_wanted()) {
-            return stop("a stop was asked for", Exit::world);
+            return stop_as_asked();
         }
     }
-}
-
-Runner::Outcome Runner::hold(const Step& step) {
-    if (options_.yes) {
-        return note_and_go_on(Happened::done, step, "answered by --yes");
-    }
-    const auto choice = ask({step.id, step.question, {Choice::yes, Choice::undo, Choice::stop}},
-                            [this] { return troubled(); });
-    if (!choice && troubled()) {
-        Held held = guards(step);
-        return held.free ? hold(step) : held.then;
-    }
-    if (choice == Choice::yes) {
-        return note_and_go_on(Happened::done, step, "the operator said yes");
-    }
-    if (choice == Choice::undo) {
-        return note_and_go_on(Happened::failed, step, "the operator chose to go back");
-    }
-    return stop(choice ? "the operator chose to stop" : "nobody answered: " + step.question,
-                Exit::world);
 }
 
 // What never began may have begun the time before.
@@ -363,16 +353,13 @@ Fate Runner::recall(const Step& step) {
     return fate;
 }
 
-// Nothing when there is nobody to ask.
-std::optional<Choice> Runner::ask(const Question& question, const std::function<bool()>& needless) {
-    const auto answer = world_.attended() ? world_.ask(question, needless) : std::nullopt;
-    return answer ? std::optional(answer->choice) : std::nullopt;
-}
-
 // The step was begun, and its end is not in the journal.
 Runner::Outcome Runner::settle(const Step& step) {
     if (step.kind != Step::Kind::act) {
         return begin(step);
+    }
+    if (progress_of(step).state == StepState::retrying) {
+        return progress_of(step).begun ? settle_by_check(step, "it failed") : begin(step);
     }
     const Fate fate = recall(step);
     switch (fate.kind) {
@@ -401,33 +388,14 @@ Runner::Outcome Runner::settle_by_check(const Step& step, const std::string& why
         case Verdict::fatal:
             return act_again(step);
         case Verdict::cannot_tell:
-            return ask_how_to_settle(step, reading.why);
+            return progress_of(step).state == StepState::retrying
+                       ? note_and_go_on(Happened::failed, step,
+                                        "not tried again: its check cannot tell whether it is "
+                                        "done: " +
+                                            reading.why)
+                       : ask_how_to_settle(step, reading.why);
     }
     return std::nullopt;
-}
-
-Runner::Outcome Runner::ask_how_to_settle(const Step& step, const std::string& why) {
-    std::optional<Choice> choice;
-    if (!options_.settle.empty()) {
-        choice = parse_choice(std::exchange(options_.settle, ""));  // for one step alone
-    } else {
-        choice = ask({step.id,
-                      fmt::format("it was begun, and nobody can tell whether it is done: {}. Is it "
-                                  "done, to do again, or to undo?",
-                                  why),
-                      {Choice::done, Choice::again, Choice::undo, Choice::stop}},
-                     [] { return false; });
-    }
-    if (choice == Choice::done) {
-        return note_and_go_on(Happened::done, step, "done, says the operator");
-    }
-    if (choice == Choice::again) {
-        return act_again(step);
-    }
-    if (choice == Choice::undo) {
-        return note_and_go_on(Happened::failed, step, "the operator chose to go back");
-    }
-    return stop(fmt::format("{}: cannot tell whether it is done: {}", step.id, why), Exit::unknown);
 }
 
 Runner::Outcome Runner::undo(const Step& step) {

@@ -5,8 +5,9 @@
 // However the process ends, a runner that is made from the journal goes on: what was begun and not
 // ended is recalled by its host; where that cannot tell how it ended it is settled by its check, or
 // done again when that does no harm, or the operator is asked.  What never began is not undone.
-// A step that fails turns the run back.  Guards are looked at before each step and inside gates and
-// holds; a running act ends first.
+// A step that fails turns the run back, unless the playbook lets it be tried again, or the
+// operator, where one is there, decides otherwise.  Guards are looked at before each step and
+// inside gates and holds; a running act ends first.
 //
 // A check is asked before its act: what is so already is noted as found, and never undone; where
 // nobody can tell, the step fails without having been begun.  It is asked once more after the undo,
@@ -47,8 +48,11 @@ private:
     // What one action leads to: the end of the run with this code, or (none) the next action.
     using Outcome = Result<std::optional<Exit>>;
 
+    Result<> note(Record record);  // of now, unless it has a time
     Result<> note(Happened what, const std::string& step, const std::string& text,
-                  const Kept& was = {});
+                  const Kept& was = {}) {
+        return note({what, 0, step, text, was});
+    }
     Outcome note_and_go_on(Happened what, const Step& step, const std::string& text);
     // Whether the guards let the run go on as if there were none; otherwise what is to follow.
     struct Held {
@@ -58,16 +62,21 @@ private:
     Held guards(const Step& step);
     Held broken(GuardWatch& watch, const Step& step);
     Held blind(GuardWatch& watch, const Step& step);
-    Held decided(GuardWatch& watch, std::optional<Choice> choice, const std::string& why);
+    Held decided(GuardWatch& watch, Choice choice, const std::string& why);
     void begin_guards(size_t step);
     Result<> take_guard_samples();
     bool all_hold();
     bool troubled();
+    bool any_broken();
     Held rest(const Step& step, int64_t until_us);
 
-    std::optional<Choice> ask(const Question& question, const std::function<bool()>& needless);
+    // Nothing when there is nobody to ask, or no need any more.
+    Result<std::optional<Answer>> ask(Question question, const std::function<bool()>& needless);
 
     Outcome act_on(const Action& action);
+    Outcome failed(const Step& step);
+    Outcome decided(const Step& step, const Answer& answer);
+    Outcome retry_by_itself(const Step& step);
     Outcome begin(const Step& step);
     Result<Bases> sample_base(const Step& gate, const std::string& since);
     Result<bool> take_bases(const Step& step);
@@ -91,7 +100,9 @@ private:
     const StepProgress& progress_of(const Step& step) const;
     Fate recall(const Step& step);
     Outcome finish();
+    Outcome turn_back_here(const std::string& why);
     Outcome stop(const std::string& why, Exit code);
+    Outcome stop_as_asked();
     Exit finished_as() const;
 
     const Plan& plan_;

@@ -51,6 +51,13 @@ bool Runner::all_hold() {
     });
 }
 
+bool Runner::any_broken() {
+    return !take_guard_samples() ||
+           std::any_of(guards_.begin(), guards_.end(), [this](const auto& guard) {
+               return guard.second.state(world_.monotonic()) == State::broken;
+           });
+}
+
 // Asked for while somebody is waited for; an error is found again by guards().
 bool Runner::troubled() {
     return !take_guard_samples() || !all_hold();
@@ -83,10 +90,13 @@ Runner::Held Runner::broken(GuardWatch& watch, const Step& step) {
         return decided(watch, Choice::undo, why);
     }
     const auto nothing = [] { return false; };
-    const Question question{step.id,
+    const Question question{"",
+                            step.id,
                             why + ". There is no way back from here without harm. Go on?",
                             {Choice::yes, Choice::undo, Choice::stop}};
-    return decided(watch, options_.yes ? std::nullopt : ask(question, nothing), why);
+    const auto answer = ask(question, nothing);
+    const Choice choice = answer && *answer ? (*answer)->choice : Choice::stop;
+    return answer ? decided(watch, choice, why) : Held{false, tl::unexpected(answer.error())};
 }
 
 Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
@@ -94,13 +104,12 @@ Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
     const auto sees = [&] {
         return !take_guard_samples() || watch.state(world_.monotonic()) != State::blind;
     };
-    if (!options_.yes) {
-        const auto choice =
-            ask({step.id, why + ". Go on without it?", {Choice::yes, Choice::undo, Choice::stop}},
-                sees);
-        if (choice) {
-            return decided(watch, choice, why);
-        }
+    const auto answer =
+        ask({"", step.id, why + ". Go on without it?", {Choice::yes, Choice::undo, Choice::stop}},
+            sees);
+    if (!answer || *answer) {
+        return answer ? decided(watch, (*answer)->choice, why)
+                      : Held{false, tl::unexpected(answer.error())};
     }
     while (!sees() && !world_.stop_wanted()) {
         if (watch.blind_s(world_.monotonic()) > watch.guard().blind.count()) {
@@ -108,24 +117,15 @@ Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
         }
         world_.wait(look_every);
     }
-    return world_.stop_wanted() ? decided(watch, Choice::stop, "a stop was asked for")
-                                : guards(step);
+    return world_.stop_wanted() ? Held{false, stop_as_asked()} : guards(step);
 }
 
-// What becomes of the run by this choice; none: it stops, to be resumed.
-Runner::Held Runner::decided(GuardWatch& watch, std::optional<Choice> choice,
-                             const std::string& why) {
+Runner::Held Runner::decided(GuardWatch& watch, Choice choice, const std::string& why) {
     if (choice == Choice::yes) {
         watch.excuse();
         return {};
     }
-    if (choice != Choice::undo) {
-        return {false, stop(why, Exit::world)};
-    }
-    if (auto noted = note(Happened::turned_back, "", why); !noted) {
-        return {false, tl::unexpected(noted.error())};
-    }
-    return {false, std::nullopt};
+    return {false, choice == Choice::undo ? turn_back_here(why) : stop(why, Exit::world)};
 }
 
 Runner::Held Runner::rest(const Step& step, int64_t until_us) {

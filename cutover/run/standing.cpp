@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/child.h"
-#include "cutover/run/before.h"
+#include "cutover/run/left.h"
+#include "cutover/run/lines.h"
 
 namespace rehome::cutover {
 
@@ -18,157 +19,294 @@ size_t count_in(const Progress& progress, StepState state) {
     return steps_in(progress, state).size();
 }
 
-// One word: what a run is at.
-const char* phase(const Progress& progress) {
-    if (progress.finished) {
-        return !progress.backwards                               ? "done"
-               : count_in(progress, StepState::undo_skipped) > 0 ? "backed out in part"
-               : count_in(progress, StepState::unproven) > 0     ? "backed out, unproven"
-                                                                 : "backed out";
+// What another terminal says for each choice, in words of `cutover`.
+std::string command_for(Choice choice, const std::string& id) {
+    switch (choice) {
+        case Choice::yes:
+            return "approve " + id;
+        case Choice::retry:
+        case Choice::stop:
+            return fmt::format("{} {}", word(choice), id);
+        case Choice::go_on:
+            return fmt::format("answer {} {} REASON", id, word(choice));
+        default:
+            return fmt::format("answer {} {}", id, word(choice));
     }
-    return progress.backwards ? "backing out" : "under way";
 }
 
-std::string last_text(const Journal& journal, Happened what) {
-    const auto found = std::find_if(journal.records.rbegin(), journal.records.rend(),
-                                    [what](const Record& r) { return r.what == what; });
-    return found == journal.records.rend() ? "" : found->text;
-}
+// ---- text ---------------------------------------------------------------------------------------
 
-// A step that is not known to be put back: why, and what is to be done about it.
-struct Left {
-    size_t step = 0;
-    std::string why;
-    std::string todo;
-};
-
-class LeftList {
+class StandingText {
 public:
-    LeftList(const Plan& plan, const Progress& progress) : plan_(plan), progress_(progress) {
-        // Forwards, what was done is not something that is left.
-        for (const size_t i : progress.backwards ? left_to_undo(plan, progress) : Steps()) {
-            list_.push_back(to_undo(i));
-        }
-        for (const size_t i : steps_in(progress, StepState::undo_skipped)) {
-            list_.push_back({i, progress.steps[i].text,
-                             "`cutover undo` does it later; by hand: " + undo_of(i)});
-        }
-        for (const size_t i : steps_in(progress, StepState::unproven)) {
-            list_.push_back({i, "undone, unproven: " + progress.steps[i].text, how_to_look(i)});
-        }
-    }
+    StandingText(const Standing& standing, size_t width)
+        : standing_(standing),
+          width_(width),
+          now_(now_of(standing.plan, standing.journal, standing.progress, standing.samples)) {}
 
-    const std::vector<Left>& list() const { return list_; }
-
-    std::string text() const {
-        std::string text;
-        for (const Left& left : list_) {
-            text +=
-                fmt::format("  {}: {}\n      {}\n", plan_.steps[left.step].id, left.why, left.todo);
+    std::string all() {
+        steps();
+        ids("found so", now_.found);
+        ids("stays as it is, without an undo", now_.stays);
+        if (!standing_.progress.finished || !standing_.progress.backwards) {
+            ids("an undo would now undo, in this order", now_.undo);
         }
-        return text;
-    }
-
-    ordered_json json() const {
-        auto array = ordered_json::array();
-        for (const Left& left : list_) {
-            array.push_back({{"step", plan_.steps[left.step].id},
-                             {"state", name(progress_.steps[left.step].state)},
-                             {"why", left.why},
-                             {"todo", left.todo}});
+        gone_on();
+        wrong("failed", now_.failed);
+        wrong("turned back", now_.turned_back);
+        if (!standing_.running) {
+            wrong("stopped", now_.stopped);
         }
-        return array;
+        for (const Sighting& one : now_.sightings) {
+            sighting(one);
+        }
+        doing();
+        question();
+        head();
+        return text_;
     }
 
 private:
-    using Steps = std::vector<size_t>;
-
-    std::string undo_of(size_t i) const {
-        const Step& step = plan_.steps[i];
-        return printable(step.host.on(undo_with(step, progress_.steps[i].was)));
+    void add(const std::string& line, size_t indent = 2) {
+        text_ += wrapped(line, width_, indent) + "\n";
     }
 
-    std::string how_to_look(size_t i) const {
-        const Step& step = plan_.steps[i];
-        return step.check ? "look: " + printable(step.host.on(step.check->command))
-                          : "look by hand; its undo was: " + undo_of(i);
-    }
-
-    Left to_undo(size_t i) const {
-        if (progress_.steps[i].state == StepState::undo_failed) {
-            return {i, "its undo failed: " + progress_.steps[i].text,
-                    fmt::format("mend it and go on, or put it back by hand and go on with --skip "
-                                "{}; its undo: {}",
-                                shell_quoted(plan_.steps[i].id), undo_of(i))};
+    // Steps in a row of one stage that stand alike are one line.
+    void steps() {
+        const auto& steps = standing_.plan.steps;
+        for (size_t i = 0; i < steps.size();) {
+            const StepState state = standing_.progress.steps[i].state;
+            size_t end = i + 1;
+            while (end < steps.size() && steps[end].stage == steps[i].stage &&
+                   standing_.progress.steps[end].state == state) {
+                ++end;
+            }
+            const std::string more = end - i == 1 ? "" : fmt::format(" and {} more", end - i - 1);
+            add(fmt::format("  {:<12}  {}{}", name(state), steps[i].id, more), 16);
+            i = end;
         }
-        const Steps before = relied_on(plan_, progress_, i);
-        const std::string comes = "comes by itself; its undo: " + undo_of(i);
-        if (before.empty()) {
-            return {i, "its turn has not come", comes};
-        }
-        const std::string more =
-            before.size() == 1 ? "" : fmt::format(" and {} more", before.size() - 1);
-        return {i, "waits for " + plan_.steps[before.front()].id + more, comes};
     }
 
-    const Plan& plan_;
-    const Progress& progress_;
-    std::vector<Left> list_;
+    void ids(const char* what, const std::vector<size_t>& places) {
+        std::string text;
+        for (const size_t i : places) {
+            text += (text.empty() ? "" : ", ") + standing_.plan.steps[i].id;
+        }
+        if (!text.empty()) {
+            add(fmt::format("{}: {}", what, text));
+        }
+    }
+
+    void gone_on() {
+        for (const size_t i : now_.gone_on) {
+            const StepProgress& step = standing_.progress.steps[i];
+            add(fmt::format("{} failed: {}; gone on: {}", standing_.plan.steps[i].id, step.failed,
+                            step.gone_on));
+        }
+    }
+
+    void wrong(const char* what, const std::optional<Record>& record) {
+        if (record) {
+            add(fmt::format("{} {}{}{}: {}", iso8601(record->at), what,
+                            record->step.empty() ? "" : " ", record->step, record->text));
+        }
+    }
+
+    void sighting(const Sighting& one) {
+        const KeptSample& sample = one.sample;
+        std::string text = fmt::format("{}: {} for {}", sample.step, name(sample.verdict),
+                                       duration_text(sample.at - one.since));
+        text += one.lasting.count() > 0 ? fmt::format(" of {:g} s", one.lasting.count()) : "";
+        text += fmt::format(", {} ago", duration_text(standing_.at - sample.at));
+        for (const std::string& figure : sample.figures) {
+            text += "; " + figure;
+        }
+        // What is wrong with a figure repeats it.
+        add(sample.figures.empty() && !sample.text.empty() ? text + "; " + sample.text : text);
+    }
+
+    void doing() {
+        if (!now_.step.empty()) {
+            add(fmt::format("at {}, since {} ({}){}{}", now_.step, iso8601(now_.since),
+                            duration_text(standing_.at - now_.since),
+                            now_.waits_for.empty() ? "" : ", waits for ", now_.waits_for));
+        }
+    }
+
+    void question() {
+        if (!now_.question) {
+            return;
+        }
+        add(fmt::format("question {}: {}", now_.question->id, now_.question->text));
+        if (!standing_.running) {
+            return add("nobody can answer it now, as no cutover is running");
+        }
+        for (const Choice choice : now_.question->choices) {
+            add(fmt::format("  {}: cutover {} --journal {}", meaning(choice),
+                            command_for(choice, now_.question->id), shell_quoted(standing_.file)),
+                6);
+        }
+    }
+
+    void head() {
+        add(fmt::format("{}: {}{}", standing_.plan.name, phase(standing_.progress),
+                        standing_.running ? ", running" : ""));
+    }
+
+    const Standing& standing_;
+    const size_t width_;
+    const Now now_;
+    std::string text_;
 };
+
+// ---- JSON ---------------------------------------------------------------------------------------
+
+ordered_json record_json(const std::optional<Record>& record) {
+    return record ? ordered_json{{"at", iso8601(record->at)},
+                                 {"step", record->step},
+                                 {"text", record->text}}
+                  : ordered_json();
+}
+
+ordered_json question_json(const std::optional<Question>& question, bool running) {
+    if (!question) {
+        return {};
+    }
+    auto answers = ordered_json::array();
+    for (const Choice choice : question->choices) {
+        answers.push_back({{"word", word(choice)}, {"command", command_for(choice, question->id)}});
+    }
+    return {{"id", question->id},
+            {"step", question->step},
+            {"text", question->text},
+            {"answers", answers},
+            {"open", running}};
+}
+
+ordered_json sighting_json(const Sighting& one) {
+    return {{"step", one.sample.step},
+            {"at", iso8601(one.sample.at)},
+            {"verdict", name(one.sample.verdict)},
+            {"since", iso8601(one.since)},
+            {"figures", one.sample.figures},
+            {"text", one.sample.text}};
+}
+
+ordered_json ids_json(const Plan& plan, const std::vector<size_t>& places) {
+    auto array = ordered_json::array();
+    for (const size_t i : places) {
+        array.push_back(plan.steps[i].id);
+    }
+    return array;
+}
+
+ordered_json gone_on_json(const Plan& plan, const Progress& progress) {
+    auto array = ordered_json::array();
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        const StepProgress& step = progress.steps[i];
+        if (!step.gone_on.empty()) {
+            array.push_back(
+                {{"step", plan.steps[i].id}, {"why", step.failed}, {"reason", step.gone_on}});
+        }
+    }
+    return array;
+}
+
+std::string gone_on_text(const Plan& plan, const Progress& progress) {
+    std::string text;
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        const StepProgress& step = progress.steps[i];
+        if (step.state == StepState::gone_on) {
+            text += fmt::format("  {} failed: {}\n      gone on: {}\n", plan.steps[i].id,
+                                step.failed, step.gone_on);
+        }
+    }
+    return text;
+}
 
 }  // namespace
 
-std::string standing_text(const Standing& standing) {
-    const Progress& progress = standing.progress;
-    std::string text = fmt::format("{}: {}{}\n", standing.plan.name, phase(progress),
-                                   standing.running ? ", running" : "");
-    for (size_t i = 0; i < progress.steps.size(); ++i) {
-        text +=
-            fmt::format("  {:<12}  {}\n", name(progress.steps[i].state), standing.plan.steps[i].id);
+std::string phase(const Progress& progress) {
+    if (!progress.finished) {
+        return progress.backwards ? "backing out" : "under way";
     }
-    const bool told = standing.running || (progress.finished && !progress.backwards);
-    return text + (told ? "" : ending_text(standing.plan, progress, standing.file));
+    if (!progress.backwards) {
+        return count_in(progress, StepState::gone_on) > 0 ? "done in part" : "done";
+    }
+    return count_in(progress, StepState::undo_skipped) > 0 ? "backed out in part"
+           : count_in(progress, StepState::unproven) > 0   ? "backed out, unproven"
+                                                           : "backed out";
+}
+
+std::string standing_text(const Standing& standing, size_t width) {
+    const Progress& progress = standing.progress;
+    const bool told = standing.running || (progress.finished && phase(standing.progress) == "done");
+    return StandingText(standing, width).all() +
+           (told ? "" : ending_text(standing.plan, progress, standing.file));
 }
 
 std::string standing_json(const Standing& standing) {
     const Progress& progress = standing.progress;
-    ordered_json object{{"schema", "rehome/cutover-status/1"},
-                        {"journal", standing.file},
-                        {"playbook", standing.plan.name},
-                        {"opened_at", iso8601(standing.journal.opening.at)},
-                        {"phase", phase(progress)},
-                        {"running", standing.running},
-                        {"turned_back", last_text(standing.journal, Happened::turned_back)},
-                        {"stopped", last_text(standing.journal, Happened::stopped)}};
+    const Plan& plan = standing.plan;
+    const Now now = now_of(plan, standing.journal, progress, standing.samples);
+    ordered_json object{
+        {"schema", "rehome/cutover-status/1"},
+        {"journal", standing.file},
+        {"playbook", plan.name},
+        {"opened_at", iso8601(standing.journal.opening.at)},
+        {"at", iso8601(standing.at)},
+        {"phase", phase(progress)},
+        {"running", standing.running},
+        {"step", now.step},
+        {"since", now.step.empty() ? ordered_json() : ordered_json(iso8601(now.since))},
+        {"waits_for", now.waits_for},
+        {"question", question_json(now.question, standing.running)},
+        {"failed", record_json(now.failed)},
+        {"turned_back", record_json(now.turned_back)},
+        {"stopped", record_json(now.stopped)}};
+    object["samples"] = ordered_json::array();
+    for (const Sighting& one : now.sightings) {
+        object["samples"].push_back(sighting_json(one));
+    }
     object["steps"] = ordered_json::array();
     for (size_t i = 0; i < progress.steps.size(); ++i) {
         object["steps"].push_back(
-            {{"step", standing.plan.steps[i].id}, {"state", name(progress.steps[i].state)}});
+            {{"step", plan.steps[i].id}, {"state", name(progress.steps[i].state)}});
     }
-    object["left_undone"] = LeftList(standing.plan, progress).json();
+    object["undo_now"] = ordered_json::array();
+    for (const size_t i : now.undo) {
+        object["undo_now"].push_back(
+            {{"step", plan.steps[i].id}, {"undo", undo_line(plan, progress, i)}});
+    }
+    object["stays"] = ids_json(plan, now.stays);
+    object["found"] = ids_json(plan, now.found);
+    object["gone_on"] = gone_on_json(plan, progress);
+    object["left_undone"] = left_json(plan, progress);
     return object.dump(2) + "\n";
 }
 
 std::string ending_text(const Plan& plan, const Progress& progress, const std::string& file) {
     const size_t all = plan.steps.size();
+    const size_t done = count_in(progress, StepState::done) + count_in(progress, StepState::found);
     if (progress.finished && !progress.backwards) {
-        return fmt::format("{}: all {} steps are done\n", plan.name, all);
+        return done == all
+                   ? fmt::format("{}: all {} steps are done\n", plan.name, all)
+                   : fmt::format("{}: {} of {} steps are done; failed, and gone on from:\n{}",
+                                 plan.name, done, all, gone_on_text(plan, progress));
     }
+    const auto left = left_undone(plan, progress);
     if (progress.finished) {
-        const LeftList left(plan, progress);
         return fmt::format("{}: backed out{}\n", plan.name,
-                           left.list().empty() ? " wholly" : ", and not known to be put back:") +
-               left.text();
+                           left.empty() ? " wholly" : ", and not known to be put back:") +
+               left_text(plan, left);
     }
     const std::string resume =
         fmt::format("go on with: cutover resume --journal {}\n", shell_quoted(file));
     if (progress.backwards) {
         return fmt::format("{}: backing out is not finished, left undone:\n{}{}", plan.name,
-                           LeftList(plan, progress).text(), resume);
+                           left_text(plan, left), resume);
     }
-    return fmt::format("{}: stopped, {} of {} steps are done\n{}", plan.name,
-                       count_in(progress, StepState::done) + count_in(progress, StepState::found),
-                       all, resume) +
+    return fmt::format("{}: stopped, {} of {} steps are done\n{}{}", plan.name, done, all,
+                       gone_on_text(plan, progress), resume) +
            fmt::format("or back out with: cutover undo --journal {}\n", shell_quoted(file));
 }
 
@@ -176,7 +314,8 @@ std::string ending_json(const Plan& plan, const Progress& progress, Exit code) {
     const ordered_json object{{"event", "ended"},
                               {"phase", phase(progress)},
                               {"exit", static_cast<int>(code)},
-                              {"left_undone", LeftList(plan, progress).json()}};
+                              {"gone_on", gone_on_json(plan, progress)},
+                              {"left_undone", left_json(plan, progress)}};
     return object.dump();
 }
 

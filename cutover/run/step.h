@@ -53,6 +53,12 @@ struct Gate {
     unsigned tries = 0;  // samples at most; 0: as many as the time limit allows
 };
 
+// What an act that failed is tried again by itself, where nobody is there to ask.
+struct Retry {
+    unsigned times = 0;
+    Seconds every{5};
+};
+
 struct Step {
     enum class Kind {
         act,
@@ -78,6 +84,7 @@ struct Step {
     std::optional<std::vector<std::string>> after;
     std::string save;         // a file here that receives what `act` prints; empty: none
     bool repeatable = false;  // without a check: doing it twice does no harm
+    Retry retry{};
 
     Gate gate;
     std::string question;    // of a hold

@@ -141,11 +141,29 @@ Gate read_gate(const Reader& reader) {
     return gate;
 }
 
+// Blindly nothing is done twice.
+void read_retry(const Reader& reader, Step& step) {
+    constexpr unsigned most = 100;
+    const Reader retry = reader.inside("retry");
+    step.retry.times = retry.count("times", 1);
+    step.retry.every = retry.seconds("every_s", step.retry.every);
+    if (step.retry.times > most) {
+        retry.mistakes.add(retry.at + "/times", fmt::format("expected at most {}", most));
+    }
+    if (!reader.has("check") && !step.repeatable) {
+        retry.mistakes.add(retry.at,
+                           "nobody could tell whether it is done, expected a check or repeatable");
+    }
+}
+
 void read_act(const Reader& reader, Step& step) {
     step.act = reader.argv("do");
     step.undo = reader.argv("undo");
     step.save = reader.text("save");
     step.repeatable = reader.flag("repeatable");
+    if (reader.has("retry")) {
+        read_retry(reader, step);
+    }
     if (reader.has("check")) {
         const Reader check = reader.inside("check");
         step.check = read_check(check);
@@ -155,7 +173,7 @@ void read_act(const Reader& reader, Step& step) {
 
 // A gate and a hold change nothing, so that they have nothing to check, undo or save.
 void refuse_act_keys(const Reader& reader, const char* kind, bool may_undo = false) {
-    for (const char* key : {"check", "undo", "save", "repeatable"}) {
+    for (const char* key : {"check", "undo", "save", "repeatable", "retry"}) {
         if (reader.has(key) && !(may_undo && key == std::string_view("undo"))) {
             reader.mistakes.add(reader.at + "/" + key,
                                 fmt::format("does not belong to a {}", kind));

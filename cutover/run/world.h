@@ -64,6 +64,7 @@ public:
     // Ends early when a stop is asked for.
     virtual void wait(Seconds time) = 0;
     virtual bool stop_wanted() = 0;
+    virtual std::string stop_asker() = 0;  // who wants it; empty where that is not known
 
     // Whether there is somebody who may be asked now.
     virtual bool attended() = 0;

@@ -64,14 +64,104 @@ END
 [ ! -e b ]
 anew
 
-# A terminal that vanishes in a step does not stop the run; at the hold there is nobody to ask.
-code 3 run book.json gone.j <<'END'
+# Another terminal says where it stands, what is asked, and how to answer that.
+stands() { cutover status --journal "$1" --json; }
+asks() { stands "$1" | jq -e '.question.open' >/dev/null; }
+question() { stands "$1" | jq -r .question.id; }
+touch go
+run book.json other.j <<'END' &
+see [yes/undo/stop]>
+see answered: yes, by root (uid 0)
+see all 3 steps are done
+END
+runner=$!
+wait_until 10 asks other.j
+stands other.j | fits cutover-status
+id=$(question other.j)
+script -qec "stty rows 24 cols 80; cutover status --journal other.j" seen >/dev/null </dev/null
+found "question $id: Release the old site?" <seen
+found "goes on: cutover approve $id --journal" <seen
+found 'at s/old site, since .*, waits for an answer' <seen
+found 'an undo would now undo, in this order: s/a' <seen
+[ "$(stat -c %a other.j.d/control)" = 600 ]
+# Who names another question is refused; so is what is no answer, and garbage.
+code 1 cutover approve 000000 --journal other.j 2>&1 | found 'question "000000" is not asked now; asked is '"$id"
+code 1 cutover answer "$id" y --journal other.j 2>&1 | found '"y" is no answer: yes goes on'
+code 1 cutover retry "$id" --journal other.j 2>&1 | found '"retry" is no answer'
+"$here/talk_unix.py" other.j.d/control '["x"]' | found 'is no request, expected'
+"$here/talk_unix.py" other.j.d/control "$(printf '%0100000d' 0)" | found 'is no request, expected'
+asks other.j
+cutover approve "$id" --journal other.j | found '^yes, by root (uid 0)$'
+wait "$runner"
+grep -q '"what":"answered".*"text":"yes","by":"root (uid 0)"' other.j
+code 3 cutover approve "$id" --journal other.j 2>&1 | found 'no cutover listens there'
+anew
+
+# A terminal that vanishes does not stop the run; at the hold it waits for another one.
+code 1 run book.json gone.j <<'END' &
 until a.begun
 vanish
 touch go
 END
-cutover status --journal gone.j | found 'done .*s/a'
-grep -q 'nobody answered: Release the old site?' gone.j
+runner=$!
+wait_until 10 asks gone.j
+cutover answer "$(question gone.j)" undo --journal gone.j
+wait "$runner"
+cutover status --journal gone.j | found 'book: backed out'
+anew
+
+# Without any terminal it waits for as long as it is told.
+touch go
+cutover run book.json --inventory inventory.json --journal wait.j --wait 5m </dev/null >out &
+runner=$!
+wait_until 10 asks wait.j
+cutover stop --journal wait.j
+code 3 wait "$runner"
+grep -q 'stopped: a stop was asked for by root (uid 0)' out
+code 3 cutover resume --journal wait.j --wait 0.2 </dev/null | found 'nobody answered: Release the old site?'
+code 2 cutover resume --journal wait.j --wait soon 2>&1 | found '"soon" is no duration'
+code 2 cutover resume --journal wait.j --group nobody-here 2>&1 | found 'is no group here'
+anew
+
+# A gate fails while somebody is there: it is tried again, then gone on from, with the reason; that is not "done".
+gate='{"name": "no loss", "gate": {"command": ["cat", "lost.json"], "tries": 1, "figures": [{"pointer": "/lost", "max": 0}]}}'
+book "$a, $gate, $b" >gated.json
+echo '{"lost": 3}' >lost.json
+touch go
+code 3 run gated.json gate.j <<'END'
+see s/no loss: failed: /lost 3, max 0. It was to look once at most: a retry is one
+see retry tries it again, go on REASON goes on all the same
+see [retry/go on/undo/stop]>
+type retry\n
+see [retry/go on/undo/stop]>
+type go on\n
+see "go on" wants a reason behind it
+type go on the probe is known to be wrong\n
+see 2 of 3 steps are done; failed, and gone on from:
+see s/no loss failed: /lost 3, max 0
+see gone on: the probe is known to be wrong
+END
+stands gate.j | jq -e '.phase == "done in part" and .gone_on[0].reason == "the probe is known to be wrong"'
+stands gate.j | fits cutover-status
+fits --lines journal < <(tail -n +2 gate.j)
+cutover undo --journal gate.j
+[ ! -e a ] && [ ! -e b ]
+
+# Stopped there, it asks again; where nobody is, it goes back.
+code 3 run gated.json stop.j <<'END'
+see [retry/go on/undo/stop]>
+type stop\n
+END
+code 1 cutover resume --journal stop.j </dev/null | found 'turned_back: s/no loss failed'
+anew
+
+# Where nobody is there, an act is tried again as often as the playbook says.
+book '{"name": "a", "retry": {"times": 3, "every_s": 0.1}, "check": ["test", "-e", "a"], "undo": ["rm", "-f", "a"],
+       "do": ["bash", "-c", "echo >>tries; [ $(wc -l <tries) -gt 2 ] && touch a"]}' >retried.json
+cutover run retried.json --inventory inventory.json --journal retried.j </dev/null | found 'retried s/a: 2 of 3'
+cutover show retried.json --inventory inventory.json | found 'retry  3 times, 0.1 s apart'
+cutover show retried.json --inventory inventory.json --json | fits cutover-plan
+[ -e a ]
 anew
 
 # A reader that stands still does not stop it either.

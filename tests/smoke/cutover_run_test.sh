@@ -159,7 +159,7 @@ kill -TERM "$runner"
 touch b.go
 code 3 wait "$runner"
 grep -q 'stopped: a stop was asked for' out
-cutover status --journal term.j | found 'done .*make/b'
+cutover status --journal term.j | found 'done .*make/a and 1 more'
 cutover undo --journal term.j
 [ ! -e a ] && [ ! -e b ]
 
@@ -188,7 +188,7 @@ cutover status --journal hold.j | found 'files: done'
 # Events for programs.
 cutover undo --journal hold.j --json >events
 fits --lines cutover-events <events
-tail -n 1 events | found '"event":"ended","phase":"backed out","exit":0,"left_undone":\[\]'
+tail -n 1 events | found '"event":"ended","phase":"backed out","exit":0,"gone_on":\[\],"left_undone":\[\]'
 cutover run "${book[@]}" --journal events.j --yes --json >events
 fits --lines cutover-events <events
 grep -q '"event":"reading"' events

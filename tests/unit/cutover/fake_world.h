@@ -27,8 +27,10 @@ public:
     std::vector<std::string> ran;      // every command that was started
     std::map<std::string, std::deque<Result<Finished>>> answers;  // by command, then the usual one
     std::set<std::string> broken;                                 // commands that always fail
-    std::optional<std::string> answer_to_asked;
+    std::optional<std::string> answer_to_asked;  // what is no answer is as if nobody answered
+    std::deque<std::string> answers_in_turn;     // first
     std::vector<std::string> asked;
+    std::vector<std::string> asked_ids;
     std::map<size_t, Fate> fates;       // of acts and undos, by their line of the journal
     std::set<std::string> unreachable;  // steps whose host is, once it was told to do something
     std::map<std::string, std::string> saved;
@@ -137,19 +139,22 @@ public:
     bool stop_wanted() override {
         return stop_after >= 0 && ran.size() >= static_cast<size_t>(stop_after);
     }
+    std::string stop_asker() override { return ""; }
     bool attended() override { return !alone; }
     std::optional<Answer> ask(const Question& question,
                               const std::function<bool()>& needless) override {
         asked.push_back(question.text);
+        asked_ids.push_back(question.id);
         for (int i = 0; i < asking_s && !needless(); ++i) {
             clock_us += 1'000'000;
         }
-        if (!answer_to_asked) {
-            return std::nullopt;
+        std::optional<std::string> line = answer_to_asked;
+        if (!answers_in_turn.empty()) {
+            line = answers_in_turn.front();
+            answers_in_turn.pop_front();
         }
-        const auto answer = read_answer(question, *answer_to_asked);
-        REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error()));
-        return *answer;
+        const auto answer = read_answer(question, line.value_or(""));
+        return answer ? std::optional(*answer) : std::nullopt;
     }
     void show(const Record& record) override { shown.push_back(record); }
     void show(const Step&, const Reading&) override {}

@@ -17,7 +17,8 @@ constexpr Happened all_happened[] = {
     Happened::found,       Happened::begun,        Happened::done,    Happened::failed,
     Happened::turned_back, Happened::undo_begun,   Happened::undone,  Happened::unproven,
     Happened::undo_failed, Happened::undo_skipped, Happened::stopped, Happened::resumed,
-    Happened::finished,    Happened::counts_from};
+    Happened::finished,    Happened::counts_from,  Happened::retried, Happened::gone_on,
+    Happened::asked,       Happened::answered};
 
 }  // namespace
 
@@ -63,8 +64,8 @@ TEST_CASE("where a run stands, and how it ended") {
     stands();
     for (const StepState state :
          {StepState::found, StepState::begun, StepState::done, StepState::failed,
-          StepState::undoing, StepState::undone, StepState::unproven, StepState::undo_failed,
-          StepState::undo_skipped}) {
+          StepState::retrying, StepState::gone_on, StepState::undoing, StepState::undone,
+          StepState::unproven, StepState::undo_failed, StepState::undo_skipped}) {
         progress.steps[1] = {state, true, {}, "why"};
         for (const bool backwards : {false, true}) {
             for (const bool finished : {false, true}) {

@@ -70,7 +70,7 @@ TEST_CASE("what may run next") {
         {"a gate was left", {begun("s/a"), done("s/a"), begun("s/g")}, Kind::settle, 1},
         {"a gate failed",
          {begun("s/a"), done("s/a"), begun("s/g"), failed("s/g")},
-         Kind::turn_back,
+         Kind::failed,
          1},
         {"all done",
          {begun("s/a"), done("s/a"), begun("s/g"), done("s/g"), begun("s/b"), done("s/b")},

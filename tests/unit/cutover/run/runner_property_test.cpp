@@ -1,5 +1,5 @@
-// Any order of failures, lies, kills, skips and retries: a run ends done, undone, or stopped with a
-// list that is true.
+// Any order of failures, lies, kills, skips, retries and answers: a run ends done, undone, or
+// stopped with a list that is true.
 //
 // The plan, what each command does, which hosts cannot be asked what became of a command, and where
 // the process dies are drawn; see the comments at the
@@ -87,6 +87,7 @@ Step drawn_step(int i) {
             Step step = act(name);
             step.check.reset();
             step.repeatable = true;
+            step.retry.times = 1;
             return step;
         }
         case 2: {
@@ -97,6 +98,11 @@ Step drawn_step(int i) {
         case 3: {
             Step step = act(name);
             step.undo = {};
+            return step;
+        }
+        case 4: {
+            Step step = act(name);
+            step.retry.times = 2;
             return step;
         }
         default:
@@ -154,6 +160,16 @@ std::set<std::string> drawn_skips(const Plan& plan) {
         }
     }
     return skips;
+}
+
+// Somebody who answers whatever he likes, but does not say of a step what is not so; or nobody.
+void draw_operator(DrawnWorld& world) {
+    world.alone = *rc::gen::inRange(0, 2) == 0;
+    world.answers_in_turn.clear();
+    for (int i = *rc::gen::inRange(0, 5); i > 0; --i) {
+        world.answers_in_turn.push_back(*rc::gen::element<std::string>(
+            "retry", "retry", "go on a reason", "undo", "stop", "y"));
+    }
 }
 
 struct Ended {
@@ -272,6 +288,12 @@ void check_end(const Plan& plan, const DrawnWorld& world, const std::set<std::st
         return;
     }
     RC_ASSERT(*ended.exit != Exit::usage);
+    // What failed and was gone on from is never among what is done.
+    if (ended.progress.finished && !ended.progress.backwards) {
+        RC_ASSERT((*ended.exit == Exit::yes) ==
+                  steps_in(ended.progress, StepState::gone_on).empty());
+        RC_ASSERT(*ended.exit == Exit::yes || *ended.exit == Exit::world);
+    }
     if (*ended.exit == Exit::yes) {
         RC_ASSERT(ended.progress.finished && !ended.progress.backwards);
         for (const Step& step : plan.steps) {
@@ -286,6 +308,7 @@ void check_end(const Plan& plan, const DrawnWorld& world, const std::set<std::st
 void check_mended(const Plan& plan, DrawnWorld& world, const std::set<std::string>& before) {
     world.manners.clear();
     world.unreachable.clear();
+    world.alone = true;
     auto progress = replay(plan, world.reopen());
     Runner runner(plan, *progress, world, {});
     const auto exit = runner.turn_back("mended");
@@ -312,6 +335,7 @@ void any_night() {
     }
     for (int i = 0; i < most_sessions; ++i) {
         draw_manners(plan, world);
+        draw_operator(world);
         RunnerOptions options;
         options.skip = drawn_skips(plan);
         const bool back = *rc::gen::inRange(0, 5) == 0;
