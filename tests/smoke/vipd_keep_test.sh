@@ -2,6 +2,8 @@
 # A restart of vipd, in order or by SIGKILL, is noticed by nobody who speaks through a twin: its link stays up, the
 # prefix's route stays, BIRD's session with `check link` and clients' connections live on.  A vipd that does not come
 # back within its second is withdrawn.
+#
+# Runs alone: the second is the keeper's, whatever else the machine does.
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"

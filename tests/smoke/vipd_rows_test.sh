@@ -1,6 +1,8 @@
 #!/bin/bash
 # The rows of tests/data/packets through the real vipd on pcap ports; scapy and tcpdump judge the
 # checksums (see vipd_rows.py).  A file's packets are read as soon as vipd runs, in a fixed order.
+#
+# Runs alone: the gateway answers to files that do not wait for it.
 . "$(dirname "$0")/_init.sh"
 
 ctl() { vipctl "$@" --socket "$dir/vipd.sock"; }
