@@ -122,7 +122,9 @@ Result<Exit> act_start(const Given& given) {
                       given.text("login"),
                       given.texts("carrier"),
                       given.text("dir"),
-                      {}};
+                      {},
+                      given.text("far-inventory"),
+                      given.text("far-dir")};
     for (const PaceOption& option : pace_options) {
         wanted.pace.push_back(std::string("--") + option.name);
         wanted.pace.push_back(fmt::format("{}", given.number(option.name)));
@@ -233,11 +235,19 @@ Command start_command() {
         "login start", "start an agent a carrier that holds sessions on the VIP",
         "Each agent runs on its carrier's vantage host and outlives this command, which returns "
         "once each\nhas written its first status.  A folder that has a running agent is refused "
-        "(exit 1); one that was\nused before is continued.\n\n"
+        "(exit 1); one that was\nused before is continued.  Vantages that are reached by ssh "
+        "need share no\nfile with this host: --far-inventory and --far-dir name paths there.\n\n"
         "  cutover login start --inventory inventory.json --login meter --dir /run/logins\n"
         "  cutover login wait --dir /run/logins --up 100 --timeout 30\n"
         "  cutover login start --inventory inventory.json --login meter --carrier red --dir d",
-        task_options({carriers_option, json_option}), act_start};
+        task_options(
+            {carriers_option,
+             Option::text("far-inventory",
+                          "the inventory's path on vantages that are reached by ssh "
+                          "(default: as here)"),
+             Option::text("far-dir", "folder of the agents' state there (default: as here)"),
+             json_option}),
+        act_start};
 }
 
 Command status_command() {

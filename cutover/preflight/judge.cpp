@@ -185,17 +185,13 @@ void judge_folders(const HostAsk& ask, const json& answer, Findings& findings) {
     }
 }
 
-// As NTP reckons it (RFC 5905): what passes there between the two times is not under way.
-std::optional<Offset> offset_of(const Answered& answered, const json& answer) {
-    const auto began = parse_iso8601(answer.at("began").get<std::string>());
-    const auto ended = parse_iso8601(answer.at("ended").get<std::string>());
-    if (!began || !ended || *ended < *began) {
+std::optional<UnixMicros> time_in(const json& answer, const char* key) {
+    const auto found = answer.find(key);
+    if (found == answer.end() || !found->is_string()) {
         return std::nullopt;
     }
-    const auto ms = [](UnixMicros us) { return static_cast<double>(us) / 1e3; };
-    const double under_way = ms(answered.came - answered.asked) - ms(*ended - *began);
-    return Offset{(ms(*began - answered.asked) + ms(*ended - answered.came)) / 2,
-                  std::max(under_way, 0.0) / 2};
+    const auto time = parse_iso8601(found->get_ref<const std::string&>());
+    return time ? std::optional(*time) : std::nullopt;
 }
 
 // By how much its clock may be behind: a gate's sample speaks for so long.
@@ -293,6 +289,23 @@ std::string Finding::text() const {
            (todo.empty() ? "" : "; " + todo);
 }
 
+// As NTP reckons it (RFC 5905): what passes there between the two times is not under way.
+std::optional<Offset> offset_of(const Answered& answered) {
+    const json answer = answered.end ? json::parse(answered.end->out, nullptr, false) : json();
+    if (!answer.is_object()) {
+        return std::nullopt;
+    }
+    const auto began = time_in(answer, "began");
+    const auto ended = time_in(answer, "ended");
+    if (!began || !ended || *ended < *began) {
+        return std::nullopt;
+    }
+    const auto ms = [](UnixMicros us) { return static_cast<double>(us) / 1e3; };
+    const double under_way = ms(answered.came - answered.asked) - ms(*ended - *began);
+    return Offset{(ms(*began - answered.asked) + ms(*ended - answered.came)) / 2,
+                  std::max(under_way, 0.0) / 2};
+}
+
 HostReport judge_host(const HostAsk& ask, const Answered& answered, const Yardstick& yardstick) {
     HostReport report;
     report.host = ask.host.text();
@@ -303,7 +316,7 @@ HostReport judge_host(const HostAsk& ask, const Answered& answered, const Yardst
     auto answer = read_answer(ask, answered, yardstick, findings);
     const bool whole = answer && is_whole(ask, *answer, findings);
     if (whole) {
-        report.clock = ask.ours ? offset_of(answered, *answer) : std::nullopt;
+        report.clock = ask.ours ? answered.clock : std::nullopt;
         judge_answer(ask, *answer, yardstick, report);
     } else {
         // What is known without the host.

@@ -60,7 +60,11 @@ struct Answered {
     Result<Finished> end;
     UnixMicros asked = 0;
     UnixMicros came = 0;
+    std::optional<Offset> clock{};  // the best that is known
 };
+
+// From an answer's own times; nothing when it has none, or its clock went backwards.
+std::optional<Offset> offset_of(const Answered& answered);
 
 struct Yardstick {
     const Plan& plan;

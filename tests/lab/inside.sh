@@ -11,6 +11,8 @@
 . "$lab/carriers.sh"
 # shellcheck source=tests/lab/services.sh
 . "$lab/services.sh"
+# shellcheck source=tests/lab/ssh.sh
+. "$lab/ssh.sh"
 plan=$("$lab/plan" "$lab/inventory.json")
 eval "$plan"
 

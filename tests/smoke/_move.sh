@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # A move in the lab, for tests of what goes wrong in it: a lab of this test's own, few sessions, short gates.
 #
-#   move_lab                 raises the lab; it goes with the test
-#   start_move               cutover run, in the background; its id is in $move, what it says in $out/move.log
+#   move_lab [OPTION...]     raises the lab, with options of `lab up`; it goes with the test
+#   start_move [OPTION...]   cutover run, in the background; its id is in $move, what it says in $out/move.log
 #   moved_to STEP            whether the run has begun that step ("STAGE/STEP")
 #   logins .path             a figure of the login agents (jq's syntax)
 #   on_gateway old|new CMD.. vipctl
@@ -23,7 +23,7 @@ move_over() {
 
 move_lab() {
     trap move_over EXIT
-    "$lab" up --mode rehome --build "$BUILD"
+    "$lab" up --mode rehome --build "$BUILD" "$@"
     # A tenth of the demo's sessions: what is tested here does not hang on their number.
     "$lab" run sed -i 's/"sessions_per_carrier": 1000/"sessions_per_carrier": 100/; s/"shared_source_sessions": 200/"shared_source_sessions": 20/' \
         /run/rehome/inventory.json
@@ -33,7 +33,7 @@ in_lab() { "$lab" run env "PATH=$BUILD/bin:$PATH" "$@"; }
 
 start_move() {
     in_lab cutover run "$PWD/playbooks/subnet-move.json" --inventory /run/rehome/inventory.json --journal "$journal" \
-        --yes --set observe_s=1 --set settle_s=1 >"$out/move.log" 2>&1 &
+        --yes --set observe_s=1 --set settle_s=1 "$@" >"$out/move.log" 2>&1 &
     # shellcheck disable=SC2034  # the tests wait for it
     move=$!
 }

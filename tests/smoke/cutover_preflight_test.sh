@@ -103,6 +103,7 @@ far=(--set far=ssh:root@far.example)
 ssh_is() { printf '#!/bin/bash\n%s\n' "$1" >fake/ssh && chmod +x fake/ssh; }
 ssh_is 'exec cutover preflight-host'
 code 0 preflight "${far[@]}"
+# shellcheck disable=SC2016  # expanded by what is written
 ssh_is 'cutover preflight-host | sed -E "s/\"(began|ended)\":\"[^\"]*\"/\"\1\":\"$(date -u -d "+10 seconds" +%FT%T).000000Z\"/g"'
 red '^ssh:root@far.example: its clock is [0-9.]* s (+- [0-9.]* s) ahead, expected 1 s at most' "${far[@]}"
 ssh_is 'echo "bash: cutover: command not found" >&2; exit 127'

@@ -14,6 +14,7 @@
 #include "common/json/file.h"
 #include "cutover/adapter/login/folder.h"
 #include "cutover/adapter/login/run.h"
+#include "cutover/adapter/parallel.h"
 
 namespace rehome::cutover {
 namespace {
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view agents_schema =
 #include "common/formats/login-agents.schema.inc"
     ;
+constexpr size_t statuses_at_once = 16;
 constexpr size_t gaps_limit = size_t{1} << 30;  // bytes of one carrier's gaps.jsonl
 
 // Several mistakes as one error, a line each.
@@ -48,7 +50,7 @@ Result<LoginFleet> parse_fleet(const std::string& dir) {
     for (const auto& agent : value->at("agents")) {
         const auto host = Host::parse(agent["host"].get<std::string>());
         if (!host) return fail(Exit::usage, agents_file(dir), host.error().text());
-        fleet.places.push_back({agent["carrier"], *host});
+        fleet.places.push_back({agent["carrier"], *host, agent.value("dir", dir)});
     }
     return fleet;
 }
@@ -63,7 +65,7 @@ Result<LoginFleet> scan_fleet(const std::string& dir) {
     }
     for (const fs::directory_entry& entry : entries) {
         if (!fs::exists(entry.path() / "agent.pid", error)) continue;
-        fleet.places.push_back({entry.path().filename().string(), Host{}});
+        fleet.places.push_back({entry.path().filename().string(), Host{}, dir});
     }
     std::sort(fleet.places.begin(), fleet.places.end(),
               [](const LoginPlace& a, const LoginPlace& b) { return a.carrier < b.carrier; });
@@ -80,6 +82,7 @@ Result<> write_fleet(const LoginFleet& fleet) {
     nlohmann::json agents = nlohmann::json::array();
     for (const LoginPlace& place : fleet.places) {
         agents.push_back({{"carrier", place.carrier}, {"host", place.host.text()}});
+        if (place.dir != fleet.dir) agents.back()["dir"] = place.dir;
     }
     const nlohmann::json value = {
         {"schema", "rehome/login-agents/1"}, {"login", fleet.login}, {"agents", agents}};
@@ -107,7 +110,8 @@ Result<LoginFleet> wanted_fleet(const LoginStart& wanted) {
         if (!vantage) return tl::unexpected(vantage.error());
         const auto host = Host::parse((*vantage)->host);
         if (!host) return tl::unexpected(host.error());
-        fleet.places.push_back({name, *host});
+        const bool far = host->kind == Host::Kind::ssh && !wanted.far_dir.empty();
+        fleet.places.push_back({name, *host, far ? wanted.far_dir : fleet.dir});
     }
     return fleet;
 }
@@ -116,7 +120,7 @@ Result<LoginFleet> wanted_fleet(const LoginStart& wanted) {
 Result<> check_free(const LoginFleet& fleet) {
     for (const LoginPlace& place : fleet.places) {
         if (place.host.kind == Host::Kind::ssh) continue;
-        const std::string path = login_folder(fleet.dir, place.carrier);
+        const std::string path = login_folder(place.dir, place.carrier);
         const auto agent = find_agent(path);
         if (!agent) return tl::unexpected(agent.error());
         if (!agent->pidfd) continue;
@@ -148,7 +152,7 @@ LoginFleet with_known(const LoginFleet& fleet, LoginFleet known) {
         if (same == known.places.end()) {
             known.places.push_back(place);
         } else {
-            same->host = place.host;
+            *same = place;
         }
     }
     return known;
@@ -170,24 +174,35 @@ Result<> cutover_at(const LoginPlace& place, const Argv& words, const RunOptions
     return fail(done.error().kind, place.carrier + " on " + done.error().where, done.error().what);
 }
 
-Result<> start_agent(const LoginStart& wanted, const LoginFleet& fleet, const LoginPlace& place) {
-    const std::string inventory = fs::absolute(wanted.inventory).string();
+Result<> start_agent(const LoginStart& wanted, const LoginPlace& place) {
+    const bool far = place.host.kind == Host::Kind::ssh && !wanted.far_inventory.empty();
+    const std::string inventory =
+        far ? wanted.far_inventory : fs::absolute(wanted.inventory).string();
     Argv words = {"login",      "run",       "--detach",    "--inventory", inventory, "--login",
-                  wanted.login, "--carrier", place.carrier, "--dir",       fleet.dir};
+                  wanted.login, "--carrier", place.carrier, "--dir",       place.dir};
     words.insert(words.end(), wanted.pace.begin(), wanted.pace.end());
     return cutover_at(place, words);
 }
 
-Result<> ask_to_end(const LoginFleet& fleet, const LoginPlace& place, std::vector<LiveAgent>& live,
+Result<> ask_to_end(const LoginPlace& place, std::vector<LiveAgent>& live,
                     std::chrono::milliseconds limit) {
     if (place.host.kind != Host::Kind::ssh) {
-        auto agent = find_agent(login_folder(fleet.dir, place.carrier));
+        auto agent = find_agent(login_folder(place.dir, place.carrier));
         if (!agent) return tl::unexpected(agent.error());
         if (agent->pidfd && agent->ask_to_end()) live.push_back(std::move(*agent));
         return {};
     }
-    return cutover_at(place, {"login", "stop", "--dir", fleet.dir, "--carrier", place.carrier},
+    return cutover_at(place, {"login", "stop", "--dir", place.dir, "--carrier", place.carrier},
                       {.timeout = limit + std::chrono::seconds(10)});
+}
+
+Result<LoginStatus> read_status(const LoginPlace& place) {
+    const std::string path = login_folder(place.dir, place.carrier) + "/status.json";
+    const auto text = read_at(place.host, path, size_t{1} << 20);
+    if (!text) return fail(Exit::unknown, text.error().where, text.error().what);
+    auto status = parse_login_status(path, *text);
+    if (!status) return tl::unexpected(joined(status.error()));
+    return std::move(*status);
 }
 
 // Names those that have not ended in time.
@@ -226,7 +241,7 @@ Result<LoginFleet> start_logins(const LoginStart& wanted) {
 
     LoginFleet started{fleet->dir, fleet->login, {}};
     for (const LoginPlace& place : fleet->places) {
-        const auto done = start_agent(wanted, *fleet, place);
+        const auto done = start_agent(wanted, place);
         // One that did not answer in time may have started; one that runs for another is not ours.
         if (done || done.error().kind != Exit::no) started.places.push_back(place);
         if (!done) return tl::unexpected(give_up_start(done.error(), started, *known));
@@ -248,14 +263,14 @@ Result<LoginFleet> read_fleet(const std::string& dir, const std::vector<std::str
     return fleet;
 }
 
+// All at once: over ssh one after the other would be old before the last one has come.
 Result<std::vector<LoginStatus>> read_statuses(const LoginFleet& fleet) {
+    std::vector<Result<LoginStatus>> read(fleet.places.size());
+    for_all(fleet.places.size(), statuses_at_once,
+            [&](size_t i) { read[i] = read_status(fleet.places[i]); });
     std::vector<LoginStatus> statuses;
-    for (const LoginPlace& place : fleet.places) {
-        const std::string path = login_folder(fleet.dir, place.carrier) + "/status.json";
-        const auto text = read_at(place.host, path, size_t{1} << 20);
-        if (!text) return fail(Exit::unknown, text.error().where, text.error().what);
-        auto status = parse_login_status(path, *text);
-        if (!status) return tl::unexpected(joined(status.error()));
+    for (auto& status : read) {
+        if (!status) return tl::unexpected(status.error());
         statuses.push_back(std::move(*status));
     }
     return statuses;
@@ -267,7 +282,7 @@ Result<std::vector<CarrierReport>> read_reports(const LoginFleet& fleet, UnixMic
     std::vector<CarrierReport> reports;
     for (size_t i = 0; i < fleet.places.size(); ++i) {
         const LoginPlace& place = fleet.places[i];
-        const std::string path = login_folder(fleet.dir, place.carrier) + "/gaps.jsonl";
+        const std::string path = login_folder(place.dir, place.carrier) + "/gaps.jsonl";
         const auto text = read_at(place.host, path, gaps_limit);
         if (!text) return tl::unexpected(text.error());
         reports.push_back({std::move((*statuses)[i]), {}});
@@ -280,7 +295,7 @@ Result<> stop_logins(const LoginFleet& fleet, std::chrono::milliseconds limit) {
     std::vector<LiveAgent> live;
     std::vector<Error> failed;
     for (const LoginPlace& place : fleet.places) {
-        const auto asked = ask_to_end(fleet, place, live, limit);
+        const auto asked = ask_to_end(place, live, limit);
         if (!asked) failed.push_back(asked.error());
     }
     const auto ended = await_ends(live, limit);

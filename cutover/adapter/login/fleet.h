@@ -2,7 +2,8 @@
 //
 // DIR/agents.json ("rehome/login-agents/1") says which carriers' agents were started on which
 // hosts. Without it, every folder in DIR with an agent.pid is an agent of this host (`login run` by
-// hand). Each agent's folder DIR/CARRIER lies on its vantage's host.
+// hand). Each agent's folder lies on its vantage's host: DIR/CARRIER, or, where that is reached by
+// ssh and has nothing of this host's, CARRIER in a folder that is named there.
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@ namespace rehome::cutover {
 struct LoginPlace {
     std::string carrier;
     Host host;
+    std::string dir;  // on that host: the agent's folder is CARRIER in it
 };
 
 struct LoginFleet {
@@ -33,6 +35,9 @@ struct LoginStart {
     std::vector<std::string> carriers;  // empty: all of the inventory's
     std::string dir;
     std::vector<std::string> pace;  // options for `login run`, as they were given
+    // Of vantages that are reached by ssh; empty: the same as here.
+    std::string far_inventory{};
+    std::string far_dir{};
 };
 
 // Starts the agents and waits for their first status.  All or none: when one cannot start, those

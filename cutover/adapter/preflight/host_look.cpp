@@ -18,7 +18,7 @@
 #include "common/sha256.h"
 #include "cutover/adapter/login/socket.h"
 #include "cutover/adapter/preflight/bird_look.h"
-#include "cutover/adapter/preflight/parallel.h"
+#include "cutover/adapter/parallel.h"
 
 namespace rehome::cutover {
 

@@ -1,4 +1,4 @@
-#include "cutover/adapter/preflight/parallel.h"
+#include "cutover/adapter/parallel.h"
 
 #include <algorithm>
 #include <atomic>
