@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -88,9 +89,16 @@ Result<JournalFile> JournalFile::create(const std::string& path, const Opening& 
                     "is there already; go on with it by `cutover resume`, or name another file");
     }
     file->journal_.opening = opening;
+    file->marker_ = {"", opening.run, 1, 0, ""};
     Result<> done = file->cut_to(0);
     if (done) {
+        done = file->settle_here();
+    }
+    if (done) {
         done = file->write_line(file->writer_.line(opening));
+    }
+    if (done) {
+        done = file->write_head(true);
     }
     if (done) {
         done = sync_folder_of(path);
@@ -101,7 +109,49 @@ Result<JournalFile> JournalFile::create(const std::string& path, const Opening& 
     return file;
 }
 
-Result<JournalFile> JournalFile::open(const std::string& path) {
+// This file is the run's journal from here on.
+Result<> JournalFile::settle_here() {
+    if (auto written = write_home(path_, fd_.get()); !written) {
+        return written;
+    }
+    auto head = HeadFile::open(path_);
+    if (!head) {
+        return tl::unexpected(head.error());
+    }
+    head_ = std::move(*head);
+    return {};
+}
+
+Result<> JournalFile::write_head(bool sync) {
+    auto written = head_.write(marker_, sync);
+    broken_ = broken_ || !written;
+    return written;
+}
+
+Result<> JournalFile::look_around(bool accept_loss) {
+    const JournalPlace place = look_beside(path_, fd_.get(), journal_, read_head(path_));
+    if (!place.copy_of.empty()) {
+        return fail(Exit::world, path_,
+                    fmt::format("is a copy of {}, {}", place.copy_of,
+                                place.held_there ? "with which a cutover is running"
+                                                 : "which is still there: go on with that one, or "
+                                                   "take it away first"));
+    }
+    const std::string missing = fmt::format("{}", fmt::join(place.lacking, "; "));
+    if (!missing.empty() && !accept_loss) {
+        return fail(Exit::world, path_,
+                    missing +
+                        ".  What these lines announced may have been done.  Find the whole "
+                        "journal, or go on with --accept-loss");
+    }
+    remarks_ = missing.empty() ? "" : "accepted that lines are missing: " + missing;
+    for (const std::string& remark : place.remarks) {
+        remarks_ += (remarks_.empty() ? "" : "; ") + remark;
+    }
+    return {};
+}
+
+Result<JournalFile> JournalFile::open(const std::string& path, bool accept_loss) {
     auto file = lock(path, 0);
     if (!file) {
         return file;
@@ -114,9 +164,18 @@ Result<JournalFile> JournalFile::open(const std::string& path) {
         return tl::unexpected(no_run(path));
     }
     file->journal_ = std::move(**found);
+    file->journal_.opening.run_dir = folder_of(path);
     file->writer_ = JournalWriter(file->journal_.last_sum);
-    if (auto cut = file->cut_to(file->journal_.whole_bytes); !cut) {
-        return tl::unexpected(cut.error());
+    file->marker_ = marker_of(file->journal_);
+    Result<> done = file->look_around(accept_loss);
+    if (done) {
+        done = file->cut_to(file->journal_.whole_bytes);
+    }
+    if (done) {
+        done = file->settle_here();
+    }
+    if (!done) {
+        return tl::unexpected(done.error());
     }
     return file;
 }
@@ -125,7 +184,13 @@ Result<> JournalFile::append(const Record& record) {
     if (broken_) {
         return fail(Exit::world, path_, "an earlier line could not be written");
     }
-    return write_line(writer_.line(record));
+    if (auto written = write_line(writer_.line(record)); !written) {
+        return written;
+    }
+    marker_.epoch = std::max(marker_.epoch, record.epoch);
+    const bool rests = record.what == Happened::resumed || record.what == Happened::stopped ||
+                       record.what == Happened::finished;
+    return write_head(rests);
 }
 
 Result<> JournalFile::write_line(const std::string& line) {
@@ -145,10 +210,16 @@ Result<> JournalFile::write_line(const std::string& line) {
         broken_ = true;
         return tl::unexpected(system_error("fdatasync"));
     }
+    ++marker_.lines;
+    marker_.sum = writer_.last_sum();
     return {};
 }
 
-Result<JournalSeen> look_at_journal(const std::string& path) {
+namespace {
+
+// The head first: a journal that goes on has at least what the head knew before.
+Result<JournalSeen> look_once(const std::string& path) {
+    const auto head = read_head(path);
     const auto text = read_file(path, longest_journal);
     if (!text) {
         return tl::unexpected(text.error());
@@ -161,10 +232,17 @@ Result<JournalSeen> look_at_journal(const std::string& path) {
         return tl::unexpected(no_run(path));
     }
     const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct flock held = whole_file_lock();
-    held.l_type = F_RDLCK;  // would be refused while a runner writes
-    const bool asked = fd && fcntl(fd.get(), F_OFD_GETLK, &held) == 0;
-    return JournalSeen{std::move(**journal), asked && held.l_type != F_UNLCK};
+    (*journal)->opening.run_dir = folder_of(path);
+    JournalPlace place = look_beside(path, fd.get(), **journal, head);
+    return JournalSeen{std::move(**journal), is_held(fd.get()), std::move(place)};
+}
+
+}  // namespace
+
+// Once more where the head may have been read in mid-write.
+Result<JournalSeen> look_at_journal(const std::string& path) {
+    auto seen = look_once(path);
+    return seen && seen->running && !seen->place.lacking.empty() ? look_once(path) : seen;
 }
 
 }  // namespace rehome::cutover

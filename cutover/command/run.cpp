@@ -39,6 +39,8 @@ const Option wait_option =
     Option::text("wait",
                  "how long (90, 5m, 2h) a question waits for `cutover approve` where there is no "
                  "terminal; unless given 0, or 1h for a terminal that has vanished");
+const Option accept_loss_option = Option::flag(
+    "accept-loss", "go on although lines are missing at the journal's end; noted in the journal");
 const Option json_option = Option::flag("json", "print JSON");
 const Option json_lines_option = Option::flag("json", "print JSON, one event a line");
 
@@ -119,7 +121,7 @@ Result<Exit> go_on(const Given& given, SessionOptions options) {
     const Strings skip = given.texts("skip");
     options.runner.skip.insert(skip.begin(), skip.end());
     const std::string path = absolute(given.text("journal"));
-    auto journal = JournalFile::open(path);
+    auto journal = JournalFile::open(path, given.has("accept-loss"));
     if (!journal) {
         return tl::unexpected(journal.error());
     }
@@ -163,7 +165,7 @@ Result<Exit> status(const Given& given) {
         return tl::unexpected(progress.error());
     }
     const Standing standing{*plan,         seen->journal,        *progress, path,
-                            seen->running, newest_samples(path), now_us()};
+                            seen->running, newest_samples(path), now_us(),  concerns(seen->place)};
     std::cout << (given.has("json") ? standing_json(standing)
                                     : standing_text(standing, columns(STDOUT_FILENO)));
     return Exit::yes;
@@ -217,7 +219,7 @@ Command resume_command() {
          Option::text("settle",
                       "done | again: what to make of the step that was begun, where its check "
                       "cannot tell"),
-         skip_option, json_lines_option},
+         skip_option, accept_loss_option, json_lines_option},
         resume};
 }
 
@@ -231,7 +233,7 @@ Command undo_command() {
             "tell whether the steps that are listed are put back.\n\n"
             "  cutover undo --journal move.journal\n"
             "  cutover undo --journal move.journal --skip 'relay/share 10 at old-gw'\n",
-            {journal_option, skip_option, group_option, json_lines_option},
+            {journal_option, skip_option, group_option, accept_loss_option, json_lines_option},
             undo};
 }
 

@@ -45,7 +45,7 @@ Result<> prepare_run_dir(const Opening& opening) {
 // Raises the run's epoch, so that no runner before can do any more.
 Result<> note_resumed(JournalFile& journal, const Plan& plan, Progress& progress, Watch& watch) {
     const uint64_t epoch = epoch_after(journal.read().records) + 1;
-    const Record record{Happened::resumed, now_us(), "", "", {}, epoch};
+    const Record record{Happened::resumed, now_us(), "", journal.remarks(), {}, epoch};
     auto noted = journal.append(record);
     if (noted) {
         watch.record(record);
@@ -102,7 +102,8 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     }
     Desk desk(*stop, *watch, asks, std::move(*control), options.wait);
     // Not when there is nothing to go on with.
-    const bool goes_on = options.goes_on && (options.back_out || !progress->finished);
+    const bool goes_on =
+        options.goes_on && (options.back_out || !progress->finished || !journal.remarks().empty());
     if (auto noted = goes_on ? note_resumed(journal, *plan, *progress, *watch) : Result<>();
         !noted) {
         return tl::unexpected(noted.error());

@@ -102,7 +102,6 @@ Opening read_opening(const ordered_json& object) {
     opening.inventory_path = object.at("inventory").at("path");
     opening.inventory = object.at("inventory").at("text");
     opening.settings = object.at("settings").get<Settings>();
-    opening.run_dir = object.at("run_dir");
     opening.run = object.at("run");
     return opening;
 }
@@ -150,7 +149,6 @@ std::string JournalWriter::line(const Opening& opening) {
     ordered_json object = head(Happened::opened, opening.at);
     object["schema"] = schema;
     object["run"] = opening.run;
-    object["run_dir"] = opening.run_dir;
     object["settings"] = opening.settings;
     object["playbook"] = kept_file(opening.playbook_path, opening.playbook);
     object["inventory"] = kept_file(opening.inventory_path, opening.inventory);
@@ -232,6 +230,7 @@ Result<std::optional<Journal>> read_journal(const std::string& file, std::string
         if (auto taken = take_line(*body, first, journal); !taken) {
             return fail(taken.error().kind, where(), taken.error().what);
         }
+        journal.sums.push_back(journal.last_sum);
         journal.whole_bytes = end + 1;
         first = false;
     }

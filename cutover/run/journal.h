@@ -66,7 +66,7 @@ struct Opening {
     std::string inventory_path{};
     std::string inventory{};  // the text
     Settings settings{};
-    std::string run_dir{};
+    std::string run_dir{};  // beside the journal, wherever that is now; not written there
     std::string run{};  // the run's id: 32 hexadecimal digits, drawn at random
 };
 
@@ -79,6 +79,8 @@ public:
     std::string line(const Opening& opening);  // with its line feed
     std::string line(const Record& record);
 
+    const std::string& last_sum() const { return sum_; }
+
 private:
     std::string sum_;
 };
@@ -87,6 +89,7 @@ struct Journal {
     Opening opening;
     std::vector<Record> records;  // without the opening
     std::string last_sum;
+    std::vector<std::string> sums{};  // of each line, the opening's first
     size_t whole_bytes = 0;  // without a torn last line
 };
 

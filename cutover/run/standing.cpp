@@ -59,6 +59,9 @@ public:
         for (const Sighting& one : now_.sightings) {
             sighting(one);
         }
+        for (const std::string& concern : standing_.concerns) {
+            add("the journal: " + concern);
+        }
         doing();
         question();
         head();
@@ -256,6 +259,7 @@ std::string standing_json(const Standing& standing) {
         {"at", iso8601(standing.at)},
         {"phase", phase(progress)},
         {"running", standing.running},
+        {"concerns", standing.concerns},
         {"step", now.step},
         {"since", now.step.empty() ? ordered_json() : ordered_json(iso8601(now.since))},
         {"waits_for", now.waits_for},

@@ -17,10 +17,11 @@ struct Standing {
     const Plan& plan;
     const Journal& journal;
     const Progress& progress;
-    std::string file;                   // the journal's
-    bool running = false;               // a runner holds it
-    std::vector<KeptSample> samples{};  // the newest
-    UnixMicros at = 0;                  // now
+    std::string file;                     // the journal's
+    bool running = false;                 // a runner holds it
+    std::vector<KeptSample> samples{};    // the newest
+    UnixMicros at = 0;                    // now
+    std::vector<std::string> concerns{};  // about the journal's file: a copy, or lines are missing
 };
 
 std::string standing_text(const Standing& standing, size_t width = 80);

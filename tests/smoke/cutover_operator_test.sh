@@ -164,6 +164,41 @@ cutover show retried.json --inventory inventory.json --json | fits cutover-plan
 [ -e a ]
 anew
 
+# A copy of a running journal is known for what it is, and not gone on with; nor when the run has ended there.
+cutover run book.json --inventory inventory.json --journal home.j --wait 5m </dev/null >out &
+runner=$!
+wait_until 10 test -e a.begun
+mkdir elsewhere
+cp -a home.j home.j.d elsewhere
+cutover status --journal elsewhere/home.j | tr -s ' \n' ' ' | found "the journal: a copy of $dir/home.j, with which a cutover is running"
+code 3 cutover resume --journal elsewhere/home.j 2>&1 | found "is a copy of $dir/home.j, with which a cutover is running"
+touch go
+wait_until 10 asks home.j
+cutover stop --journal home.j
+code 3 wait "$runner"
+code 3 cutover undo --journal elsewhere/home.j 2>&1 | found 'which is still there: go on with that one, or take it away first'
+fits journal-head <home.j.d/head
+fits journal-home <home.j.d/home
+
+# Lines are missing at its end: refused with what is missing, until that is accepted, which is noted.
+cp home.j whole
+head -n 3 whole >home.j
+code 3 cutover resume --journal home.j --yes 2>&1 | found 'knows of 7 lines, the journal has 3: the last 4 are missing.*--accept-loss'
+cutover status --journal home.j | tr -s ' \n' ' ' | found 'the journal: .*/home.j.d/head knows of 7 lines, the journal has 3'
+cutover status --journal home.j --json | fits cutover-status
+cp whole home.j
+
+# Moved, it goes on where it is now; with --accept-loss on what it has.
+rm -r elsewhere
+mkdir elsewhere
+mv home.j home.j.d elsewhere
+head -n 3 whole >elsewhere/home.j
+cutover resume --journal elsewhere/home.j --yes --accept-loss
+grep -q '"what":"resumed".*accepted that lines are missing: ' elsewhere/home.j
+cutover status --journal elsewhere/home.j | found 'book: done'
+[ ! -e home.j.d ]
+anew
+
 # A reader that stands still does not stop it either.
 touch go
 mkfifo stuck

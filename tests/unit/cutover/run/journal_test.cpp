@@ -36,7 +36,7 @@ TEST_CASE("what is written is read back") {
     CHECK(read.playbook == opening().playbook);
     CHECK(read.inventory_path == "/i.json");
     CHECK(read.settings == Settings{{"rate", "200"}});
-    CHECK(read.run_dir == "/run/d");
+    CHECK(read.run_dir == "");  // whoever reads it knows where it is
     CHECK(read.run == opening().run);
     CHECK(read.at == opening().at);
     REQUIRE((*journal)->records.size() == 2);
