@@ -2,7 +2,6 @@
 #include "probe/adapter/probe_socket.h"
 
 #include <fmt/format.h>
-#include <linux/filter.h>
 #include <linux/net_tstamp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,10 +9,10 @@
 #include <algorithm>
 #include <array>
 
+#include "probe/adapter/answer_filter.h"
 #include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/socket_address.h"
 #include "probe/adapter/system_error.h"
-#include "probe/core/icmp_flow.h"
 
 namespace rehome::probe {
 
@@ -24,53 +23,6 @@ constexpr size_t send_batch = 64;
 template <typename T>
 bool set(int fd, int level, int option, const T& value) {
     return setsockopt(fd, level, option, &value, sizeof value) == 0;
-}
-
-int protocol_of(Kind kind, Family family) {
-    if (kind == Kind::icmp) {
-        return static_cast<int>(family == Family::v6 ? Protocol::icmp6 : Protocol::icmp);
-    }
-    return static_cast<int>(kind == Kind::tcp ? Protocol::tcp : Protocol::udp);
-}
-
-// Two 16-bit fields of the message must lie in these ranges.  A raw IPv4 socket's filter sees the
-// IP header first, whose length goes into X; other sockets' filters start at the message.
-struct FieldRange {
-    uint32_t offset;
-    uint32_t low;
-    uint32_t high;
-};
-
-bool attach_filter(int fd, Family family, const std::array<FieldRange, 2>& fields) {
-    const sock_filter load_header_length = family == Family::v6
-                                               ? sock_filter BPF_STMT(BPF_LDX | BPF_IMM, 0)
-                                               : sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0);
-    std::array<sock_filter, 9> program{{
-        load_header_length,
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, fields[0].offset),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, fields[0].low, 0, 5),
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, fields[0].high, 4, 0),
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, fields[1].offset),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, fields[1].low, 0, 2),
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, fields[1].high, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, 0xffff),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-    }};
-    const sock_fprog filter{.len = program.size(), .filter = program.data()};
-    return set(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter);
-}
-
-bool filter_for(int fd, const Path& path, const std::vector<uint16_t>& ports) {
-    const Family family = path.target.address.family;
-    if (path.kind == Kind::icmp) {
-        const uint32_t reply = family == Family::v6 ? 129u << 8 : 0;
-        return attach_filter(fd, family, {{{0, reply, reply}, {4, echo_id, echo_id}}});
-    }
-    if (path.kind == Kind::tcp) {
-        const uint32_t port = path.target.port;
-        return attach_filter(fd, family, {{{0, port, port}, {2, ports.front(), ports.back()}}});
-    }
-    return true;  // the kernel delivers by ports
 }
 
 // An ICMP error that came in meanwhile makes one call fail, not the packet, which goes with a
@@ -99,7 +51,7 @@ Result<> ProbeSocket::create(const Path& path) {
     const Family family = path.target.address.family;
     const int type = path.kind == Kind::udp ? SOCK_DGRAM : SOCK_RAW;
     fd_ = Fd(socket(family_of(path.target.address), type | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    protocol_of(path.kind, family)));
+                    static_cast<int>(protocol_of(path.kind, family))));
     if (!fd_) {
         return fail_system(
             where, type == SOCK_RAW ? "opening it (needs root or CAP_NET_RAW)" : "opening it");
@@ -182,7 +134,7 @@ Result<ProbeSocket> ProbeSocket::open(const Path& path, const Binding& binding, 
         return tl::unexpected(bound.error());
     }
     const std::string where = fmt::format("{} socket to {}", name(path.kind), path.target_text());
-    if (!filter_for(probe.fd(), path, probe.ports_)) {
+    if (!filter_answers(probe.fd(), path, probe.ports_)) {
         return fail_system(where, "attaching the filter");
     }
     SocketAddress target =

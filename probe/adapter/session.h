@@ -4,20 +4,15 @@
 //   open                      needs privileges; the caller drops them after it
 //   measure                   one loop: read what came, then send what is due, then sleep
 //
-// Reading first costs a probe nothing (the kernel stamps arrivals) and is bounded by a batch a
-// socket, so that sending is not held up.  Not thread-safe.
+// Reading first costs a probe nothing, as the kernel stamps arrivals.  Not thread-safe.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "common/stop_signal.h"
-#include "probe/adapter/inbox.h"
-#include "probe/adapter/probe_socket.h"
-#include "probe/adapter/system_clock.h"
+#include "probe/adapter/stream.h"
 #include "probe/core/measurement.h"
-#include "probe/core/series.h"
 
 namespace rehome::probe {
 
@@ -33,31 +28,14 @@ public:
     Result<Measurement> measure(const Progress& progress);
 
 private:
-    struct Stream {
-        Path path;
-        Route route;
-        ProbeSocket socket;
-        std::unique_ptr<Flow> flow;
-        Schedule schedule;
-        Series series;
-        Nanos last_sent = 0;
-        Nanos longest_send_call = 0;
-    };
-
     explicit Session(Plan plan) : plan_(std::move(plan)) {}
-    static Result<Stream> open_stream(const Plan& plan, const Path& path, const Route& route);
 
     void start(Nanos start);
-    bool read(Stream& stream);  // false when both queues are empty
-    void take_packet(Stream& stream, const Delivered& packet);
-    void take_report(Stream& stream, const Delivered& report);
-    void send_due(Stream& stream);
-    bool all_sent(const Stream& stream) const;
     Nanos next_event(Nanos now) const;
     bool finished(Nanos now) const;
     bool sleep_until(Nanos when, const StopSignal& stop);  // true: asked to stop
+    void stop_sending();
     Result<Measurement> run_loop(const Progress& progress, const StopSignal& stop);
-    Figures figures_of(Stream& stream);
     std::string progress_line() const;
 
     Plan plan_;

@@ -29,8 +29,9 @@ constexpr char teaching[] =
     "\n"
     "400 probes are enough to compare a loss of nothing with another; see `probe compare --help`.\n"
     "\n"
-    "The exit code tells whether there is a result, not whether it is good: 0 measured, 4 cut\n"
-    "short by a signal, or not one sample.\n"
+    "The exit code tells whether there is a result, not whether it is good: 0 measured; 3 no way\n"
+    "out for one probe or more (link, route or neighbour: the result is printed, and blames no\n"
+    "carrier); 4 cut short by a signal, or not one sample.\n"
     "\n"
     "Examples:\n"
     "  probe run --inventory inventory.json --carrier red --dry-run\n"
@@ -56,7 +57,7 @@ const std::vector<Option> options{
     Option::text("source", "instead of the vantage's").shown_as("IP"),
     Option::integer("mark", "instead of the vantage's").shown_as("N"),
     Option::text("interface", "instead of the vantage's").shown_as("IF"),
-    Option::flag("json", "print the result as JSON (rehome/probe/1)"),
+    Option::flag("json", "print the result as JSON (rehome/probe/2)"),
     Option::text("out", "write the JSON there too").shown_as("FILE"),
     Option::flag("dry-run", "show what would be measured and by which way"),
 };
@@ -144,7 +145,24 @@ Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes,
     return measurement;
 }
 
+// A line for standard error too, as a gate shows it.
+bool tell_no_way_out(const Measurement& measurement) {
+    bool any = false;
+    for (const Figures& figures : measurement.kinds) {
+        if (figures.counts.no_way_out != 0) {
+            std::cerr << fmt::format("{} {}: no way out for {} of its probes: {}\n",
+                                     name(figures.path.kind), figures.path.target_text(),
+                                     figures.counts.no_way_out, figures.no_way_out);
+            any = true;
+        }
+    }
+    return any;
+}
+
 Exit judge(const Measurement& measurement) {
+    if (tell_no_way_out(measurement)) {
+        return Exit::world;
+    }
     bool samples = !measurement.interrupted;
     for (const Figures& figures : measurement.kinds) {
         samples = samples && figures.loss_interval_pct.has_value();

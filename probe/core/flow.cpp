@@ -19,6 +19,13 @@ std::string_view name(Kind kind) {
     return "";
 }
 
+Protocol protocol_of(Kind kind, Family family) {
+    if (kind == Kind::icmp) {
+        return family == Family::v6 ? Protocol::icmp6 : Protocol::icmp;
+    }
+    return kind == Kind::tcp ? Protocol::tcp : Protocol::udp;
+}
+
 std::unique_ptr<Flow> make_flow(FlowAsked asked) {
     switch (asked.kind) {
         case Kind::icmp:

@@ -24,6 +24,8 @@ enum class Kind { icmp, tcp, udp };
 
 std::string_view name(Kind kind);
 
+Protocol protocol_of(Kind kind, Family family);
+
 // The times that a STAMP reflector wrote into its answer, by its own clock.
 struct ReflectorTimes {
     Nanos received = 0;

@@ -1,4 +1,4 @@
-// The result of a run: what `probe run` prints and `probe compare` reads ("rehome/probe/1").
+// The result of a run: what `probe run` prints and `probe compare` reads ("rehome/probe/2").
 //
 // Plain values; measurement_json.h and measurement_text.h show them, summary.h computes them.
 // Milliseconds end in _ms, shares of a hundred in _pct.  An optional that is empty means: not
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "probe/core/host_counters.h"
 #include "probe/core/plan.h"
 #include "probe/core/route.h"
 #include "probe/core/statistics.h"
@@ -17,22 +18,30 @@
 namespace rehome::probe {
 
 struct Counts {
-    uint32_t sent = 0;  // left this host; what our own side lost before is in not_sent
+    uint32_t sent = 0;  // left this host
     uint32_t received = 0;
-    uint32_t lost = 0;  // sent = received + lost + receive_dropped
-    uint32_t late = 0;  // of the lost: answered after the waiting time
+    uint32_t lost = 0;     // sent = received + lost + receive_dropped + filtered_in
+    uint32_t on_path = 0;  // of the lost: neither late nor damaged
+    uint32_t late = 0;     // of the lost: answered after the waiting time
     uint32_t duplicates = 0;
     uint32_t reordered = 0;
-    uint32_t refused = 0;  // of the received: resets
-    uint32_t damaged = 0;  // arrived with a wrong checksum or cut short; counts as lost
+    uint32_t refused = 0;     // of the received: resets
+    uint32_t damaged = 0;     // packets that came with a wrong checksum or cut short: lost, but for
+                              // those whose probe was answered besides
+    uint32_t no_way_out = 0;  // never left: no link, route or neighbour.  Not sent, no carrier's
+                              // loss, and no good end of a run
     uint32_t loss_runs = 0;
     uint32_t longest_loss_run = 0;
 };
 
 // What our own side lost.  Never blamed on the carrier: taken out of sent, or out of the lost.
 struct OwnLoss {
-    uint32_t not_sent = 0;         // the send call failed
-    uint32_t receive_dropped = 0;  // the socket's buffer was full, as many as were missing
+    uint32_t not_sent = 0;      // no room in a queue or in memory
+    uint32_t filtered_out = 0;  // a packet filter of this host took the probe
+    uint32_t filtered_in = 0;  // the answer came to an interface, and a filter of this host took it
+    uint32_t receive_dropped = 0;  // the socket's buffer was full
+    uint32_t skipped = 0;          // slots of the schedule that nothing was sent in
+    double longest_pause_ms = 0;   // how late this host came to the first of them
     std::string send_error;        // the last one
 };
 
@@ -72,6 +81,7 @@ struct Figures {
     bool route_changed = false;  // another one at the end than before the first probe
     std::string flow;
     Counts counts;
+    std::string no_way_out;  // why the first of them could not leave
     OwnLoss own;
     double loss_pct = 0;
     std::optional<Interval> loss_interval_pct;
@@ -95,6 +105,7 @@ struct Measurement {
     bool interrupted = false;
     Plan plan;
     ClockState clock;
+    std::vector<CounterRise> host_counters;  // of the whole host, during the run
     std::vector<Figures> kinds;
 };
 

@@ -71,36 +71,54 @@ Json to_json(const Timing& timing) {
             {"behind_max_ms", rounded(timing.behind_max_ms)}};
 }
 
+Json to_json(const OwnLoss& own) {
+    return {{"not_sent", own.not_sent},
+            {"filtered_out", own.filtered_out},
+            {"filtered_in", own.filtered_in},
+            {"receive_dropped", own.receive_dropped},
+            {"skipped", own.skipped},
+            {"longest_pause_ms", rounded(own.longest_pause_ms)},
+            {"send_error", text_or_null(own.send_error)}};
+}
+
+Json to_json(const std::vector<CounterRise>& rises) {
+    Json counters = Json::object();
+    for (const CounterRise& rise : rises) {
+        counters[rise.name] = rise.by;
+    }
+    return counters;
+}
+
 Json to_json(const Figures& figures) {
     const Counts& counts = figures.counts;
     const bool some = figures.loss_interval_pct.has_value();
-    return {{"kind", name(figures.path.kind)},
-            {"services", figures.path.services},
-            {"target", figures.path.target_text()},
-            {"route", to_json(figures.route, figures.route_changed)},
-            {"flow", figures.flow},
-            {"sent", counts.sent},
-            {"received", counts.received},
-            {"lost", counts.lost},
-            {"late", counts.late},
-            {"duplicates", counts.duplicates},
-            {"reordered", counts.reordered},
-            {"refused", counts.refused},
-            {"damaged", counts.damaged},
-            {"own",
-             {{"not_sent", figures.own.not_sent},
-              {"receive_dropped", figures.own.receive_dropped},
-              {"send_error", text_or_null(figures.own.send_error)}}},
-            {"loss_pct", some ? Json(rounded(figures.loss_pct)) : Json(nullptr)},
-            {"loss_pct_interval", to_json(figures.loss_interval_pct)},
-            {"loss_runs", {{"count", counts.loss_runs}, {"longest", counts.longest_loss_run}}},
-            {"icmp_errors",
-             {{"count", figures.icmp_errors}, {"last", text_or_null(figures.icmp_error)}}},
-            {"rtt_ms", to_json(figures.rtt)},
-            {"jitter_ms", to_json(figures.jitter)},
-            {"reflector_ms",
-             figures.reflector_p50_ms ? Json(rounded(*figures.reflector_p50_ms)) : Json(nullptr)},
-            {"timing", to_json(figures.timing)}};
+    return {
+        {"kind", name(figures.path.kind)},
+        {"services", figures.path.services},
+        {"target", figures.path.target_text()},
+        {"route", to_json(figures.route, figures.route_changed)},
+        {"flow", figures.flow},
+        {"sent", counts.sent},
+        {"received", counts.received},
+        {"lost", counts.lost},
+        {"on_path", counts.on_path},
+        {"late", counts.late},
+        {"duplicates", counts.duplicates},
+        {"reordered", counts.reordered},
+        {"refused", counts.refused},
+        {"damaged", counts.damaged},
+        {"no_way_out", {{"count", counts.no_way_out}, {"why", text_or_null(figures.no_way_out)}}},
+        {"own", to_json(figures.own)},
+        {"loss_pct", some ? Json(rounded(figures.loss_pct)) : Json(nullptr)},
+        {"loss_pct_interval", to_json(figures.loss_interval_pct)},
+        {"loss_runs", {{"count", counts.loss_runs}, {"longest", counts.longest_loss_run}}},
+        {"icmp_errors",
+         {{"count", figures.icmp_errors}, {"last", text_or_null(figures.icmp_error)}}},
+        {"rtt_ms", to_json(figures.rtt)},
+        {"jitter_ms", to_json(figures.jitter)},
+        {"reflector_ms",
+         figures.reflector_p50_ms ? Json(rounded(*figures.reflector_p50_ms)) : Json(nullptr)},
+        {"timing", to_json(figures.timing)}};
 }
 
 std::optional<Interval> interval_from(const nlohmann::json& json) {
@@ -134,18 +152,20 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     figures.counts.sent = json["sent"];
     figures.counts.received = json["received"];
     figures.counts.lost = json["lost"];
+    figures.counts.no_way_out = json["no_way_out"]["count"];
     figures.own.receive_dropped = json["own"]["receive_dropped"];
+    figures.own.filtered_in = json["own"]["filtered_in"];
     figures.loss_interval_pct = interval_from(json["loss_pct_interval"]);
     if (!read_target(json, figures.path)) {
         mistakes.add(at + "/target",
                      "is no target of its kind, expected an IP address, with a port "
                      "unless it is icmp");
     }
-    const uint64_t accounted =
-        uint64_t{figures.counts.received} + figures.counts.lost + figures.own.receive_dropped;
+    const uint64_t accounted = uint64_t{figures.counts.received} + figures.counts.lost +
+                               figures.own.receive_dropped + figures.own.filtered_in;
     if (figures.counts.sent != accounted) {
-        mistakes.add(at + "/sent", fmt::format("is {}, expected received + lost + receive_dropped, "
-                                               "{}",
+        mistakes.add(at + "/sent", fmt::format("is {}, expected received + lost + receive_dropped "
+                                               "+ filtered_in, {}",
                                                figures.counts.sent, accounted));
     }
     if (!json["loss_pct"].is_null()) {
@@ -178,7 +198,7 @@ UnixMicros time_from(const nlohmann::json& json, const std::string& key, Mistake
 std::string to_json(const Measurement& measurement) {
     const Plan& plan = measurement.plan;
     const bool poisson = plan.sampling == Sampling::poisson;
-    Json json = {{"schema", "rehome/probe/1"},
+    Json json = {{"schema", "rehome/probe/2"},
                  {"at", iso8601(measurement.at)},
                  {"ended", iso8601(measurement.ended)},
                  {"interrupted", measurement.interrupted},
@@ -197,6 +217,7 @@ std::string to_json(const Measurement& measurement) {
                   {{"resolution_ms", rounded(measurement.clock.resolution_ms)},
                    {"stepped_ms", rounded(measurement.clock.stepped_ms)},
                    {"synchronised", measurement.clock.synchronised}}},
+                 {"host_counters", to_json(measurement.host_counters)},
                  {"kinds", Json::array()}};
     for (const Figures& figures : measurement.kinds) {
         json["kinds"].push_back(to_json(figures));

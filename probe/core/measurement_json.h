@@ -1,4 +1,4 @@
-// A measurement as JSON ("rehome/probe/1", common/formats/probe.schema.json) and back.
+// A measurement as JSON ("rehome/probe/2", common/formats/probe.schema.json) and back.
 //
 // What is read is untrusted: it is checked against the schema, then the figures against each other,
 // and only what a comparison needs is taken over.

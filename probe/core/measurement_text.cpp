@@ -23,7 +23,11 @@ std::string loss_lines(const Figures& figures) {
                                    in_parentheses(figures.loss_interval_pct, 3), counts.lost,
                                    counts.received + counts.lost);
     if (counts.lost != 0) {
-        text += fmt::format("; longest run {}", counts.longest_loss_run);
+        text += fmt::format("; longest run {}\n  lost     {} on the path", counts.longest_loss_run,
+                            counts.on_path);
+        const uint32_t damaged = counts.lost - counts.on_path - counts.late;
+        text += damaged != 0 ? fmt::format(", {} damaged", damaged) : "";
+        text += counts.late != 0 ? fmt::format(", {} answered late", counts.late) : "";
     }
     return text + "\n";
 }
@@ -61,17 +65,36 @@ std::string events(const Figures& figures) {
             text += fmt::format("{}{} {}", text.empty() ? "  besides  " : ", ", number, what);
         }
     };
-    tell(counts.late, "late (counted as lost)");
     tell(counts.duplicates, "duplicates");
     tell(counts.reordered, "reordered");
     tell(counts.refused, "refused by a reset");
-    tell(counts.damaged, "damaged");
+    tell(counts.damaged, "damaged answers");
     tell(figures.icmp_errors, "ICMP errors, the last: " + figures.icmp_error);
-    tell(figures.own.not_sent, "not sent by our own side (left out): " + figures.own.send_error);
-    tell(figures.own.receive_dropped, "dropped by our own socket (left out)");
     tell(figures.timing.sent_unstamped, "sending times by the program, not the kernel");
     tell(figures.timing.received_unstamped, "receiving times by the program, not the kernel");
     return text.empty() ? text : text + "\n";
+}
+
+// What no carrier has to answer for: left out of the loss.
+std::string own_lines(const Figures& figures) {
+    const OwnLoss& own = figures.own;
+    std::string text;
+    const auto tell = [&text](uint32_t number, const std::string& what) {
+        if (number != 0) {
+            text += fmt::format("  {:<8} {} {}\n", text.empty() ? "ours" : "", number, what);
+        }
+    };
+    tell(own.not_sent, "not sent: " + own.send_error);
+    tell(own.filtered_out, "not sent: a packet filter of this host");
+    tell(own.filtered_in, "answers that came in and were dropped by a filter of this host");
+    tell(own.receive_dropped, "answers dropped by our own full buffer");
+    tell(own.skipped,
+         fmt::format("slots left out; this host was up to {:.1f} ms behind", own.longest_pause_ms));
+    if (figures.counts.no_way_out != 0) {
+        text += fmt::format("  NO WAY OUT for {} probes, no carrier's loss; {}\n",
+                            figures.counts.no_way_out, figures.no_way_out);
+    }
+    return text;
 }
 
 std::string to_text(const Figures& figures) {
@@ -87,7 +110,7 @@ std::string to_text(const Figures& figures) {
     if (figures.route_changed) {
         text += "  route    CHANGED during the run: the figures mix two ways\n";
     }
-    text += loss_lines(figures) + delay_lines(figures) + events(figures);
+    text += loss_lines(figures) + delay_lines(figures) + events(figures) + own_lines(figures);
     return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
                               figures.timing.behind_p99_ms, figures.timing.behind_max_ms);
 }
@@ -118,6 +141,10 @@ std::string to_text(const Measurement& measurement) {
                     iso8601(measurement.ended), measurement.interrupted ? " (cut short)" : "",
                     measurement.clock.resolution_ms,
                     measurement.clock.synchronised ? "synchronised" : "not synchronised");
+    for (const CounterRise& rise : measurement.host_counters) {
+        text += fmt::format("this host counted meanwhile: {} {} ({})\n", rise.by, rise.meaning,
+                            rise.name);
+    }
     if (measurement.clock.stepped_ms != 0) {
         text += fmt::format(
             "the clock was set by {:.3f} ms during the run: delays across that "

@@ -208,7 +208,7 @@ void Planner::check_paths() {
                     fmt::format("{} is not of the family of the source {}",
                                 path.target.address.text(), plan_.binding.source.text()));
         }
-        const size_t ports = ports_needed(plan_.rate_pps, plan_.wait);
+        const size_t ports = ports_needed(plan_.rate_pps, plan_.wait, plan_.count);
         if (mistakes_.empty() && path.kind == Kind::tcp && ports > ports_at_most) {
             mistake("--rate",
                     fmt::format("times --wait takes {} source ports for tcp, expected at most {}",

@@ -24,4 +24,17 @@ void Schedule::advance() {
     due_ += std::llround(-std::log1p(-uniform) * interval_);
 }
 
+uint32_t Schedule::skip_missed(Nanos now) {
+    uint32_t skipped = 0;
+    if (now - due_ <= missed_after) {
+        return skipped;
+    }
+    Schedule next = *this;
+    for (next.advance(); next.due() <= now; next.advance()) {
+        advance();
+        ++skipped;
+    }
+    return skipped;
+}
+
 }  // namespace rehome::probe

@@ -24,6 +24,12 @@ public:
     Nanos due() const { return due_; }
     void advance();
 
+    // Leaves out what is missed, so that it does not go out as a burst; returns how many.  Missed
+    // are the slots before the latest that is due, once the first of them is this late.  Less is
+    // how a host with other work to do wakes up; what is due then is still sent.
+    uint32_t skip_missed(Nanos now);
+    static constexpr Nanos missed_after = 10'000'000;
+
 private:
     Sampling sampling_;
     double interval_;

@@ -1,11 +1,21 @@
 // See series.h.
 #include "probe/core/series.h"
 
+#include <algorithm>
+
 namespace rehome::probe {
 
-void Series::send_failed(uint32_t index, int error) {
-    samples_.at(index).send_failed = true;
-    send_error_ = error;
+// What is known first stays: an error report may follow a failed call for the same packet.
+void Series::unsent(uint32_t index, Unsent how, const std::string& why) {
+    if (index >= samples_.size() || samples_[index].unsent != Unsent::no) {
+        return;
+    }
+    samples_[index].unsent = how;
+    if (how != Unsent::no_way_out) {
+        send_error_ = why;
+    } else if (no_way_out_.empty()) {
+        no_way_out_ = why;
+    }
 }
 
 void Series::stamped(uint32_t index, Nanos when) {
@@ -33,7 +43,18 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel) {
     return true;
 }
 
-// Other traffic that a raw socket overhears is nobody's fault; what was damaged may be ours.
+void Series::captured(const Answer& answer, Nanos when) {
+    if (answer.index < samples_.size() && samples_[answer.index].captured == never) {
+        samples_[answer.index].captured = when;
+    }
+}
+
+void Series::skipped(uint32_t slots, Nanos behind) {
+    skipped_ += slots;
+    longest_pause_ = std::max(longest_pause_, behind);
+}
+
+// Other traffic that a capture overhears is nobody's fault; what was damaged may be ours.
 void Series::refused(Refusal refusal) {
     damaged_ += refusal == Refusal::not_ours ? 0 : 1;
 }

@@ -11,14 +11,19 @@ namespace rehome::probe {
 
 constexpr Nanos never = 0;
 
+// Why a probe did not leave this host: the kernel knows no way to the target, a packet filter of
+// this host took it, or there was no room for it (queues, memory).
+enum class Unsent : uint8_t { no, no_way_out, filtered, no_room };
+
 struct Sample {
     Nanos sent = never;       // CLOCK_REALTIME, read by the program just before the send call
     Nanos stamped = never;    // when the kernel gave it to the device's driver, if it said so
     Nanos received = never;   // when the kernel got the first answer from the driver
+    Nanos captured = never;   // the same for an answer whether or not the socket was given it
     Nanos reflector = never;  // how long the STAMP reflector held it
     Nanos behind = 0;         // how much later than due it was sent
     uint32_t order = 0;       // of arrival, from 1; 0: none arrived
-    bool send_failed = false;
+    Unsent unsent = Unsent::no;
     bool refused = false;
 
     Nanos departed() const { return stamped != never ? stamped : sent; }
@@ -32,14 +37,19 @@ public:
     uint32_t next_index() const { return static_cast<uint32_t>(samples_.size()); }
 
     void sent(Nanos now, Nanos behind) { samples_.push_back({.sent = now, .behind = behind}); }
-    void send_failed(uint32_t index, int error);
+    // why: in words, for the result.
+    void unsent(uint32_t index, Unsent how, const std::string& why);
     void stamped(uint32_t index, Nanos when);
 
     // when: of the kernel; false in by_kernel says that only the program's reading was to be had.
     // False when the answer names a probe that was never sent.
     bool answered(const Answer& answer, Nanos when, bool by_kernel);
 
+    // An answer seen at the interface, before this host's filters and the socket.
+    void captured(const Answer& answer, Nanos when);
     void refused(Refusal refusal);
+    // A slot of the schedule was left out; behind: how late this host came to it.
+    void skipped(uint32_t slots, Nanos behind);
     void icmp_error(const std::string& what) { icmp_error_ = what, ++icmp_errors_; }
 
     const std::vector<Sample>& samples() const { return samples_; }
@@ -49,7 +59,10 @@ public:
     uint32_t received_unstamped() const { return received_unstamped_; }
     uint32_t icmp_errors() const { return icmp_errors_; }
     const std::string& last_icmp_error() const { return icmp_error_; }
-    int last_send_error() const { return send_error_; }
+    uint32_t skipped_slots() const { return skipped_; }
+    Nanos longest_pause() const { return longest_pause_; }
+    const std::string& last_send_error() const { return send_error_; }
+    const std::string& no_way_out() const { return no_way_out_; }  // the first reason; empty: none
 
 private:
     std::vector<Sample> samples_;
@@ -59,7 +72,10 @@ private:
     uint32_t received_unstamped_ = 0;
     uint32_t icmp_errors_ = 0;
     std::string icmp_error_;
-    int send_error_ = 0;
+    uint32_t skipped_ = 0;
+    Nanos longest_pause_ = 0;
+    std::string send_error_;
+    std::string no_way_out_;
 };
 
 }  // namespace rehome::probe

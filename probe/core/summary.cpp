@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "probe/core/fate.h"
+
 namespace rehome::probe {
 
 namespace {
@@ -22,28 +24,56 @@ bool has_delay(const Sample& sample, Nanos wait) {
     return in_time(sample, wait) && sample.round_trip() >= 0;
 }
 
-void count(const Series& series, Nanos wait, uint64_t drops, Counts& counts, OwnLoss& own) {
+// How many of the fates are this one.
+uint32_t tally(const std::vector<Fate>& fates, Fate which) {
+    return static_cast<uint32_t>(std::count(fates.begin(), fates.end(), which));
+}
+
+uint32_t at_most(uint64_t number, uint32_t limit) {
+    return static_cast<uint32_t>(std::min<uint64_t>(number, limit));
+}
+
+// The socket's drops explain answers that were captured and not delivered; what is left of these a
+// filter took.  Where the capture lost packets too, as many of the missing may have come in.
+void count_own(const std::vector<Fate>& fates, const OwnSide& side, uint32_t damaged, OwnLoss& own,
+               uint32_t& missing) {
+    const uint32_t undelivered = tally(fates, Fate::undelivered);
+    own.not_sent = tally(fates, Fate::not_sent);
+    own.filtered_out = tally(fates, Fate::filtered);
+    own.receive_dropped = at_most(side.receive_drops, undelivered);
+    own.filtered_in = undelivered - own.receive_dropped;
+    const uint64_t known = uint64_t{own.receive_dropped} + damaged;
+    const uint64_t unknown = side.receive_drops - std::min(known, side.receive_drops);
+    const uint32_t unseen = at_most(std::min(unknown, side.capture_drops), missing);
+    own.receive_dropped += unseen;
+    missing -= unseen;
+}
+
+void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& side,
+           Counts& counts, OwnLoss& own) {
     std::vector<bool> lost;
-    for (const Sample& sample : series.samples()) {
-        if (sample.send_failed) {
-            ++own.not_sent;
-            continue;
+    for (size_t i = 0; i < fates.size(); ++i) {
+        if (is_sent(fates[i])) {
+            lost.push_back(is_lost(fates[i]));
         }
-        const bool received = in_time(sample, wait);
-        ++counts.sent;
-        counts.received += received ? 1 : 0;
-        counts.late += sample.order != 0 && !received ? 1 : 0;
-        counts.refused += received && sample.refused ? 1 : 0;
-        lost.push_back(!received);
+        counts.refused += fates[i] == Fate::received && series.samples()[i].refused ? 1 : 0;
     }
-    const uint32_t unanswered = counts.sent - counts.received - counts.late;
-    own.receive_dropped = static_cast<uint32_t>(std::min<uint64_t>(drops, unanswered));
-    counts.lost = counts.sent - counts.received - own.receive_dropped;
+    counts.sent = static_cast<uint32_t>(lost.size());
+    counts.received = tally(fates, Fate::received);
+    counts.late = tally(fates, Fate::late);
+    counts.no_way_out = tally(fates, Fate::no_way_out);
+    counts.damaged = series.damaged();
+    uint32_t missing = tally(fates, Fate::on_path);
+    count_own(fates, side, counts.damaged, own, missing);
+    counts.lost = counts.late + missing;
+    counts.on_path = missing - std::min(missing, counts.damaged);
     const Runs runs = runs_of(lost);
     counts.loss_runs = runs.count;
     counts.longest_loss_run = runs.longest;
     counts.duplicates = series.duplicates();
-    counts.damaged = series.damaged();
+    own.skipped = series.skipped_slots();
+    own.longest_pause_ms = ms(series.longest_pause());
+    own.send_error = series.last_send_error();
 }
 
 uint32_t count_reordered(const Series& series) {
@@ -132,7 +162,8 @@ std::optional<double> reflector_p50(const std::vector<Sample>& samples, Nanos wa
 }  // namespace
 
 void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures) {
-    count(series, wait, own.receive_drops, figures.counts, figures.own);
+    count(series, fates_of(series, wait), own, figures.counts, figures.own);
+    figures.no_way_out = series.no_way_out();
     figures.counts.reordered = count_reordered(series);
     figures.icmp_errors = series.icmp_errors();
     figures.icmp_error = series.last_icmp_error();

@@ -13,7 +13,8 @@ namespace rehome::probe {
 
 // What the adapter knows besides the samples.
 struct OwnSide {
-    uint64_t receive_drops = 0;   // by our socket
+    uint64_t receive_drops = 0;   // by our socket; some kernels count damaged answers too
+    uint64_t capture_drops = 0;   // by the capture
     Nanos longest_send_call = 0;  // bounds the error of a sending time that the kernel left out
     Nanos clock_resolution = 1;
     double clock_tolerance = 5e-4;  // how far the clock's rate may be off, as a share

@@ -36,9 +36,16 @@ bool sum_is_right(ByteView segment, const Address& from, const Address& to) {
 
 }  // namespace
 
-size_t ports_needed(double rate_pps, Nanos wait) {
-    const double waiting = rate_pps * static_cast<double>(wait) / 1e9;
-    return static_cast<size_t>(std::ceil(waiting * 1.5)) + 2;
+Nanos port_rest(Nanos wait) {
+    constexpr Nanos repeated_after = 1'000'000'000;
+    return std::max(wait, repeated_after) / 2 * 3;
+}
+
+// As many probes as there may be in the time of rest: the mean and four standard deviations.
+size_t ports_needed(double rate_pps, Nanos wait, uint32_t count) {
+    const double mean = rate_pps * static_cast<double>(port_rest(wait)) / 1e9;
+    const auto wanted = static_cast<size_t>(std::ceil(mean + 4 * std::sqrt(mean))) + 2;
+    return std::min(wanted, std::max<size_t>(count, 1));
 }
 
 TcpFlow::TcpFlow(const Address& source, const Endpoint& target, std::vector<uint16_t> ports,

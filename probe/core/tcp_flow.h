@@ -8,8 +8,9 @@
 //
 // Ports rotate: a second SYN from a port whose first one is still half open would be answered with
 // an ACK (RFC 9293 section 3.10.7.4) and a port that was just closed may be refused.  Probe i
-// leaves from port i mod n of a block, n so large that a port rests for the waiting time and a half
-// before it comes again.  Each port is a flow of its own on a router with equal paths: a run
+// leaves from port i mod n of a block, and no port comes again before it has rested for port_rest:
+// a probe that finds its port too young is not sent.  n is so large that this does not happen at
+// the rate that was asked for.  Each port is a flow of its own on a router with equal paths: a run
 // samples n such flows, and the next run the same ones if the same ports are free.
 //
 // The index travels in the sequence number: base + index * step (mod 2^32).  The step is odd, so
@@ -28,8 +29,12 @@ namespace rehome::probe {
 constexpr size_t syn_size = 28;
 constexpr size_t reset_size = 20;
 
-// Sizes the block of source ports.
-size_t ports_needed(double rate_pps, Nanos wait);
+// How long a source port rests: until its probe is settled and the target has repeated a SYN-ACK
+// that was lost (after 1 s, RFC 6298), and half as long again.
+Nanos port_rest(Nanos wait);
+
+// Sizes the block of source ports, with room for the gaps of Poisson sampling.
+size_t ports_needed(double rate_pps, Nanos wait, uint32_t count);
 constexpr size_t ports_at_most = 4000;
 
 class TcpFlow final : public Flow {

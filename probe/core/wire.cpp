@@ -42,4 +42,39 @@ tl::expected<ByteView, Refusal> inside_ipv4(ByteView packet, Protocol protocol) 
     return packet.subspan(header, total - header);
 }
 
+tl::expected<ByteView, Refusal> inside_ipv6(ByteView packet, Protocol protocol) {
+    constexpr size_t header = 40;
+    if (packet.size() < header) {
+        return tl::unexpected(Refusal::truncated);
+    }
+    if (packet[0] >> 4 != 6 || packet[6] != static_cast<uint8_t>(protocol)) {
+        return tl::unexpected(Refusal::not_ours);
+    }
+    const size_t length = get<uint16_t>(packet, 4);
+    if (header + length > packet.size()) {
+        return tl::unexpected(Refusal::truncated);
+    }
+    return packet.subspan(header, length);
+}
+
+tl::expected<ByteView, Refusal> inside_udp(ByteView datagram, const Address& from,
+                                           const Address& to) {
+    constexpr size_t header = 8;
+    if (datagram.size() < header) {
+        return tl::unexpected(Refusal::truncated);
+    }
+    const size_t length = get<uint16_t>(datagram, 4);
+    if (length < header || length > datagram.size()) {
+        return tl::unexpected(Refusal::truncated);
+    }
+    const ByteView whole = datagram.first(length);
+    const uint16_t sum = get<uint16_t>(whole, 6);
+    const uint16_t pseudo = pseudo_header_sum(from, to, Protocol::udp, length);
+    const bool unsummed = sum == 0 && from.family == Family::v4;
+    if (!unsummed && sum != pseudo && ones_sum(whole, pseudo) != 0xffff) {
+        return tl::unexpected(Refusal::wrong_checksum);
+    }
+    return whole.subspan(header);
+}
+
 }  // namespace rehome::probe

@@ -54,4 +54,12 @@ enum class Refusal {
 // header out).  Fragments never get here: the kernel reassembles before it delivers.
 tl::expected<ByteView, Refusal> inside_ipv4(ByteView packet, Protocol protocol);
 
+// The same for IPv6, without extension headers.
+tl::expected<ByteView, Refusal> inside_ipv6(ByteView packet, Protocol protocol);
+
+// What a UDP datagram carries; both kernels of a test may leave its sum to a network card that is
+// not there, so that the pseudo header's alone is taken for right (tcp_flow.cpp does the same).
+tl::expected<ByteView, Refusal> inside_udp(ByteView datagram, const Address& from,
+                                           const Address& to);
+
 }  // namespace rehome::probe

@@ -2,27 +2,8 @@
 # probe against a target behind two carriers: clean, losing every tenth probe, dark; by a wrong route.
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
-
-# wanted FILE CONDITION: a Python condition over the result; icmp, tcp, udp are its kinds.
-wanted() {
-    python3 - "$@" <<'PY'
-import json, sys
-result = json.load(open(sys.argv[1]))
-kinds = {figures["kind"]: figures for figures in result["kinds"]}
-if not eval(f"({sys.argv[2]})", {**kinds, "all": all, "kinds": kinds.values(), "result": result}):
-    sys.exit(f"{sys.argv[1]}: not so: {sys.argv[2]}\n{json.dumps(result, indent=1)}")
-PY
-}
-
-# exits CODE CMD...: the command ends with that code; what it said is left in $dir/said.
-exits() {
-    local want=$1 code=0
-    shift
-    "$@" >"$dir/said" 2>&1 || code=$?
-    [ "$code" = "$want" ] || { cat "$dir/said"; echo "exit $code, not $want: $*"; return 1; }
-}
-
-said() { grep -q -- "$1" "$dir/said" || { cat "$dir/said"; echo "did not say: $1"; return 1; }; }
+# shellcheck source=tests/smoke/_probe.sh
+. "$here/_probe.sh"
 
 measure() { on left probe run --count "${count:-400}" --rate 2000 --wait 200 --json "$@"; }
 lab() { measure --inventory tests/lab/inventory.json --carrier red "$@"; }
@@ -119,7 +100,7 @@ echo "# what our own side does not send is no loss of the carrier's"
 ip netns exec left nft "add table t; add chain t out { type filter hook output priority 0; }
     add rule t out icmp sequence 100-139 drop"
 lab --service meters --icmp >"$dir/own.json"
-wanted "$dir/own.json" 'icmp["own"]["not_sent"] == 40 and icmp["sent"] == 360 and icmp["loss_pct"] == 0'
+wanted "$dir/own.json" 'icmp["own"]["filtered_out"] == 40 and icmp["sent"] == 360 and icmp["loss_pct"] == 0'
 ip netns exec left nft 'add rule t out icmp type echo-request drop'
 exits 4 lab --service meters --icmp
 ip netns exec left nft flush ruleset

@@ -145,10 +145,16 @@ TEST_CASE("tcp: the index comes back from the sequence number, whatever it is") 
     }
 }
 
-TEST_CASE("tcp: so many ports that one rests for the wait and a half") {
-    CHECK(ports_needed(10, 1'000'000'000) == 17);
-    CHECK(ports_needed(0.1, 1'000'000) == 3);
-    CHECK(ports_needed(50'000, 1'000'000'000) > ports_at_most);
+TEST_CASE("tcp: so many ports that one rests until the target has repeated what was lost") {
+    constexpr Nanos second = 1'000'000'000;
+    CHECK(port_rest(second / 5) == second / 2 * 3);
+    CHECK(port_rest(second) == second / 2 * 3);
+    CHECK(port_rest(4 * second) == 6 * second);
+    CHECK(ports_needed(10, second, 1000) == 33);  // 15 and 4 standard deviations, and 2
+    CHECK(ports_needed(10, second / 5, 1000) == 33);
+    CHECK(ports_needed(150, second, 100'000) == 287);
+    CHECK(ports_needed(50'000, second, 100'000) > ports_at_most);
+    CHECK(ports_needed(50'000, second, 400) == 400);  // none comes twice
 }
 
 TEST_CASE("udp: the request and its answers") {

@@ -58,5 +58,38 @@ TEST_CASE("the message inside an IPv4 packet") {
     }
 }
 
+TEST_CASE("inside an IPv6 packet") {
+    const std::string addresses(64, '0');
+    const auto inside = [](const std::string& hex) {
+        return inside_ipv6(from_hex(hex), Protocol::icmp6);
+    };
+    const auto whole = inside("6000000000023a40" + addresses + "abcd99");
+    REQUIRE(whole.has_value());
+    CHECK(whole->size() == 2);
+    CHECK(inside("6000000000023a40" + addresses + "ab").error() == Refusal::truncated);
+    CHECK(inside("6000000000023a40").error() == Refusal::truncated);
+    CHECK(inside("").error() == Refusal::truncated);
+    CHECK(inside("4000000000023a40" + addresses + "abcd").error() == Refusal::not_ours);
+    CHECK(inside("6000000000021140" + addresses + "abcd").error() == Refusal::not_ours);
+}
+
+TEST_CASE("inside a UDP datagram") {
+    const Address from = *Address::parse("192.0.2.1");
+    const Address to = *Address::parse("192.0.2.2");
+    const auto inside = [&](const char* hex) { return inside_udp(from_hex(hex), from, to); };
+    // ones' complement sum of c000 0201 c000 0202, protocol 17, length 10, the ports, 10 and abcd
+    const auto whole = inside("035eee49 000a de60 abcd");
+    CHECK(whole.has_value());
+    CHECK(inside("035eee49000a0000abcd").has_value());  // no sum
+    CHECK(inside("035eee49000a841fabcd").has_value());  // the pseudo header's alone
+    CHECK(inside("035eee49000ade61abcd").error() == Refusal::wrong_checksum);
+    CHECK(inside("035eee49000bde60abcd").error() == Refusal::truncated);
+    CHECK(inside("035eee490007de60abcd").error() == Refusal::truncated);
+    CHECK(inside("035eee49000a").error() == Refusal::truncated);
+    const Address six = *Address::parse("2001:db8::1");
+    CHECK(inside_udp(from_hex("035eee49000a0000abcd"), six, six).error() ==
+          Refusal::wrong_checksum);
+}
+
 }  // namespace
 }  // namespace rehome::probe

@@ -1,0 +1,19 @@
+// What this host knows of itself: its links, its addresses, its counters.  None of it needs a
+// privilege.
+#pragma once
+
+#include "common/address.h"
+#include "probe/core/host_counters.h"
+
+namespace rehome::probe {
+
+// Up, and with a carrier; false too when there is none of that name.
+bool link_is_up(const std::string& interface);
+
+// Whether packets may leave from it: an address of this host, or of a local route.
+bool is_here(const Address& address);
+
+// Empty where /proc is not to be had.
+HostCounters host_counters();
+
+}  // namespace rehome::probe

@@ -1,0 +1,254 @@
+// See stream.h.
+#include "probe/adapter/stream.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "probe/adapter/kernel_route.h"
+#include "probe/adapter/own_host.h"
+#include "probe/adapter/receive_buffer.h"
+#include "probe/adapter/system_clock.h"
+#include "probe/core/stamp.h"
+#include "probe/core/summary.h"
+#include "probe/core/tcp_flow.h"
+
+namespace rehome::probe {
+
+namespace {
+
+uint64_t random_bits() {
+    uint64_t bits = 0;
+    (void)!getrandom(&bits, sizeof bits, 0);  // cannot fail for so few bytes
+    return bits;
+}
+
+std::unique_ptr<Flow> flow_for(const Path& path, const Binding& binding,
+                               const std::vector<uint16_t>& ports) {
+    const ClockQuality clock = clock_quality();
+    return make_flow({.kind = path.kind,
+                      .source = binding.source,
+                      .target = path.target,
+                      .ports = ports,
+                      .secret = random_bits(),
+                      .error_estimate = error_estimate(clock.error, clock.synchronised)});
+}
+
+// The message in a whole packet that came from the target.
+tl::expected<ByteView, Refusal> inside_packet(ByteView packet, Kind kind, const Address& from,
+                                              const Address& to) {
+    const Protocol protocol = protocol_of(kind, from.family);
+    const auto message =
+        from.family == Family::v6 ? inside_ipv6(packet, protocol) : inside_ipv4(packet, protocol);
+    if (!message || kind != Kind::udp) {
+        return message;
+    }
+    return inside_udp(*message, from, to);
+}
+
+}  // namespace
+
+Stream::Stream(const Plan& plan, Path path, Route route, ProbeSocket socket, Capture capture)
+    : path_(std::move(path)),
+      route_(std::move(route)),
+      binding_(plan.binding),
+      count_(plan.count),
+      wait_(plan.wait),
+      socket_(std::move(socket)),
+      capture_(std::move(capture)),
+      flow_(flow_for(path_, binding_, socket_.ports())),
+      schedule_(plan.sampling, plan.rate_pps, plan.seed, 0),
+      series_(plan.count) {
+    if (path_.kind == Kind::tcp) {
+        port_used_.resize(socket_.ports().size(), never);
+    }
+}
+
+Result<Stream> Stream::open(const Plan& plan, const Path& path, const Route& route) {
+    Result<ProbeSocket> socket =
+        ProbeSocket::open(path, plan.binding, ports_needed(plan.rate_pps, plan.wait, plan.count));
+    if (!socket) {
+        return tl::unexpected(socket.error());
+    }
+    Result<Capture> capture = Capture::open(path, socket->ports());
+    if (!capture) {
+        return tl::unexpected(capture.error());
+    }
+    return Stream(plan, path, route, std::move(*socket), std::move(*capture));
+}
+
+void Stream::take_packet(const Delivered& packet) {
+    const bool with_header = path_.kind != Kind::udp && binding_.source.family == Family::v4;
+    tl::expected<ByteView, Refusal> message = packet.bytes;
+    if (with_header) {
+        message = inside_ipv4(packet.bytes, protocol_of(path_.kind, Family::v4));
+    }
+    const auto answer =
+        message.and_then([this](ByteView inside) { return flow_->deconstruct(inside); });
+    const Nanos at = packet.at.value_or(realtime_now());
+    if (!answer || !series_.answered(*answer, at, packet.at.has_value())) {
+        return;  // the capture counts what is damaged
+    }
+    std::array<uint8_t, max_probe_size> room{};
+    if (const size_t size = flow_->construct_farewell(*answer, room); size != 0) {
+        socket_.send_unmeasured(ByteView(room).first(size));
+    }
+}
+
+void Stream::take_captured(const Delivered& packet) {
+    const auto answer =
+        inside_packet(packet.bytes, path_.kind, path_.target.address, binding_.source)
+            .and_then([this](ByteView inside) { return flow_->deconstruct(inside); });
+    if (answer) {
+        series_.captured(*answer, packet.at.value_or(realtime_now()));
+    } else {
+        series_.refused(answer.error());
+    }
+}
+
+// An error that this host itself reports is about a packet that it kept: its next hop is silent.
+void Stream::take_icmp_error(const Delivered& report) {
+    if (!flow_->is_quoted(report.bytes)) {
+        return;
+    }
+    const bool own = report.from && is_here(report.from->address);
+    const auto index = flow_->index_of_sent(report.bytes);
+    if (own && index) {
+        series_.unsent(*index, Unsent::no_way_out, silent_neighbour(route_, path_.target.address));
+        return;
+    }
+    const std::string by = report.from ? " by " + report.from->address.text() : "";
+    series_.icmp_error(*report.icmp_error + by);
+}
+
+void Stream::take_report(const Delivered& report) {
+    if (report.icmp_error) {
+        take_icmp_error(report);
+        return;
+    }
+    const auto index = flow_->index_of_sent(report.bytes);
+    if (index && report.at) {
+        series_.stamped(*index, *report.at);
+    }
+}
+
+bool Stream::read(Inbox& inbox) {
+    size_t count = 0;
+    const auto take = [this, &inbox, &count](int fd, Inbox::Queue queue,
+                                             void (Stream::*take_one)(const Delivered&)) {
+        for (const Delivered& delivered : inbox.read(fd, queue)) {
+            (this->*take_one)(delivered);
+            ++count;
+        }
+    };
+    take(socket_.fd(), Inbox::Queue::errors, &Stream::take_report);
+    take(socket_.fd(), Inbox::Queue::packets, &Stream::take_packet);
+    take(capture_.fd(), Inbox::Queue::packets, &Stream::take_captured);
+    return count != 0;
+}
+
+bool Stream::has_rested(Nanos now) const {
+    if (port_used_.empty()) {
+        return true;
+    }
+    const Nanos used = port_used_[series_.next_index() % port_used_.size()];
+    return used == never || now - used >= port_rest(wait_);
+}
+
+size_t Stream::construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_size>, batch> rooms,
+                             std::span<ByteView, batch> packets) {
+    size_t count = 0;
+    for (; count < batch && !all_sent() && schedule_.due() <= now; schedule_.advance()) {
+        if (!has_rested(now)) {
+            series_.skipped(1, 0);
+            continue;
+        }
+        const uint32_t index = series_.next_index();
+        const Nanos real = realtime_now();
+        packets[count] = ByteView(rooms[count]).first(flow_->construct(index, real, rooms[count]));
+        series_.sent(real, now - schedule_.due());
+        if (!port_used_.empty()) {
+            port_used_[index % port_used_.size()] = now;
+        }
+        ++count;
+    }
+    return count;
+}
+
+void Stream::send_due() {
+    std::array<std::array<uint8_t, max_probe_size>, batch> rooms;
+    std::array<ByteView, batch> packets;
+    if (all_sent()) {
+        return;
+    }
+    const Nanos now = monotonic_now();
+    const Nanos behind = now - schedule_.due();
+    if (const uint32_t skipped = schedule_.skip_missed(now); skipped != 0) {
+        series_.skipped(skipped, behind);
+    }
+    const uint32_t first = series_.next_index();
+    const size_t count = construct_due(now, rooms, packets);
+    if (count != 0) {
+        send_all(std::span(packets).first(count), first);
+        last_sent_ = now;
+        longest_send_call_ = std::max(longest_send_call_, monotonic_now() - now);
+    }
+}
+
+// A packet that does not go stays with this host; those behind it may go.
+void Stream::send_all(std::span<const ByteView> packets, uint32_t first) {
+    for (size_t done = 0; done < packets.size();) {
+        const auto sent = socket_.send(packets.subspan(done));
+        done += sent.count;
+        if (sent.count == 0) {
+            const Diagnosis diagnosis = diagnose_failure(sent.error);
+            series_.unsent(first + static_cast<uint32_t>(done), diagnosis.how, diagnosis.why);
+            ++done;
+        }
+    }
+}
+
+// Looking costs more than sending, and what is wrong stays so for a while.
+Diagnosis Stream::diagnose_failure(int error) {
+    constexpr Nanos holds = 20'000'000;
+    const Nanos now = monotonic_now();
+    if (error == diagnosed_error_ && now < diagnosed_until_) {
+        return diagnosis_;
+    }
+    SendFailure failure{.error = error,
+                        .link_up = link_is_up(route_.interface),
+                        .source_here = is_here(binding_.source)};
+    if (const auto route = ask_route(binding_, path_.target.address); !route) {
+        failure.route_error = route.error().what;
+    }
+    diagnosed_error_ = error;
+    diagnosed_until_ = now + holds;
+    diagnosis_ = diagnose(failure, binding_, route_);
+    return diagnosis_;
+}
+
+std::string Stream::progress() const {
+    return fmt::format("{} {}/{} sent, {} answered", name(path_.kind), series_.next_index(), count_,
+                       series_.answered_count());
+}
+
+Figures Stream::figures() {
+    const ClockQuality clock = clock_quality();
+    Figures figures;
+    figures.path = path_;
+    figures.route = route_;
+    figures.flow = flow_->description();
+    const Result<Route> route = ask_route(binding_, path_.target.address);
+    figures.route_changed = !route || !(*route == route_);
+    summarise(series_, wait_,
+              {.receive_drops = receive_drops(socket_.fd()),
+               .capture_drops = capture_.drops(),
+               .longest_send_call = longest_send_call_,
+               .clock_resolution = clock.resolution,
+               .clock_tolerance = clock.tolerance},
+              figures);
+    return figures;
+}
+
+}  // namespace rehome::probe

@@ -1,0 +1,77 @@
+// One path's measurement: its socket, its capture, its schedule, and what became of its probes.
+//
+//   read      takes what came, at most a batch a queue, so that sending is not held up
+//   send_due  sends what is due; slots that this host missed are skipped, not sent as a burst
+//
+// A TCP port rests for a time before it is used again (tcp_flow.h): a slot whose port has not
+// rested is skipped too.  Times without a name are of the monotonic clock.  Not thread-safe.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "probe/adapter/capture.h"
+#include "probe/adapter/inbox.h"
+#include "probe/adapter/probe_socket.h"
+#include "probe/core/measurement.h"
+#include "probe/core/schedule.h"
+#include "probe/core/send_failure.h"
+
+namespace rehome::probe {
+
+class Stream {
+public:
+    static Result<Stream> open(const Plan& plan, const Path& path, const Route& route);
+
+    void start(Schedule schedule) { schedule_ = std::move(schedule); }
+    void stop() { stopped_ = true; }  // sends no more
+
+    bool read(Inbox& inbox);  // false when all queues are empty
+    void send_due();
+
+    bool all_sent() const { return stopped_ || series_.next_index() >= count_; }
+    // The next sending, or the end of the wait for the last answer.
+    Nanos next_event() const { return all_sent() ? settled() : schedule_.due(); }
+    bool finished(Nanos now) const { return all_sent() && now >= settled(); }
+
+    int fd() const { return socket_.fd(); }
+    int capture_fd() const { return capture_.fd(); }
+    std::string progress() const;
+    Figures figures();
+
+private:
+    static constexpr size_t batch = 32;
+
+    Stream(const Plan& plan, Path path, Route route, ProbeSocket socket, Capture capture);
+
+    Nanos settled() const { return last_sent_ + wait_; }
+    void take_packet(const Delivered& packet);
+    void take_captured(const Delivered& packet);
+    void take_report(const Delivered& report);
+    void take_icmp_error(const Delivered& report);
+    bool has_rested(Nanos now) const;
+    size_t construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_size>, batch> rooms,
+                         std::span<ByteView, batch> packets);
+    void send_all(std::span<const ByteView> packets, uint32_t first);
+    Diagnosis diagnose_failure(int error);
+
+    Path path_;
+    Route route_;
+    Binding binding_;
+    uint32_t count_;
+    Nanos wait_;
+    ProbeSocket socket_;
+    Capture capture_;
+    std::unique_ptr<Flow> flow_;
+    Schedule schedule_;
+    Series series_;
+    std::vector<Nanos> port_used_;  // by place in the block, TCP
+    bool stopped_ = false;
+    Nanos last_sent_ = 0;
+    Nanos longest_send_call_ = 0;
+    int diagnosed_error_ = 0;  // the diagnosis holds for it until diagnosed_until_
+    Nanos diagnosed_until_ = 0;
+    Diagnosis diagnosis_;
+};
+
+}  // namespace rehome::probe

@@ -1,0 +1,62 @@
+// See fate.h.
+#include "probe/core/fate.h"
+
+#include <algorithm>
+
+namespace rehome::probe {
+
+namespace {
+
+bool is_answered(const Sample& sample) {
+    return sample.order != 0;
+}
+
+// Whether a missing stamp of leaving says that a probe did not leave: the device stamps, as every
+// answered probe has a stamp, or nothing at all was stamped or answered while there was no way out.
+bool stamps_tell(const Series& series) {
+    const auto& samples = series.samples();
+    const auto any = [&samples](auto what) {
+        return std::any_of(samples.begin(), samples.end(), what);
+    };
+    const bool unstamped_left =
+        any([](const Sample& s) { return is_answered(s) && s.stamped == never; });
+    const bool stamped = any([](const Sample& s) { return s.stamped != never; });
+    return !unstamped_left && (stamped || !series.no_way_out().empty());
+}
+
+Fate fate_of_unsent(Unsent unsent) {
+    switch (unsent) {
+        case Unsent::no_way_out:
+            return Fate::no_way_out;
+        case Unsent::filtered:
+            return Fate::filtered;
+        case Unsent::no:
+        case Unsent::no_room:
+            break;
+    }
+    return Fate::not_sent;
+}
+
+}  // namespace
+
+std::vector<Fate> fates_of(const Series& series, Nanos wait) {
+    const bool tell = stamps_tell(series);
+    const Fate never_left = series.no_way_out().empty() ? Fate::not_sent : Fate::no_way_out;
+    std::vector<Fate> fates;
+    fates.reserve(series.samples().size());
+    for (const Sample& sample : series.samples()) {
+        if (is_answered(sample)) {
+            fates.push_back(sample.round_trip() <= wait ? Fate::received : Fate::late);
+        } else if (sample.captured != never) {
+            const bool in_time = sample.captured - sample.departed() <= wait;
+            fates.push_back(in_time ? Fate::undelivered : Fate::late);
+        } else if (sample.unsent != Unsent::no) {
+            fates.push_back(fate_of_unsent(sample.unsent));
+        } else {
+            fates.push_back(tell && sample.stamped == never ? never_left : Fate::on_path);
+        }
+    }
+    return fates;
+}
+
+}  // namespace rehome::probe

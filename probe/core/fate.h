@@ -1,0 +1,39 @@
+// Whose loss it is: what became of each probe.
+//
+//   received      answered within the waiting time
+//   late          answered after it; lost (RFC 7680)
+//   on_path       left this host, and no answer came back to it; lost.  A damaged answer cannot be
+//                 tied to its probe, so that its probe is one of these
+//   undelivered   the answer reached an interface of this host in time and was not given to the
+//                 socket: a packet filter, the reverse-path filter, or a full buffer of ours
+//   no_way_out    never left, for want of a link, a route or a neighbour: no carrier's loss
+//   filtered      never left: a packet filter of this host
+//   not_sent      never left: a queue or memory of this host
+//
+// The kernel takes packets that it drops later without a word (a neighbour's queue that is full,
+// a neighbour that does not answer before the run ends).  They get no time stamp of leaving.  Where
+// the device does stamp, a probe without a stamp and without an answer has not left.
+// Pure.
+#pragma once
+
+#include <vector>
+
+#include "probe/core/series.h"
+
+namespace rehome::probe {
+
+enum class Fate : uint8_t { received, late, on_path, undelivered, no_way_out, filtered, not_sent };
+
+// One a probe, in the order of sending.
+std::vector<Fate> fates_of(const Series& series, Nanos wait);
+
+inline bool is_lost(Fate fate) {
+    return fate == Fate::late || fate == Fate::on_path;
+}
+
+// Whether it left this host.
+inline bool is_sent(Fate fate) {
+    return is_lost(fate) || fate == Fate::received || fate == Fate::undelivered;
+}
+
+}  // namespace rehome::probe
