@@ -10,7 +10,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	librapidcheck-dev \
 	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 python3-scapy traceroute jq curl git \
-	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client
+	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace
 
 PREFIX ?= /usr/local
 empty :=
@@ -63,7 +63,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-fresh unit smoke apps soak bench bench-vipd bench-cutover baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -176,6 +176,10 @@ test-memory:
 
 test-thread:
 	$(Q)$(MAKE) SANITIZE=thread threads
+
+# cutover killed at every system call that writes, and resumed: no act is lost or done twice.
+test-kills: $(BUILD)/bin/cutover
+	$(Q)BUILD=$(abspath $(BUILD)) tests/kills/kills.py $(ARGS)
 
 # What is committed, in a Debian that has nothing.
 test-fresh:

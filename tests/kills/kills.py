@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Kills cutover at every system call that writes, and looks what resume makes of it: make test-kills.
+
+  kills.py [--every N] [--only REGEX]
+
+A small playbook is run once to see its system calls, then once more for each of them, with SIGKILL as it enters that
+call (strace -e inject), and then resumed until it ends.  Its acts and undos leave a line each in files, so that what is
+lost or done twice is seen: every act with a check is done exactly once and undone at most once, one that is merely
+repeatable at least once; what ends "done" is done, and what is backed out is as it was before.  Three ways: forwards; back,
+because a gate fails; and the resume of a run that was killed in the middle of an act.
+
+--every N: each Nth case alone, a fixed sample.  Files go to a folder of their own, in /tmp.  Exit codes: 0 all well, 1 a
+case failed, 3 it could not be tried.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # nothing generated beside the sources
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
+CUTOVER = os.path.join(BUILD, "bin/cutover")
+INVENTORY = os.path.join(ROOT, "tests/lab/inventory.json")
+
+WRITING = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "ftruncate", "unlink", "mkdir",
+           "clone", "clone3", "fork", "vfork", "openat")
+LIMIT_S = 30
+RESUMES = 5
+CHECKED = ("a", "b", "c")
+
+
+class Wrong(Exception):
+    pass
+
+
+def step(name, folder):
+    done, undone = f"{folder}/{name}.do", f"{folder}/{name}.undo"
+    lines = f'[ "$(cat {done} 2>/dev/null | wc -l)" -gt "$(cat {undone} 2>/dev/null | wc -l)" ]'
+    return {"name": name, "do": ["sh", "-c", f"echo {name} >>{done}"], "check": ["sh", "-c", lines],
+            "undo": ["sh", "-c", f"echo {name} >>{undone}"]}
+
+
+def book(folder, fails):
+    """fails: the gate at the end, so that all is backed out."""
+    again = {"name": "again", "repeatable": True, "save": "${run_dir}/again",
+             "do": ["sh", "-c", f"echo again >>{folder}/again.do; echo printed"]}
+    gate = {"name": "gate", "gate": {"command": ["echo", '{"lost": 0}'], "tries": 1,
+                                     "figures": [{"pointer": "/lost", "max": -1 if fails else 0}]}}
+    steps = [step("a", folder), again, step("b", folder), {"name": "hold", "hold": "Go on?"}, step("c", folder), gate]
+    return {"schema": "rehome/playbook/1", "name": "kills", "stages": [{"name": "s", "steps": steps}]}
+
+
+class Case:
+    """One run in a folder of its own."""
+
+    def __init__(self, folder, fails):
+        self.folder, self.fails = folder, fails
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        with open(f"{folder}/book.json", "w") as file:
+            json.dump(book(folder, fails), file)
+        self.said = ""
+
+    def command(self, word):
+        common = ["--journal", f"{self.folder}/journal", "--yes"]
+        return [CUTOVER, "run", f"{self.folder}/book.json", "--inventory", INVENTORY, *common] if word == "run" else \
+            [CUTOVER, "resume", *common]
+
+    def run(self, word, *strace):
+        """The exit code; less than 0: it was killed."""
+        done = subprocess.run([*strace, *self.command(word)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True, timeout=LIMIT_S)
+        self.said += f"--- {word}: {done.returncode}\n{done.stdout}"
+        return done.returncode
+
+    def killed(self, word, call, number):
+        return self.run(word, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                        "-e", f"inject={call}:signal=KILL:when={number}")
+
+    def count(self, name):
+        try:
+            with open(f"{self.folder}/{name}") as file:
+                return len(file.readlines())
+        except FileNotFoundError:
+            return 0
+
+    def settle(self):
+        """Until it ends by itself; a run that had not begun yet is begun."""
+        for _ in range(RESUMES):
+            code = self.run("resume")
+            if code == 2:
+                if any(self.count(f"{name}.do") for name in CHECKED):
+                    raise Wrong("acts were done, and there is nothing to resume")
+                code = self.run("run")
+            if code in (0, 1):
+                return code
+        raise Wrong(f"it has not ended after {RESUMES} resumes")
+
+    def judge(self, code):
+        if code != (1 if self.fails else 0):
+            raise Wrong(f"exit {code}, expected {1 if self.fails else 0}")
+        for name in CHECKED:
+            counts = (self.count(f"{name}.do"), self.count(f"{name}.undo"))
+            expected = (1, 1) if self.fails else (1, 0)
+            if counts != expected:
+                raise Wrong(f"{name} was done and undone {counts} times, expected {expected}")
+        if not 1 <= self.count("again.do") <= 1 + RESUMES:
+            raise Wrong(f"again was done {self.count('again.do')} times")
+
+
+def calls_of(case, word):
+    """Each writing call of a run, as (CALL, which of its kind); of openat those that make files."""
+    trace = f"{case.folder}/trace"
+    case.run(word, "strace", "-qq", "-o", trace, "-e", "trace=" + ",".join(f"?{call}" for call in WRITING))
+    counts, calls = {}, []
+    with open(trace, errors="replace") as file:
+        for line in file:
+            found = re.match(r"(\w+)\(", line)
+            if not found or found[1] not in WRITING:
+                continue
+            call = found[1]
+            counts[call] = counts.get(call, 0) + 1
+            if call != "openat" or "O_CREAT" in line:
+                calls.append((call, counts[call]))
+    return calls
+
+
+def half_done(folder):
+    """A run that was killed while its second checked act was under way."""
+    case = Case(folder, False)
+    calls = [number for call, number in calls_of(Case(folder + ".look", False), "run") if call in ("clone", "clone3")]
+    kind = next(call for call, _ in calls_of(Case(folder + ".look", False), "run") if call in ("clone", "clone3"))
+    case.killed("run", kind, calls[len(calls) // 2])
+    return case
+
+
+WAYS = {"forwards": ("run", lambda folder: Case(folder, False)), "back": ("run", lambda folder: Case(folder, True)),
+        "resumed": ("resume", half_done)}
+
+
+def cases(folder):
+    for way, (word, make) in WAYS.items():
+        for call, number in calls_of(make(f"{folder}/look"), word):
+            yield way, word, make, call, number
+
+
+def attempt(folder, word, make, call, number):
+    """What went wrong; empty: nothing."""
+    case = make(folder)
+    try:
+        code = case.killed(word, call, number)
+        # strace ends as its tracee did.
+        if code not in (-9, 137):
+            raise Wrong(f"was not killed, exit {code}")
+        case.judge(case.settle())
+    except (Wrong, subprocess.TimeoutExpired) as wrong:
+        return f"{wrong}\n{case.said}"
+    return ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--only", default="", metavar="REGEX", help="of WAY CALL NUMBER")
+    options = parser.parse_args()
+    if not shutil.which("strace"):
+        print("kills.py: no strace", file=sys.stderr)
+        return 3
+    failed = tried = 0
+    with tempfile.TemporaryDirectory(prefix="kills.") as folder:
+        every = [case for case in cases(folder) if re.search(options.only, f"{case[0]} {case[3]} {case[4]}")]
+        sample = every[::options.every]
+        for i, (way, word, make, call, number) in enumerate(sample):
+            if sys.stderr.isatty():
+                print(f"\r{i} of {len(sample)}: {way} {call} {number}\x1b[K", end="", file=sys.stderr)
+            wrong = attempt(f"{folder}/case", word, make, call, number)
+            tried += 1
+            if wrong:
+                failed += 1
+                print(f"FAILED  {way}, killed at {call} {number}: {wrong}", flush=True)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(f"{tried} of {len(every)} kills: {tried - failed} well, {failed} failed")
+    return 1 if failed or not tried else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
