@@ -79,6 +79,11 @@ public:
     }
 
     void record(const Record& record) override {
+        // Who is here is asked, and answers, by the prompt.
+        const bool by_prompt = record.what == Happened::asked || record.what == Happened::answered;
+        if (by_prompt && terminal_is_there()) {
+            return;
+        }
         const std::lock_guard guard(mutex_);
         out_.put(clear_line);
         if (record.what == Happened::begun || record.what == Happened::undo_begun) {
