@@ -121,6 +121,10 @@ void ControlSocket::State::accept_one() {
     ucred peer{};
     socklen_t size = sizeof peer;
     if (fd && getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
+        // Who says nothing makes room for who may.
+        if (connections.size() == connections_at_most) {
+            connections.erase(connections.begin());
+        }
         connections.push_back({std::move(fd), peer.uid, monotonic_us() + patience_us});
     }
 }
@@ -155,15 +159,13 @@ void ControlSocket::State::serve() {
         for (const Connection& connection : connections) {
             polled.push_back({connection.fd.get(), POLLIN, 0});
         }
-        if (connections.size() < connections_at_most) {
-            polled.push_back({listener.get(), POLLIN, 0});
-        }
+        polled.push_back({listener.get(), POLLIN, 0});
         constexpr int tick_ms = 200;
         poll(polled.data(), polled.size(), connections.empty() ? -1 : tick_ms);
         if (polled.front().revents != 0) {
             return;
         }
-        const bool knocks = polled.back().fd == listener.get() && polled.back().revents != 0;
+        const bool knocks = polled.back().revents != 0;
         for (size_t i = 0; i < connections.size(); ++i) {
             if (polled[i + 1].revents != 0) {
                 read_some(connections[i]);

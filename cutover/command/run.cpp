@@ -178,8 +178,9 @@ Command run_command() {
         "run",
         "run a playbook from its start",
         "Each act is written into the journal before it is begun.  When a step or a gate fails,\n"
-        "everything is undone in reverse order.  SIGINT and SIGTERM stop between two steps (a\n"
-        "second Ctrl-C leaves at once); `cutover resume` goes on in every case.\n\n"
+        "the operator is asked; where nobody is there, or with --yes, everything is undone in\n"
+        "reverse order.  SIGINT and SIGTERM stop between two steps (a second Ctrl-C leaves at\n"
+        "once); `cutover resume` goes on in every case.\n\n"
         "Exit: 0 done; 1 backed out wholly; 2 wrong usage or input, nothing was done; 3 stopped,\n"
         "or something is left undone, which is listed; 4 a step must be settled by the "
         "operator,\nor nobody can tell whether the steps that are listed are put back.\n\n"
