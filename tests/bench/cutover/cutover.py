@@ -24,6 +24,8 @@ import time
 
 sys.dont_write_bytecode = True  # nothing generated beside the sources
 
+import undo_demo
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 FILES = os.path.join(BUILD, "bench/cutover.d")
@@ -184,7 +186,7 @@ def turn(options):
 
 
 FIGURES = {"step": step, "preflight": preflight, "resume": resume, "turn": turn}
-ON_REQUEST = {}
+ON_REQUEST = {"undo_demo": lambda _: undo_demo.undo_demo(ROOT, BUILD)}
 
 
 def parse(arguments):
@@ -221,7 +223,7 @@ def main():
     for figure in options.figures:
         try:
             measured = {**FIGURES, **ON_REQUEST}[figure](options)
-        except (Failed, subprocess.CalledProcessError, OSError) as error:
+        except (Failed, subprocess.SubprocessError, OSError) as error:
             print(f"{figure}: {error}", file=sys.stderr)
             failed = True
             continue
