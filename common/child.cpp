@@ -67,7 +67,8 @@ struct Plan {
     std::vector<char*> words;                 // ends with a null pointer, points into the Argv
     std::array<int, 3> standard{-1, -1, -1};  // what becomes descriptors 0, 1, 2; -1: inherited
     bool detached = false;
-    int report = -1;  // the writing end of the pipe
+    bool alone = false;  // a session of its own, but our child
+    int report = -1;     // the writing end of the pipe
     pid_t parent = 0;
 };
 
@@ -95,7 +96,9 @@ void restore_signals() {
 // In the child, with nothing but async-signal-safe calls.
 [[noreturn]] void become(const Plan& plan) {
     restore_signals();
-    if (!plan.detached) {
+    if (plan.alone) {
+        setsid();
+    } else if (!plan.detached) {
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         // The parent may have died before prctl.
@@ -366,8 +369,34 @@ Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options) {
     }
     Plan plan;
     plan.standard = {input.get(), output.get(), output.get()};
+    for (size_t i = 0; i < plan.standard.size(); ++i) {
+        plan.standard[i] = options.standard[i] >= 0 ? options.standard[i] : plan.standard[i];
+    }
     plan.detached = options.detached;
     return start(argv, plan);
+}
+
+Result<Piped> spawn_piped(const Argv& argv) {
+    auto in = make_pipe();
+    auto out = make_pipe();
+    auto err = make_pipe();
+    if (!in || !out || !err) {
+        return tl::unexpected(system_error(argv, "cannot make its pipes"));
+    }
+    Plan plan;
+    plan.standard = {in->read.get(), out->write.get(), err->write.get()};
+    plan.alone = true;
+    const auto child = start(argv, plan);
+    if (!child) {
+        return tl::unexpected(child.error());
+    }
+    return Piped{*child, std::move(in->write), std::move(out->read), std::move(err->read)};
+}
+
+void end(const Piped& child) {
+    kill(child.pid, SIGKILL);
+    while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 Result<int> stop(pid_t child, milliseconds grace) {

@@ -8,11 +8,13 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include "common/error.h"
+#include "common/fd.h"
 
 namespace rehome {
 
@@ -38,9 +40,23 @@ Result<Finished> run(const Argv& argv, const RunOptions& options = {});
 struct SpawnOptions {
     std::string output_path{};  // standard output and error are appended here; empty: inherited
     bool detached = false;      // a session of its own that outlives us
+    std::array<int, 3> standard{-1, -1, -1};  // what becomes descriptors 0, 1, 2; -1: as above
 };
 
 Result<pid_t> spawn(const Argv& argv, const SpawnOptions& options = {});
+
+// A child with pipes, in a session of its own, which does not die with us but sees the end of its
+// input.  It is to be collected by end().
+struct Piped {
+    pid_t pid = 0;
+    Fd to;    // its standard input
+    Fd from;  // its standard output
+    Fd err;
+};
+Result<Piped> spawn_piped(const Argv& argv);
+
+// SIGKILL, and collects it.
+void end(const Piped& child);
 
 // Ends a child of spawn() that is not detached: SIGTERM, after the grace SIGKILL, to its group, and
 // collects it.  The exit code as in Finished; an error when it cannot be ended or is no child.

@@ -38,22 +38,21 @@ Error late(const Host& host, std::string where, const RunOptions& options) {
                : Error{Exit::world, std::move(where), what};
 }
 
-// Of one of our own programs.
-std::string path_of(const Host& host, std::string_view program) {
+Argv ours(const Host& host, std::string_view program, const Argv& words) {
+    Argv argv{path_of_ours(host, program)};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return argv;
+}
+
+}  // namespace
+
+std::string path_of_ours(const Host& host, std::string_view program) {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     const auto beside = self.parent_path() / program;
     const bool here = host.kind != Host::Kind::ssh && !error;
     return here && access(beside.c_str(), X_OK) == 0 ? beside.string() : std::string(program);
 }
-
-Argv ours(const Host& host, std::string_view program, const Argv& words) {
-    Argv argv{path_of(host, program)};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return argv;
-}
-
-}  // namespace
 
 Result<Finished> run_on(const Host& host, const Argv& argv, const RunOptions& options) {
     auto finished = run(host.on(argv), options);

@@ -37,4 +37,7 @@ Result<Finished> run_ours_on(const Host& host, std::string_view program, const A
 Result<std::string> output_of_ours(const Host& host, std::string_view program, const Argv& words,
                                    const RunOptions& options = {});
 
+// That program's path.
+std::string path_of_ours(const Host& host, std::string_view program);
+
 }  // namespace rehome

@@ -4,6 +4,7 @@
 #include "common/command.h"
 #include "cutover/command/answer.h"
 #include "cutover/command/bird.h"
+#include "cutover/command/hand.h"
 #include "cutover/command/login.h"
 #include "cutover/command/preflight.h"
 #include "cutover/command/run.h"
@@ -36,5 +37,6 @@ int main(int argc, char** argv) {
     add(program.commands, rehome::cutover::answer_commands());
     add(program.commands, rehome::cutover::bird_commands());
     add(program.commands, rehome::cutover::login_commands());
+    add(program.commands, rehome::cutover::hand_commands());
     return rehome::run_program(program, argc, argv);
 }

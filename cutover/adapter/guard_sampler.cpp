@@ -5,8 +5,6 @@
 
 #include <chrono>
 
-#include "common/far_program.h"
-
 namespace rehome::cutover {
 
 void GuardSampler::begin(size_t place, const Guard& guard) {
@@ -21,11 +19,11 @@ void GuardSampler::begin(size_t place, const Guard& guard) {
 
 void GuardSampler::sample(const std::stop_token& end, size_t place, const Guard& guard) {
     const Step& step = guard.step;
-    RunOptions options;
-    options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(step.timeout);
+    const auto limit = std::chrono::duration_cast<Milliseconds>(step.timeout);
+    Hand& hand = hands_.at(step.host);
     while (!end.stop_requested()) {
         const auto began = std::chrono::steady_clock::now();
-        auto answer = run_on(step.host, step.gate.sample.command, options);
+        auto answer = hand.look(step.gate.sample.command, limit);
         std::unique_lock lock(mutex_);
         samples_.push_back({place, std::move(answer), now_us(), monotonic_us()});
         ended_.wait_until(lock, end, began + step.gate.every, [] { return false; });

@@ -9,12 +9,15 @@
 #include <thread>
 #include <vector>
 
+#include "cutover/adapter/hand/hands.h"
 #include "cutover/run/guard.h"
 
 namespace rehome::cutover {
 
 class GuardSampler {
 public:
+    explicit GuardSampler(Hands& hands) : hands_(hands) {}
+
     // The guard must outlive the object.
     void begin(size_t place, const Guard& guard);
 
@@ -24,6 +27,7 @@ public:
 private:
     void sample(const std::stop_token& end, size_t place, const Guard& guard);
 
+    Hands& hands_;
     std::mutex mutex_;
     std::condition_variable_any ended_;
     std::vector<GuardSample> samples_;

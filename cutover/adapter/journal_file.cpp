@@ -184,6 +184,7 @@ Result<> JournalFile::append(const Record& record) {
     if (broken_) {
         return fail(Exit::world, path_, "an earlier line could not be written");
     }
+    is_used_ = true;
     if (auto written = write_line(writer_.line(record)); !written) {
         return written;
     }
@@ -191,6 +192,12 @@ Result<> JournalFile::append(const Record& record) {
     const bool rests = record.what == Happened::resumed || record.what == Happened::stopped ||
                        record.what == Happened::finished;
     return write_head(rests);
+}
+
+void JournalFile::discard_unused() {
+    if (!is_used_ && journal_.records.empty()) {
+        unlink(path_.c_str());
+    }
 }
 
 Result<> JournalFile::write_line(const std::string& line) {

@@ -26,6 +26,11 @@ public:
     // On disk when it returns.  After an error nothing more may be appended.
     Result<> append(const Record& record);
 
+    // Removes it where nothing was ever appended: no run was begun.
+    void discard_unused();
+
+    const std::string& last_sum() const { return writer_.last_sum(); }
+
     const Journal& read() const { return journal_; }  // what stood in it when it was opened
 
     // What is to be said of it where it is gone on with: what was accepted to be missing, whence it
@@ -52,6 +57,7 @@ private:
     Marker marker_;
     std::string remarks_;
     bool broken_ = false;
+    bool is_used_ = false;
 };
 
 struct JournalSeen {

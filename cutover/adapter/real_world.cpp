@@ -8,31 +8,31 @@
 #include <cerrno>
 #include <cstring>
 
-#include "common/far_program.h"
 #include "common/fd.h"
 #include "common/json/file.h"
 #include "cutover/run/event.h"
 
 namespace rehome::cutover {
 
+namespace {
+
+Milliseconds milliseconds(Seconds time) {
+    return std::max(std::chrono::duration_cast<Milliseconds>(time), Milliseconds(1));
+}
+
+}  // namespace
+
 Result<Finished> RealWorld::run(const Step& step, const Argv& argv, Seconds limit) {
-    RunOptions options;
-    options.timeout = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(limit),
-                               std::chrono::milliseconds(1));
-    return run_on(step.host, argv, options);
+    return hands_.at(step.host).look(argv, milliseconds(limit));
 }
 
-Fate RealWorld::act(const Step& step, const Argv& argv, size_t) {
-    auto ended = run(step, argv, step.timeout);
-    if (ended) {
-        return {Fate::Kind::ended, std::move(*ended), ""};
-    }
-    const bool cut = ended.error().kind == Exit::unknown;
-    return {cut ? Fate::Kind::cut : Fate::Kind::never_begun, {}, ended.error().text()};
+Fate RealWorld::act(const Step& step, const Argv& argv, size_t line) {
+    const Entry entry{line, journal_.last_sum(), step.id, step.survives, step.leaves};
+    return hands_.at(step.host).act(argv, milliseconds(step.timeout), entry);
 }
 
-Fate RealWorld::recall(const Step&, size_t) {
-    return {Fate::Kind::cut, {}, "it was begun"};
+Fate RealWorld::recall(const Step& step, size_t line) {
+    return hands_.at(step.host).recall(line);
 }
 
 Result<> RealWorld::save(const std::string& path, const std::string& content) {

@@ -1,4 +1,4 @@
-// The runner's world as it is: the journal on disk, child processes on the steps' hosts, the clock,
+// The runner's world as it is: the journal on disk, the hands on the steps' hosts, the clock,
 // the operator's terminal.
 #pragma once
 
@@ -13,8 +13,14 @@ namespace rehome::cutover {
 
 class RealWorld : public World {
 public:
-    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch, Desk& desk)
-        : journal_(journal), signals_(signals), watch_(watch), desk_(desk) {}
+    RealWorld(JournalFile& journal, const StopSignal& signals, Watch& watch, Desk& desk,
+              Hands& hands)
+        : journal_(journal),
+          signals_(signals),
+          watch_(watch),
+          desk_(desk),
+          hands_(hands),
+          guards_(hands) {}
 
     Result<> append(const Record& record) override { return journal_.append(record); }
     Result<Finished> run(const Step& step, const Argv& argv, Seconds limit) override;
@@ -45,6 +51,7 @@ private:
     const StopSignal& signals_;
     Watch& watch_;
     Desk& desk_;
+    Hands& hands_;
     GuardSampler guards_;
 };
 

@@ -101,6 +101,13 @@ public:
         draw();
     }
 
+    void notice(const std::string& text, UnixMicros) override {
+        const std::lock_guard guard(mutex_);
+        out_.put(clear_line);
+        out_.put(wrapped("  " + plain_text(text), width() - 1, 4) + "\n");
+        draw();
+    }
+
     void pause() override {
         const std::lock_guard guard(mutex_);
         current_.clear();

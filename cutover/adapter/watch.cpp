@@ -25,6 +25,10 @@ public:
         last_ = text;
     }
 
+    void notice(const std::string& text, UnixMicros at) override {
+        out_.put(fmt::format("{} notice {}\n", iso8601(at), text));
+    }
+
 private:
     Outlet& out_;
     std::string last_;
@@ -38,6 +42,10 @@ public:
 
     void reading(const Step& step, const Reading& reading, UnixMicros at) override {
         out_.put(reading_json(step, reading, at) + "\n");
+    }
+
+    void notice(const std::string& text, UnixMicros at) override {
+        out_.put(notice_json(text, at) + "\n");
     }
 
 private:

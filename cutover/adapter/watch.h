@@ -18,6 +18,9 @@ public:
     virtual ~Watch() = default;
     virtual void record(const Record& record) = 0;
     virtual void reading(const Step& step, const Reading& reading, UnixMicros at) = 0;
+    // What is neither of the run nor of a gate: what a hand waits for, or has ended.  May be called
+    // by any thread.
+    virtual void notice(const std::string& text, UnixMicros at) = 0;
     // Before a question is asked: leaves the cursor at the start of an empty line.
     virtual void pause() {}
 };

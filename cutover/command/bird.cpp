@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/far_program.h"
+#include "common/hand_door.h"
 #include "common/inventory.h"
 #include "common/stop_signal.h"
 #include "cutover/adapter/bird/announce.h"
@@ -23,6 +26,9 @@ const Option gateway_option =
 const Option json_option = Option::flag("json", "print JSON");
 const Option carrier_option =
     Option::text("carrier", "a carrier; may be given again (default: all)").repeated();
+const Option timeout_option =
+    Option::number("timeout-s", "how long to wait for BIRD's tables, and for other changes")
+        .by_default("10");
 const Option state_option = Option::text("state", "announced | drained | withdrawn").required();
 
 // The carriers to which this gateway has a line.
@@ -238,6 +244,47 @@ Result<Exit> act_check(const Given& given) {
     return answer;
 }
 
+// What our hand is to do should we be killed.
+Argv put_back_argv(const Given& given) {
+    return {path_of_ours(Host{}, "cutover"),
+            "bird",
+            "put-back",
+            "--inventory",
+            std::filesystem::absolute(given.text("inventory")),
+            "--gateway",
+            given.text("gateway"),
+            "--timeout-s",
+            fmt::format("{}", given.number("timeout-s"))};
+}
+
+Result<AnnounceOptions> announce_options(const Given& given) {
+    const double limit_s = given.number("timeout-s");
+    if (!(limit_s >= 0.1 && limit_s <= 600)) {
+        return fail(Exit::usage, "--timeout-s", "expected 0.1 to 600");
+    }
+    AnnounceOptions options;
+    options.limit = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::duration<double>(limit_s));
+    return options;
+}
+
+Result<Exit> act_put_back(const Given& given) {
+    const auto target = target_of(given);
+    if (!target) {
+        return print_mistakes(target.error());
+    }
+    const auto options = announce_options(given);
+    const auto done =
+        options ? put_back_what_was_cut(*target, *options) : tl::unexpected(options.error());
+    if (!done) {
+        return tl::unexpected(done.error());
+    }
+    for (const std::string& note : *done) {
+        std::cout << note << "\n";
+    }
+    return Exit::yes;
+}
+
 Result<Exit> act_announce(const Given& given) {
     const auto target = target_of(given);
     if (!target) {
@@ -247,9 +294,9 @@ Result<Exit> act_announce(const Given& given) {
     if (!state) {
         return tl::unexpected(state.error());
     }
-    const double limit_s = given.number("timeout-s");
-    if (!(limit_s >= 0.1 && limit_s <= 600)) {
-        return fail(Exit::usage, "--timeout-s", "expected 0.1 to 600");
+    auto options = announce_options(given);
+    if (!options) {
+        return tl::unexpected(options.error());
     }
     // A lost terminal is no wish to end: half of it would stay.
     StopSignal::Manner manner;
@@ -258,12 +305,16 @@ Result<Exit> act_announce(const Given& given) {
     if (!stop) {
         return tl::unexpected(stop.error());
     }
-    AnnounceOptions options;
-    options.limit = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::duration<double>(limit_s));
-    options.way_back = given.has("way-back");
-    options.stop = &*stop;
-    const auto made = announce(*target, *state, options);
+    options->way_back = given.has("way-back");
+    options->stop = &*stop;
+    // As long as going back may take: reaching BIRD, loading, seeing.
+    if (auto asked = if_cut(put_back_argv(given), 4 * options->limit); !asked) {
+        return tl::unexpected(asked.error());
+    }
+    const auto made = announce(*target, *state, *options);
+    if (auto taken_back = not_cut(); !taken_back) {
+        std::cerr << "cutover bird announce: " << taken_back.error().text() << "\n";
+    }
     if (!made) {
         return tl::unexpected(made.error());
     }
@@ -295,9 +346,18 @@ Command announce_command() {
         "      --carrier red --carrier green --state announced\n",
         {inventory_option, gateway_option, json_option, state_option, carrier_option,
          Option::flag("way-back", "an undo: do not refuse what other carriers have unread"),
-         Option::number("timeout-s", "how long to wait for BIRD's tables, and for other changes")
-             .by_default("10")},
+         timeout_option},
         act_announce};
+}
+
+Command put_back_command() {
+    return {"bird put-back",
+            "put back what an announcement that was killed has left half done",
+            "What a run's hand does by itself (cutover(1), THE HAND).  Where nothing was left, it\n"
+            "does nothing.  Exit: 0 all is as before; 3 it is not, or BIRD cannot be asked.\n\n"
+            "  cutover bird put-back --inventory inventory.json --gateway new-gw\n",
+            {inventory_option, gateway_option, timeout_option},
+            act_put_back};
 }
 
 Command check_command() {
@@ -323,7 +383,7 @@ Command show_command() {
 }  // namespace
 
 std::vector<Command> bird_commands() {
-    return {announce_command(), check_command(), show_command()};
+    return {announce_command(), put_back_command(), check_command(), show_command()};
 }
 
 }  // namespace rehome::cutover

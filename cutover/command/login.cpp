@@ -225,7 +225,7 @@ Result<Exit> act_run(const Given& given) {
     const auto pace = pace_of(given);
     if (!pace) return tl::unexpected(pace.error());
     return run_login({given.text("inventory"), given.text("login"), given.text("carrier"),
-                      given.text("dir"), *pace, given.has("detach")});
+                      given.text("dir"), *pace, given.has("detach"), given.has("ready")});
 }
 
 // ---- the table ----------------------------------------------------------------------------------
@@ -296,14 +296,17 @@ Command report_command() {
 }
 
 Command run_command() {
-    return {"login run", "be one carrier's agent (what `login start` runs on the vantage's host)",
-            "Writes DIR/CARRIER/{status.json,series.jsonl,gaps.jsonl,agent.pid}; ends, closing its "
-            "sessions, on\nSIGTERM or SIGINT; ends with exit 3 when it cannot write.\n\n"
-            "  cutover login run --inventory inventory.json --login meter --carrier red --dir d",
-            task_options(
-                {Option::text("carrier", "the carrier").required(),
-                 Option::flag("detach", "leave the agent running, with DIR/CARRIER/agent.log")}),
-            act_run};
+    return {
+        "login run", "be one carrier's agent (what `login start` runs on the vantage's host)",
+        "Writes DIR/CARRIER/{status.json,series.jsonl,gaps.jsonl,agent.pid}; ends, closing its "
+        "sessions, on\nSIGTERM or SIGINT; ends with exit 3 when it cannot write.\n\n"
+        "  cutover login run --inventory inventory.json --login meter --carrier red --dir d",
+        task_options({Option::text("carrier", "the carrier").required(),
+                      Option::flag("detach", "leave the agent running, with DIR/CARRIER/agent.log"),
+                      Option::flag("ready",
+                                   "print + once it has started, or why it cannot, and no "
+                                   "more")}),
+        act_run};
 }
 
 }  // namespace

@@ -113,7 +113,11 @@ Result<Exit> start(const Given& given) {
     if (!journal) {
         return tl::unexpected(journal.error());
     }
-    return run_session(*journal, path, *options);
+    auto ended = run_session(*journal, path, *options);
+    if (!ended) {
+        journal->discard_unused();
+    }
+    return ended;
 }
 
 Result<Exit> go_on(const Given& given, SessionOptions options) {

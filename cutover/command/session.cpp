@@ -11,6 +11,7 @@
 #include "common/json/file.h"
 #include "cutover/adapter/our_programs.h"
 #include "cutover/adapter/real_world.h"
+#include "cutover/command/hosts.h"
 #include "cutover/run/standing.h"
 
 namespace rehome::cutover {
@@ -101,17 +102,28 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
         return tl::unexpected(control.error());
     }
     Desk desk(*stop, *watch, asks, std::move(*control), options.wait);
-    // Not when there is nothing to go on with.
-    const bool goes_on =
-        options.goes_on && (options.back_out || !progress->finished || !journal.remarks().empty());
+    const bool goes_on = options.goes_on;
     if (auto noted = goes_on ? note_resumed(journal, *plan, *progress, *watch) : Result<>();
         !noted) {
         return tl::unexpected(noted.error());
     }
-    RealWorld world(journal, *stop, *watch, desk);
+    const auto hello = hello_of(opening.run, epoch_after(journal.read().records) + goes_on, path);
+    if (!hello) {
+        return tl::unexpected(hello.error());
+    }
+    Hands hands(*hello, [&watch](const std::string& text) { watch->notice(text, now_us()); });
+    const bool way_back = options.back_out || progress->backwards;
+    // One that is over may have been killed before it gave its hosts up; it needs none any more.
+    const bool is_over = progress->finished && !options.back_out;
+    const auto taken = take_hosts(opening, *plan, hands, goes_on, way_back, *watch);
+    if (!taken && !is_over) {
+        return tl::unexpected(taken.error());
+    }
+    RealWorld world(journal, *stop, *watch, desk, hands);
     Runner runner(*plan, std::move(*progress), world, options.runner);
     auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
-    watch.reset();  // the live line is gone before the last lines come
+    leave_hosts(hands, runner.progress(), *watch);
+    watch->pause();  // the live line is gone before the last lines come
     if (code) {
         // Backing out wholly is what `undo` is asked for.
         code = options.back_out && *code == Exit::no ? Exit::yes : *code;

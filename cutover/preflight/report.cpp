@@ -91,10 +91,8 @@ std::string findings_of(const Preflight& preflight, Mark mark, const char* title
 }
 
 ordered_json host_json(const HostReport& host) {
-    ordered_json object{{"host", host.host},
-                        {"names", host.names},
-                        {"took_ms", host.took_ms},
-                        {"clock", nullptr}};
+    ordered_json object{
+        {"host", host.host}, {"names", host.names}, {"took_ms", host.took_ms}, {"clock", nullptr}};
     if (host.clock) {
         object["clock"] = {{"offset_ms", host.clock->ms}, {"error_ms", host.clock->error_ms}};
     }

@@ -65,6 +65,10 @@ std::string sample_json(const Step& step, const Result<Finished>& answer, const 
     return dump(object);
 }
 
+std::string notice_json(const std::string& text, UnixMicros at) {
+    return dump({{"event", "notice"}, {"at", iso8601(at)}, {"text", text}});
+}
+
 std::string reading_json(const Step& step, const Reading& reading, UnixMicros at) {
     return dump({{"event", "reading"},
                  {"at", iso8601(at)},

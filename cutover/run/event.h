@@ -22,4 +22,6 @@ std::string reading_json(const Step& step, const Reading& reading, UnixMicros at
 std::string sample_json(const Step& step, const Result<Finished>& answer, const Reading& reading,
                         UnixMicros at);
 
+std::string notice_json(const std::string& text, UnixMicros at);
+
 }  // namespace rehome::cutover

@@ -67,7 +67,7 @@ struct Opening {
     std::string inventory{};  // the text
     Settings settings{};
     std::string run_dir{};  // beside the journal, wherever that is now; not written there
-    std::string run{};  // the run's id: 32 hexadecimal digits, drawn at random
+    std::string run{};      // the run's id: 32 hexadecimal digits, drawn at random
 };
 
 // Makes the lines; holds the sum of the last one.
@@ -78,7 +78,6 @@ public:
 
     std::string line(const Opening& opening);  // with its line feed
     std::string line(const Record& record);
-
     const std::string& last_sum() const { return sum_; }
 
 private:
@@ -90,7 +89,7 @@ struct Journal {
     std::vector<Record> records;  // without the opening
     std::string last_sum;
     std::vector<std::string> sums{};  // of each line, the opening's first
-    size_t whole_bytes = 0;  // without a torn last line
+    size_t whole_bytes = 0;           // without a torn last line
 };
 
 // The epoch in which a run with these records is: 1, and one more each time that it was resumed.

@@ -85,6 +85,9 @@ struct Step {
     std::string save;         // a file here that receives what `act` prints; empty: none
     bool repeatable = false;  // without a check: doing it twice does no harm
     Retry retry{};
+    // Of both: it is let run to its end when nobody is heard any more.
+    bool survives = false;
+    std::vector<std::string> leaves;  // names under which it may leave a process behind
 
     Gate gate;
     std::string question;    // of a hold

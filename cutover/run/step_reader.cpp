@@ -156,6 +156,12 @@ void read_retry(const Reader& reader, Step& step) {
     }
 }
 
+// How its commands are treated by the hand that runs them.
+void read_ways(const Reader& reader, Step& step) {
+    step.survives = reader.flag("survives");
+    step.leaves = reader.argv("leaves");
+}
+
 void read_act(const Reader& reader, Step& step) {
     step.act = reader.argv("do");
     step.undo = reader.argv("undo");
@@ -164,6 +170,7 @@ void read_act(const Reader& reader, Step& step) {
     if (reader.has("retry")) {
         read_retry(reader, step);
     }
+    read_ways(reader, step);
     if (reader.has("check")) {
         const Reader check = reader.inside("check");
         step.check = read_check(check);
@@ -171,10 +178,14 @@ void read_act(const Reader& reader, Step& step) {
     }
 }
 
+bool is_of_undo(std::string_view key) {
+    return key == "undo" || key == "survives" || key == "leaves";
+}
+
 // A gate and a hold change nothing, so that they have nothing to check, undo or save.
 void refuse_act_keys(const Reader& reader, const char* kind, bool may_undo = false) {
-    for (const char* key : {"check", "undo", "save", "repeatable", "retry"}) {
-        if (reader.has(key) && !(may_undo && key == std::string_view("undo"))) {
+    for (const char* key : {"check", "undo", "save", "repeatable", "retry", "survives", "leaves"}) {
+        if (reader.has(key) && !(may_undo && is_of_undo(key))) {
             reader.mistakes.add(reader.at + "/" + key,
                                 fmt::format("does not belong to a {}", kind));
         }
@@ -187,6 +198,7 @@ void read_kind(const Reader& reader, Step& step) {
         step.kind = Step::Kind::way_back;
         refuse_act_keys(reader, "step that has only an undo", true);
         step.undo = reader.argv("undo");
+        read_ways(reader, step);
     } else if (kinds != 1) {
         reader.mistakes.add(reader.at,
                             "expected exactly one of do, gate and hold, or an undo alone");

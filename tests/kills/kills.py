@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True  # nothing generated beside the sources
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 CUTOVER = os.path.join(BUILD, "bin/cutover")
-INVENTORY = os.path.join(ROOT, "tests/lab/inventory.json")
+INVENTORY = os.path.join(ROOT, "tests/lab/inventory.json")  # with all hosts here
 
 WRITING = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "ftruncate", "unlink", "mkdir",
            "clone", "clone3", "fork", "vfork", "openat")
@@ -65,11 +65,14 @@ class Case:
         os.makedirs(folder)
         with open(f"{folder}/book.json", "w") as file:
             json.dump(book(folder, fails), file)
+        with open(INVENTORY) as lab, open(f"{folder}/inventory.json", "w") as file:
+            file.write(re.sub('"netns:[^"]*"', '"local"', lab.read()))
         self.said = ""
 
     def command(self, word):
         common = ["--journal", f"{self.folder}/journal", "--yes"]
-        return [CUTOVER, "run", f"{self.folder}/book.json", "--inventory", INVENTORY, *common] if word == "run" else \
+        return [CUTOVER, "run", f"{self.folder}/book.json", "--inventory",
+                f"{self.folder}/inventory.json", *common] if word == "run" else \
             [CUTOVER, "resume", *common]
 
     def run(self, word, *strace):
@@ -174,6 +177,7 @@ def main():
         return 3
     failed = tried = 0
     with tempfile.TemporaryDirectory(prefix="kills.") as folder:
+        os.environ["REHOME_HAND_DIR"] = f"{folder}/hand"
         every = [case for case in cases(folder) if re.search(options.only, f"{case[0]} {case[3]} {case[4]}")]
         sample = every[::options.every]
         for i, (way, word, make, call, number) in enumerate(sample):

@@ -5,6 +5,7 @@
 
 cd "$dir"
 cp "$here/../lab/inventory.json" .
+ns old-gw new-gw # the gateways are held by each run
 code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got, expected $1: ${*:2}"; return 1; }; }
 # On a terminal; what is done there stands on standard input (see terminal.py).
 terminal() { "$here/terminal.py" screen "$@"; }
@@ -17,7 +18,11 @@ a='{"name": "a", "do": ["bash", "-c", "touch a.begun; until [ -e go ]; do sleep 
 hold='{"name": "old site", "hold": "Release the old site?"}'
 b='{"name": "b", "do": ["touch", "b"], "check": ["test", "-e", "b"], "undo": ["rm", "-f", "b"]}'
 book "$a, $hold, $b" >book.json
-anew() { rm -f a b go a.begun; }
+# What a run before has left, and that it held the gateways.
+anew() {
+    rm -f a b go a.begun
+    cutover hand status --json | jq -r '.places[].run // empty' | sort -u | while read -r run; do cutover hand release --run "$run" >/dev/null; done
+}
 
 # What was typed ahead answers nothing.  Nor do "y", a typo, an empty line and Ctrl-D, which are told what would.
 run book.json ahead.j <<'END'

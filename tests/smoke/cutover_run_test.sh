@@ -5,6 +5,7 @@
 
 cd "$dir"
 cp "$here/../lab/inventory.json" .
+ns old-gw new-gw # the gateways are held by each run
 
 # gate_file: what the gate reads; b's command waits until it may end.
 cat >playbook.json <<'END'
@@ -32,6 +33,7 @@ touch b.go
 
 book=(playbook.json --inventory inventory.json)
 run() { cutover run "${book[@]}" "$@"; }
+give_up() { cutover hand release --run "$(head -n 1 "$1" | jq -r .run)"; }
 code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got, expected $1: ${*:2}"; return 1; }; }
 
 # Nothing is touched by a look or a dry run, nor by wrong input.
@@ -97,6 +99,11 @@ sed 's|"undo": \["rm", "-f", "${place}/a"\]|"undo": ["true"]|' playbook.json >no
 code 3 cutover run nothing.json --inventory inventory.json --journal nothing.j --yes | tee out
 grep -q 'make/a: its undo failed: its check still says that it is done' out
 rm a
+# One run at a time holds the gateways; one that is left for good is given up on each host.
+code 3 run --journal second.j --yes 2>&1 | found 'new-gw: is held by another run since .* journal .*/nothing.j): go on with it or back out there'
+[ ! -e second.j ] && [ ! -e a ]
+give_up nothing.j | found 'netns-new-gw: given up'
+code 1 give_up nothing.j
 sed '/"name": "a"/s/"check": \[[^]]*\],//' playbook.json >blind.json
 code 4 cutover run blind.json --inventory inventory.json --journal blind.j --yes | tee out
 grep -q 'make/a: undone, unproven: it has no check' out

@@ -40,6 +40,15 @@ public:
         return std::move(announced_);
     }
 
+    Result<std::vector<std::string>> put_back_what_was_cut() {
+        for (const auto step : {&Announcement::lock, &Announcement::end_what_was_cut_short}) {
+            if (const auto done = (this->*step)(); !done) {
+                return tl::unexpected(at_gateway(done.error()));
+            }
+        }
+        return std::move(announced_.notes);
+    }
+
 private:
     static tl::unexpected<Error> failed(const std::string& what) {
         return fail(Exit::world, "", what);
@@ -207,6 +216,15 @@ private:
 };
 
 }  // namespace
+
+Result<std::vector<std::string>> put_back_what_was_cut(const BirdTarget& target,
+                                                       const AnnounceOptions& options) {
+    auto bird = BirdClient::connect(target.socket);
+    if (!bird) {
+        return tl::unexpected(bird.error());
+    }
+    return Announcement(std::move(*bird), target, {}, options).put_back_what_was_cut();
+}
 
 Result<Announced> announce(const BirdTarget& target, Announce state,
                            const AnnounceOptions& options) {

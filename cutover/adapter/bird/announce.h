@@ -10,7 +10,7 @@
 // The way back is the same with the state before: merged into the file as it is by then, which BIRD
 // would read at its next start, loaded for good, and looked at in the tables.  "Put back" is said
 // of what was seen there alone.  When we are killed, the timer undoes the configuration, and the
-// note lets the next announcement put back the file.
+// note lets our hand, or the next announcement, put back the file.
 #pragma once
 
 #include <chrono>
@@ -35,5 +35,9 @@ struct Announced {
 // that it is not put back; of kind unknown: nor can that be told.
 Result<Announced> announce(const BirdTarget& target, Announce state,
                            const AnnounceOptions& options);
+
+// Puts back what an announcement that was killed has left half done; says what it did.
+Result<std::vector<std::string>> put_back_what_was_cut(const BirdTarget& target,
+                                                       const AnnounceOptions& options);
 
 }  // namespace rehome::cutover

@@ -123,11 +123,11 @@ Result<> check_free(const LoginFleet& fleet) {
         const std::string path = login_folder(place.dir, place.carrier);
         const auto agent = find_agent(path);
         if (!agent) return tl::unexpected(agent.error());
-        if (!agent->pidfd) continue;
+        if (!*agent) continue;
         return fail(Exit::no, path,
                     fmt::format("an agent runs here already (process {}), expected none: "
                                 "`cutover login stop` ends it",
-                                agent->process.pid));
+                                (*agent)->process.pid));
     }
     return {};
 }
@@ -174,22 +174,31 @@ Result<> cutover_at(const LoginPlace& place, const Argv& words, const RunOptions
     return fail(done.error().kind, place.carrier + " on " + done.error().where, done.error().what);
 }
 
+// On this machine the agent is left behind by ourselves: its namespace is entered on the way.
 Result<> start_agent(const LoginStart& wanted, const LoginPlace& place) {
     const bool far = place.host.kind == Host::Kind::ssh && !wanted.far_inventory.empty();
     const std::string inventory =
         far ? wanted.far_inventory : fs::absolute(wanted.inventory).string();
-    Argv words = {"login",      "run",       "--detach",    "--inventory", inventory, "--login",
-                  wanted.login, "--carrier", place.carrier, "--dir",       place.dir};
+    Argv words = {"login",      "run",       "--inventory", inventory, "--login",
+                  wanted.login, "--carrier", place.carrier, "--dir",   place.dir};
     words.insert(words.end(), wanted.pace.begin(), wanted.pace.end());
-    return cutover_at(place, words);
+    if (place.host.kind == Host::Kind::ssh) {
+        words.emplace_back("--detach");
+        return cutover_at(place, words);
+    }
+    words.insert(words.begin(), path_of_ours(place.host, "cutover"));
+    words.emplace_back("--ready");
+    return leave_agent(place.host.on(words), login_folder(place.dir, place.carrier));
 }
 
 Result<> ask_to_end(const LoginPlace& place, std::vector<LiveAgent>& live,
                     std::chrono::milliseconds limit) {
     if (place.host.kind != Host::Kind::ssh) {
-        auto agent = find_agent(login_folder(place.dir, place.carrier));
+        const auto agent = find_agent(login_folder(place.dir, place.carrier));
         if (!agent) return tl::unexpected(agent.error());
-        if (agent->pidfd && agent->ask_to_end()) live.push_back(std::move(*agent));
+        const auto asked = *agent ? (*agent)->ask_to_end() : Result<bool>(false);
+        if (!asked) return tl::unexpected(asked.error());
+        if (*asked) live.push_back(**agent);
         return {};
     }
     return cutover_at(place, {"login", "stop", "--dir", place.dir, "--carrier", place.carrier},

@@ -1,22 +1,23 @@
-// flock(2), rename(2), proc(5), pidfd_open(2).
+// flock(2), rename(2).
 #include "cutover/adapter/login/folder.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "common/clock.h"
+#include "common/hand_door.h"
 #include "common/json/file.h"
 
 namespace rehome::cutover {
@@ -44,23 +45,7 @@ std::optional<uint64_t> number(std::string_view text) {
     return value;
 }
 
-// Field 22 of /proc/PID/stat.  The second field is a name in parentheses that may hold anything.
-std::optional<uint64_t> start_time(pid_t pid) {
-    char text[1024];
-    const Fd fd(open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
-    const ssize_t length = fd ? read(fd.get(), text, sizeof text) : -1;
-    if (length <= 0) return std::nullopt;
-    std::string_view rest(text, static_cast<size_t>(length));
-    rest.remove_prefix(std::min(rest.rfind(')'), rest.size()));
-    for (int field = 2; field < 22; ++field) {
-        const size_t space = rest.find(' ');
-        if (space == std::string_view::npos) return std::nullopt;
-        rest.remove_prefix(space + 1);
-    }
-    return number(rest);
-}
-
-Result<LoginProcess> read_pid(const std::string& path) {
+Result<ProcessMark> read_pid(const std::string& path) {
     const auto text = read_file(path, 4096);
     if (!text) return tl::unexpected(text.error());
     const std::string_view view = *text;
@@ -68,7 +53,7 @@ Result<LoginProcess> read_pid(const std::string& path) {
     const auto pid = number(view.substr(0, space));
     const auto start = space == view.npos ? std::nullopt : number(view.substr(space + 1));
     if (!pid || !start) return fail(Exit::world, path, "not an agent's, expected \"PID START\"");
-    return LoginProcess{static_cast<pid_t>(*pid), *start};
+    return mark_of(static_cast<pid_t>(*pid), *start);
 }
 
 }  // namespace
@@ -100,9 +85,9 @@ Result<LoginFolder> LoginFolder::take(const std::string& path) {
 }
 
 Result<> LoginFolder::write_pid() {
-    const pid_t pid = getpid();
+    const ProcessMark own = own_mark();
     const std::string path = path_ + "/agent.pid";
-    const std::string text = fmt::format("{} {}\n", pid, start_time(pid).value_or(0));
+    const std::string text = fmt::format("{} {}\n", own.pid, own.start);
     if (ftruncate(pid_.get(), 0) != 0) return system_error(path, "cannot be written");
     return write_all(pid_, path, text);
 }
@@ -124,30 +109,30 @@ Result<> LoginFolder::append(const Fd& fd, const char* name, std::string_view te
     return write_all(fd, path_ + "/" + name, text);
 }
 
-Result<LiveAgent> find_agent(const std::string& folder) {
+Result<std::optional<LiveAgent>> find_agent(const std::string& folder) {
     const std::string path = folder + "/agent.pid";
     std::error_code error;
     // An agent that was just made has the file, but has not written to it yet.
     if (!std::filesystem::exists(path, error) || std::filesystem::file_size(path, error) == 0) {
-        return LiveAgent{};
+        return std::optional<LiveAgent>();
     }
     const auto process = read_pid(path);
     if (!process) return tl::unexpected(process.error());
-    // By number: libc 2.36 declares pidfd_open without extern "C".
-    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, process->pid, 0)));
-    if (!pidfd && errno != ESRCH) return system_error(path, "pidfd_open");
-    // Looked at after the pidfd was taken: from here on the number cannot change hands.
-    if (!pidfd || start_time(process->pid) != process->start) return LiveAgent{};
-    return LiveAgent{*process, std::move(pidfd)};
+    return is_running(*process) ? std::optional(LiveAgent{*process}) : std::nullopt;
 }
 
-bool LiveAgent::ask_to_end() const {
-    return syscall(SYS_pidfd_send_signal, pidfd.get(), SIGTERM, nullptr, 0) == 0;
+// As a command of a hand we cannot send it a signal ourselves.
+Result<bool> LiveAgent::ask_to_end() const {
+    return terminate(process);
 }
 
 bool LiveAgent::await_end(int64_t limit_us) const {
-    pollfd ended{pidfd.get(), POLLIN, 0};
-    return poll(&ended, 1, static_cast<int>(std::max<int64_t>(limit_us, 0) / 1000)) > 0;
+    const int64_t deadline = monotonic_us() + limit_us;
+    while (is_running(process)) {
+        if (monotonic_us() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
 }
 
 }  // namespace rehome::cutover

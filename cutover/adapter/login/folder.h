@@ -11,18 +11,15 @@
 // once: what cannot be recorded must not look like nothing to record.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/error.h"
 #include "common/fd.h"
+#include "common/process.h"
 
 namespace rehome::cutover {
-
-struct LoginProcess {
-    pid_t pid = 0;
-    uint64_t start = 0;
-};
 
 std::string login_folder(const std::string& dir, const std::string& carrier);
 
@@ -47,16 +44,15 @@ private:
     Fd gaps_;
 };
 
-// The agent of a folder if it lives.  A pidfd, so that a signal can reach nobody else.
+// The agent of a folder, which lived when it was looked for.
 struct LiveAgent {
-    LoginProcess process;
-    Fd pidfd;
+    ProcessMark process{};
 
-    bool ask_to_end() const;  // false: it has ended already
+    Result<bool> ask_to_end() const;  // false: it has ended already
     bool await_end(int64_t limit_us) const;
 };
 
-// Nothing running: an empty pidfd.
-Result<LiveAgent> find_agent(const std::string& folder);
+// Nothing: none is running.
+Result<std::optional<LiveAgent>> find_agent(const std::string& folder);
 
 }  // namespace rehome::cutover

@@ -1,23 +1,29 @@
-// What can go wrong is looked at before the fork, so that the caller hears of it; the fork itself
-// comes before any descriptor of the agent's loop exists.
 #include "cutover/adapter/login/run.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "common/clock.h"
 #include "common/command.h"
+#include "common/far_program.h"
+#include "common/hand_door.h"
 #include "cutover/adapter/login/agent.h"
 
 namespace rehome::cutover {
 namespace {
 
-constexpr int start_limit_ms = 20'000;
+constexpr std::chrono::milliseconds start_limit{20'000};
 
 // "red, green, blue"
 template <typename T>
@@ -52,40 +58,67 @@ Result<LoginTask> make_task(const Inventory& inventory, const LoginRun& wanted) 
         LoginPath{{service.vip, service.port}, (*vantage)->mark, (*vantage)->interface}};
 }
 
-// The agent in a process of its own: true in the agent, with ready to be closed once it has
-// started; false in the caller, which reads from ready.
-Result<bool> detach(const std::string& log_path, Fd& ready) {
-    int ends[2];
-    const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    const pid_t child = !log || !null || pipe2(ends, O_CLOEXEC) != 0 ? -1 : fork();
-    if (child < 0) {
-        return fail(Exit::world, log_path,
-                    "cannot detach: " + std::generic_category().message(errno));
+// "+", or the kind of an error and what it says; an end without either: it ended in a worse way.
+Result<> await_start(const Fd& ready, const std::string& log_path) {
+    std::string told;
+    const int64_t deadline = monotonic_us() + start_limit.count() * 1000;
+    for (;;) {
+        pollfd wanted{ready.get(), POLLIN, 0};
+        const int64_t left_us = std::max<int64_t>(0, deadline - monotonic_us());
+        if (poll(&wanted, 1, static_cast<int>(left_us / 1000)) == 0) {
+            return fail(Exit::world, log_path, "no first status in time");
+        }
+        std::array<char, 4096> buffer;
+        const ssize_t got = read(ready.get(), buffer.data(), buffer.size());
+        if (got > 0) told.append(buffer.data(), static_cast<size_t>(got));
+        if (told.starts_with('+')) return {};
+        if (got == 0 || (got < 0 && errno != EINTR)) break;
     }
-    const Fd reading(ends[0]);
-    Fd writing(ends[1]);
-    if (child > 0) {
-        ready = Fd(dup(reading.get()));
-        return false;
+    if (told.empty() || told.front() < '0' || told.front() > '4') {
+        return fail(Exit::world, log_path, "the agent ended before its first status, see there");
     }
-    setsid();
-    dup2(null.get(), STDIN_FILENO);
-    dup2(log.get(), STDOUT_FILENO);
-    dup2(log.get(), STDERR_FILENO);
-    ready = std::move(writing);
-    return true;
+    return fail(static_cast<Exit>(told.front() - '0'), "", told.substr(1));
 }
 
-// The agent writes one byte when it has started; an end without it means that it could not.
-Result<Exit> await_start(const Fd& ready, const std::string& log_path) {
-    pollfd wanted{ready.get(), POLLIN, 0};
-    const int count = poll(&wanted, 1, start_limit_ms);
-    char byte = 0;
-    if (count > 0 && read(ready.get(), &byte, 1) == 1) return Exit::yes;
-    return fail(Exit::world, log_path,
-                count == 0 ? fmt::format("no first status within {} s", start_limit_ms / 1000)
-                           : "the agent ended before its first status, see there");
+// Itself, without what makes it detach.
+Argv command_of(const LoginRun& wanted) {
+    const auto number = [](auto value) { return fmt::format("{}", value); };
+    return {path_of_ours(Host{}, "cutover"),
+            "login",
+            "run",
+            "--ready",
+            "--inventory",
+            wanted.inventory,
+            "--login",
+            wanted.login,
+            "--carrier",
+            wanted.carrier,
+            "--dir",
+            wanted.dir,
+            "--ramp",
+            number(wanted.pace.ramp_per_s),
+            "--canaries-per-s",
+            number(wanted.pace.canaries_per_s),
+            "--give-up-ms",
+            number(wanted.pace.give_up_ms),
+            "--backoff-first-ms",
+            number(wanted.pace.backoff_first_ms),
+            "--backoff-max-ms",
+            number(wanted.pace.backoff_max_ms)};
+}
+
+Result<Exit> be_agent(const LoginRun& wanted, const std::function<void()>& started) {
+    const auto inventory = read_inventory(wanted.inventory);
+    if (!inventory) return print_mistakes(inventory.error());
+    auto task = make_task(*inventory, wanted);
+    if (!task) return tl::unexpected(task.error());
+    const auto checked = check_task(*task);
+    if (!checked) return tl::unexpected(checked.error());
+    auto folder = LoginFolder::take(login_folder(wanted.dir, wanted.carrier));
+    if (!folder) return tl::unexpected(folder.error());
+    const auto done = LoginAgent(std::move(*task), std::move(*folder)).run(started);
+    if (!done) return tl::unexpected(done.error());
+    return Exit::yes;
 }
 
 }  // namespace
@@ -108,32 +141,42 @@ Result<const Vantage*> find_vantage(const Carrier& carrier) {
                 "has no vantage in the inventory, expected one: from where to log in");
 }
 
-Result<Exit> run_login(const LoginRun& wanted) {
-    const auto inventory = read_inventory(wanted.inventory);
-    if (!inventory) return print_mistakes(inventory.error());
-    auto task = make_task(*inventory, wanted);
-    if (!task) return tl::unexpected(task.error());
-    const auto checked = check_task(*task);
-    if (!checked) return tl::unexpected(checked.error());
-    const std::string path = login_folder(wanted.dir, wanted.carrier);
-    auto folder = LoginFolder::take(path);
-    if (!folder) return tl::unexpected(folder.error());
-
-    Fd ready;
-    if (wanted.detach) {
-        const std::string log_path = path + "/agent.log";
-        const auto agent = detach(log_path, ready);
-        if (!agent) return tl::unexpected(agent.error());
-        if (!*agent) return await_start(ready, log_path);
+Result<> leave_agent(const Argv& command, const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return fail(Exit::world, folder, "cannot be made: " + error.message());
+    const std::string log_path = folder + "/agent.log";
+    const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    std::array<int, 2> ends{};
+    if (!log || !null || pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return fail(Exit::world, log_path,
+                    "cannot detach: " + std::generic_category().message(errno));
     }
-    const auto started = [&ready] {
-        // A caller that has gone does not matter to the agent.
-        if (ready) (void)!write(ready.get(), "+", 1);
-        ready.reset();
+    const Fd reading(ends[0]);
+    Fd writing(ends[1]);
+    const auto left = leave_behind("login agent", command, {null.get(), writing.get(), log.get()});
+    if (!left) return tl::unexpected(left.error());
+    writing.reset();
+    return await_start(reading, log_path);
+}
+
+Result<Exit> run_login(const LoginRun& wanted) {
+    if (wanted.detach) {
+        const auto left = leave_agent(command_of(wanted), login_folder(wanted.dir, wanted.carrier));
+        return left ? Result<Exit>(Exit::yes) : tl::unexpected(left.error());
+    }
+    bool is_told = !wanted.ready;
+    // A caller that has gone does not matter to the agent.
+    const auto tell = [&is_told](const std::string& text) {
+        if (is_told) return;
+        is_told = true;
+        (void)!write(STDOUT_FILENO, text.data(), text.size());
+        dup2(STDERR_FILENO, STDOUT_FILENO);
     };
-    const auto done = LoginAgent(std::move(*task), std::move(*folder)).run(started);
-    if (!done) return tl::unexpected(done.error());
-    return Exit::yes;
+    const auto ended = be_agent(wanted, [&tell] { tell("+"); });
+    if (!ended) tell(std::to_string(static_cast<int>(ended.error().kind)) + ended.error().text());
+    return ended;
 }
 
 }  // namespace rehome::cutover

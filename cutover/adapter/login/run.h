@@ -1,13 +1,16 @@
 // `cutover login run`: one carrier's agent, in the foreground or detached.
 //
-// Detached, the command returns once the agent's first status stands in its folder, and what stops
-// the agent from starting (an address that is not this host's, another agent in the folder) is
-// still the command's own error.  From then on the agent belongs to nobody and says things in
-// agent.log.
+// An agent that is to outlive a command is left behind (common/hand_door.h, under the name "login
+// agent"), with standard output for the one thing that it has to tell: "+" once it has started, or
+// why it cannot.  Detached, the command returns once the agent's first status stands in its folder,
+// and what stops the agent from starting (an address that is not this host's, another agent in the
+// folder) is still the command's own error.  From then on the agent belongs to nobody and says
+// things in agent.log.
 #pragma once
 
 #include <string>
 
+#include "common/child.h"
 #include "common/error.h"
 #include "common/inventory.h"
 #include "cutover/login/plan.h"
@@ -21,7 +24,12 @@ struct LoginRun {
     std::string dir;
     LoginPace pace;
     bool detach = false;
+    bool ready = false;  // says on standard output when it has started, or why it cannot
 };
+
+// Leaves an agent behind that this command starts, one that has `ready`, and waits until it has
+// started.  The folder is the agent's.
+Result<> leave_agent(const Argv& command, const std::string& folder);
 
 Result<Exit> run_login(const LoginRun& wanted);
 

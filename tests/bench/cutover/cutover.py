@@ -16,6 +16,7 @@ nothing.  undo_demo needs root.  Exit codes: 0 measured, 2 wrong usage, 3 a figu
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -67,10 +68,16 @@ def many(count, **step):
     return {"name": "step ${i}", "for_each": {"i": [str(i) for i in range(count)]}, **step}
 
 
+def here():
+    """The lab's inventory with all hosts here: a run holds its gateways."""
+    with open(INVENTORY) as file:
+        return write("inventory.json", re.sub('"netns:[^"]*"', '"local"', file.read()))
+
+
 def cutover(*words, codes=(0,), **environment):
     """How long it took."""
     began = time.monotonic()
-    done = subprocess.run([CUTOVER, *words], env={**os.environ, **environment}, stdout=subprocess.DEVNULL,
+    done = subprocess.run([CUTOVER, *words], env={**os.environ, "REHOME_HAND_DIR": path("hand"), **environment}, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     took = time.monotonic() - began
     if done.returncode not in codes:
@@ -96,7 +103,7 @@ def step(options):
     result = {"steps": options.steps}
     for kind, what in (("", {"do": [f"{TOOLS}/nothing"], "repeatable": True}), ("_without_command", {"hold": "Go on?"})):
         clock = fresh("sync_clock")
-        took = cutover("run", write("many.json", book([many(options.steps, **what)])), "--inventory", INVENTORY,
+        took = cutover("run", write("many.json", book([many(options.steps, **what)])), "--inventory", here(),
                        "--journal", journal("many"), "--yes", SYNC_CLOCK=clock, LD_PRELOAD=f"{TOOLS}/sync_clock.so")
         count, seconds = synced(clock)
         result["step_ms" + kind] = round((took - seconds) * 1e3 / options.steps, 3)
@@ -141,7 +148,7 @@ def resume(options):
     took = []
     for _ in range(options.rounds):
         run_dir = fresh("resume.d")
-        subprocess.run([f"{TOOLS}/journal_of", playbook, INVENTORY, run_dir, str(steps), "100000", journal("resume")],
+        subprocess.run([f"{TOOLS}/journal_of", playbook, here(), run_dir, str(steps), "100000", journal("resume")],
                        check=True)
         lines = sum(1 for _ in open(path("resume")))
         if lines != 100_001:
@@ -161,7 +168,7 @@ def turned(name, steps, guards=()):
     for stamp in ("bad", "undo"):
         if os.path.exists(path(stamp)):
             os.remove(path(stamp))
-    cutover("run", write(f"{name}.json", book(steps, guards)), "--inventory", INVENTORY, "--journal", journal(name),
+    cutover("run", write(f"{name}.json", book(steps, guards)), "--inventory", here(), "--journal", journal(name),
             codes=(1,))
     return (stamps("undo")[0] - stamps("bad")[-1]) / 1e6
 

@@ -1,0 +1,258 @@
+// poll(2), eventfd(2).
+#include "cutover/adapter/hand/connection.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "common/clock.h"
+
+namespace rehome::cutover {
+
+namespace {
+
+constexpr size_t errors_kept = 2'048;
+constexpr int look_every_ms = 200;
+
+bool set_nonblocking(const Fd& fd) {
+    const int flags = fcntl(fd.get(), F_GETFL);
+    return flags >= 0 && fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+// The id to which the hand's line answers.
+std::optional<uint64_t> id_of(const Tale& tale) {
+    if (const auto* ended = std::get_if<Ended>(&tale)) {
+        return ended->id;
+    }
+    if (const auto* recalled = std::get_if<Recalled>(&tale)) {
+        return recalled->id;
+    }
+    const auto* released = std::get_if<Released>(&tale);
+    return released != nullptr ? std::optional(released->id) : std::nullopt;
+}
+
+// The last line that is not empty: what ssh says comes after what the host greets with.
+std::string last_line(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
+        text.pop_back();
+    }
+    return text.substr(text.rfind('\n') + 1);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::open(const Argv& command, const Hello& hello,
+                                                     Notice notice) {
+    auto child = spawn_piped(command);
+    if (!child) {
+        return tl::unexpected(child.error());
+    }
+    if (!set_nonblocking(child->to) || !set_nonblocking(child->from) ||
+        !set_nonblocking(child->err)) {
+        end(*child);
+        return fail(Exit::world, printable(command), "its pipes cannot be used");
+    }
+    return std::unique_ptr<Connection>(new Connection(std::move(*child), hello, std::move(notice)));
+}
+
+Connection::Connection(Piped child, const Hello& hello, Notice notice)
+    : child_(std::move(child)),
+      hello_(hello),
+      notice_(std::move(notice)),
+      last_heard_us_(monotonic_us()),
+      last_beat_us_(last_heard_us_),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    say(hello);
+    sigset_t every;
+    sigset_t before;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    thread_ = std::jthread([this](const std::stop_token& end) { follow(end); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// The hand sees the end of its input, and leaves by itself; ssh is not waited for.
+Connection::~Connection() {
+    thread_.request_stop();
+    const uint64_t one = 1;
+    (void)!write(wake_.get(), &one, sizeof one);
+    thread_.join();
+    child_.to.reset();
+    child_.from.reset();
+    pollfd leaves{child_.err.get(), 0, 0};  // closed by its end
+    (void)poll(&leaves, 1, 100);
+    end(child_);
+}
+
+bool Connection::is_dead() const {
+    const std::lock_guard lock(mutex_);
+    return !dead_.empty();
+}
+
+int64_t Connection::last_beat_us() const {
+    const std::lock_guard lock(mutex_);
+    return last_beat_us_;
+}
+
+Error Connection::death() const {
+    const std::string said = last_line(errors_);
+    return {refused_ ? Exit::no : Exit::unknown, "",
+            refused_ || said.empty() ? dead_ : dead_ + ": " + said};
+}
+
+Result<Welcome> Connection::await_welcome(Milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    const auto settled = [this] { return welcome_ || waits_ || !dead_.empty(); };
+    if (!told_.wait_for(lock, limit, settled)) {
+        die(fmt::format("has not answered for {} s", static_cast<double>(limit.count()) / 1e3));
+    }
+    told_.wait(lock, [this] { return welcome_ || !dead_.empty(); });
+    return dead_.empty() ? Result<Welcome>(*welcome_) : tl::unexpected(death());
+}
+
+Result<Tale> Connection::ask(uint64_t id, const Order& order, Milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (!dead_.empty()) {
+        return tl::unexpected(death());
+    }
+    answers_[id];
+    say(order);
+    const auto settled = [this, id] { return answers_[id] || !dead_.empty(); };
+    const bool in_time = told_.wait_for(lock, limit, settled);
+    const auto answer = std::move(answers_[id]);
+    answers_.erase(id);
+    if (answer) {
+        return *answer;
+    }
+    if (in_time) {
+        return tl::unexpected(death());
+    }
+    return fail(Exit::unknown, "",
+                fmt::format("the hand has not answered for {} s",
+                            static_cast<double>(limit.count()) / 1e3));
+}
+
+// ---- with the mutex -----------------------------------------------------------------------------
+
+void Connection::say(const Order& order) {
+    backlog_ += line_of(order);
+    flush();
+    if (!backlog_.empty()) {
+        const uint64_t one = 1;
+        (void)!write(wake_.get(), &one, sizeof one);
+    }
+}
+
+void Connection::flush() {
+    size_t said = 0;
+    while (said < backlog_.size()) {
+        const ssize_t count =
+            write(child_.to.get(), backlog_.data() + said, backlog_.size() - said);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            break;  // its end is seen where it is read from
+        }
+        said += static_cast<size_t>(count);
+    }
+    backlog_.erase(0, said);
+}
+
+void Connection::die(const std::string& why) {
+    if (dead_.empty()) {
+        dead_ = why;
+    }
+    told_.notify_all();
+}
+
+void Connection::take(std::string_view bytes) {
+    last_heard_us_ = monotonic_us();
+    heard_ += bytes;
+    size_t begin = 0;
+    for (size_t end = 0; (end = heard_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+        take_line(std::string_view(heard_).substr(begin, end - begin));
+    }
+    heard_.erase(0, begin);
+    if (heard_.size() > longest_tale) {
+        die("told more than it may");
+    }
+}
+
+void Connection::take_line(std::string_view line) {
+    auto tale = parse_tale(line);
+    if (!tale) {
+        return die(tale.error().text());
+    }
+    if (const auto* beat = std::get_if<Beat>(&*tale)) {
+        last_beat_us_ = last_heard_us_;
+        return say(*beat);
+    }
+    if (const auto* waits = std::get_if<Waits>(&*tale)) {
+        waits_ = true;
+        notice_(waits->what);
+    } else if (const auto* refused = std::get_if<Refused>(&*tale)) {
+        refused_ = true;
+        die(refused->why);
+    } else if (const auto* welcome = std::get_if<Welcome>(&*tale)) {
+        welcome_ = *welcome;
+    } else if (const auto id = id_of(*tale); id && answers_.contains(*id)) {
+        answers_[*id] = std::move(*tale);
+    }
+    told_.notify_all();
+}
+
+void Connection::take_error(std::string_view bytes) {
+    errors_ += bytes;
+    errors_.erase(0, errors_.size() - std::min(errors_.size(), errors_kept));
+}
+
+// ---- the thread ---------------------------------------------------------------------------------
+
+void Connection::follow(const std::stop_token& end) {
+    std::array<char, 65536> buffer;
+    const auto read_from = [&buffer](const Fd& fd) {
+        return read(fd.get(), buffer.data(), buffer.size());
+    };
+    bool has_errors = true;  // until its end: an end would be polled for ever
+    while (!end.stop_requested() && !is_dead()) {
+        const bool has_backlog = [this] {
+            const std::lock_guard lock(mutex_);
+            return !backlog_.empty();
+        }();
+        std::array<pollfd, 4> polled{pollfd{child_.from.get(), POLLIN, 0},
+                                     pollfd{has_errors ? child_.err.get() : -1, POLLIN, 0},
+                                     pollfd{wake_.get(), POLLIN, 0},
+                                     pollfd{has_backlog ? child_.to.get() : -1, POLLOUT, 0}};
+        poll(polled.data(), polled.size(), look_every_ms);
+        const std::lock_guard lock(mutex_);
+        uint64_t woken = 0;
+        (void)!read(wake_.get(), &woken, sizeof woken);
+        if (const ssize_t said = read_from(child_.err); said > 0) {
+            take_error({buffer.data(), static_cast<size_t>(said)});
+        } else {
+            has_errors = said < 0 && has_errors;
+        }
+        const ssize_t got = read_from(child_.from);
+        if (got > 0) {
+            take({buffer.data(), static_cast<size_t>(got)});
+        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+            die("has gone");
+        }
+        flush();
+        if (monotonic_us() - last_heard_us_ > hello_.silence.count() * 1'000) {
+            die(fmt::format("was not heard for {} s",
+                            static_cast<double>(hello_.silence.count()) / 1e3));
+        }
+    }
+}
+
+}  // namespace rehome::cutover
