@@ -45,7 +45,7 @@ std::vector<CarrierTarget> carriers_of(const Inventory& inventory, const std::st
 
 Result<std::vector<CarrierTarget>> asked_carriers(const Given& given,
                                                   const std::vector<CarrierTarget>& known) {
-    if (!given.has("carrier")) {
+    if (given.find("carrier") == nullptr || !given.has("carrier")) {
         return known;
     }
     std::vector<CarrierTarget> asked;

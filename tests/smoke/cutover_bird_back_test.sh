@@ -85,6 +85,31 @@ code 4 tell green withdrawn --timeout-s 0.5 2>&1 | found 'cut short; put back fi
 wait_until 2 lacks 198.51.100.0/24
 states 000
 test ! -e $home.before
+
+# As a run's command its hand puts it back at once, has BIRD read it and looks: the timer is not waited for.
+ns new-gw # the gateways are held by each run
+jq -n '{schema: "rehome/playbook/1", name: "red", stages: [{name: "s", steps: [{name: "announce", do: $ARGS.positional}]}]}' \
+    --args -- cutover bird announce "${gateway[@]}" --carrier red --state announced --timeout-s 20 >red.json
+cutover run red.json --inventory inventory.json --journal red.j --yes >told 2>&1 &
+pid=$!
+wait_until 5 holds 198.51.100.0/24
+states 002
+pkill -KILL -f '^cutover bird announce'
+code 1 wait $pid
+found 'failed s/announce: exit code 137: ; put back by its hand: .*bird put-back .*: exit 0: an announcement before was cut short; put back first' <told
+states 000
+lacks 198.51.100.0/24
+test ! -e $home.before
+[ -L $home ] && [ "$(stat -c '%u:%g %a' real/announce.conf)" = '65534:65534 640' ]
+# Its hand killed, too: the next hand does.
+cutover run red.json --inventory inventory.json --journal again.j --yes >told 2>&1 &
+pid=$!
+wait_until 5 holds 198.51.100.0/24
+pkill -KILL -f 'cutover hand serve --place local'
+code 1 wait $pid
+found 'killed with its hand.*; put back by its hand: .*bird put-back .*: exit 0' <told
+states 000
+lacks 198.51.100.0/24
 sed -i 's/ || net = 203.0.113.0.24 then/ then/' old-gw/bird.conf
 
 # What somebody has written for red and BIRD has not read is not put out with green.
