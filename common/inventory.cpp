@@ -93,8 +93,10 @@ Site read_site(const JsonView& view) {
 }
 
 Vantage read_vantage(const JsonView& view) {
-    return {read_host(view["host"]), read_address(view["source"]), view["mark"].number(),
-            view["interface"].text()};
+    const JsonView source6 = view["source6"];
+    return {read_host(view["host"]), read_address(view["source"]),
+            source6.exists() ? std::optional(read_address(source6)) : std::nullopt,
+            view["mark"].number(), view["interface"].text()};
 }
 
 Carrier read_carrier(const JsonView& view) {

@@ -70,8 +70,9 @@ struct Site {
 struct Vantage {
     std::string host;
     Address source;
-    uint32_t mark = 0;      // SO_MARK; 0: none
-    std::string interface;  // SO_BINDTODEVICE; empty: none
+    std::optional<Address> source6{};  // beside it, of IPv6, when source is of IPv4
+    uint32_t mark = 0;                 // SO_MARK; 0: none
+    std::string interface;             // SO_BINDTODEVICE; empty: none
 };
 
 struct Carrier {

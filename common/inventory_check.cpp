@@ -297,14 +297,31 @@ private:
             unique_name("carrier", carrier.name, at);
             moving(at + "/vantage", carrier.vantage.has_value());
             moving(at + "/clients", !carrier.clients.empty());
+            if (carrier.vantage) {
+                families(*carrier.vantage, at + "/vantage");
+            }
             if (carrier.vantage && !carrier.clients.empty() && clients_known_[i]) {
-                vantage(carrier, at + "/vantage/source");
+                source(carrier, carrier.vantage->source, at + "/vantage/source");
+            }
+            if (carrier.vantage && carrier.vantage->source6 && !carrier.clients.empty() &&
+                clients_known_[i]) {
+                source(carrier, *carrier.vantage->source6, at + "/vantage/source6");
             }
         }
     }
 
-    void vantage(const Carrier& carrier, const std::string& at) {
-        const Address& source = carrier.vantage->source;
+    void families(const Vantage& vantage, const std::string& at) {
+        const bool known = is_known(at + "/source") && is_known(at + "/source6");
+        if (known && vantage.source6 &&
+            (vantage.source.family != Family::v4 || vantage.source6->family != Family::v6)) {
+            mistakes_.add(at + "/source6",
+                          fmt::format("is {} beside the source {}, expected an IPv6 address "
+                                      "beside an IPv4 one",
+                                      vantage.source6->text(), vantage.source.text()));
+        }
+    }
+
+    void source(const Carrier& carrier, const Address& source, const std::string& at) {
         if (is_known(at) && !any_contains(carrier.clients, source)) {
             mistakes_.add(at, fmt::format("{} is outside the carrier's clients, expected one in {}",
                                           source.text(), prefixes_of(carrier.clients)));

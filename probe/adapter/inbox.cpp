@@ -2,6 +2,7 @@
 #include "probe/adapter/inbox.h"
 
 #include <linux/errqueue.h>
+#include <linux/if_packet.h>
 
 #include <cstring>
 
@@ -55,10 +56,12 @@ void take_error(cmsghdr* control, Delivered& delivered) {
 void take_packet_info(cmsghdr* control, Delivered& delivered) {
     if (control->cmsg_level == IPPROTO_IP) {
         if (const auto info = content<in_pktinfo>(control)) {
+            delivered.interface = static_cast<uint32_t>(info->ipi_ifindex);
             delivered.to = from_bytes(Family::v4, &info->ipi_spec_dst);
             delivered.to_our_address = info->ipi_addr.s_addr == info->ipi_spec_dst.s_addr;
         }
     } else if (const auto info = content<in6_pktinfo>(control)) {
+        delivered.interface = info->ipi6_ifindex;
         delivered.to = from_bytes(Family::v6, &info->ipi6_addr);
         delivered.to_our_address = !IN6_IS_ADDR_MULTICAST(&info->ipi6_addr);
     }
@@ -81,14 +84,23 @@ void take_control(cmsghdr* control, Delivered& delivered) {
     }
 }
 
+// Of a capture the link's address, of other sockets the network's.
+void take_sender(const msghdr& header, Delivered& delivered) {
+    const auto* sender = static_cast<const sockaddr*>(header.msg_name);
+    if (header.msg_namelen >= offsetof(sockaddr_ll, sll_addr) && sender->sa_family == AF_PACKET) {
+        const auto index = reinterpret_cast<const sockaddr_ll*>(sender)->sll_ifindex;
+        delivered.interface = static_cast<uint32_t>(index);
+    } else if (header.msg_namelen >= sizeof(sockaddr_in)) {
+        delivered.from = from_socket(sender);
+    }
+}
+
 Delivered read_message(mmsghdr& received) {
     msghdr& header = received.msg_hdr;
     Delivered delivered;
     delivered.bytes = {static_cast<const uint8_t*>(header.msg_iov->iov_base), received.msg_len};
     delivered.cut = (header.msg_flags & MSG_TRUNC) != 0;
-    if (header.msg_namelen >= sizeof(sockaddr_in)) {
-        delivered.from = from_socket(static_cast<const sockaddr*>(header.msg_name));
-    }
+    take_sender(header, delivered);
     for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
          control = CMSG_NXTHDR(&header, control)) {
         take_control(control, delivered);

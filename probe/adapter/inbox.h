@@ -25,6 +25,7 @@ struct Delivered {
     std::optional<Nanos> at{};                // the kernel's time stamp, if there is one
     std::optional<Endpoint> from{};           // the sender; for an ICMP error who complained
     std::optional<Address> to{};              // with packet information: to which of our addresses
+    uint32_t interface = 0;                   // by which it came, or a stamped packet left
     bool to_our_address = true;               // false: to a broadcast or multicast address
     uint8_t ttl = 0;                          // with receiving of TTLs
     std::optional<std::string> icmp_error{};  // error queue: in words

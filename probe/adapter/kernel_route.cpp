@@ -39,6 +39,13 @@ public:
         add(RTA_SRC, source.data());
     }
 
+    void add_packet(const Packet& packet) {
+        const auto protocol = static_cast<uint8_t>(packet.protocol);
+        add(RTA_IP_PROTO, {&protocol, 1});
+        add_port(RTA_SPORT, packet.source_port);
+        add_port(RTA_DPORT, packet.target_port);
+    }
+
     void add(unsigned short type, uint32_t value) {
         add(type, {reinterpret_cast<const uint8_t*>(&value), sizeof value});
     }
@@ -53,6 +60,14 @@ private:
         attribute->rta_len = static_cast<unsigned short>(RTA_LENGTH(value.size()));
         std::copy(value.begin(), value.end(), static_cast<uint8_t*>(RTA_DATA(attribute)));
         header()->nlmsg_len = NLMSG_ALIGN(header()->nlmsg_len) + RTA_ALIGN(attribute->rta_len);
+    }
+
+    void add_port(unsigned short type, uint16_t port) {
+        const std::array<uint8_t, 2> bytes{static_cast<uint8_t>(port >> 8),
+                                           static_cast<uint8_t>(port)};
+        if (port != 0) {
+            add(type, bytes);
+        }
     }
 
     std::array<uint32_t, 64> buffer_{};
@@ -83,13 +98,11 @@ Result<Reply> ask(Request& request, const std::string& where) {
 }
 
 // What the errors of RTM_GETROUTE mean to an operator.
-std::string explain(int error, const Binding& binding) {
+std::string explain(int error) {
     switch (error) {
         case EINVAL:
-            return fmt::format(
-                "the kernel refuses it: {} is no address of this host, or the route "
-                "is a blackhole",
-                binding.source.text());
+            return "the kernel refuses it, as it does by a blackhole route, expected one by the "
+                   "carrier";
         case ENETUNREACH:
         case EHOSTUNREACH:
         case ESRCH:
@@ -140,11 +153,12 @@ Route read_route(nlmsghdr* header, Family family) {
     return route;
 }
 
-Result<Route> ask_with(const Binding& binding, const Address& target, uint32_t flags,
+Result<Route> ask_with(const Binding& binding, const Packet& packet, uint32_t flags,
                        uint32_t interface) {
-    const std::string where = "route to " + target.text() + " " + text(binding);
-    Request request(target, flags);
+    const std::string where = "route to " + packet.target.text() + " " + text(binding);
+    Request request(packet.target, flags);
     request.add_source(binding.source);
+    request.add_packet(packet);
     if (binding.mark != 0) {
         request.add(RTA_MARK, binding.mark);
     }
@@ -158,28 +172,28 @@ Result<Route> ask_with(const Binding& binding, const Address& target, uint32_t f
     auto* header = reinterpret_cast<nlmsghdr*>(reply->data());
     if (header->nlmsg_type == NLMSG_ERROR) {
         const int error = -static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
-        return fail(Exit::world, where, explain(error, binding));
+        return fail(Exit::world, where, explain(error));
     }
     if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof(rtmsg))) {
         return fail(Exit::world, where, "the kernel's answer is no route");
     }
-    return read_route(header, target.family);
+    return read_route(header, packet.target.family);
 }
 
 }  // namespace
 
 // For a socket that is tied to an interface the kernel takes any IPv4 target to be on that link
 // when it has no route by it.  So it is asked first for the route in its table (RTM_F_FIB_MATCH).
-Result<Route> ask_route(const Binding& binding, const Address& target) {
+Result<Route> ask_route(const Binding& binding, const Packet& packet) {
     if (binding.interface.empty()) {
-        return ask_with(binding, target, RTM_F_LOOKUP_TABLE, 0);
+        return ask_with(binding, packet, RTM_F_LOOKUP_TABLE, 0);
     }
     const uint32_t index = if_nametoindex(binding.interface.c_str());
     if (index == 0) {
         return fail(Exit::world, "interface " + binding.interface, "there is none of that name");
     }
-    const Result<Route> entry = ask_with(binding, target, RTM_F_FIB_MATCH, index);
-    return entry ? ask_with(binding, target, RTM_F_LOOKUP_TABLE, index) : entry;
+    const Result<Route> entry = ask_with(binding, packet, RTM_F_FIB_MATCH, index);
+    return entry ? ask_with(binding, packet, RTM_F_LOOKUP_TABLE, index) : entry;
 }
 
 }  // namespace rehome::probe

@@ -24,6 +24,16 @@ bool is_here(const Address& address) {
     return fd && bind(fd.get(), here.get(), here.size) == 0;
 }
 
+std::map<uint32_t, std::string> interface_names() {
+    std::map<uint32_t, std::string> names;
+    struct if_nameindex* const list = if_nameindex();
+    for (auto* at = list; at != nullptr && at->if_index != 0; ++at) {
+        names[at->if_index] = at->if_name;
+    }
+    if_freenameindex(list);
+    return names;
+}
+
 HostCounters host_counters() {
     HostCounters counters;
     for (const char* file : {"/proc/net/snmp", "/proc/net/netstat", "/proc/net/snmp6"}) {

@@ -13,6 +13,9 @@ bool link_is_up(const std::string& interface);
 // Whether packets may leave from it: an address of this host, or of a local route.
 bool is_here(const Address& address);
 
+// By index.
+std::map<uint32_t, std::string> interface_names();
+
 // Empty where /proc is not to be had.
 HostCounters host_counters();
 

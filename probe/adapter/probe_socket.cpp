@@ -56,7 +56,8 @@ Result<> ProbeSocket::create(const Path& path) {
         return fail_system(
             where, type == SOCK_RAW ? "opening it (needs root or CAP_NET_RAW)" : "opening it");
     }
-    const int stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    const int stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |
+                         SOF_TIMESTAMPING_OPT_CMSG;  // by which interface it left
     if (!set(fd_.get(), SOL_SOCKET, SO_TIMESTAMPING, stamping)) {
         return fail_system(where, "time stamps");
     }
@@ -64,6 +65,11 @@ Result<> ProbeSocket::create(const Path& path) {
                                               : set(fd_.get(), IPPROTO_IP, IP_RECVERR, 1);
     if (!reports) {
         return fail_system(where, "error reports");
+    }
+    const bool interfaces = family == Family::v6 ? set(fd_.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                                                 : set(fd_.get(), IPPROTO_IP, IP_PKTINFO, 1);
+    if (!interfaces) {
+        return fail_system(where, "packet information");
     }
     enlarge_receive_buffer(fd_.get());  // the stamps of the probes share it with the answers
     return {};

@@ -21,17 +21,30 @@ constexpr Nanos one_second = 1'000'000'000;
 // The kernel begins to stamp packets a little after the first socket asks for it.
 constexpr Nanos warm_up = 20'000'000;
 
+Result<Route> verify_route(const Binding& binding, const Path& path) {
+    if (!is_here(binding.source)) {
+        return fail(Exit::world, "source " + binding.source.text(),
+                    "is no address of this host, expected one");
+    }
+    Result<Route> route = ask_route(binding, probe_packet(path, first_source_port));
+    if (!route) {
+        return route;
+    }
+    if (const auto good = check_route(binding, path.target.address, *route); !good) {
+        return tl::unexpected(good.error());
+    }
+    return route;
+}
+
 }  // namespace
 
 Result<std::vector<Route>> verify_routes(const Plan& plan) {
     std::vector<Route> routes;
     for (const Path& path : plan.paths) {
-        const Result<Route> route = ask_route(plan.binding, path.target.address);
+        const Binding binding = plan.binding_for(path.target.address.family).value();
+        const Result<Route> route = verify_route(binding, path);
         if (!route) {
             return tl::unexpected(route.error());
-        }
-        if (const auto good = check_route(plan.binding, path.target.address, *route); !good) {
-            return tl::unexpected(good.error());
         }
         routes.push_back(*route);
     }
@@ -47,6 +60,11 @@ Result<Session> Session::open(const Plan& plan, std::vector<Route> routes) {
         }
         session.streams_.push_back(std::move(*stream));
     }
+    auto watch = RouteWatch::open();
+    if (!watch) {
+        return tl::unexpected(watch.error());
+    }
+    session.watch_ = std::move(*watch);
     return session;
 }
 
@@ -75,6 +93,12 @@ bool Session::finished(Nanos now) const {
                        [now](const Stream& stream) { return stream.finished(now); });
 }
 
+void Session::ask_again() {
+    for (Stream& stream : streams_) {
+        stream.ask_again();
+    }
+}
+
 void Session::stop_sending() {
     stopping_ = true;
     for (Stream& stream : streams_) {
@@ -89,6 +113,7 @@ bool Session::sleep_until(Nanos when, const StopSignal& stop) {
         polls.push_back({.fd = stream.fd(), .events = POLLIN, .revents = 0});
         polls.push_back({.fd = stream.capture_fd(), .events = POLLIN, .revents = 0});
     }
+    polls.push_back({.fd = watch_->fd(), .events = POLLIN, .revents = 0});
     // At most a second, for the progress line.
     const Nanos time = std::clamp<Nanos>(when - monotonic_now(), 0, one_second);
     const timespec timeout{.tv_sec = time / one_second, .tv_nsec = time % one_second};
@@ -119,6 +144,9 @@ Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal
             stream.send_due();
         }
         now = monotonic_now();
+        if (watch_->take()) {
+            ask_again();
+        }
         if (now >= next_progress) {
             next_progress = now + one_second;
             progress(progress_line());

@@ -2,7 +2,8 @@
 //
 //   ask_route, check_route    for each path, before anything else
 //   open                      needs privileges; the caller drops them after it
-//   measure                   one loop: read what came, then send what is due, then sleep
+//   measure                   one loop: read what came, then send what is due, then sleep; asks for
+//                             the routes again when the kernel tells of a change
 //
 // Reading first costs a probe nothing, as the kernel stamps arrivals.  Not thread-safe.
 #pragma once
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/stop_signal.h"
+#include "probe/adapter/route_watch.h"
 #include "probe/adapter/stream.h"
 #include "probe/core/measurement.h"
 
@@ -34,12 +36,14 @@ private:
     Nanos next_event(Nanos now) const;
     bool finished(Nanos now) const;
     bool sleep_until(Nanos when, const StopSignal& stop);  // true: asked to stop
+    void ask_again();
     void stop_sending();
     Result<Measurement> run_loop(const Progress& progress, const StopSignal& stop);
     std::string progress_line() const;
 
     Plan plan_;
     std::vector<Stream> streams_;
+    std::optional<RouteWatch> watch_;
     Inbox inbox_{256};
     bool stopping_ = false;
 };

@@ -2,6 +2,7 @@
 #include "probe/adapter/stream.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -47,27 +48,44 @@ tl::expected<ByteView, Refusal> inside_packet(ByteView packet, Kind kind, const 
     return inside_udp(*message, from, to);
 }
 
+// The way of the probes, whose ports are known now, is still the one that was asked for.
+Result<> verify_ports(const Binding& binding, const Path& path, const Route& route,
+                      const std::vector<uint16_t>& ports) {
+    for (const uint16_t port : ports) {
+        const Result<Route> way = ask_route(binding, connection_packet(path, port));
+        if (!way) {
+            return tl::unexpected(way.error());
+        }
+        if (const auto same = check_connection(connection_packet(path, port), route, *way); !same) {
+            return same;
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-Stream::Stream(const Plan& plan, Path path, Route route, ProbeSocket socket, Capture capture)
+Stream::Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeSocket socket,
+               Capture capture)
     : path_(std::move(path)),
       route_(std::move(route)),
-      binding_(plan.binding),
+      binding_(std::move(binding)),
       count_(plan.count),
       wait_(plan.wait),
       socket_(std::move(socket)),
       capture_(std::move(capture)),
       flow_(flow_for(path_, binding_, socket_.ports())),
       schedule_(plan.sampling, plan.rate_pps, plan.seed, 0),
-      series_(plan.count) {
+      series_(plan.count, if_nametoindex(binding_.interface.c_str())) {
     if (path_.kind == Kind::tcp) {
         port_used_.resize(socket_.ports().size(), never);
     }
 }
 
 Result<Stream> Stream::open(const Plan& plan, const Path& path, const Route& route) {
+    const Binding binding = plan.binding_for(path.target.address.family).value();
     Result<ProbeSocket> socket =
-        ProbeSocket::open(path, plan.binding, ports_needed(plan.rate_pps, plan.wait, plan.count));
+        ProbeSocket::open(path, binding, ports_needed(plan.rate_pps, plan.wait, plan.count));
     if (!socket) {
         return tl::unexpected(socket.error());
     }
@@ -75,7 +93,10 @@ Result<Stream> Stream::open(const Plan& plan, const Path& path, const Route& rou
     if (!capture) {
         return tl::unexpected(capture.error());
     }
-    return Stream(plan, path, route, std::move(*socket), std::move(*capture));
+    if (const auto same = verify_ports(binding, path, route, socket->ports()); !same) {
+        return tl::unexpected(same.error());
+    }
+    return Stream(plan, binding, path, route, std::move(*socket), std::move(*capture));
 }
 
 void Stream::take_packet(const Delivered& packet) {
@@ -87,7 +108,7 @@ void Stream::take_packet(const Delivered& packet) {
     const auto answer =
         message.and_then([this](ByteView inside) { return flow_->deconstruct(inside); });
     const Nanos at = packet.at.value_or(realtime_now());
-    if (!answer || !series_.answered(*answer, at, packet.at.has_value())) {
+    if (!answer || !series_.answered(*answer, at, packet.at.has_value(), packet.interface)) {
         return;  // the capture counts what is damaged
     }
     std::array<uint8_t, max_probe_size> room{};
@@ -101,7 +122,7 @@ void Stream::take_captured(const Delivered& packet) {
         inside_packet(packet.bytes, path_.kind, path_.target.address, binding_.source)
             .and_then([this](ByteView inside) { return flow_->deconstruct(inside); });
     if (answer) {
-        series_.captured(*answer, packet.at.value_or(realtime_now()));
+        series_.captured(*answer, packet.at.value_or(realtime_now()), packet.interface);
     } else {
         series_.refused(answer.error());
     }
@@ -129,7 +150,7 @@ void Stream::take_report(const Delivered& report) {
     }
     const auto index = flow_->index_of_sent(report.bytes);
     if (index && report.at) {
-        series_.stamped(*index, *report.at);
+        series_.stamped(*index, *report.at, report.interface);
     }
 }
 
@@ -219,13 +240,28 @@ Diagnosis Stream::diagnose_failure(int error) {
     SendFailure failure{.error = error,
                         .link_up = link_is_up(route_.interface),
                         .source_here = is_here(binding_.source)};
-    if (const auto route = ask_route(binding_, path_.target.address); !route) {
+    if (const auto route = ask_route(binding_, packet()); !route) {
         failure.route_error = route.error().what;
     }
     diagnosed_error_ = error;
     diagnosed_until_ = now + holds;
     diagnosis_ = diagnose(failure, binding_, route_);
     return diagnosis_;
+}
+
+Packet Stream::packet() const {
+    const bool udp = path_.kind == Kind::udp;
+    return probe_packet(path_, udp ? socket_.ports().front() : uint16_t{0});
+}
+
+void Stream::ask_again() {
+    constexpr size_t most_changes = 100;
+    const Result<Route> answer = ask_route(binding_, packet());
+    const std::optional<Route> now = answer ? std::optional(*answer) : std::nullopt;
+    const std::optional<Route> before = route_changes_.empty() ? route_ : route_changes_.back().to;
+    if (now != before && route_changes_.size() < most_changes) {
+        route_changes_.push_back({.at = now_us(), .to = now});
+    }
 }
 
 std::string Stream::progress() const {
@@ -239,14 +275,15 @@ Figures Stream::figures() {
     figures.path = path_;
     figures.route = route_;
     figures.flow = flow_->description();
-    const Result<Route> route = ask_route(binding_, path_.target.address);
-    figures.route_changed = !route || !(*route == route_);
+    ask_again();
+    figures.route_changes = route_changes_;
     summarise(series_, wait_,
               {.receive_drops = receive_drops(socket_.fd()),
                .capture_drops = capture_.drops(),
                .longest_send_call = longest_send_call_,
                .clock_resolution = clock.resolution,
-               .clock_tolerance = clock.tolerance},
+               .clock_tolerance = clock.tolerance,
+               .interfaces = interface_names()},
               figures);
     return figures;
 }

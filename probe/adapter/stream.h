@@ -26,6 +26,9 @@ public:
     void start(Schedule schedule) { schedule_ = std::move(schedule); }
     void stop() { stopped_ = true; }  // sends no more
 
+    // The kernel is asked again for its way; what is another than before is noted.
+    void ask_again();
+
     bool read(Inbox& inbox);  // false when all queues are empty
     void send_due();
 
@@ -42,7 +45,8 @@ public:
 private:
     static constexpr size_t batch = 32;
 
-    Stream(const Plan& plan, Path path, Route route, ProbeSocket socket, Capture capture);
+    Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeSocket socket,
+           Capture capture);
 
     Nanos settled() const { return last_sent_ + wait_; }
     void take_packet(const Delivered& packet);
@@ -54,6 +58,7 @@ private:
                          std::span<ByteView, batch> packets);
     void send_all(std::span<const ByteView> packets, uint32_t first);
     Diagnosis diagnose_failure(int error);
+    Packet packet() const;
 
     Path path_;
     Route route_;
@@ -67,6 +72,7 @@ private:
     Series series_;
     std::vector<Nanos> port_used_;  // by place in the block, TCP
     bool stopped_ = false;
+    std::vector<RouteChange> route_changes_;
     Nanos last_sent_ = 0;
     Nanos longest_send_call_ = 0;
     int diagnosed_error_ = 0;  // the diagnosis holds for it until diagnosed_until_

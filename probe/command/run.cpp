@@ -31,7 +31,7 @@ constexpr char teaching[] =
     "\n"
     "The exit code tells whether there is a result, not whether it is good: 0 measured; 3 no way\n"
     "out for one probe or more (link, route or neighbour: the result is printed, and blames no\n"
-    "carrier); 4 cut short by a signal, or not one sample.\n"
+    "carrier); 4 cut short by a signal, not one sample, or the kernel's way changed meanwhile.\n"
     "\n"
     "Examples:\n"
     "  probe run --inventory inventory.json --carrier red --dry-run\n"
@@ -165,7 +165,7 @@ Exit judge(const Measurement& measurement) {
     }
     bool samples = !measurement.interrupted;
     for (const Figures& figures : measurement.kinds) {
-        samples = samples && figures.loss_interval_pct.has_value();
+        samples = samples && figures.loss_interval_pct.has_value() && figures.route_changes.empty();
     }
     return samples ? Exit::yes : Exit::unknown;
 }

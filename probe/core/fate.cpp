@@ -24,6 +24,15 @@ bool stamps_tell(const Series& series) {
     return !unstamped_left && (stamped || !series.no_way_out().empty());
 }
 
+// Of an answer that the socket was not given.
+Fate fate_of_captured(const Sample& sample, Nanos wait, uint32_t bound_to) {
+    if (sample.captured - sample.departed() > wait) {
+        return Fate::late;
+    }
+    const bool by_another = bound_to != 0 && sample.in != 0 && sample.in != bound_to;
+    return by_another ? Fate::elsewhere : Fate::undelivered;
+}
+
 Fate fate_of_unsent(Unsent unsent) {
     switch (unsent) {
         case Unsent::no_way_out:
@@ -48,8 +57,7 @@ std::vector<Fate> fates_of(const Series& series, Nanos wait) {
         if (is_answered(sample)) {
             fates.push_back(sample.round_trip() <= wait ? Fate::received : Fate::late);
         } else if (sample.captured != never) {
-            const bool in_time = sample.captured - sample.departed() <= wait;
-            fates.push_back(in_time ? Fate::undelivered : Fate::late);
+            fates.push_back(fate_of_captured(sample, wait, series.bound_to()));
         } else if (sample.unsent != Unsent::no) {
             fates.push_back(fate_of_unsent(sample.unsent));
         } else {

@@ -6,6 +6,8 @@
 //                 tied to its probe, so that its probe is one of these
 //   undelivered   the answer reached an interface of this host in time and was not given to the
 //                 socket: a packet filter, the reverse-path filter, or a full buffer of ours
+//   elsewhere     the answer came in time by another interface than the socket is bound to: another
+//                 carrier brought it
 //   no_way_out    never left, for want of a link, a route or a neighbour: no carrier's loss
 //   filtered      never left: a packet filter of this host
 //   not_sent      never left: a queue or memory of this host
@@ -22,7 +24,16 @@
 
 namespace rehome::probe {
 
-enum class Fate : uint8_t { received, late, on_path, undelivered, no_way_out, filtered, not_sent };
+enum class Fate : uint8_t {
+    received,
+    late,
+    on_path,
+    undelivered,
+    elsewhere,
+    no_way_out,
+    filtered,
+    not_sent
+};
 
 // One a probe, in the order of sending.
 std::vector<Fate> fates_of(const Series& series, Nanos wait);
@@ -33,7 +44,8 @@ inline bool is_lost(Fate fate) {
 
 // Whether it left this host.
 inline bool is_sent(Fate fate) {
-    return is_lost(fate) || fate == Fate::received || fate == Fate::undelivered;
+    return is_lost(fate) || fate == Fate::received || fate == Fate::undelivered ||
+           fate == Fate::elsewhere;
 }
 
 }  // namespace rehome::probe

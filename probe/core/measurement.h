@@ -5,6 +5,7 @@
 // enough samples to say.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ namespace rehome::probe {
 struct Counts {
     uint32_t sent = 0;  // left this host
     uint32_t received = 0;
-    uint32_t lost = 0;     // sent = received + lost + receive_dropped + filtered_in
+    uint32_t lost = 0;     // sent = received + lost + receive_dropped + filtered_in + elsewhere
     uint32_t on_path = 0;  // of the lost: neither late nor damaged
     uint32_t late = 0;     // of the lost: answered after the waiting time
     uint32_t duplicates = 0;
@@ -28,6 +29,7 @@ struct Counts {
     uint32_t refused = 0;     // of the received: resets
     uint32_t damaged = 0;     // packets that came with a wrong checksum or cut short: lost, but for
                               // those whose probe was answered besides
+    uint32_t elsewhere = 0;   // answered by another interface than the one that was bound to
     uint32_t no_way_out = 0;  // never left: no link, route or neighbour.  Not sent, no carrier's
                               // loss, and no good end of a run
     uint32_t loss_runs = 0;
@@ -75,10 +77,17 @@ struct Timing {
     double behind_max_ms = 0;
 };
 
+struct RouteChange {
+    UnixMicros at = 0;
+    std::optional<Route> to;  // empty: the kernel had none
+};
+
 struct Figures {
     Path path;
     Route route;
-    bool route_changed = false;  // another one at the end than before the first probe
+    std::vector<RouteChange> route_changes;       // the figures mix what they lead by; at most 100
+    std::map<std::string, uint32_t> sent_by;      // how many probes left by which interface, as far
+    std::map<std::string, uint32_t> answered_by;  // as the kernel told; the same of answers
     std::string flow;
     Counts counts;
     std::string no_way_out;  // why the first of them could not leave

@@ -57,11 +57,19 @@ Json to_json(const std::optional<Jitter>& jitter) {
             {"pdv_p99", rounded(jitter->pdv_p99_ms)}};
 }
 
-Json to_json(const Route& route, bool changed) {
+Json to_json(const Route& route) {
     return {{"interface", route.interface},
             {"next_hop", route.next_hop ? Json(route.next_hop->text()) : Json(nullptr)},
-            {"table", route.table},
-            {"changed", changed}};
+            {"table", route.table}};
+}
+
+Json to_json(const std::vector<RouteChange>& changes) {
+    Json list = Json::array();
+    for (const RouteChange& change : changes) {
+        list.push_back(
+            {{"at", iso8601(change.at)}, {"to", change.to ? to_json(*change.to) : Json(nullptr)}});
+    }
+    return list;
 }
 
 Json to_json(const Timing& timing) {
@@ -96,7 +104,10 @@ Json to_json(const Figures& figures) {
         {"kind", name(figures.path.kind)},
         {"services", figures.path.services},
         {"target", figures.path.target_text()},
-        {"route", to_json(figures.route, figures.route_changed)},
+        {"route", to_json(figures.route)},
+        {"route_changes", to_json(figures.route_changes)},
+        {"sent_by", figures.sent_by},
+        {"answered_by", figures.answered_by},
         {"flow", figures.flow},
         {"sent", counts.sent},
         {"received", counts.received},
@@ -107,6 +118,7 @@ Json to_json(const Figures& figures) {
         {"reordered", counts.reordered},
         {"refused", counts.refused},
         {"damaged", counts.damaged},
+        {"elsewhere", counts.elsewhere},
         {"no_way_out", {{"count", counts.no_way_out}, {"why", text_or_null(figures.no_way_out)}}},
         {"own", to_json(figures.own)},
         {"loss_pct", some ? Json(rounded(figures.loss_pct)) : Json(nullptr)},
@@ -145,6 +157,24 @@ bool read_target(const nlohmann::json& json, Path& path) {
     return endpoint.has_value();
 }
 
+UnixMicros time_from(const nlohmann::json& json, const std::string& at, const std::string& key,
+                     Mistakes& mistakes) {
+    const auto time = parse_iso8601(json[key].get<std::string>());
+    if (!time) {
+        mistakes.add(at + "/" + key, time.error().what);
+    }
+    return time.value_or(0);
+}
+
+// That there were any, and when, is all that is read back.
+void read_changes(const nlohmann::json& json, const std::string& at,
+                  std::vector<RouteChange>& changes, Mistakes& mistakes) {
+    for (size_t i = 0; i < json.size(); ++i) {
+        changes.push_back({.at = time_from(json[i], fmt::format("{}/{}", at, i), "at", mistakes),
+                           .to = std::nullopt});
+    }
+}
+
 Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes& mistakes) {
     Figures figures;
     figures.path.kind = kind_from(json["kind"]);
@@ -152,20 +182,23 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     figures.counts.sent = json["sent"];
     figures.counts.received = json["received"];
     figures.counts.lost = json["lost"];
+    figures.counts.elsewhere = json["elsewhere"];
     figures.counts.no_way_out = json["no_way_out"]["count"];
     figures.own.receive_dropped = json["own"]["receive_dropped"];
     figures.own.filtered_in = json["own"]["filtered_in"];
     figures.loss_interval_pct = interval_from(json["loss_pct_interval"]);
+    read_changes(json["route_changes"], at + "/route_changes", figures.route_changes, mistakes);
     if (!read_target(json, figures.path)) {
         mistakes.add(at + "/target",
                      "is no target of its kind, expected an IP address, with a port "
                      "unless it is icmp");
     }
     const uint64_t accounted = uint64_t{figures.counts.received} + figures.counts.lost +
-                               figures.own.receive_dropped + figures.own.filtered_in;
+                               figures.own.receive_dropped + figures.own.filtered_in +
+                               figures.counts.elsewhere;
     if (figures.counts.sent != accounted) {
         mistakes.add(at + "/sent", fmt::format("is {}, expected received + lost + receive_dropped "
-                                               "+ filtered_in, {}",
+                                               "+ filtered_in + elsewhere, {}",
                                                figures.counts.sent, accounted));
     }
     if (!json["loss_pct"].is_null()) {
@@ -185,40 +218,35 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     return figures;
 }
 
-UnixMicros time_from(const nlohmann::json& json, const std::string& key, Mistakes& mistakes) {
-    const auto time = parse_iso8601(json[key].get<std::string>());
-    if (!time) {
-        mistakes.add("/" + key, time.error().what);
-    }
-    return time.value_or(0);
-}
-
 }  // namespace
 
 std::string to_json(const Measurement& measurement) {
     const Plan& plan = measurement.plan;
     const bool poisson = plan.sampling == Sampling::poisson;
-    Json json = {{"schema", "rehome/probe/2"},
-                 {"at", iso8601(measurement.at)},
-                 {"ended", iso8601(measurement.ended)},
-                 {"interrupted", measurement.interrupted},
-                 {"carrier", plan.carrier},
-                 {"vantage",
-                  {{"source", plan.binding.source.text()},
-                   {"mark", plan.binding.mark},
-                   {"interface", text_or_null(plan.binding.interface)}}},
-                 {"plan",
-                  {{"count", plan.count},
-                   {"rate_pps", plan.rate_pps},
-                   {"sampling", name(plan.sampling)},
-                   {"seed", poisson ? Json(plan.seed) : Json(nullptr)},
-                   {"wait_ms", plan.wait / 1'000'000}}},
-                 {"clock",
-                  {{"resolution_ms", rounded(measurement.clock.resolution_ms)},
-                   {"stepped_ms", rounded(measurement.clock.stepped_ms)},
-                   {"synchronised", measurement.clock.synchronised}}},
-                 {"host_counters", to_json(measurement.host_counters)},
-                 {"kinds", Json::array()}};
+    Json json = {
+        {"schema", "rehome/probe/2"},
+        {"at", iso8601(measurement.at)},
+        {"ended", iso8601(measurement.ended)},
+        {"interrupted", measurement.interrupted},
+        {"carrier", plan.carrier},
+        {"vantage",
+         {{"source", plan.binding.source.text()},
+          {"other_source", plan.other_source ? Json(plan.other_source->text()) : Json(nullptr)},
+          {"mark", plan.binding.mark},
+          {"interface", text_or_null(plan.binding.interface)}}},
+        {"plan",
+         {{"count", plan.count},
+          {"rate_pps", plan.rate_pps},
+          {"sampling", name(plan.sampling)},
+          {"seed", poisson ? Json(plan.seed) : Json(nullptr)},
+          {"wait_ms", plan.wait / 1'000'000}}},
+        {"left_out", plan.left_out},
+        {"clock",
+         {{"resolution_ms", rounded(measurement.clock.resolution_ms)},
+          {"stepped_ms", rounded(measurement.clock.stepped_ms)},
+          {"synchronised", measurement.clock.synchronised}}},
+        {"host_counters", to_json(measurement.host_counters)},
+        {"kinds", Json::array()}};
     for (const Figures& figures : measurement.kinds) {
         json["kinds"].push_back(to_json(figures));
     }
@@ -233,8 +261,8 @@ Checked<Measurement> parse_measurement(std::string_view file, std::string_view t
     const nlohmann::json& json = *parsed;
     Mistakes mistakes{std::string(file)};
     Measurement measurement;
-    measurement.at = time_from(json, "at", mistakes);
-    measurement.ended = time_from(json, "ended", mistakes);
+    measurement.at = time_from(json, "", "at", mistakes);
+    measurement.ended = time_from(json, "", "ended", mistakes);
     measurement.interrupted = json["interrupted"];
     measurement.plan.carrier = json["carrier"];
     size_t index = 0;

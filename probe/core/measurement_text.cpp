@@ -86,6 +86,7 @@ std::string own_lines(const Figures& figures) {
     };
     tell(own.not_sent, "not sent: " + own.send_error);
     tell(own.filtered_out, "not sent: a packet filter of this host");
+    tell(figures.counts.elsewhere, "answers that came by another interface than asked for");
     tell(own.filtered_in, "answers that came in and were dropped by a filter of this host");
     tell(own.receive_dropped, "answers dropped by our own full buffer");
     tell(own.skipped,
@@ -93,6 +94,36 @@ std::string own_lines(const Figures& figures) {
     if (figures.counts.no_way_out != 0) {
         text += fmt::format("  NO WAY OUT for {} probes, no carrier's loss; {}\n",
                             figures.counts.no_way_out, figures.no_way_out);
+    }
+    return text;
+}
+
+std::string shares(const std::map<std::string, uint32_t>& by) {
+    std::string text;
+    for (const auto& [interface, count] : by) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", interface, count);
+    }
+    return text;
+}
+
+// By which interfaces, where it was not by the route's alone.
+std::string way_lines(const Figures& figures) {
+    std::string text;
+    for (const RouteChange& change : figures.route_changes) {
+        text += fmt::format("  route    CHANGED at {}: {}\n", iso8601(change.at),
+                            change.to ? change.to->text() : "none");
+    }
+    if (!figures.route_changes.empty()) {
+        text += "           the figures mix these ways\n";
+    }
+    const auto other = [&figures](const std::map<std::string, uint32_t>& by) {
+        return by.size() > 1 || (by.size() == 1 && by.begin()->first != figures.route.interface);
+    };
+    if (other(figures.sent_by)) {
+        text += "  sent by  " + shares(figures.sent_by) + "\n";
+    }
+    if (other(figures.answered_by)) {
+        text += "  answers  came by " + shares(figures.answered_by) + "\n";
     }
     return text;
 }
@@ -107,9 +138,7 @@ std::string to_text(const Figures& figures) {
                                    figures.path.target_text(), services, figures.counts.sent,
                                    figures.counts.received);
     text += "  flow     " + figures.flow + "\n";
-    if (figures.route_changed) {
-        text += "  route    CHANGED during the run: the figures mix two ways\n";
-    }
+    text += way_lines(figures);
     text += loss_lines(figures) + delay_lines(figures) + events(figures) + own_lines(figures);
     return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
                               figures.timing.behind_p99_ms, figures.timing.behind_max_ms);
@@ -121,10 +150,16 @@ std::string heading(const Plan& plan) {
     const std::string sampling = plan.sampling == Sampling::poisson
                                      ? fmt::format("Poisson sampling (seed {})", plan.seed)
                                      : "periodic sampling";
-    return fmt::format(
-        "carrier {} {}\n{} probes a path at {:g}/s, {}, an answer after {} ms is a loss\n",
-        plan.carrier, text(plan.binding), plan.count, plan.rate_pps, sampling,
-        plan.wait / 1'000'000);
+    std::string who = fmt::format("carrier {} {}", plan.carrier, text(plan.binding));
+    if (plan.other_source) {
+        who += ", and from " + plan.other_source->text();
+    }
+    if (!plan.left_out.empty()) {
+        who += fmt::format("\nleft out, as there is no source of their family: {}",
+                           fmt::join(plan.left_out, ", "));
+    }
+    return fmt::format("{}\n{} probes a path at {:g}/s, {}, an answer after {} ms is a loss\n", who,
+                       plan.count, plan.rate_pps, sampling, plan.wait / 1'000'000);
 }
 
 std::string route_line(const Path& path, const Route& route) {

@@ -33,6 +33,7 @@ private:
     void choose_services();
     void add_service(const Service& service, bool named);
     void add(Kind kind, const Endpoint& target, const std::string& service);
+    void check_source(const Address& source);
     void check_paths();
 
     const Asked& asked_;
@@ -64,6 +65,7 @@ void Planner::bind() {
     if (carrier != nullptr && carrier->vantage) {
         const Vantage& vantage = *carrier->vantage;
         plan_.binding = {vantage.source, vantage.mark, vantage.interface};
+        plan_.other_source = vantage.source6;
         source_known_ = true;
     }
     if (!asked_.interface.empty()) {
@@ -81,6 +83,7 @@ void Planner::bind() {
             return;
         }
         plan_.binding.source = *source;
+        plan_.other_source.reset();
         source_known_ = true;
     } else if (inventory_ == nullptr) {
         mistake("--source", "is missing, expected an address of this host, or --inventory");
@@ -153,11 +156,13 @@ void Planner::choose_target() {
 }
 
 void Planner::add_service(const Service& service, bool named) {
-    if (source_known_ && service.vip.family != plan_.binding.source.family) {
+    if (source_known_ && !plan_.binding_for(service.vip.family)) {
         if (named) {
             mistake("--service",
                     fmt::format("{} has VIP {}, expected the family of the source {}", service.name,
                                 service.vip.text(), plan_.binding.source.text()));
+        } else {
+            plan_.left_out.push_back(service.name);
         }
         return;
     }
@@ -203,7 +208,7 @@ void Planner::check_paths() {
         mistake("", "nothing to measure: no service fits the kinds and the source's family");
     }
     for (const Path& path : plan_.paths) {
-        if (mistakes_.empty() && path.target.address.family != plan_.binding.source.family) {
+        if (mistakes_.empty() && !plan_.binding_for(path.target.address.family)) {
             mistake("--target",
                     fmt::format("{} is not of the family of the source {}",
                                 path.target.address.text(), plan_.binding.source.text()));
@@ -217,8 +222,21 @@ void Planner::check_paths() {
     }
 }
 
+void Planner::check_source(const Address& source) {
+    if (source == Address{.family = source.family}) {
+        mistake("--source",
+                source.text() + " is no address to send from, expected one of this host");
+    }
+}
+
 Checked<Plan> Planner::make() {
     bind();
+    if (source_known_) {
+        check_source(plan_.binding.source);
+    }
+    if (plan_.other_source) {
+        check_source(*plan_.other_source);
+    }
     pace();
     if (!asked_.target.empty() && !asked_.services.empty()) {
         mistake("--target", "was given with --service, expected one of them");
@@ -236,8 +254,30 @@ Checked<Plan> Planner::make() {
 
 }  // namespace
 
+std::optional<Binding> Plan::binding_for(Family family) const {
+    Binding found = binding;
+    if (other_source && other_source->family == family) {
+        found.source = *other_source;
+    }
+    return found.source.family == family ? std::optional(found) : std::nullopt;
+}
+
 std::string Path::target_text() const {
     return kind == Kind::icmp ? target.address.text() : target.text();
+}
+
+Packet probe_packet(const Path& path, uint16_t source_port) {
+    return path.kind == Kind::udp
+               ? connection_packet(path, source_port)
+               : Packet{.target = path.target.address,
+                        .protocol = protocol_of(path.kind, path.target.address.family)};
+}
+
+Packet connection_packet(const Path& path, uint16_t source_port) {
+    return {.target = path.target.address,
+            .protocol = protocol_of(path.kind, path.target.address.family),
+            .source_port = source_port,
+            .target_port = path.target.port};
 }
 
 Checked<Plan> make_plan(const Asked& asked, const Inventory* inventory) {

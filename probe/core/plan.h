@@ -3,6 +3,7 @@
 // Targets: a service's VIP and port, all services of the inventory, or an address of its own.  A
 // TCP service fits icmp and tcp; a UDP service fits icmp and udp, but unless udp is asked for only
 // on STAMP's port, since other software may take a test packet amiss.  ICMP is measured once a VIP.
+// A vantage may have a source of each family; services of one that it has not are left out by name.
 // Pure.
 #pragma once
 
@@ -28,13 +29,23 @@ struct Path {
 struct Plan {
     std::string carrier;
     Binding binding;
+    std::optional<Address> other_source{};  // of the other family
     std::vector<Path> paths;
-    uint32_t count = 0;  // probes a path
+    std::vector<std::string> left_out{};  // services of a family that there is no source of
+    uint32_t count = 0;                   // probes a path
     double rate_pps = 0;
     Nanos wait = 0;  // after that an answer is late: the probe is lost (RFC 6673)
     Sampling sampling = Sampling::periodic;
     uint64_t seed = 0;
+
+    // Nothing when there is no source of that family.
+    std::optional<Binding> binding_for(Family family) const;
 };
+
+// What the kernel's rules see of a probe: of a SYN, which leaves a raw socket, no ports.
+Packet probe_packet(const Path& path, uint16_t source_port);
+// The same of a packet with its ports, as a connection would send it.
+Packet connection_packet(const Path& path, uint16_t source_port);
 
 // The options of `probe run`, as given.
 struct Asked {

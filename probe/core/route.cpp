@@ -23,6 +23,19 @@ std::string text(const Binding& binding) {
     return words;
 }
 
+Result<> check_connection(const Packet& connection, const Route& of_probes,
+                          const Route& of_connection) {
+    if (of_connection == of_probes) {
+        return {};
+    }
+    return fail(
+        Exit::world,
+        fmt::format("route to {}", Endpoint{connection.target, connection.target_port}.text()),
+        fmt::format("a connection from port {} goes {}, and a SYN probe {}, as a rule looks "
+                    "at ports; expected one way: give --interface or --mark",
+                    connection.source_port, of_connection.text(), of_probes.text()));
+}
+
 Result<> check_route(const Binding& asked, const Address& target, const Route& found) {
     const std::string where = "route to " + target.text() + " " + text(asked);
     if (found.type == Route::Type::local) {

@@ -21,6 +21,15 @@ struct Binding {
     bool operator==(const Binding&) const = default;
 };
 
+// What the kernel's rules may look at in a packet besides its binding (ip-rule(8): ipproto, sport,
+// dport).
+struct Packet {
+    Address target;
+    Protocol protocol = Protocol::icmp;
+    uint16_t source_port = 0;  // 0: the kernel is not told, or there is none
+    uint16_t target_port = 0;
+};
+
 struct Route {
     enum class Type { unicast, local, other } type = Type::unicast;
     std::string interface;
@@ -30,6 +39,11 @@ struct Route {
 
     bool operator==(const Route&) const = default;
 };
+
+// The kernel routes a raw packet without a look at its ports, and a connection's with it.  An error
+// (Exit::world) when the two ways differ: SYNs would then measure another way than connections go.
+Result<> check_connection(const Packet& connection, const Route& of_probes,
+                          const Route& of_connection);
 
 // An error (Exit::world) when probes by this route would measure something else than the carrier.
 Result<> check_route(const Binding& asked, const Address& target, const Route& found);

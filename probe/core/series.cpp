@@ -18,13 +18,14 @@ void Series::unsent(uint32_t index, Unsent how, const std::string& why) {
     }
 }
 
-void Series::stamped(uint32_t index, Nanos when) {
+void Series::stamped(uint32_t index, Nanos when, uint32_t interface) {
     if (index < samples_.size()) {
         samples_[index].stamped = when;
+        samples_[index].out = interface;
     }
 }
 
-bool Series::answered(const Answer& answer, Nanos when, bool by_kernel) {
+bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t interface) {
     if (answer.index >= samples_.size()) {
         return false;
     }
@@ -35,6 +36,7 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel) {
     }
     sample.order = ++arrivals_;
     sample.received = when;
+    sample.in = interface;
     sample.refused = answer.refused;
     if (answer.reflector) {
         sample.reflector = answer.reflector->sent - answer.reflector->received;
@@ -43,9 +45,14 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel) {
     return true;
 }
 
-void Series::captured(const Answer& answer, Nanos when) {
-    if (answer.index < samples_.size() && samples_[answer.index].captured == never) {
-        samples_[answer.index].captured = when;
+void Series::captured(const Answer& answer, Nanos when, uint32_t interface) {
+    if (answer.index >= samples_.size() || samples_[answer.index].captured != never) {
+        return;
+    }
+    Sample& sample = samples_[answer.index];
+    sample.captured = when;
+    if (sample.order == 0) {
+        sample.in = interface;
     }
 }
 

@@ -22,6 +22,8 @@ struct Sample {
     Nanos captured = never;   // the same for an answer whether or not the socket was given it
     Nanos reflector = never;  // how long the STAMP reflector held it
     Nanos behind = 0;         // how much later than due it was sent
+    uint32_t out = 0;         // the interface by which it left, by its index; 0: not known
+    uint32_t in = 0;          // the same of the answer
     uint32_t order = 0;       // of arrival, from 1; 0: none arrived
     Unsent unsent = Unsent::no;
     bool refused = false;
@@ -32,27 +34,31 @@ struct Sample {
 
 class Series {
 public:
-    explicit Series(uint32_t expected_count) { samples_.reserve(expected_count); }
+    // bound_to: the index of the only interface that the socket gets answers from; 0: any.
+    explicit Series(uint32_t expected_count, uint32_t bound_to = 0) : bound_to_(bound_to) {
+        samples_.reserve(expected_count);
+    }
 
     uint32_t next_index() const { return static_cast<uint32_t>(samples_.size()); }
 
     void sent(Nanos now, Nanos behind) { samples_.push_back({.sent = now, .behind = behind}); }
     // why: in words, for the result.
     void unsent(uint32_t index, Unsent how, const std::string& why);
-    void stamped(uint32_t index, Nanos when);
+    void stamped(uint32_t index, Nanos when, uint32_t interface = 0);
 
     // when: of the kernel; false in by_kernel says that only the program's reading was to be had.
     // False when the answer names a probe that was never sent.
-    bool answered(const Answer& answer, Nanos when, bool by_kernel);
+    bool answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t interface = 0);
 
     // An answer seen at the interface, before this host's filters and the socket.
-    void captured(const Answer& answer, Nanos when);
+    void captured(const Answer& answer, Nanos when, uint32_t interface = 0);
     void refused(Refusal refusal);
     // A slot of the schedule was left out; behind: how late this host came to it.
     void skipped(uint32_t slots, Nanos behind);
     void icmp_error(const std::string& what) { icmp_error_ = what, ++icmp_errors_; }
 
     const std::vector<Sample>& samples() const { return samples_; }
+    uint32_t bound_to() const { return bound_to_; }
     uint32_t answered_count() const { return arrivals_; }
     uint32_t duplicates() const { return duplicates_; }
     uint32_t damaged() const { return damaged_; }
@@ -65,6 +71,7 @@ public:
     const std::string& no_way_out() const { return no_way_out_; }  // the first reason; empty: none
 
 private:
+    uint32_t bound_to_;
     std::vector<Sample> samples_;
     uint32_t arrivals_ = 0;
     uint32_t duplicates_ = 0;

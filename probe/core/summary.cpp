@@ -61,6 +61,7 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     counts.sent = static_cast<uint32_t>(lost.size());
     counts.received = tally(fates, Fate::received);
     counts.late = tally(fates, Fate::late);
+    counts.elsewhere = tally(fates, Fate::elsewhere);
     counts.no_way_out = tally(fates, Fate::no_way_out);
     counts.damaged = series.damaged();
     uint32_t missing = tally(fates, Fate::on_path);
@@ -74,6 +75,15 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     own.skipped = series.skipped_slots();
     own.longest_pause_ms = ms(series.longest_pause());
     own.send_error = series.last_send_error();
+}
+
+using ByInterface = std::map<std::string, uint32_t>;
+
+void count_interface(uint32_t index, const OwnSide& side, ByInterface& counts) {
+    if (index != 0) {
+        const auto name = side.interfaces.find(index);
+        ++counts[name == side.interfaces.end() ? "#" + std::to_string(index) : name->second];
+    }
 }
 
 uint32_t count_reordered(const Series& series) {
@@ -164,6 +174,10 @@ std::optional<double> reflector_p50(const std::vector<Sample>& samples, Nanos wa
 void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures) {
     count(series, fates_of(series, wait), own, figures.counts, figures.own);
     figures.no_way_out = series.no_way_out();
+    for (const Sample& sample : series.samples()) {
+        count_interface(sample.out, own, figures.sent_by);
+        count_interface(sample.in, own, figures.answered_by);
+    }
     figures.counts.reordered = count_reordered(series);
     figures.icmp_errors = series.icmp_errors();
     figures.icmp_error = series.last_icmp_error();

@@ -18,9 +18,10 @@ struct OwnSide {
     Nanos longest_send_call = 0;  // bounds the error of a sending time that the kernel left out
     Nanos clock_resolution = 1;
     double clock_tolerance = 5e-4;  // how far the clock's rate may be off, as a share
+    std::map<uint32_t, std::string> interfaces{};  // their names by index
 };
 
-// Fills everything but path, route and flow.
+// Fills everything but path, route with its changes, and flow.
 void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures);
 
 }  // namespace rehome::probe

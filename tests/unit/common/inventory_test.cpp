@@ -298,6 +298,12 @@ TEST_CASE("sites, gateways and lines") {
          "f: /sites/0/lines/1/carrier: \"green\" is no carrier, expected one of red, red, blue\n"
          "f: /sites/1/lines/1/carrier: \"green\" is no carrier, expected one of red, red, blue\n"
          "f: /carriers/1/name: \"red\" stands at /carriers/0/name already, expected another\n"},
+        {R"({"op": "add", "path": "/carriers/0/vantage/source6", "value": "2001:db8::1"})",
+         "f: /carriers/0/vantage/source6: 2001:db8::1 is outside the carrier's clients, expected "
+         "one in 100.80.0.0/23\n"},
+        {R"({"op": "add", "path": "/carriers/0/vantage/source6", "value": "100.80.1.201"})",
+         "f: /carriers/0/vantage/source6: is 100.80.1.201 beside the source 100.80.1.200, expected "
+         "an IPv6 address beside an IPv4 one\n"},
         {R"({"op": "replace", "path": "/carriers/0/vantage/source", "value": "100.80.2.1"})",
          "f: /carriers/0/vantage/source: 100.80.2.1 is outside the carrier's clients, expected one "
          "in 100.80.0.0/23\n"},

@@ -110,6 +110,45 @@ TEST_CASE("the vantage's binding, and the options that win over it") {
     CHECK(text(alone->binding) == "from 192.0.2.1");
 }
 
+TEST_CASE("a vantage of both families measures both side by side; else what is left out is named") {
+    Inventory given = inventory();
+    const auto one = make_plan({.carrier = "red"}, &given);
+    REQUIRE(one.has_value());
+    CHECK(one->left_out == std::vector<std::string>{"six"});
+    CHECK_FALSE(one->binding_for(Family::v6).has_value());
+
+    given.carriers[0].vantage->source6 = *Address::parse("2001:db8::200");
+    const auto both = make_plan({.carrier = "red", .services = {"meters", "six"}}, &given);
+    REQUIRE(both.has_value());
+    CHECK(paths_of(*both) ==
+          "icmp 198.51.100.10/meters, tcp 198.51.100.10:1883/meters, "
+          "icmp 2001:db8::5/six, tcp [2001:db8::5]:80/six");
+    CHECK(text(*both->binding_for(Family::v4)) == "from 100.80.1.200, mark 7");
+    CHECK(text(*both->binding_for(Family::v6)) == "from 2001:db8::200, mark 7");
+    CHECK(make_plan({.carrier = "red"}, &given)->left_out.empty());
+
+    // an own source stands for the whole vantage
+    const auto six = make_plan({.carrier = "red", .source = "2001:db8::7"}, &given);
+    REQUIRE(six.has_value());
+    CHECK_FALSE(six->binding_for(Family::v4).has_value());
+    CHECK(paths_of(*six) == "icmp 2001:db8::5/six, tcp [2001:db8::5]:80/six");
+    CHECK(six->left_out.size() == 4);
+}
+
+TEST_CASE("what the kernel is asked: of a SYN from a raw socket it sees no ports") {
+    const Path icmp{Kind::icmp, {}, {*Address::parse("2001:db8::5"), 0}};
+    CHECK(probe_packet(icmp, 61000).protocol == Protocol::icmp6);
+    CHECK(probe_packet(icmp, 61000).source_port == 0);
+    const Path tcp{Kind::tcp, {}, *Endpoint::parse("192.0.2.9:80")};
+    CHECK(probe_packet(tcp, 61000).protocol == Protocol::tcp);
+    CHECK(probe_packet(tcp, 61000).target_port == 0);
+    CHECK(connection_packet(tcp, 61000).source_port == 61000);
+    CHECK(connection_packet(tcp, 61000).target_port == 80);
+    const Path udp{Kind::udp, {}, *Endpoint::parse("192.0.2.9:862")};
+    CHECK(probe_packet(udp, 61000).source_port == 61000);
+    CHECK(probe_packet(udp, 61000).target_port == 862);
+}
+
 TEST_CASE("refused, every mistake at once") {
     const struct {
         Asked asked;
@@ -132,6 +171,10 @@ TEST_CASE("refused, every mistake at once") {
          "--service: meters is a tcp service, expected one of the kind asked for\n"},
         {{.carrier = "red", .services = {"six"}},
          "--service: six has VIP 2001:db8::5, expected the family of the source 100.80.1.200\n"},
+        {{.carrier = "red", .services = {"meters"}, .source = "0.0.0.0"},
+         "--source: 0.0.0.0 is no address to send from, expected one of this host\n"},
+        {{.carrier = "red", .target = "2001:db8::9", .source = "::"},
+         "--source: :: is no address to send from, expected one of this host\n"},
         {{.carrier = "red", .target = "example.org"},
          "--target: expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, not \"example.org\"\n"},
         {{.carrier = "red", .target = "2001:db8::1"},
@@ -192,6 +235,16 @@ TEST_CASE("routes that would measure something else are refused") {
           "192.0.2.254, table main, expected interface red0");
     CHECK_FALSE(check_route(plain, target, local).has_value());
     CHECK_FALSE(check_route(plain, target, blackhole).has_value());
+    const Packet connection{
+        .target = target, .protocol = Protocol::tcp, .source_port = 61000, .target_port = 1883};
+    CHECK(check_connection(connection, red, red).has_value());
+    const auto differ = check_connection(connection, red, green);
+    REQUIRE_FALSE(differ.has_value());
+    CHECK(differ.error().kind == Exit::world);
+    CHECK(differ.error().text() ==
+          "route to 198.51.100.10:1883: a connection from port 61000 goes dev green0 via "
+          "192.0.2.254, table main, and a SYN probe dev red0 via 192.0.2.254, table main, as a "
+          "rule looks at ports; expected one way: give --interface or --mark");
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ Measurement measurement() {
     m.plan = {.carrier = "red",
               .binding = {.source = *Address::parse("192.0.2.1"), .mark = 7, .interface = "red0"},
               .paths = {},
+              .left_out = {"six", "seven"},
               .count = 100,
               .rate_pps = 10,
               .wait = 1'000'000'000,
@@ -35,12 +36,17 @@ Measurement measurement() {
                      .table = 100};
     figures.flow = "17 flows";
     figures.counts = {.sent = 99,
-                      .received = 89,
+                      .received = 88,
                       .lost = 7,
                       .on_path = 4,
                       .late = 1,
                       .damaged = 2,
+                      .elsewhere = 1,
                       .no_way_out = 3};
+    figures.route_changes = {{.at = 1'795'233'605'000'000, .to = std::nullopt},
+                             {.at = 1'795'233'606'000'000, .to = figures.route}};
+    figures.sent_by = {{"green0", 9}, {"red0", 90}};
+    figures.answered_by = {{"green0", 88}};
     figures.no_way_out = "route: the kernel has no route";
     figures.own = {.not_sent = 1,
                    .filtered_out = 5,
@@ -81,9 +87,13 @@ TEST_CASE("what is written is read again") {
     const Figures& figures = read->kinds[0];
     CHECK(figures.path.kind == Kind::tcp);
     CHECK(figures.path.target == *Endpoint::parse("198.51.100.10:1883"));
-    CHECK(figures.counts.received == 89);
+    CHECK(figures.counts.received == 88);
     CHECK(figures.counts.lost == 7);
     CHECK(figures.counts.no_way_out == 3);
+    CHECK(figures.counts.elsewhere == 1);
+    REQUIRE(figures.route_changes.size() == 2);
+    CHECK(figures.route_changes[0].at == 1'795'233'605'000'000);
+    CHECK(read->kinds[1].route_changes.empty());
     REQUIRE(figures.rtt.has_value());
     CHECK(figures.rtt->p50_ms == 2);  // rounded to the nanosecond
     CHECK(figures.rtt->p50_interval->high == 2.1);
@@ -115,6 +125,8 @@ TEST_CASE("refused results") {
         {"a host name", [](json& j) { j["kinds"][1]["target"] = "example.org"; },
          "/kinds/1/target"},
         {"an unknown kind", [](json& j) { j["kinds"][1]["kind"] = "sctp"; }, "/kinds/1/kind"},
+        {"a change at no time", [](json& j) { j["kinds"][0]["route_changes"][1]["at"] = "late"; },
+         "/kinds/0/route_changes/1/at"},
         {"a time that is none", [](json& j) { j["at"] = "yesterday"; }, "/at"},
     };
     for (const auto& c : cases) {
@@ -133,13 +145,18 @@ TEST_CASE("refused results") {
 }
 
 TEST_CASE("the text names every figure's error, and our own losses") {
-    const std::string text = to_text(measurement());
+    const std::string text = heading(measurement().plan) + to_text(measurement());
     for (const char* part :
          {"7.216 % (95 %: 2.900 to 14.300)", "each within 0.001000 ms",
           "(too few samples for an interval)", "lost     4 on the path, 2 damaged, 1 answered late",
           "1 not sent: No buffer space available", "5 not sent: a packet filter of this host",
           "1 answers that came in and were dropped by a filter of this host",
           "2 answers dropped by our own full buffer",
+          "1 answers that came by another interface than asked for",
+          "CHANGED at 2026-11-21T04:00:05.000000Z: none",
+          "CHANGED at 2026-11-21T04:00:06.000000Z: dev red0 via 192.0.2.254, table",
+          "sent by  green0 9, red0 90", "answers  came by green0 88",
+          "left out, as there is no source of their family: six, seven",
           "9 slots left out; this host was up to 60.0 ms behind",
           "NO WAY OUT for 3 probes, no carrier's loss; route: the kernel has",
           "12 dropped by the reverse-path filter (TcpExt.IPReversePathFilter)",

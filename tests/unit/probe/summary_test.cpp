@@ -184,6 +184,26 @@ TEST_CASE("a probe that the kernel kept has not left") {
     }
 }
 
+TEST_CASE("by which interface probes left and answers came") {
+    Series series(4, 3);
+    for (uint32_t i = 0; i < 4; ++i) {
+        series.sent(1000 * ms, 0);
+        series.stamped(i, 1000 * ms, i == 3 ? 4 : 3);
+    }
+    series.answered({.index = 0}, 1010 * ms, true, 3);
+    series.captured({.index = 0}, 1010 * ms, 9);  // the socket's word is the first one
+    series.captured({.index = 1}, 1010 * ms, 4);  // bound to 3: another carrier's
+    series.captured({.index = 2}, 1010 * ms, 3);  // a filter of ours
+    const Figures figures = figures_of(series, {.interfaces = {{3, "red"}, {5, "blue"}}});
+    CHECK(figures.sent_by == std::map<std::string, uint32_t>{{"red", 3}, {"#4", 1}});
+    CHECK(figures.answered_by == std::map<std::string, uint32_t>{{"red", 2}, {"#4", 1}});
+    CHECK(figures.counts.elsewhere == 1);
+    CHECK(figures.own.filtered_in == 1);
+    CHECK(figures.counts.lost == 1);
+    CHECK(figures.counts.sent == 4);
+    CHECK(figures.loss_pct == 50);
+}
+
 TEST_CASE("slots that nothing was sent in are told") {
     Series series = series_of(2, {{0, 10}, {1, 10}});
     series.skipped(449, 3000 * ms);
