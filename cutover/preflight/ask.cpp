@@ -130,7 +130,7 @@ private:
         command(step, sample.command);
         Argv argv = sample.command;
         std::transform(argv.begin(), argv.end(), argv.begin(),
-                       [&](std::string word) { return as_found(step.host, std::move(word)); });
+                       [&](const std::string& word) { return as_found(step.host, word); });
         if (std::any_of(argv.begin(), argv.end(), names_run_dir)) {
             asks_.not_tried.push_back(step.id);
             return;
@@ -267,7 +267,7 @@ private:
     }
 
     // On this machine the run's copy of the inventory is, for now, the file that it is made from.
-    std::string as_found(const Host& host, std::string word) const {
+    std::string as_found(const Host& host, const std::string& word) const {
         const bool copy = word == std::string(preflight_run_dir) + "/inventory.json";
         return copy && host.kind != Host::Kind::ssh ? inventory_path_ : word;
     }

@@ -17,8 +17,8 @@
 #include "common/json/file.h"
 #include "common/sha256.h"
 #include "cutover/adapter/login/socket.h"
-#include "cutover/adapter/preflight/bird_look.h"
 #include "cutover/adapter/parallel.h"
+#include "cutover/adapter/preflight/bird_look.h"
 
 namespace rehome::cutover {
 
