@@ -51,6 +51,15 @@ public:
         }
     }
 
+    // A run holds all gateways, whatever it does there.
+    void hold_gateways() {
+        for (const Gateway* gateway : gateways()) {
+            if (HostAsk* host = at(gateway->host)) {
+                add_hand(*host);
+            }
+        }
+    }
+
     void folder(const std::string& path) {
         at(Host{}).folders.push_back({path, "the journal and what the steps save", run_dir_mb});
     }
@@ -105,7 +114,7 @@ private:
             return;
         }
         HostAsk& host = at(step.host);
-        host.ours = true;
+        add_hand(host);
         add_once(host.programs, argv.front());
         for (std::string word : argv) {
             if (host.host.kind == Host::Kind::ssh && names_run_dir(word)) {
@@ -142,6 +151,11 @@ private:
             same = tried.insert(tried.end(), {argv, {}});
         }
         same->uses.push_back({step.id, sample, was});
+    }
+
+    static void add_hand(HostAsk& host) {
+        host.ours = host.hand = true;
+        add_once<std::string>(host.programs, "cutover");
     }
 
     void vipd(HostAsk& host, const Argv& argv) {
@@ -279,6 +293,11 @@ private:
     std::vector<std::string> seen_;  // programs of ours
 };
 
+// What its hand there calls the host; see adapter/hand/folder.h.
+std::string place_of(const Host& host) {
+    return host.kind == Host::Kind::netns ? "netns-" + host.name : "local";
+}
+
 ordered_json far_json(const FarBird& far) {
     return {{"host", far.host}, {"socket", far.socket}, {"sessions", far.sessions}};
 }
@@ -332,6 +351,7 @@ Asks asks_of(const Plan& plan, const Inventory& inventory, const std::string& in
     for (const Guard& guard : plan.guards) {
         collection.step(guard.step);
     }
+    collection.hold_gateways();
     collection.folder(journal_folder);
     collection.implied(plan);
     collection.names();
@@ -346,6 +366,7 @@ std::string ask_json(const HostAsk& ask, const Inventory& inventory) {
                  [](const std::string& program) {
                      return ordered_json{{"program", program}, {"ours", is_ours(program)}};
                  })},
+        {"hand", ask.hand ? ordered_json(place_of(ask.host)) : ordered_json()},
         {"tools", ask.tools},
         {"inventories", ask.inventories},
         {"vipd", list_of(ask.vipd, [](const VipdAsk& v) { return ordered_json(v.socket); })},

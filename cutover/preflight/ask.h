@@ -62,6 +62,7 @@ struct HostAsk {
     Host host;
     std::vector<std::string> names;        // what the inventory has there
     bool ours = false;                     // programs of ours are run there
+    bool hand = false;                     // a hand of the run works there, or holds it
     std::vector<std::string> programs;     // as the steps name them
     std::vector<Argv> tools;               // must succeed
     std::vector<std::string> inventories;  // paths there

@@ -81,6 +81,10 @@ std::optional<json> read_answer(const HostAsk& ask, const Answered& answered,
 
 // Each list has what was asked, and in that order.
 bool is_whole(const HostAsk& ask, const json& answer, Findings& findings) {
+    if (ask.hand && answer.at("hand").is_null()) {
+        findings.unknown("does not answer who holds it", "all that was asked", "ask again");
+        return false;
+    }
     const std::pair<const char*, size_t> lists[] = {{"programs", ask.programs.size()},
                                                     {"tools", ask.tools.size()},
                                                     {"inventories", ask.inventories.size()},
@@ -167,6 +171,28 @@ void judge_routes(const json& answer, Findings& findings) {
     }
 }
 
+// Hands keep what they are told, and how it ended.
+constexpr uint64_t hand_mb = 20;
+
+void judge_hand(const json& hand, Findings& findings) {
+    const std::string need = fmt::format("{} MB free for what its hand writes down", hand_mb);
+    if (!hand.at("trouble").is_null()) {
+        findings.in(Area::disk)
+            .fails(hand.at("trouble"), need, "let the user who logs in write there");
+    } else if (hand.at("free_mb").is_null()) {
+        findings.in(Area::disk)
+            .unknown("its hand's folder does not tell its room", need, "look there");
+    } else if (hand.at("free_mb").get<uint64_t>() < hand_mb) {
+        findings.in(Area::disk)
+            .fails(
+                fmt::format("its hand's folder has {} MB free", hand.at("free_mb").get<uint64_t>()),
+                need, "make room");
+    }
+    if (!hand.at("held_by").is_null()) {
+        findings.in(Area::reach).fails(hand.at("held_by"), "", "");
+    }
+}
+
 void judge_folders(const HostAsk& ask, const json& answer, Findings& findings) {
     for (size_t i = 0; i < ask.folders.size(); ++i) {
         const FolderAsk& wanted = ask.folders[i];
@@ -238,13 +264,16 @@ std::map<Area, Mark> asked(const HostAsk& ask) {
             {Area::bird, mark(!ask.bird.empty())},
             {Area::paths, mark(!ask.routes.empty() || !ask.vipd.empty())},
             {Area::clock, mark(ask.ours)},
-            {Area::disk, mark(!ask.folders.empty())},
+            {Area::disk, mark(!ask.folders.empty() || ask.hand)},
             {Area::tried, mark(!ask.tried.empty())}};
 }
 
 void judge_answer(const HostAsk& ask, const json& answer, const Yardstick& yardstick,
                   HostReport& report) {
     Findings findings(report.findings);
+    if (ask.hand) {
+        judge_hand(answer.at("hand"), findings);
+    }
     judge_programs(answer, yardstick, findings.in(Area::programs));
     judge_files(ask, answer, yardstick, findings.in(Area::files));
     for (size_t i = 0; i < ask.vipd.size(); ++i) {

@@ -6,6 +6,7 @@
 # shellcheck source=tests/smoke/_bird.sh
 . "$here/_bird.sh"
 
+ns new-gw # a run holds every gateway
 cp inventory.json far.json
 cat >book.json <<'END'
 {
@@ -49,7 +50,7 @@ grep -q '^netns:old-gw  *ok ' "$out/told"
 grep -q 'not tried.*1 gates and checks' "$out/told"
 awk 'length > 80' "$out/told" | fails grep .
 preflight --json && fits cutover-preflight <"$out/told"
-echo '{"schema": "rehome/preflight-ask/1", "programs": [], "tools": [], "inventories": [], "vipd": [], "bird": [], "routes": [], "folders": ["/"], "samples": [["true"]]}' |
+echo '{"schema": "rehome/preflight-ask/1", "programs": [], "hand": "local", "tools": [], "inventories": [], "vipd": [], "bird": [], "routes": [], "folders": ["/"], "samples": [["true"]]}' |
     cutover preflight-host | fits preflight-host
 
 # Programs, files, figures, the journal.

@@ -51,6 +51,7 @@ void look_at_clock(const HostAsk& host, const Inventory& inventory, Answered& an
 Result<Finished> ask_tools(const HostAsk& host) {
     ordered_json answer{{"schema", "rehome/preflight-host/1"}, {"version", version}};
     answer["began"] = answer["ended"] = iso8601(now_us());
+    answer["hand"] = nullptr;
     for (const char* list :
          {"programs", "tools", "inventories", "vipd", "bird", "routes", "folders", "samples"}) {
         answer[list] = ordered_json::array();

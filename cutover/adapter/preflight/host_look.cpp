@@ -16,6 +16,7 @@
 #include "common/inventory.h"
 #include "common/json/file.h"
 #include "common/sha256.h"
+#include "cutover/adapter/hand/folder.h"
 #include "cutover/adapter/login/socket.h"
 #include "cutover/adapter/parallel.h"
 #include "cutover/adapter/preflight/bird_look.h"
@@ -33,7 +34,7 @@ constexpr std::string_view schema =
     ;
 
 constexpr std::chrono::seconds longest_command{20};
-constexpr size_t longest_output = 4u << 20;
+constexpr size_t longest_printed = 4u << 20;
 constexpr size_t at_once = 8;
 
 std::string last_line(std::string_view text) {
@@ -131,6 +132,22 @@ ordered_json look_at_folder(const json& ask) {
     return object;
 }
 
+// Whether another run holds this host, and where its hand will write.
+ordered_json look_at_hand(const std::string& place) {
+    const std::string base = default_hand_base();
+    const ordered_json folder = look_at_folder(json(base));
+    ordered_json object{
+        {"held_by", nullptr}, {"free_mb", folder.at("free_mb")}, {"trouble", folder.at("trouble")}};
+    const auto holder = holder_of(base, place);
+    if (!holder) {
+        object["trouble"] = holder.error().text();
+        return object;
+    }
+    const std::string held = why_held({}, *holder);
+    object["held_by"] = held.empty() ? ordered_json() : ordered_json(held);
+    return object;
+}
+
 // ---- ways ---------------------------------------------------------------------------------------
 
 Result<> route(const json& ask) {
@@ -185,7 +202,7 @@ ordered_json tried_on(const Host& host, const Argv& command) {
     ordered_json object{{"command", command}, {"exit", nullptr}, {"timed_out", false},
                         {"out", nullptr},     {"err", ""},       {"trouble", nullptr}};
     const auto ran =
-        run_on(host, command, {.timeout = longest_command, .output_limit = longest_output});
+        run_on(host, command, {.timeout = longest_command, .output_limit = longest_printed});
     if (!ran) {
         object["trouble"] = ran.error().what;
         return object;
@@ -206,6 +223,8 @@ Checked<std::string> look_at_this_host(const std::string& text) {
                         {"version", version},
                         {"began", iso8601(now_us())},
                         {"ended", ""}};
+    const json& place = ask->at("hand");
+    answer["hand"] = place.is_null() ? ordered_json() : look_at_hand(place);
     struct One {
         const Look* look;
         const json* ask;

@@ -131,7 +131,7 @@ def preflight(options):
     write("figures.json", {"lost": 0})
     steps = [{"name": f"${{{side}_gateway}} looks", "for_each": f"{side}_gateways", "on": f"${{{side}_gateway}}", **look}
              for side in ("old", "new")]
-    ask = {"schema": "rehome/preflight-ask/1", "programs": [{"program": "cat", "ours": False}], "tools": [],
+    ask = {"schema": "rehome/preflight-ask/1", "programs": [{"program": "cutover", "ours": True}, {"program": "cat", "ours": False}], "hand": "local", "tools": [],
            "inventories": [], "vipd": [], "bird": [], "routes": [], "folders": [], "samples": [look["gate"]["command"]]}
     answer = json.loads(subprocess.run([CUTOVER, "preflight-host"], input=json.dumps(ask), text=True,
                                        stdout=subprocess.PIPE, check=True).stdout)

@@ -26,10 +26,11 @@ TEST_CASE("the hosts of a playbook, and the programs there") {
     CHECK(hosts_of(asks) == Strings{"local", "netns:old", "ssh:root@a.example", "netns:red",
                                     "ssh:root@b.example", "netns:old-s1", "netns:new-s1",
                                     "netns:old-s2", "netns:new-s2"});
-    CHECK(ask_of(asks, "local").programs == Strings{"cat", "lbsync", "probe", "ip", "ssh"});
-    CHECK(ask_of(asks, "netns:old").programs == Strings{"vipctl", "cutover", "lbsync"});
+    CHECK(ask_of(asks, "local").programs ==
+          Strings{"cutover", "cat", "lbsync", "probe", "ip", "ssh"});
+    CHECK(ask_of(asks, "netns:old").programs == Strings{"cutover", "vipctl", "lbsync"});
     CHECK(ask_of(asks, "netns:old").names == Strings{"old-gw"});
-    CHECK(ask_of(asks, "netns:red").programs == Strings{"probe"});
+    CHECK(ask_of(asks, "netns:red").programs == Strings{"cutover", "probe"});
     // Nothing of ours is run at the servers.
     const HostAsk& server = ask_of(asks, "netns:old-s1");
     CHECK_FALSE(server.ours);

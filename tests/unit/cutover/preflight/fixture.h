@@ -123,6 +123,8 @@ inline json good_answer(const HostAsk& ask) {
          {"programs", "tools", "inventories", "vipd", "bird", "routes", "folders", "samples"}) {
         answer[list] = json::array();
     }
+    answer["hand"] =
+        ask.hand ? json{{"held_by", nullptr}, {"free_mb", 100}, {"trouble", nullptr}} : json();
     for (const std::string& program : ask.programs) {
         answer["programs"].push_back({{"program", program},
                                       {"path", "/bin/" + program},

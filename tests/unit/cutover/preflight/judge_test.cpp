@@ -27,22 +27,22 @@ struct Row {
 
 const Row rows[] = {
     {"local",
-     {"/programs/0/path", nullptr},
+     {"/programs/1/path", nullptr},
      Area::programs,
      Mark::fails,
      "cat is not there, expected in PATH; install it there"},
     {"local",
-     {"/programs/1/path", nullptr},
+     {"/programs/2/path", nullptr},
      Area::programs,
      Mark::fails,
      "lbsync is not there, expected in PATH; install rehome 1.2.3 there"},
     {"netns:old",
-     {"/programs/0/version", "1.2.2"},
+     {"/programs/1/version", "1.2.2"},
      Area::programs,
      Mark::fails,
      "vipctl is of version 1.2.2, expected 1.2.3"},
     {"netns:old",
-     {"/programs/0/version", nullptr},
+     {"/programs/1/version", nullptr},
      Area::programs,
      Mark::fails,
      "vipctl is of version unknown, expected 1.2.3"},
@@ -198,6 +198,19 @@ const Row rows[] = {
      Area::paths,
      Mark::fails,
      "red's vantage cannot send to 198.51.100.10"},
+    {"netns:old",
+     {"/hand/held_by", "is held by another run since noon"},
+     Area::reach,
+     Mark::fails,
+     "is held by another run since noon"},
+    {"netns:old", {"/hand/free_mb", 19}, Area::disk, Mark::fails, "its hand's folder has 19 MB"},
+    {"netns:old", {"/hand/free_mb", nullptr}, Area::disk, Mark::unknown, "does not tell its room"},
+    {"netns:old",
+     {"/hand/trouble", "/var/lib cannot be written"},
+     Area::disk,
+     Mark::fails,
+     "/var/lib cannot be written"},
+    {"netns:old", {"/hand", nullptr}, Area::reach, Mark::unknown, "who holds it"},
     {"local",
      {"/folders/0/free_mb", 100},
      Area::disk,
@@ -384,7 +397,7 @@ TEST_CASE("what is told at the end") {
     CHECK(answer_of(preflight) == Exit::yes);
     CHECK(preflight_text(preflight) ==
           "host                      reach progs files vipd  bird  paths clock disk  tried\n"
-          "netns:old                 ok    ok    ok    ok    ok    ok    ok    -     ok\n"
+          "netns:old                 ok    ok    ok    ok    ok    ok    ok    ok    ok\n"
           "\nnot tried, as they look at what the run itself makes: 1 gates and checks\n"
           "\nbook: 1 hosts in 0.2 s: 0 will fail, 0 cannot be told\n");
     CHECK(misfits("cutover-preflight", preflight_json(preflight)) == "");
@@ -397,7 +410,7 @@ TEST_CASE("what is told at the end") {
     CHECK(answer_of(preflight) == Exit::no);
     preflight.hosts.back().host = "ssh:root@a-gateway-with-a-long-name.example";
     const std::string text = preflight_text(preflight);
-    CHECK(text.find("\nssh:root@a-g~name.example FAIL  ?     ?     ?     ?     ?     ?     -     ?"
+    CHECK(text.find("\nssh:root@a-g~name.example FAIL  ?     ?     ?     ?     ?     ?     ?     ?"
                     "\n") != std::string::npos);
     CHECK(text.find("\nwill fail:\nssh:root@a-gateway-with-a-long-name.example: cutover cannot") !=
           std::string::npos);
