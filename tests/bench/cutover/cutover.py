@@ -134,6 +134,7 @@ def preflight(options):
     ask = {"schema": "rehome/preflight-ask/1", "programs": [{"program": "cutover", "ours": True}, {"program": "cat", "ours": False}], "hand": "local", "tools": [],
            "inventories": [], "vipd": [], "bird": [], "routes": [], "folders": [], "samples": [look["gate"]["command"]]}
     answer = json.loads(subprocess.run([CUTOVER, "preflight-host"], input=json.dumps(ask), text=True,
+                                       env={**os.environ, "PATH": f"{BUILD}/bin:{os.environ['PATH']}"},
                                        stdout=subprocess.PIPE, check=True).stdout)
     answer.update(began="@NOW@", ended="@NOW@")
     words = ("preflight", write("looks.json", book(steps)), "--inventory", inventory)
