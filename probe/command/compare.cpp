@@ -1,6 +1,7 @@
 // probe compare: a base result against a new one.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "common/json/file.h"
@@ -13,40 +14,79 @@ namespace rehome::probe {
 namespace {
 
 constexpr char teaching[] =
-    "Asks of each path of BASE, for its loss and for the median and the 95th percentile of its\n"
-    "delay, whether NOW is worse by more than is allowed. Exit code 0: no worse, shown with 95 %\n"
-    "confidence for each figure. 1: worse, shown likewise. 4: the samples are too few to show\n"
-    "either; it says how many would do. Without loss and with 1 point allowed, about 370 a path "
-    "do.\n"
+    "Asks of each path of BASE, for its loss, its delay (median, 95th and 99th percentile) and "
+    "its\n"
+    "jitter, whether NOW is worse by more than is allowed. Exit code 0: no worse, shown for each\n"
+    "figure of each path. 1: worse, shown for one. Each is said wrongly in one of forty cases at\n"
+    "most. 4: neither can be shown, and why: most often for how many seconds to measure instead.\n"
     "\n"
-    "Loss is compared by the difference of two proportions (Newcombe's interval from exact\n"
-    "binomial ones), delay by order-statistic intervals. Both take the samples for independent.\n"
+    "Losses come in bursts, so that they are counted as periods, and a run of a few seconds shows\n"
+    "little: with bursts of up to B seconds and P points allowed it takes 369 x B / P seconds.\n"
+    "\n"
+    "What cannot be told is not tried again, which would find its \"no worse\" by chance, but "
+    "extended:\n"
+    "plan how many measurements there may be at most by --looks, and add one after the other.\n"
     "\n"
     "Examples:\n"
     "  probe compare base.json now.json\n"
-    "  probe compare base.json now.json --max-loss-increase 0.5 --max-delay-increase 2 --json\n";
+    "  probe compare base.json now.json --max-loss-increase 5 --max-delay-increase 20 --json\n"
+    "  probe compare base.json now.json --looks 3\n"
+    "  probe compare base.json now.json --looks 3 --extend more.json\n"
+    "  probe compare base.json now.json --control-base blue-base.json --control-now blue.json\n";
 
 const std::vector<Option> options{
     Option::text("base", "the result before").shown_as("FILE").required().positional(),
     Option::text("now", "the result now").shown_as("FILE").required().positional(),
+    Option::text("extend", "another result now, whose samples are added; may be repeated")
+        .shown_as("FILE")
+        .repeated(),
+    Option::integer("looks", "how many results now there may be at most")
+        .shown_as("N")
+        .within(1, 100)
+        .by_default("1"),
+    Option::text("control-base", "of a carrier that did not move; may be repeated")
+        .shown_as("FILE")
+        .repeated(),
+    Option::text("control-now", "of the same carriers, in the minutes of NOW")
+        .shown_as("FILE")
+        .repeated(),
     Option::number("max-loss-increase", "allowed, in percentage points")
         .shown_as("PCT")
-        .by_default("1"),
-    Option::number("max-delay-increase", "allowed, of the median and of the 95th percentile")
+        .by_default("3"),
+    Option::number("max-delay-increase", "allowed, of each figure of delay and jitter")
         .shown_as("MS")
         .by_default("5"),
+    Option::number("burst-s", "losses come in bursts of up to so long")
+        .shown_as("S")
+        .by_default("0.4"),
+    Option::number("max-age-s", "of the base").shown_as("S").by_default("86400"),
     Option::flag("json", "print as JSON (rehome/probe-compare/1)"),
 };
 
+Terms terms_from(const Given& given) {
+    return {.loss_pct = given.number("max-loss-increase"),
+            .delay_ms = given.number("max-delay-increase"),
+            .burst_s = given.number("burst-s"),
+            .looks = static_cast<uint32_t>(given.integer("looks")),
+            .max_age_s = given.number("max-age-s")};
+}
+
 // Two samples can never show that an increase is exactly none, so nothing allowed is no question.
-std::vector<Error> check(const Allowance& allowance) {
+std::vector<Error> check(const Given& given, const Terms& terms) {
     std::vector<Error> mistakes;
-    if (allowance.loss_pct <= 0 || allowance.loss_pct > 100) {
-        mistakes.push_back({Exit::usage, "--max-loss-increase", "expected over 0, at most 100"});
-    }
-    if (allowance.delay_ms <= 0) {
-        mistakes.push_back({Exit::usage, "--max-delay-increase", "expected over 0"});
-    }
+    const auto expect = [&mistakes](bool holds, const char* option, const char* what) {
+        if (!holds) {
+            mistakes.push_back({Exit::usage, option, what});
+        }
+    };
+    expect(terms.loss_pct > 0 && terms.loss_pct <= 100, "--max-loss-increase",
+           "expected over 0, at most 100");
+    expect(terms.delay_ms > 0, "--max-delay-increase", "expected over 0");
+    expect(terms.burst_s > 0 && terms.burst_s <= 3600, "--burst-s",
+           "expected over 0, at most 3600");
+    expect(terms.max_age_s > 0, "--max-age-s", "expected over 0");
+    expect(given.texts("control-base").size() == given.texts("control-now").size(), "--control-now",
+           "expected as often as --control-base");
     return mistakes;
 }
 
@@ -58,24 +98,47 @@ Checked<Measurement> read_measurement(const std::string& path) {
     return parse_measurement(path, *text);
 }
 
-void append(std::vector<Error>& mistakes, const Checked<Measurement>& read) {
-    if (!read) {
-        mistakes.insert(mistakes.end(), read.error().begin(), read.error().end());
+// What cannot be read stands in mistakes, and an empty measurement in its place.
+Measurement take(const std::string& path, std::vector<Error>& mistakes) {
+    Checked<Measurement> read = read_measurement(path);
+    if (read) {
+        return std::move(*read);
     }
+    mistakes.insert(mistakes.end(), read.error().begin(), read.error().end());
+    return {};
+}
+
+Pair take_pair(const std::string& base, const std::vector<std::string>& nows,
+               std::vector<Error>& mistakes) {
+    Pair pair{take(base, mistakes), {}};
+    for (const std::string& now : nows) {
+        pair.now.push_back(take(now, mistakes));
+    }
+    return pair;
+}
+
+std::vector<Pair> take_controls(const Given& given, std::vector<Error>& mistakes) {
+    std::vector<Pair> controls;
+    const auto& bases = given.texts("control-base");
+    const auto& nows = given.texts("control-now");
+    for (size_t i = 0; i < std::min(bases.size(), nows.size()); ++i) {
+        controls.push_back(take_pair(bases[i], {nows[i]}, mistakes));
+    }
+    return controls;
 }
 
 Result<Exit> act(const Given& given) {
-    const Allowance allowance{.loss_pct = given.number("max-loss-increase"),
-                              .delay_ms = given.number("max-delay-increase")};
-    const auto base = read_measurement(given.text("base"));
-    const auto now = read_measurement(given.text("now"));
-    std::vector<Error> mistakes = check(allowance);
-    append(mistakes, base);
-    append(mistakes, now);
+    const Terms terms = terms_from(given);
+    std::vector<Error> mistakes = check(given, terms);
+    std::vector<std::string> nows{given.text("now")};
+    const auto& more = given.texts("extend");
+    nows.insert(nows.end(), more.begin(), more.end());
+    const Pair pair = take_pair(given.text("base"), nows, mistakes);
+    const std::vector<Pair> controls = take_controls(given, mistakes);
     if (!mistakes.empty()) {
         return print_mistakes(mistakes);
     }
-    const Result<Comparison> comparison = compare(*base, *now, allowance);
+    const Result<Comparison> comparison = compare(pair, controls, terms);
     if (!comparison) {
         return tl::unexpected(comparison.error());
     }

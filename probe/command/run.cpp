@@ -27,7 +27,9 @@ constexpr char teaching[] =
     "interface; without one, or with another interface than was asked for, nothing is sent (exit\n"
     "code 3). Privileges are dropped once the sockets are open.\n"
     "\n"
-    "400 probes are enough to compare a loss of nothing with another; see `probe compare --help`.\n"
+    "The 60 s of the default are what `probe compare` needs to show 3 points of loss, in bursts "
+    "of\n"
+    "up to 0.4 s.\n"
     "\n"
     "The exit code tells whether there is a result, not whether it is good: 0 measured; 3 no way\n"
     "out for one probe or more (link, route or neighbour: the result is printed, and blames no\n"
@@ -47,8 +49,8 @@ const std::vector<Option> options{
     Option::flag("icmp", "by ICMP echo"),
     Option::flag("tcp", "by TCP SYN"),
     Option::flag("udp", "by UDP, STAMP test packets"),
-    Option::integer("count", "probes a path").shown_as("N").by_default("400"),
-    Option::number("rate", "probes a second and path").shown_as("PPS").by_default("40"),
+    Option::integer("count", "probes a path").shown_as("N").by_default("9000"),
+    Option::number("rate", "probes a second and path").shown_as("PPS").by_default("150"),
     Option::integer("wait", "an answer after this is a loss").shown_as("MS").by_default("1000"),
     Option::flag("poisson", "exponential gaps, not constant ones"),
     Option::integer("seed", "of --poisson, to repeat a schedule")

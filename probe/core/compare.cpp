@@ -6,117 +6,159 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/core/compare_path.h"
+
 namespace rehome::probe {
 
 namespace {
 
-constexpr char proportions[] = "difference of two proportions, Newcombe from Clopper-Pearson, 95 %";
-constexpr char order_statistics[] = "order-statistic intervals of the quantile, 95 % each";
-
-struct Losses {
-    uint64_t lost = 0;
-    uint64_t trials = 0;
-};
-
-Losses losses_of(const Figures& figures) {
-    return {figures.counts.lost, uint64_t{figures.counts.lost} + figures.counts.received};
-}
-
-// Newcombe 1998, method 10, with exact limits for the single proportions.  In percentage points.
-Interval loss_increase(const Losses& base, const Losses& now) {
-    const double p = static_cast<double>(base.lost) / static_cast<double>(base.trials);
-    const double q = static_cast<double>(now.lost) / static_cast<double>(now.trials);
-    const Interval at_base = binomial_interval(base.lost, base.trials);
-    const Interval at_now = binomial_interval(now.lost, now.trials);
-    const double middle = q - p;
-    return {.low = 100 * (middle - std::hypot(q - at_now.low, at_base.high - p)),
-            .high = 100 * (middle + std::hypot(at_now.high - q, p - at_base.low))};
-}
-
-Verdict judge(const Interval& increase, double allowed) {
-    if (increase.low > allowed) {
-        return Verdict::worse;
-    }
-    return increase.high <= allowed ? Verdict::no_worse : Verdict::cannot_tell;
-}
-
-// By trying: with the same shares of loss, how many times as many samples would give an answer.
-std::string samples_to_tell(const Losses& base, const Losses& now, double allowed) {
-    double times = 1;
-    while (times < 2000) {
-        times *= 1.25;
-        const auto scaled = [times](const Losses& losses) {
-            return Losses{static_cast<uint64_t>(static_cast<double>(losses.lost) * times),
-                          static_cast<uint64_t>(static_cast<double>(losses.trials) * times)};
-        };
-        if (judge(loss_increase(scaled(base), scaled(now)), allowed) != Verdict::cannot_tell) {
-            return fmt::format("too few samples, about {} and {} would do", scaled(base).trials,
-                               scaled(now).trials);
-        }
-    }
-    return "the increase is too close to what is allowed";
-}
-
-Finding compare_loss(const Figures& base, const Figures& now, double allowed) {
-    Finding finding{.figure = "loss_pct", .allowed = allowed, .used = proportions};
-    const Losses before = losses_of(base);
-    const Losses after = losses_of(now);
-    if (before.trials == 0 || after.trials == 0) {
-        finding.why = before.trials == 0 ? "the base has no samples" : "there are no samples now";
-        return finding;
-    }
-    finding.base = base.loss_pct;
-    finding.now = now.loss_pct;
-    finding.increase = loss_increase(before, after);
-    finding.verdict = judge(*finding.increase, allowed);
-    if (finding.verdict == Verdict::cannot_tell) {
-        finding.why = samples_to_tell(before, after, allowed);
-    }
-    return finding;
-}
-
-struct Quantile {
-    const char* figure;
-    double Delay::*value;
-    std::optional<Interval> Delay::*interval;
-};
-
-Finding compare_delay(const Figures& base, const Figures& now, const Quantile& quantile,
-                      double allowed) {
-    Finding finding{.figure = quantile.figure, .allowed = allowed, .used = order_statistics};
-    if (!base.rtt || !now.rtt) {
-        finding.why = base.rtt ? "no answer now" : "no answer in the base";
-        return finding;
-    }
-    finding.base = (*base.rtt).*quantile.value;
-    finding.now = (*now.rtt).*quantile.value;
-    const auto& before = (*base.rtt).*quantile.interval;
-    const auto& after = (*now.rtt).*quantile.interval;
-    if (!before || !after) {
-        finding.why = fmt::format("too few answers {} for an interval", before ? "now"
-                                                                               : "in the "
-                                                                                 "base");
-        return finding;
-    }
-    finding.increase = Interval{after->low - before->high, after->high - before->low};
-    finding.verdict = judge(*finding.increase, allowed);
-    if (finding.verdict == Verdict::cannot_tell) {
-        finding.why = "the intervals are too wide, more samples would narrow them";
-    }
-    return finding;
-}
+constexpr double error_rate = 1 - confidence;
 
 std::string path_text(const Path& path) {
     return fmt::format("{} {}", name(path.kind), path.target_text());
 }
 
-std::vector<Finding> compare_path(const Figures& base, const Figures& now,
-                                  const Allowance& allowance) {
-    constexpr Quantile median{"rtt_p50_ms", &Delay::p50_ms, &Delay::p50_interval};
-    constexpr Quantile high{"rtt_p95_ms", &Delay::p95_ms, &Delay::p95_interval};
-    return {compare_loss(base, now, allowance.loss_pct),
-            compare_delay(base, now, median, allowance.delay_ms),
-            compare_delay(base, now, high, allowance.delay_ms)};
+// ---- what must be alike -------------------------------------------------------------------------
+
+std::string vantage_of(const Measurement& measurement) {
+    const Binding& binding = measurement.plan.binding;
+    const auto& other = measurement.plan.other_source;
+    return fmt::format("{}{} mark {} interface {}", binding.source.text(),
+                       other ? " and " + other->text() : "", binding.mark,
+                       binding.interface.empty() ? "any" : binding.interface);
+}
+
+std::string pace_of(const Measurement& measurement) {
+    const Plan& plan = measurement.plan;
+    return fmt::format("{} a second, {}, waiting time {} ms", plan.rate_pps, name(plan.sampling),
+                       plan.wait / 1'000'000);
+}
+
+// Of the probes that were due, those that this host did not send, or whose answers it took, say
+// nothing; too many of them could hide what is asked for.
+std::string own_loss_in(const Figures& figures, const Terms& terms) {
+    constexpr double a_third = 1.0 / 3;
+    const OwnLoss& own = figures.own;
+    const uint64_t unsent = uint64_t{own.not_sent} + own.filtered_out + own.skipped;
+    const uint64_t lost = unsent + own.filtered_in + own.receive_dropped;
+    const uint64_t due = unsent + figures.counts.sent;
+    if (static_cast<double>(lost) <= static_cast<double>(due) * terms.loss_pct / 100 * a_third) {
+        return "";
+    }
+    return fmt::format("our own side lost or left out {} of {} probes", lost, due);
+}
+
+std::vector<std::string> faults_of(const Figures& figures, const Terms& terms) {
+    std::vector<std::string> faults;
+    if (figures.counts.no_way_out != 0) {
+        faults.push_back(fmt::format("no way out for {} probes, which is no carrier's loss",
+                                     figures.counts.no_way_out));
+    }
+    if (std::string own = own_loss_in(figures, terms); !own.empty()) {
+        faults.push_back(std::move(own));
+    }
+    if (figures.counts.elsewhere != 0) {
+        faults.push_back(fmt::format("{} answers came by another carrier's interface",
+                                     figures.counts.elsewhere));
+    }
+    if (!figures.route_changes.empty()) {
+        faults.emplace_back("the way out changed within the run");
+    }
+    return faults;
+}
+
+void add_faults(const Measurement& measurement, std::string_view which, const Terms& terms,
+                std::vector<std::string>& obstacles) {
+    if (measurement.interrupted) {
+        obstacles.push_back(fmt::format("{}: was interrupted", which));
+    }
+    for (const Figures& figures : measurement.kinds) {
+        for (const std::string& fault : faults_of(figures, terms)) {
+            obstacles.push_back(fmt::format("{}: {}: {}", which, path_text(figures.path), fault));
+        }
+    }
+}
+
+std::vector<std::string> obstacles_of(const Pair& pair, const Terms& terms) {
+    std::vector<std::string> obstacles;
+    add_faults(pair.base, "base", terms, obstacles);
+    const double age_s = static_cast<double>(pair.now.front().at - pair.base.ended) / 1e6;
+    if (age_s > terms.max_age_s) {
+        obstacles.push_back(
+            fmt::format("base: is {:.0f} s old, expected at most {:.0f}", age_s, terms.max_age_s));
+    }
+    for (const Measurement& now : pair.now) {
+        add_faults(now, "now", terms, obstacles);
+        if (vantage_of(now) != vantage_of(pair.base)) {
+            obstacles.push_back(fmt::format("another vantage: {}, and {} in the base",
+                                            vantage_of(now), vantage_of(pair.base)));
+        }
+        if (pace_of(now) != pace_of(pair.base)) {
+            obstacles.push_back(fmt::format("another pace: {}, and {} in the base", pace_of(now),
+                                            pace_of(pair.base)));
+        }
+    }
+    return obstacles;
+}
+
+// ---- paths --------------------------------------------------------------------------------------
+
+bool same(const Path& one, const Path& other) {
+    return one.kind == other.kind && one.target == other.target;
+}
+
+const Figures* find(const Measurement& measurement, const Path& path) {
+    const auto found = std::find_if(measurement.kinds.begin(), measurement.kinds.end(),
+                                    [&path](const Figures& f) { return same(f.path, path); });
+    return found == measurement.kinds.end() ? nullptr : &*found;
+}
+
+void append(Run& run, const Figures& figures, const Plan& plan) {
+    const Outcomes& outcomes = figures.outcomes;
+    run.spacing_s = outcomes.every / plan.rate_pps;
+    run.outcomes.insert(run.outcomes.end(), outcomes.list.begin(), outcomes.list.end());
+}
+
+std::vector<Finding> findings_of(const Path& path, const Pair& pair, const Terms& terms,
+                                 const Risk& risk) {
+    const auto no_answer = [](std::string why) {
+        return std::vector{Finding{.figure = "all", .why = std::move(why)}};
+    };
+    const Figures* before = find(pair.base, path);
+    if (before == nullptr) {
+        return no_answer("was not measured in the base");
+    }
+    Run base;
+    append(base, *before, pair.base.plan);
+    Run now;
+    for (const Measurement& measurement : pair.now) {
+        const Figures* after = find(measurement, path);
+        if (after == nullptr) {
+            return no_answer("was not measured now");
+        }
+        append(now, *after, measurement.plan);
+    }
+    if (base.outcomes.empty() || now.outcomes.empty()) {
+        return no_answer(
+            "the result keeps no samples: it is of an earlier probe, or nothing was "
+            "sent");
+    }
+    return compare_path(base, now, terms, risk);
+}
+
+std::vector<Path> paths_of(const Pair& pair) {
+    std::vector<Path> paths;
+    const auto add = [&paths](const Measurement& measurement) {
+        for (const Figures& figures : measurement.kinds) {
+            const auto known = [&figures](const Path& path) { return same(path, figures.path); };
+            if (std::none_of(paths.begin(), paths.end(), known)) {
+                paths.push_back(figures.path);
+            }
+        }
+    };
+    add(pair.base);
+    std::for_each(pair.now.begin(), pair.now.end(), add);
+    return paths;
 }
 
 Verdict overall(const std::vector<Finding>& findings) {
@@ -128,6 +170,62 @@ Verdict overall(const std::vector<Finding>& findings) {
         return Verdict::worse;
     }
     return findings.empty() || has(Verdict::cannot_tell) ? Verdict::cannot_tell : Verdict::no_worse;
+}
+
+// ---- the pair -----------------------------------------------------------------------------------
+
+std::string mistake_in(const Pair& pair, const Terms& terms) {
+    if (pair.now.size() > terms.looks) {
+        return fmt::format("there are {} measurements now, expected at most the {} of --looks",
+                           pair.now.size(), terms.looks);
+    }
+    UnixMicros at_least = pair.base.at;
+    for (const Measurement& now : pair.now) {
+        if (now.plan.carrier != pair.base.plan.carrier) {
+            return fmt::format("the base is of carrier {}, expected {} as the other",
+                               in_quotes(pair.base.plan.carrier), in_quotes(now.plan.carrier));
+        }
+        if (now.at < at_least) {
+            return fmt::format("of {} is older than what it is compared with or extends, of {}",
+                               iso8601(now.at), iso8601(at_least));
+        }
+        at_least = now.at;
+    }
+    return "";
+}
+
+// What a control tells is of its minutes alone.
+std::string mistake_in_control(const Pair& control, const Pair& pair, const Terms& terms) {
+    constexpr UnixMicros near_us = 600'000'000;
+    const Measurement& now = control.now.back();
+    if (now.plan.carrier == pair.base.plan.carrier) {
+        return fmt::format("the control is of carrier {} itself, expected one that did not move",
+                           in_quotes(now.plan.carrier));
+    }
+    if (std::abs(now.at - pair.now.back().at) > near_us) {
+        return fmt::format("the control is of {}, expected one within 10 minutes of {}",
+                           iso8601(now.at), iso8601(pair.now.back().at));
+    }
+    return mistake_in(control, terms);
+}
+
+Comparison compare_alone(const Pair& pair, const Terms& terms) {
+    Comparison comparison{
+        pair.base.plan.carrier, pair.base.at,         pair.now.back().at,        terms,
+        pair.now.size(),        Verdict::cannot_tell, obstacles_of(pair, terms), {}};
+    const std::vector<Path> paths = paths_of(pair);
+    const double a_look = error_rate / 2 / terms.looks;
+    const Risk risk{a_look / static_cast<double>(std::max<size_t>(1, paths.size())), a_look};
+    for (const Path& path : paths) {
+        for (Finding& finding : findings_of(path, pair, terms, risk)) {
+            finding.path = path_text(path);
+            comparison.findings.push_back(std::move(finding));
+        }
+    }
+    if (comparison.obstacles.empty()) {
+        comparison.verdict = overall(comparison.findings);
+    }
+    return comparison;
 }
 
 }  // namespace
@@ -144,30 +242,25 @@ std::string_view name(Verdict verdict) {
     return "";
 }
 
-Result<Comparison> compare(const Measurement& base, const Measurement& now,
-                           const Allowance& allowance) {
-    if (base.plan.carrier != now.plan.carrier) {
-        return fail(Exit::usage, "",
-                    fmt::format("the base is of carrier {}, expected {} as the other",
-                                in_quotes(base.plan.carrier), in_quotes(now.plan.carrier)));
+Result<Comparison> compare(const Pair& pair, const std::vector<Pair>& controls,
+                           const Terms& terms) {
+    std::string mistake = mistake_in(pair, terms);
+    for (const Pair& control : controls) {
+        mistake = mistake.empty() ? mistake_in_control(control, pair, terms) : mistake;
     }
-    Comparison comparison{now.plan.carrier, base.at, now.at, Verdict::cannot_tell, {}};
-    for (const Figures& before : base.kinds) {
-        const auto after =
-            std::find_if(now.kinds.begin(), now.kinds.end(), [&before](const Figures& figures) {
-                return figures.path.kind == before.path.kind &&
-                       figures.path.target == before.path.target;
-            });
-        std::vector<Finding> findings{Finding{.figure = "all", .why = "was not measured now"}};
-        if (after != now.kinds.end()) {
-            findings = compare_path(before, *after, allowance);
-        }
-        for (Finding& finding : findings) {
-            finding.path = path_text(before.path);
-            comparison.findings.push_back(std::move(finding));
+    if (!mistake.empty()) {
+        return fail(Exit::usage, "", mistake);
+    }
+    Comparison comparison = compare_alone(pair, terms);
+    for (const Pair& control : controls) {
+        if (comparison.verdict == Verdict::worse &&
+            compare_alone(control, terms).verdict == Verdict::worse) {
+            comparison.verdict = Verdict::cannot_tell;
+            comparison.obstacles.push_back(
+                fmt::format("control: carrier {}, which did not move, got worse too",
+                            in_quotes(control.base.plan.carrier)));
         }
     }
-    comparison.verdict = overall(comparison.findings);
     return comparison;
 }
 

@@ -1,6 +1,7 @@
 // A comparison as text and as JSON ("rehome/probe-compare/1").
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -24,8 +25,12 @@ std::string shown(const std::optional<double>& value) {
     return value ? fmt::format("{:.3f}", *value) : "none";
 }
 
+Json end_of(double end) {
+    return std::isinf(end) ? Json(nullptr) : Json(rounded(end));
+}
+
 std::string line(const Finding& finding) {
-    std::string text = fmt::format("{:<28} {:<11} {:>9} -> {:>9}", finding.path, finding.figure,
+    std::string text = fmt::format("{:<28} {:<14} {:>9} -> {:>9}", finding.path, finding.figure,
                                    shown(finding.base), shown(finding.now));
     if (finding.increase) {
         text += fmt::format("  increase {:.3f} ({:.3f} to {:.3f}), allowed {:.3f}",
@@ -53,13 +58,23 @@ std::string to_text(const Comparison& comparison) {
             text += fmt::format("  {}: {}\n", finding.figure, finding.used);
         }
     }
-    return text + fmt::format("{}\n", name(comparison.verdict));
+    for (const std::string& obstacle : comparison.obstacles) {
+        text += fmt::format("  {}\n", obstacle);
+    }
+    const Terms& terms = comparison.terms;
+    text += fmt::format("{}, with losses in bursts of up to {:.3g} s", name(comparison.verdict),
+                        terms.burst_s);
+    return text + (terms.looks == 1
+                       ? "\n"
+                       : fmt::format(", look {} of {}\n", comparison.look, terms.looks));
 }
 
 std::string to_json(const Comparison& comparison) {
     Json json = {{"schema", "rehome/probe-compare/1"},     {"carrier", comparison.carrier},
                  {"base_at", iso8601(comparison.base_at)}, {"now_at", iso8601(comparison.now_at)},
-                 {"verdict", name(comparison.verdict)},    {"findings", Json::array()}};
+                 {"burst_s", comparison.terms.burst_s},    {"look", comparison.look},
+                 {"looks", comparison.terms.looks},        {"verdict", name(comparison.verdict)},
+                 {"obstacles", comparison.obstacles},      {"findings", Json::array()}};
     for (const Finding& finding : comparison.findings) {
         const auto& increase = finding.increase;
         json["findings"].push_back(
@@ -68,7 +83,7 @@ std::string to_json(const Comparison& comparison) {
              {"base", number(finding.base)},
              {"now", number(finding.now)},
              {"increase_interval",
-              increase ? Json{rounded(increase->low), rounded(increase->high)} : Json(nullptr)},
+              increase ? Json{end_of(increase->low), end_of(increase->high)} : Json(nullptr)},
              {"allowed", finding.allowed},
              {"verdict", name(finding.verdict)},
              {"used", finding.used},

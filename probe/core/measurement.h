@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "probe/core/host_counters.h"
+#include "probe/core/outcomes.h"
 #include "probe/core/plan.h"
 #include "probe/core/route.h"
 #include "probe/core/statistics.h"
@@ -100,6 +101,7 @@ struct Figures {
     Timing timing;
     uint32_t icmp_errors = 0;
     std::string icmp_error;  // the last one
+    Outcomes outcomes;       // none: an earlier probe kept none
 };
 
 struct ClockState {

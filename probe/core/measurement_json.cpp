@@ -130,7 +130,8 @@ Json to_json(const Figures& figures) {
         {"jitter_ms", to_json(figures.jitter)},
         {"reflector_ms",
          figures.reflector_p50_ms ? Json(rounded(*figures.reflector_p50_ms)) : Json(nullptr)},
-        {"timing", to_json(figures.timing)}};
+        {"timing", to_json(figures.timing)},
+        {"samples", {{"every", figures.outcomes.every}, {"rows", to_rows(figures.outcomes)}}}};
 }
 
 std::optional<Interval> interval_from(const nlohmann::json& json) {
@@ -138,6 +139,25 @@ std::optional<Interval> interval_from(const nlohmann::json& json) {
         return std::nullopt;
     }
     return Interval{.low = json[0], .high = json[1]};
+}
+
+// Optional: an earlier probe kept none.
+Outcomes outcomes_from(const nlohmann::json& json, const std::string& at, Mistakes& mistakes) {
+    Outcomes outcomes;
+    if (!json.contains("samples")) {
+        return outcomes;
+    }
+    const auto& samples = json["samples"];
+    outcomes.every = samples["every"];
+    size_t index = 0;
+    for (const auto& row : samples["rows"]) {
+        if (!parse_row(row.get_ref<const std::string&>(), outcomes.list)) {
+            mistakes.add(fmt::format("{}/samples/rows/{}", at, index),
+                         "has a word that is no sample, expected microseconds, \"-\" or \"=\"");
+        }
+        ++index;
+    }
+    return outcomes;
 }
 
 Kind kind_from(const std::string& text) {
@@ -186,6 +206,10 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     figures.counts.no_way_out = json["no_way_out"]["count"];
     figures.own.receive_dropped = json["own"]["receive_dropped"];
     figures.own.filtered_in = json["own"]["filtered_in"];
+    figures.own.filtered_out = json["own"]["filtered_out"];
+    figures.own.skipped = json["own"]["skipped"];
+    figures.own.not_sent = json["own"]["not_sent"];
+    figures.outcomes = outcomes_from(json, at, mistakes);
     figures.loss_interval_pct = interval_from(json["loss_pct_interval"]);
     read_changes(json["route_changes"], at + "/route_changes", figures.route_changes, mistakes);
     if (!read_target(json, figures.path)) {
@@ -216,6 +240,33 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
                             .error_ms = rtt["error"]};
     }
     return figures;
+}
+
+// As far as a comparison asks for it.
+Plan plan_from(const nlohmann::json& json, Mistakes& mistakes) {
+    const auto& vantage = json["vantage"];
+    const auto& pace = json["plan"];
+    Plan plan;
+    plan.carrier = json["carrier"];
+    const auto source = Address::parse(vantage["source"].get<std::string>());
+    if (!source) {
+        mistakes.add("/vantage/source", source.error().what);
+    }
+    plan.binding.source = source.value_or(Address{});
+    if (const auto& other = vantage["other_source"]; !other.is_null()) {
+        const auto address = Address::parse(other.get<std::string>());
+        if (!address) {
+            mistakes.add("/vantage/other_source", address.error().what);
+        }
+        plan.other_source = address.value_or(Address{});
+    }
+    plan.binding.mark = vantage["mark"];
+    plan.binding.interface = vantage["interface"].is_null() ? "" : vantage["interface"];
+    plan.count = pace["count"];
+    plan.rate_pps = pace["rate_pps"];
+    plan.wait = pace["wait_ms"].get<Nanos>() * 1'000'000;
+    plan.sampling = pace["sampling"] == "poisson" ? Sampling::poisson : Sampling::periodic;
+    return plan;
 }
 
 }  // namespace
@@ -264,7 +315,7 @@ Checked<Measurement> parse_measurement(std::string_view file, std::string_view t
     measurement.at = time_from(json, "", "at", mistakes);
     measurement.ended = time_from(json, "", "ended", mistakes);
     measurement.interrupted = json["interrupted"];
-    measurement.plan.carrier = json["carrier"];
+    measurement.plan = plan_from(json, mistakes);
     size_t index = 0;
     for (const auto& kind : json["kinds"]) {
         measurement.kinds.push_back(

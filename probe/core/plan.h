@@ -55,8 +55,8 @@ struct Asked {
     bool icmp = false;
     bool tcp = false;
     bool udp = false;
-    int64_t count = 400;
-    double rate_pps = 40;
+    int64_t count = 9000;
+    double rate_pps = 150;
     int64_t wait_ms = 1000;
     std::string source{};  // empty: the vantage's
     std::optional<int64_t> mark{};

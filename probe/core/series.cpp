@@ -32,6 +32,7 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t
     Sample& sample = samples_[answer.index];
     if (sample.order != 0) {
         ++duplicates_;
+        sample.duplicated = true;
         return true;
     }
     sample.order = ++arrivals_;

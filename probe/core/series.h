@@ -27,6 +27,7 @@ struct Sample {
     uint32_t order = 0;       // of arrival, from 1; 0: none arrived
     Unsent unsent = Unsent::no;
     bool refused = false;
+    bool duplicated = false;
 
     Nanos departed() const { return stamped != never ? stamped : sent; }
     Nanos round_trip() const { return received - departed(); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
+#include <boost/math/special_functions/beta.hpp>
 #include <cassert>
 #include <cmath>
 
@@ -12,7 +13,21 @@ namespace {
 
 using Binomial = boost::math::binomial_distribution<double>;
 
-constexpr double tail = (1 - confidence) / 2;
+constexpr double tail_of_both = (1 - confidence) / 2;
+constexpr double rounding = 1e-9;
+
+// Where P(X <= rank - 1) reaches a probability, X binomial of n (need not be whole) and p: 0 to n.
+double rank_where(double n, double p, double probability) {
+    double low = 0;
+    double high = n;
+    for (int i = 0; i < 60 && high - low > rounding / 4; ++i) {
+        const double rank = (low + high) / 2;
+        const double below = rank < 1 ? rank * boost::math::ibeta(n, 1, 1 - p)
+                                      : boost::math::ibeta(n - rank + 1, rank, 1 - p);
+        (below < probability ? low : high) = rank;
+    }
+    return (low + high) / 2;
+}
 
 }  // namespace
 
@@ -20,8 +35,8 @@ Interval binomial_interval(uint64_t hits, uint64_t trials) {
     assert(hits <= trials && trials > 0);
     const auto n = static_cast<double>(trials);
     const auto k = static_cast<double>(hits);
-    return {.low = hits == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail),
-            .high = hits == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail)};
+    return {.low = hits == 0 ? 0 : Binomial::find_lower_bound_on_p(n, k, tail_of_both),
+            .high = hits == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail_of_both)};
 }
 
 double quantile(std::span<const double> sorted, double p) {
@@ -33,32 +48,38 @@ double quantile(std::span<const double> sorted, double p) {
 }
 
 // The number of values below the quantile is binomial with probability p.  x(l) is too high with
-// probability P(X < l), and x(u) is too low with P(X >= u): the tightest l and u that keep each at
-// or under the tail.
+// probability P(X < l): the highest l that keeps it at or under the tail, and as of x(u) the lowest
+// u with P(X >= u) so.  Ranks among values that tell as little as n / design are stretched to n.
+std::optional<double> quantile_low(std::span<const double> sorted, double p, double tail,
+                                   double design) {
+    const double n = static_cast<double>(sorted.size()) / design;
+    const double rank = rank_where(n, p, tail);
+    const double stretched = std::floor(rank * design + rounding);
+    if (rank + rounding < 1 || stretched < 1) {
+        return std::nullopt;
+    }
+    return sorted[static_cast<size_t>(stretched) - 1];
+}
+
+std::optional<double> quantile_high(std::span<const double> sorted, double p, double tail,
+                                    double design) {
+    const double n = static_cast<double>(sorted.size()) / design;
+    const double rank = rank_where(n, p, 1 - tail);
+    if (rank > n - rounding) {
+        // Only what is as high as any may do, if so few above it are chance.
+        if (n < 1 || std::pow(p, n) > tail) {
+            return std::nullopt;
+        }
+    }
+    const double stretched =
+        std::min(std::ceil(rank * design - rounding), static_cast<double>(sorted.size()));
+    return sorted[static_cast<size_t>(stretched) - 1];
+}
+
 std::optional<Interval> quantile_interval(std::span<const double> sorted, double p) {
-    const auto n = static_cast<double>(sorted.size());
-    if (sorted.empty()) {
-        return std::nullopt;
-    }
-    const Binomial below(n, p);
-    const auto at_most = [&below, n](double k) {
-        return k < 0 ? 0.0 : k >= n ? 1.0 : cdf(below, k);
-    };
-    double low = std::floor(n * p);
-    double high = low;
-    // Start near the answer and walk: a binomial's tail is a few standard deviations away.
-    const double stride = std::max(1.0, std::floor(std::sqrt(n * p * (1 - p)) / 64));
-    while (low >= 1 && at_most(low - 1) > tail) {
-        low -= stride;
-    }
-    while (high <= n && at_most(high - 1) < 1 - tail) {
-        high += stride;
-    }
-    if (low < 1 || high > n) {
-        return std::nullopt;
-    }
-    return Interval{.low = sorted[static_cast<size_t>(low) - 1],
-                    .high = sorted[static_cast<size_t>(high) - 1]};
+    const auto low = sorted.empty() ? std::nullopt : quantile_low(sorted, p, tail_of_both, 1);
+    const auto high = sorted.empty() ? std::nullopt : quantile_high(sorted, p, tail_of_both, 1);
+    return low && high ? std::optional(Interval{*low, *high}) : std::nullopt;
 }
 
 Runs runs_of(const std::vector<bool>& events) {

@@ -31,6 +31,13 @@ double quantile(std::span<const double> sorted, double p);
 // too few of them on either side.
 std::optional<Interval> quantile_interval(std::span<const double> sorted, double p);
 
+// One end of it, missed with probability `tail`, among values of which `design` tell as much as one
+// that is independent.  sorted: not empty.
+std::optional<double> quantile_low(std::span<const double> sorted, double p, double tail,
+                                   double design);
+std::optional<double> quantile_high(std::span<const double> sorted, double p, double tail,
+                                    double design);
+
 // The longest run of true, and how many runs there are (RFC 3357's loss periods).
 struct Runs {
     uint32_t count = 0;

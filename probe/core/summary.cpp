@@ -182,6 +182,8 @@ void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& fi
     figures.icmp_errors = series.icmp_errors();
     figures.icmp_error = series.last_icmp_error();
 
+    figures.outcomes = outcomes_of(series, wait);
+
     const Counts& counts = figures.counts;
     if (const uint32_t trials = counts.received + counts.lost; trials != 0) {
         const Interval share = binomial_interval(counts.lost, trials);

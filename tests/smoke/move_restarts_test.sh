@@ -8,7 +8,7 @@ move_lab
 # An operator's terminal, whose keys come from $out/keys.  The sessions that a crash breaks do not turn the move back.
 mkfifo "$out/keys"
 script -qfec "'$lab' run env 'PATH=$BUILD/bin:$PATH' cutover run '$PWD/playbooks/subnet-move.json' \
-    --inventory /run/rehome/inventory.json --journal '$journal' --set observe_s=1 --set settle_s=1 \
+    --inventory /run/rehome/inventory.json --journal '$journal' --set observe_s=1 --set settle_s=1 ${short_probes[*]} \
     --set sessions_broken=100000 --set canaries_failed=100000 --set up_share=0 --set gap_ms=600000" \
     /dev/null <"$out/keys" >"$out/move.log" 2>&1 &
 move=$!

@@ -26,6 +26,8 @@ for wrong in nan -nan inf -inf 1e999 -1e999 0x10 1x x1 1,5 '1 ' ' 1'; do
     refuses probe reflect --max-rate "$wrong"
     refuses probe compare --max-loss-increase "$wrong" a b
     refuses probe compare --max-delay-increase "$wrong" a b
+    refuses probe compare --burst-s "$wrong" a b
+    refuses probe compare --max-age-s "$wrong" a b
     for option in up timeout; do refuses cutover login wait --dir "$dir" "--$option" "$wrong"; done
     for option in ramp canaries-per-s give-up-ms backoff-first-ms backoff-max-ms; do
         refuses cutover login start --inventory tests/data/gateway/inventory.json --login l --dir "$dir" "--$option" "$wrong"
@@ -78,6 +80,8 @@ probe reflect --max-rate 0
 probe reflect --max-rate 1000000001
 probe compare --max-loss-increase 0 a b
 probe compare --max-delay-increase -1 a b
+probe compare --burst-s 0 a b
+probe compare --looks 0 a b
 cutover login wait --dir /run/rehome --up 101
 cutover login wait --dir /run/rehome --timeout 99999999999999999999999
 cutover login wait --dir /run/rehome --timeout -1

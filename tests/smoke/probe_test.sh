@@ -5,7 +5,9 @@
 # shellcheck source=tests/smoke/_probe.sh
 . "$here/_probe.sh"
 
-measure() { on left probe run --count "${count:-400}" --rate 2000 --wait 200 --json "$@"; }
+measure() { on left probe run --count "${count:-400}" --rate 2000 --wait "${wait:-200}" --json "$@"; }
+# What 0.2 s can show: bursts of a millisecond, and no word about delays below those of a busy machine.
+compare() { probe compare "$dir/base.json" "$dir/$1" --burst-s 0.001 --max-delay-increase 1000 "${@:2}"; }
 lab() { measure --inventory tests/lab/inventory.json --carrier red "$@"; }
 
 ns left right
@@ -50,12 +52,22 @@ measure --carrier six --source 2001:db8::1 --target 2001:db8::2 --udp --poisson 
 wanted "$dir/six.json" "$clean and result['plan']['sampling'] == 'poisson'"
 measure --carrier red --source 100.80.1.200 --target 198.51.100.10:81 --tcp >"$dir/refused.json"
 wanted "$dir/refused.json" "$clean and tcp['refused'] == 400"
-exits 0 probe compare "$dir/base.json" "$dir/base.json"
-count=30 lab --service meters --service reflect >"$dir/few.json"
-exits 4 probe compare "$dir/base.json" "$dir/few.json" --json
+lab --service meters --service reflect >"$dir/same.json"
+exits 0 compare same.json
+exits 4 probe compare "$dir/base.json" "$dir/same.json" --json
 fits probe-compare <"$dir/said"
-said '"why": "too few samples, about .* would do"'
+said '"why": "a run of 0.2 s is too short: 3 points, with bursts of 0.4 s, take 50 s"'
 said '"verdict": "cannot tell"'
+exits 2 compare same.json --extend "$dir/same.json"
+said 'there are 2 measurements now, expected at most the 1 of --looks'
+exits 2 probe compare "$dir/same.json" "$dir/base.json"
+said 'is older than what it is compared with'
+exits 4 compare same.json --max-age-s 0.001
+said 'base: is .* s old, expected at most 0'
+wait=300 lab --service meters >"$dir/unlike.json"
+exits 4 compare unlike.json
+said 'another pace: 2000 a second, periodic, waiting time 300 ms'
+said 'udp 198.51.100.10:862 .*was not measured now'
 
 echo "# the target forgets each SYN by our reset alone, sent by the measured way"
 ip netns exec left nft 'add table t; add chain t out { type filter hook output priority 0; }
@@ -77,7 +89,7 @@ lab --service meters --service reflect >"$dir/now.json"
 wanted "$dir/now.json" "$lost"
 measure --carrier six --source 2001:db8::1 --target 2001:db8::2 --icmp --udp >"$dir/six.json"
 wanted "$dir/six.json" "$lost"
-exits 1 probe compare "$dir/base.json" "$dir/now.json"
+exits 1 compare now.json
 said 'increase 10.000 .*: worse'
 
 echo "# dark"
@@ -85,7 +97,7 @@ ip netns exec right nft 'flush ruleset; add table t; add chain t in { type filte
 lab --service meters >"$dir/dark.json"
 fits probe <"$dir/dark.json"
 wanted "$dir/dark.json" 'all(k["received"] == 0 and k["loss_pct"] == 100 and k["rtt_ms"] is None for k in kinds)'
-exits 1 probe compare "$dir/base.json" "$dir/dark.json"
+exits 1 compare dark.json
 ip netns exec right nft flush ruleset
 
 echo "# late, doubled and overtaking answers are told apart"
