@@ -63,7 +63,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -228,6 +228,14 @@ $(BUILD)/bench/cutover/sync_clock.so: tests/bench/cutover/sync_clock.cpp
 $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) -O2 -static -nostdlib -ffreestanding $< -o $@
+
+# How far probe's verdicts can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
+bench-probe: $(BUILD)/bench/probe/compare
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/probe.py $(ARGS)
+
+$(BUILD)/bench/probe/%: $(BUILD)/obj/tests/bench/probe/%.o $(call library,probe common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_probe) -o $@
 
 # vipd of the commits that files name, built apart: the one that changes are held against
 # (ARGS="rows --against build/baseline/build"), and the one that the demo of an upgrade begins with.
