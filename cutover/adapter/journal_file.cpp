@@ -139,10 +139,7 @@ Result<> JournalFile::look_around(bool accept_loss) {
     }
     const std::string missing = fmt::format("{}", fmt::join(place.lacking, "; "));
     if (!missing.empty() && !accept_loss) {
-        return fail(Exit::world, path_,
-                    missing +
-                        ".  What these lines announced may have been done.  Find the whole "
-                        "journal, or go on with --accept-loss");
+        return fail(Exit::world, path_, missing + std::string(loss_advice()));
     }
     remarks_ = missing.empty() ? "" : "accepted that lines are missing: " + missing;
     for (const std::string& remark : place.remarks) {

@@ -22,16 +22,21 @@ Result<> name_gateways(const Opening& opening, Hands& hands) {
 
 }  // namespace
 
-Result<> take_hosts(const Opening& opening, const Plan& plan, Hands& hands, bool goes_on,
-                    bool way_back, Watch& watch) {
+Result<std::vector<Marker>> take_hosts(const Opening& opening, const Plan& plan, Hands& hands,
+                                       bool goes_on, bool way_back, Watch& watch) {
     if (auto named = name_gateways(opening, hands); !named) {
-        return named;
+        return tl::unexpected(named.error());
     }
+    std::vector<Marker> markers;
     for (const Step& step : goes_on ? plan.steps : std::vector<Step>()) {
         hands.at(step.host);
     }
     std::string refused;
     for (const Hands::Reached& one : hands.reach_all()) {
+        if (one.welcome && one.welcome->head) {
+            const Head& head = *one.welcome->head;
+            markers.push_back({"the hand at " + one.title, opening.run, 0, head.line, head.sum});
+        }
         if (one.welcome) {
             continue;
         }
@@ -44,7 +49,7 @@ Result<> take_hosts(const Opening& opening, const Plan& plan, Hands& hands, bool
         }
     }
     if (refused.empty()) {
-        return {};
+        return markers;
     }
     (void)hands.release_all();
     return fail(Exit::world, "", refused + "; nothing was done");

@@ -122,10 +122,11 @@ Result<Exit> start(const Given& given) {
 
 Result<Exit> go_on(const Given& given, SessionOptions options) {
     options.goes_on = true;
+    options.accept_loss = given.has("accept-loss");
     const Strings skip = given.texts("skip");
     options.runner.skip.insert(skip.begin(), skip.end());
     const std::string path = absolute(given.text("journal"));
-    auto journal = JournalFile::open(path, given.has("accept-loss"));
+    auto journal = JournalFile::open(path, options.accept_loss);
     if (!journal) {
         return tl::unexpected(journal.error());
     }

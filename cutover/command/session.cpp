@@ -12,6 +12,7 @@
 #include "cutover/adapter/our_programs.h"
 #include "cutover/adapter/real_world.h"
 #include "cutover/command/hosts.h"
+#include "cutover/run/marker.h"
 #include "cutover/run/standing.h"
 
 namespace rehome::cutover {
@@ -47,6 +48,25 @@ Result<> prepare_run_dir(const Opening& opening) {
 Result<> note_resumed(JournalFile& journal, const Plan& plan, Progress& progress, Watch& watch) {
     const uint64_t epoch = epoch_after(journal.read().records) + 1;
     const Record record{Happened::resumed, now_us(), "", journal.remarks(), {}, epoch};
+    auto noted = journal.append(record);
+    if (noted) {
+        watch.record(record);
+        noted = apply(plan, record, progress);
+    }
+    return noted;
+}
+
+// Hands may have begun what the journal does not have any more.
+Result<> hold_against(const std::vector<Marker>& markers, const SessionOptions& options,
+                      JournalFile& journal, const Plan& plan, Progress& progress, Watch& watch) {
+    const auto missing = fmt::format("{}", fmt::join(lacking(journal.read(), markers), "; "));
+    if (missing.empty()) {
+        return {};
+    }
+    if (!options.accept_loss) {
+        return fail(Exit::world, "", missing + std::string(loss_advice()));
+    }
+    const Record record{Happened::accepted, now_us(), "", missing};
     auto noted = journal.append(record);
     if (noted) {
         watch.record(record);
@@ -118,6 +138,11 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     const auto taken = take_hosts(opening, *plan, hands, goes_on, way_back, *watch);
     if (!taken && !is_over) {
         return tl::unexpected(taken.error());
+    }
+    if (auto whole =
+            taken ? hold_against(*taken, options, journal, *plan, *progress, *watch) : Result<>();
+        !whole) {
+        return tl::unexpected(whole.error());
     }
     RealWorld world(journal, *stop, *watch, desk, hands);
     Runner runner(*plan, std::move(*progress), world, options.runner);

@@ -20,6 +20,7 @@ struct SessionOptions {
     std::string group{};            // whose members may answer
     std::optional<Seconds> wait{};  // for an answer where there is no terminal
     bool goes_on = false;           // `resume` and `undo`
+    bool accept_loss = false;       // lines that are missing at the journal's end
     bool back_out = false;          // `undo`
 };
 

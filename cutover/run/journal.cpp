@@ -22,7 +22,7 @@ struct Name {
     std::string_view name;
 };
 
-constexpr std::array<Name, 19> names{{
+constexpr std::array<Name, 20> names{{
     {Happened::opened, "opened"},
     {Happened::found, "found"},
     {Happened::begun, "begun"},
@@ -41,6 +41,7 @@ constexpr std::array<Name, 19> names{{
     {Happened::answered, "answered"},
     {Happened::stopped, "stopped"},
     {Happened::resumed, "resumed"},
+    {Happened::accepted, "accepted"},
     {Happened::finished, "finished"},
 }};
 

@@ -42,6 +42,7 @@ enum class Happened {
     answered,      // by the operator, or the question was withdrawn
     stopped,       // by a signal or for want of an answer; to be resumed
     resumed,
+    accepted,  // that lines are missing, of which hosts know
     finished,  // nothing left to do or to undo
 };
 

@@ -56,6 +56,12 @@ std::vector<std::string> lacking(const Journal& journal, const std::vector<Marke
     return all;
 }
 
+std::string_view loss_advice() {
+    return ".  What these lines announced may have been done.  Find the whole journal, or go on "
+           "with "
+           "--accept-loss";
+}
+
 Marker marker_of(const Journal& journal) {
     return {"", journal.opening.run, epoch_after(journal.records), journal.sums.size(),
             journal.sums.empty() ? "" : journal.sums.back()};

@@ -31,6 +31,9 @@ struct Marker {
 // What the journal lacks of what the markers know, one text each; empty: nothing.
 std::vector<std::string> lacking(const Journal& journal, const std::vector<Marker>& markers);
 
+// What is to be said behind it.
+std::string_view loss_advice();
+
 // Of a journal as it is.
 Marker marker_of(const Journal& journal);
 

@@ -204,6 +204,18 @@ cutover status --journal elsewhere/home.j | found 'book: done'
 [ ! -e home.j.d ]
 anew
 
+# Without its head, what the hands on the hosts have begun is known all the same.
+touch go
+code 3 cutover run book.json --inventory inventory.json --journal hand.j </dev/null
+cp hand.j whole
+head -n 1 whole >hand.j
+rm hand.j.d/head
+code 3 cutover resume --journal hand.j --yes 2>&1 | found 'the hand at .* knows of 2 lines, the journal has 1: the last 1 are missing'
+cutover resume --journal hand.j --yes --accept-loss
+grep -q '"what":"accepted".*the hand at ' hand.j
+fits --lines journal < <(tail -n +2 hand.j)
+anew
+
 # A reader that stands still does not stop it either.
 touch go
 mkfifo stuck

@@ -18,7 +18,7 @@ constexpr Happened all_happened[] = {
     Happened::turned_back, Happened::undo_begun,   Happened::undone,  Happened::unproven,
     Happened::undo_failed, Happened::undo_skipped, Happened::stopped, Happened::resumed,
     Happened::finished,    Happened::counts_from,  Happened::retried, Happened::gone_on,
-    Happened::asked,       Happened::answered};
+    Happened::asked,       Happened::accepted,     Happened::answered};
 
 }  // namespace
 
