@@ -11,6 +11,7 @@
 #include "probe/adapter/kernel_route.h"
 #include "probe/adapter/own_host.h"
 #include "probe/adapter/system_clock.h"
+#include "probe/core/service.h"
 
 namespace rehome::probe {
 
@@ -161,6 +162,7 @@ Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal
         }
         measurement.kinds.push_back(stream.figures());
     }
+    judge_services(measurement.kinds);
     measurement.host_counters = rises(counters, host_counters());
     measurement.interrupted = stopping_;
     measurement.ended = now_us();

@@ -76,7 +76,8 @@ Stream::Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeS
       capture_(std::move(capture)),
       flow_(flow_for(path_, binding_, socket_.ports())),
       schedule_(plan.sampling, plan.rate_pps, plan.seed, 0),
-      series_(plan.count, if_nametoindex(binding_.interface.c_str())) {
+      series_(plan.count, if_nametoindex(binding_.interface.c_str()),
+              path_.kind == Kind::tcp ? first_repeat : never) {
     if (path_.kind == Kind::tcp) {
         port_used_.resize(socket_.ports().size(), never);
     }

@@ -25,10 +25,15 @@ bool stamps_tell(const Series& series) {
 }
 
 // Of an answer that the socket was not given.
-Fate fate_of_captured(const Sample& sample, Nanos wait, uint32_t bound_to) {
-    if (sample.captured - sample.departed() > wait) {
+Fate fate_of_captured(const Series& series, const Sample& sample, Nanos wait) {
+    const Nanos round_trip = sample.captured - sample.departed();
+    if (series.is_repeated(round_trip)) {
+        return Fate::first_lost;
+    }
+    if (round_trip > wait) {
         return Fate::late;
     }
+    const uint32_t bound_to = series.bound_to();
     const bool by_another = bound_to != 0 && sample.in != 0 && sample.in != bound_to;
     return by_another ? Fate::elsewhere : Fate::undelivered;
 }
@@ -54,10 +59,12 @@ std::vector<Fate> fates_of(const Series& series, Nanos wait) {
     std::vector<Fate> fates;
     fates.reserve(series.samples().size());
     for (const Sample& sample : series.samples()) {
-        if (is_answered(sample)) {
+        if (is_answered(sample) && sample.repeated) {
+            fates.push_back(Fate::first_lost);
+        } else if (is_answered(sample)) {
             fates.push_back(sample.round_trip() <= wait ? Fate::received : Fate::late);
         } else if (sample.captured != never) {
-            fates.push_back(fate_of_captured(sample, wait, series.bound_to()));
+            fates.push_back(fate_of_captured(series, sample, wait));
         } else if (sample.unsent != Unsent::no) {
             fates.push_back(fate_of_unsent(sample.unsent));
         } else {

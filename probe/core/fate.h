@@ -2,6 +2,8 @@
 //
 //   received      answered within the waiting time
 //   late          answered after it; lost (RFC 7680)
+//   first_lost    TCP: answered only when the target repeated itself, so that its first answer was
+//                 lost; lost, whatever the waiting time is
 //   on_path       left this host, and no answer came back to it; lost.  A damaged answer cannot be
 //                 tied to its probe, so that its probe is one of these
 //   undelivered   the answer reached an interface of this host in time and was not given to the
@@ -27,6 +29,7 @@ namespace rehome::probe {
 enum class Fate : uint8_t {
     received,
     late,
+    first_lost,
     on_path,
     undelivered,
     elsewhere,
@@ -39,7 +42,7 @@ enum class Fate : uint8_t {
 std::vector<Fate> fates_of(const Series& series, Nanos wait);
 
 inline bool is_lost(Fate fate) {
-    return fate == Fate::late || fate == Fate::on_path;
+    return fate == Fate::late || fate == Fate::first_lost || fate == Fate::on_path;
 }
 
 // Whether it left this host.

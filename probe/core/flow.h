@@ -35,7 +35,9 @@ struct ReflectorTimes {
 // An answer to the probe with this index.
 struct Answer {
     uint32_t index = 0;
-    bool refused = false;  // TCP: a reset; the path is whole, but no service listens
+    bool refused = false;    // TCP: a reset; the path is whole, but no service listens
+    bool half_open = false;  // TCP: a bare ACK, since the port's earlier probe is still half open
+    uint32_t closes = 0;     // TCP: of which probe's connection the target is to be told to forget
     std::optional<ReflectorTimes> reflector = std::nullopt;  // UDP
 };
 

@@ -22,12 +22,14 @@ namespace rehome::probe {
 struct Counts {
     uint32_t sent = 0;  // left this host
     uint32_t received = 0;
-    uint32_t lost = 0;     // sent = received + lost + receive_dropped + filtered_in + elsewhere
-    uint32_t on_path = 0;  // of the lost: neither late nor damaged
-    uint32_t late = 0;     // of the lost: answered after the waiting time
+    uint32_t lost = 0;        // sent = received + lost + receive_dropped + filtered_in + elsewhere
+    uint32_t on_path = 0;     // of the lost: neither late, nor lost at first, nor damaged
+    uint32_t late = 0;        // of the lost: answered after the waiting time
+    uint32_t first_lost = 0;  // of the lost, TCP: answered only when the target repeated itself
     uint32_t duplicates = 0;
     uint32_t reordered = 0;
     uint32_t refused = 0;     // of the received: resets
+    uint32_t half_open = 0;   // of the received, TCP: bare ACKs, which tell of the path alone
     uint32_t damaged = 0;     // packets that came with a wrong checksum or cut short: lost, but for
                               // those whose probe was answered besides
     uint32_t elsewhere = 0;   // answered by another interface than the one that was bound to
@@ -78,6 +80,8 @@ struct Timing {
     double behind_max_ms = 0;
 };
 
+enum class Service { up, resets, up_resets, half_open, dead, unknown };  // service.h
+
 struct RouteChange {
     UnixMicros at = 0;
     std::optional<Route> to;  // empty: the kernel had none
@@ -91,7 +95,9 @@ struct Figures {
     std::map<std::string, uint32_t> answered_by;  // as the kernel told; the same of answers
     std::string flow;
     Counts counts;
-    std::string no_way_out;  // why the first of them could not leave
+    std::optional<Service> service;  // TCP
+    bool path_whole = false;         // TCP: by any kind to the address
+    std::string no_way_out;          // why the first of them could not leave
     OwnLoss own;
     double loss_pct = 0;
     std::optional<Interval> loss_interval_pct;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/json/file.h"
+#include "probe/core/service.h"
 
 namespace rehome::probe {
 
@@ -79,6 +80,13 @@ Json to_json(const Timing& timing) {
             {"behind_max_ms", rounded(timing.behind_max_ms)}};
 }
 
+Json to_json(const std::optional<Service>& service, bool path_whole) {
+    if (!service) {
+        return nullptr;
+    }
+    return {{"state", name(*service)}, {"path_whole", path_whole}};
+}
+
 Json to_json(const OwnLoss& own) {
     return {{"not_sent", own.not_sent},
             {"filtered_out", own.filtered_out},
@@ -114,9 +122,12 @@ Json to_json(const Figures& figures) {
         {"lost", counts.lost},
         {"on_path", counts.on_path},
         {"late", counts.late},
+        {"first_lost", counts.first_lost},
         {"duplicates", counts.duplicates},
         {"reordered", counts.reordered},
         {"refused", counts.refused},
+        {"half_open", counts.half_open},
+        {"service", to_json(figures.service, figures.path_whole)},
         {"damaged", counts.damaged},
         {"elsewhere", counts.elsewhere},
         {"no_way_out", {{"count", counts.no_way_out}, {"why", text_or_null(figures.no_way_out)}}},
@@ -164,6 +175,16 @@ Kind kind_from(const std::string& text) {
     return text == "icmp" ? Kind::icmp : text == "tcp" ? Kind::tcp : Kind::udp;
 }
 
+Service service_from(const std::string& text) {
+    for (const Service service :
+         {Service::up, Service::resets, Service::up_resets, Service::half_open, Service::dead}) {
+        if (text == name(service)) {
+            return service;
+        }
+    }
+    return Service::unknown;
+}
+
 // The target stands as an address for icmp, with a port for the others.
 bool read_target(const nlohmann::json& json, Path& path) {
     const std::string text = json["target"];
@@ -202,6 +223,11 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     figures.counts.sent = json["sent"];
     figures.counts.received = json["received"];
     figures.counts.lost = json["lost"];
+    figures.counts.refused = json["refused"];
+    if (const auto& service = json["service"]; !service.is_null()) {
+        figures.service = service_from(service["state"]);
+        figures.path_whole = service["path_whole"];
+    }
     figures.counts.elsewhere = json["elsewhere"];
     figures.counts.no_way_out = json["no_way_out"]["count"];
     figures.own.receive_dropped = json["own"]["receive_dropped"];

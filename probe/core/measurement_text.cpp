@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "probe/core/service.h"
+
 namespace rehome::probe {
 
 namespace {
@@ -25,8 +27,12 @@ std::string loss_lines(const Figures& figures) {
     if (counts.lost != 0) {
         text += fmt::format("; longest run {}\n  lost     {} on the path", counts.longest_loss_run,
                             counts.on_path);
-        const uint32_t damaged = counts.lost - counts.on_path - counts.late;
+        const uint32_t damaged = counts.lost - counts.on_path - counts.late - counts.first_lost;
         text += damaged != 0 ? fmt::format(", {} damaged", damaged) : "";
+        text +=
+            counts.first_lost != 0
+                ? fmt::format(", {} at first (the target repeated its answer)", counts.first_lost)
+                : "";
         text += counts.late != 0 ? fmt::format(", {} answered late", counts.late) : "";
     }
     return text + "\n";
@@ -68,6 +74,7 @@ std::string events(const Figures& figures) {
     tell(counts.duplicates, "duplicates");
     tell(counts.reordered, "reordered");
     tell(counts.refused, "refused by a reset");
+    tell(counts.half_open, "bare ACKs for a half-open port (the path is whole)");
     tell(counts.damaged, "damaged answers");
     tell(figures.icmp_errors, "ICMP errors, the last: " + figures.icmp_error);
     tell(figures.timing.sent_unstamped, "sending times by the program, not the kernel");
@@ -139,6 +146,10 @@ std::string to_text(const Figures& figures) {
                                    figures.counts.received);
     text += "  flow     " + figures.flow + "\n";
     text += way_lines(figures);
+    if (figures.service) {
+        text += fmt::format("  service  {}; {}\n", name(*figures.service),
+                            figures.path_whole ? "the path is whole" : "nothing came back");
+    }
     text += loss_lines(figures) + delay_lines(figures) + events(figures) + own_lines(figures);
     return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
                               figures.timing.behind_p99_ms, figures.timing.behind_max_ms);

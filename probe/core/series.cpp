@@ -30,15 +30,18 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t
         return false;
     }
     Sample& sample = samples_[answer.index];
+    const bool repeated = is_repeated(when - sample.departed());
     if (sample.order != 0) {
-        ++duplicates_;
-        sample.duplicated = true;
+        duplicates_ += repeated ? 0 : 1;
+        sample.duplicated = sample.duplicated || !repeated;
         return true;
     }
+    sample.repeated = repeated;
     sample.order = ++arrivals_;
     sample.received = when;
     sample.in = interface;
     sample.refused = answer.refused;
+    sample.half_open = answer.half_open;
     if (answer.reflector) {
         sample.reflector = answer.reflector->sent - answer.reflector->received;
     }

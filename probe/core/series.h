@@ -28,6 +28,8 @@ struct Sample {
     Unsent unsent = Unsent::no;
     bool refused = false;
     bool duplicated = false;
+    bool half_open = false;  // answered with a bare ACK
+    bool repeated = false;   // the first answer that came is one that the target repeated
 
     Nanos departed() const { return stamped != never ? stamped : sent; }
     Nanos round_trip() const { return received - departed(); }
@@ -36,7 +38,9 @@ struct Sample {
 class Series {
 public:
     // bound_to: the index of the only interface that the socket gets answers from; 0: any.
-    explicit Series(uint32_t expected_count, uint32_t bound_to = 0) : bound_to_(bound_to) {
+    // repeats_after: an answer that is later was repeated by the target; never: it does not repeat.
+    explicit Series(uint32_t expected_count, uint32_t bound_to = 0, Nanos repeats_after = never)
+        : bound_to_(bound_to), repeats_after_(repeats_after) {
         samples_.reserve(expected_count);
     }
 
@@ -60,6 +64,9 @@ public:
 
     const std::vector<Sample>& samples() const { return samples_; }
     uint32_t bound_to() const { return bound_to_; }
+    bool is_repeated(Nanos round_trip) const {
+        return repeats_after_ != never && round_trip >= repeats_after_;
+    }
     uint32_t answered_count() const { return arrivals_; }
     uint32_t duplicates() const { return duplicates_; }
     uint32_t damaged() const { return damaged_; }
@@ -73,6 +80,7 @@ public:
 
 private:
     uint32_t bound_to_;
+    Nanos repeats_after_;
     std::vector<Sample> samples_;
     uint32_t arrivals_ = 0;
     uint32_t duplicates_ = 0;

@@ -16,7 +16,7 @@ double ms(Nanos time) {
 }
 
 bool in_time(const Sample& sample, Nanos wait) {
-    return sample.order != 0 && sample.round_trip() <= wait;
+    return sample.order != 0 && !sample.repeated && sample.round_trip() <= wait;
 }
 
 // A clock that was set during the run can make an answer come before its question.
@@ -56,17 +56,19 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
         if (is_sent(fates[i])) {
             lost.push_back(is_lost(fates[i]));
         }
+        counts.half_open += fates[i] == Fate::received && series.samples()[i].half_open ? 1 : 0;
         counts.refused += fates[i] == Fate::received && series.samples()[i].refused ? 1 : 0;
     }
     counts.sent = static_cast<uint32_t>(lost.size());
     counts.received = tally(fates, Fate::received);
     counts.late = tally(fates, Fate::late);
+    counts.first_lost = tally(fates, Fate::first_lost);
     counts.elsewhere = tally(fates, Fate::elsewhere);
     counts.no_way_out = tally(fates, Fate::no_way_out);
     counts.damaged = series.damaged();
     uint32_t missing = tally(fates, Fate::on_path);
     count_own(fates, side, counts.damaged, own, missing);
-    counts.lost = counts.late + missing;
+    counts.lost = counts.late + counts.first_lost + missing;
     counts.on_path = missing - std::min(missing, counts.damaged);
     const Runs runs = runs_of(lost);
     counts.loss_runs = runs.count;
@@ -94,6 +96,8 @@ uint32_t count_reordered(const Series& series) {
             by_arrival[order - 1] = index;
         }
     }
+    // What the target repeated was overtaken by its own clock, not on the path.
+    std::erase_if(by_arrival, [&series](uint32_t i) { return series.samples()[i].repeated; });
     return reordered(by_arrival);
 }
 

@@ -37,8 +37,7 @@ bool sum_is_right(ByteView segment, const Address& from, const Address& to) {
 }  // namespace
 
 Nanos port_rest(Nanos wait) {
-    constexpr Nanos repeated_after = 1'000'000'000;
-    return std::max(wait, repeated_after) / 2 * 3;
+    return std::max(wait, first_repeat) / 2 * 3;
 }
 
 // As many probes as there may be in the time of rest: the mean and four standard deviations.
@@ -75,6 +74,7 @@ void TcpFlow::finish(Room segment) const {
 
 size_t TcpFlow::construct(uint32_t index, Nanos, Room room) {
     const Room syn = room.first(syn_size);
+    constructed_ = std::max(constructed_, index + 1);
     constexpr std::array<uint8_t, 8> options{2, 4, 1440 >> 8, 1440 & 0xff, 4, 2, 1, 1};
     std::fill(syn.begin(), syn.end(), uint8_t{0});
     put(syn, 0, port_of(index));
@@ -107,10 +107,24 @@ tl::expected<Answer, Refusal> TcpFlow::deconstruct(ByteView message) const {
     const bool syn_ack = flags == (flag_syn | flag_ack);
     const bool reset = flags == (flag_reset | flag_ack);
     const uint32_t index = index_of(get<uint32_t>(message, 8) - 1);
-    if ((!syn_ack && !reset) || port_of(index) != port) {
+    if (port_of(index) != port) {
         return tl::unexpected(Refusal::not_ours);
     }
-    return Answer{.index = index, .refused = reset};
+    if (syn_ack || reset) {
+        return Answer{.index = index, .refused = reset, .closes = index};
+    }
+    const uint32_t latest = latest_from_port_of(index);
+    if (flags != flag_ack || latest == index) {
+        return tl::unexpected(Refusal::not_ours);
+    }
+    return Answer{.index = latest, .half_open = true, .closes = index};
+}
+
+// The probe that left last from that probe's port; itself if none did after it, or if it never
+// left.
+uint32_t TcpFlow::latest_from_port_of(uint32_t index) const {
+    const auto block = static_cast<uint32_t>(ports_.size());
+    return index >= constructed_ ? index : index + (constructed_ - 1 - index) / block * block;
 }
 
 std::optional<uint32_t> TcpFlow::index_of_sent(ByteView frame) const {
@@ -139,7 +153,7 @@ size_t TcpFlow::construct_farewell(const Answer& answer, Room room) const {
     std::fill(reset.begin(), reset.end(), uint8_t{0});
     put(reset, 0, port_of(answer.index));
     put(reset, 2, target_.port);
-    put(reset, 4, sequence_of(answer.index) + 1);
+    put(reset, 4, sequence_of(answer.closes) + 1);
     reset[13] = flag_reset;
     finish(reset);
     return reset_size;

@@ -6,8 +6,9 @@
 // ports, same sequence number) by the measured path.  The target forgets the half-open connection
 // with whichever comes first and discards the other (RFC 9293 section 3.10.7.1).
 //
-// Ports rotate: a second SYN from a port whose first one is still half open would be answered with
-// an ACK (RFC 9293 section 3.10.7.4) and a port that was just closed may be refused.  Probe i
+// Ports rotate: a second SYN from a port whose first one is still half open is answered with a bare
+// ACK for the first one (RFC 9293 section 3.10.7.4), which tells that the path of the second is
+// whole and no more; and a port that was just closed may be refused.  Probe i
 // leaves from port i mod n of a block, and no port comes again before it has rested for port_rest:
 // a probe that finds its port too young is not sent.  n is so large that this does not happen at
 // the rate that was asked for.  Each port is a flow of its own on a router with equal paths: a run
@@ -37,6 +38,10 @@ Nanos port_rest(Nanos wait);
 size_t ports_needed(double rate_pps, Nanos wait, uint32_t count);
 constexpr size_t ports_at_most = 4000;
 
+// The target repeats a SYN-ACK that nobody acknowledged (RFC 6298 section 2: 1 s).  As we never
+// repeat a SYN, an answer that is later than this tells that an earlier one was lost.
+constexpr Nanos first_repeat = 1'000'000'000;
+
 class TcpFlow final : public Flow {
 public:
     // ports: ascending, at least one.
@@ -54,12 +59,14 @@ private:
     uint16_t port_of(uint32_t index) const { return ports_[index % ports_.size()]; }
     uint32_t sequence_of(uint32_t index) const;
     uint32_t index_of(uint32_t sequence) const;
+    uint32_t latest_from_port_of(uint32_t index) const;
     void finish(Room segment) const;
 
     Address source_;
     Endpoint target_;
     std::vector<uint16_t> ports_;
     uint32_t base_;
+    uint32_t constructed_ = 0;  // so many probes
 };
 
 }  // namespace rehome::probe

@@ -40,14 +40,14 @@ wanted "$dir/run.json" "icmp['sent'] == 1000 and icmp['lost'] == icmp['on_path']
 fits probe <"$dir/run.json"
 
 echo "# a pause of 3 s: its slots are skipped, nothing leaves as a burst, and nothing is lost"
-begin 100 --count 300 --rate 150
+begin 100 --count 200 --rate 150
 kill -STOP $running
 sleep 3
 kill -CONT $running
 ends 0 $running
-wanted "$dir/run.json" 'all(k["sent"] == k["received"] == 300 and k["own"]["skipped"] >= 400
+wanted "$dir/run.json" 'all(k["sent"] == k["received"] == 200 and k["own"]["skipped"] >= 400
     and k["own"]["longest_pause_ms"] > 2500 for k in kinds)'
-wait_until 3 logged_are 'up  ' "$syn" 300
+wait_until 3 logged_are 'up  ' "$syn" 200
 logged 'up  ' "$syn" | python3 -c '
 import sys
 from datetime import datetime
@@ -57,7 +57,7 @@ assert most <= 8, f"{most} SYNs within 20 ms"
 assert max(b - a for a, b in zip(at, at[1:])) > 2.5, "no pause"'
 
 echo "# the route is withdrawn in the middle: no way out, which is no loss and no good end"
-begin 300 --count 300 --rate 200
+begin 200 --count 300 --rate 400
 ip -n left route del 198.51.100.0/24
 ends 3 $running
 ip -n left route add 198.51.100.0/24 via 100.80.1.1
@@ -67,7 +67,7 @@ fits probe <"$dir/run.json"
 grep -q '^icmp 198.51.100.10: no way out for .*route: the kernel has no route' "$dir/run.err"
 
 echo "# the link goes down in the middle"
-begin 300 --count 300 --rate 200
+begin 200 --count 300 --rate 400
 ip -n left link set dev red down
 ends 3 $running
 ip -n left link set dev red up

@@ -105,7 +105,7 @@ TEST_CASE("tcp: the SYN, and the reset that follows") {
     TcpFlow flow(left, {right, 80}, {61000, 61001}, 0x12345678);
     CHECK(constructed(flow, 1) == syn);
     std::array<uint8_t, max_probe_size> room{};
-    REQUIRE(flow.construct_farewell({.index = 1}, room) == reset_size);
+    REQUIRE(flow.construct_farewell({.index = 1, .closes = 1}, room) == reset_size);
     CHECK(to_hex(ByteView(room).first(reset_size)) == "ee490050b06bd02a0000000050040000bcac0000");
     CHECK(flow.construct_farewell({.index = 1, .refused = true}, room) == 0);
 }
@@ -136,6 +136,28 @@ TEST_CASE("tcp: answers") {
     const Case cases6[] = {{"SYN-ACK", "0050ee49cafebabeb06bd02a5012ffff5f700000", 1u},
                            {"IPv4's sum", "0050ee49cafebabeb06bd02a5012ffff36e10000", damaged}};
     check_answers(TcpFlow(left6, {right6, 80}, {61000, 61001}, 0x12345678), cases6);
+}
+
+// Seen: with a lost SYN-ACK the port's next probe got a bare ACK, which counted as a second loss.
+TEST_CASE("tcp: a bare ACK for a half-open port is an answer to the probe that left last from it") {
+    TcpFlow flow(left, {right, 80}, {61000, 61001}, 0x12345678);
+    constexpr char ack[] = "0050ee49cafebabeb06bd02a5010ffff36e30000";  // for probe 1
+    for (uint32_t index = 0; index < 3; ++index) {
+        constructed(flow, index);
+    }
+    CHECK(flow.deconstruct(from_hex(ack)).error() == Refusal::not_ours);  // none left after it
+    for (uint32_t index = 3; index < 7; ++index) {
+        constructed(flow, index);
+    }
+    const auto answer = flow.deconstruct(from_hex(ack));
+    REQUIRE(answer.has_value());
+    CHECK(answer->index == 5);
+    CHECK(answer->half_open);
+    CHECK_FALSE(answer->refused);
+    // the reset is for the connection that the target knows
+    std::array<uint8_t, max_probe_size> room{};
+    REQUIRE(flow.construct_farewell(*answer, room) == reset_size);
+    CHECK(to_hex(ByteView(room).first(reset_size)) == "ee490050b06bd02a0000000050040000bcac0000");
 }
 
 TEST_CASE("tcp: the index comes back from the sequence number, whatever it is") {

@@ -35,11 +35,14 @@ Measurement measurement() {
                      .next_hop = *Address::parse("192.0.2.254"),
                      .table = 100};
     figures.flow = "17 flows";
+    figures.service = Service::resets;
+    figures.path_whole = true;
     figures.counts = {.sent = 99,
                       .received = 88,
                       .lost = 7,
                       .on_path = 4,
                       .late = 1,
+                      .half_open = 3,
                       .damaged = 2,
                       .elsewhere = 1,
                       .no_way_out = 3};
@@ -91,6 +94,9 @@ TEST_CASE("what is written is read again") {
     CHECK(figures.counts.lost == 7);
     CHECK(figures.counts.no_way_out == 3);
     CHECK(figures.counts.elsewhere == 1);
+    CHECK(figures.service == Service::resets);
+    CHECK(figures.path_whole);
+    CHECK_FALSE(read->kinds[1].service.has_value());
     REQUIRE(figures.route_changes.size() == 2);
     CHECK(figures.route_changes[0].at == 1'795'233'605'000'000);
     CHECK(read->kinds[1].route_changes.empty());
@@ -147,19 +153,25 @@ TEST_CASE("refused results") {
 TEST_CASE("the text names every figure's error, and our own losses") {
     const std::string text = heading(measurement().plan) + to_text(measurement());
     for (const char* part :
-         {"7.216 % (95 %: 2.900 to 14.300)", "each within 0.001000 ms",
-          "(too few samples for an interval)", "lost     4 on the path, 2 damaged, 1 answered late",
-          "1 not sent: No buffer space available", "5 not sent: a packet filter of this host",
+         {"7.216 % (95 %: 2.900 to 14.300)",
+          "each within 0.001000 ms",
+          "(too few samples for an interval)",
+          "lost     4 on the path, 2 damaged, 1 answered late",
+          "1 not sent: No buffer space available",
+          "5 not sent: a packet filter of this host",
           "1 answers that came in and were dropped by a filter of this host",
           "2 answers dropped by our own full buffer",
           "1 answers that came by another interface than asked for",
           "CHANGED at 2026-11-21T04:00:05.000000Z: none",
           "CHANGED at 2026-11-21T04:00:06.000000Z: dev red0 via 192.0.2.254, table",
-          "sent by  green0 9, red0 90", "answers  came by green0 88",
+          "sent by  green0 9, red0 90",
+          "answers  came by green0 88",
           "left out, as there is no source of their family: six, seven",
           "9 slots left out; this host was up to 60.0 ms behind",
           "NO WAY OUT for 3 probes, no carrier's loss; route: the kernel has",
           "12 dropped by the reverse-path filter (TcpExt.IPReversePathFilter)",
+          "service  resets; the path is whole",
+          "3 bare ACKs for a half-open port",
           "rtt      no answer"}) {
         CAPTURE(std::string(part));
         CHECK(text.find(part) != std::string::npos);

@@ -1,6 +1,7 @@
 // From samples to figures, against results worked out by hand.
 #include <doctest/doctest.h>
 
+#include "probe/core/service.h"
 #include "probe/core/summary.h"
 
 namespace rehome::probe {
@@ -202,6 +203,67 @@ TEST_CASE("by which interface probes left and answers came") {
     CHECK(figures.counts.lost == 1);
     CHECK(figures.counts.sent == 4);
     CHECK(figures.loss_pct == 50);
+}
+
+// Seen: 5 % of loss read as 0 with a wait of 5 s, as the target had repeated what was lost.
+TEST_CASE("what a TCP target repeats was lost at first, whatever the waiting time") {
+    for (const Nanos waiting : {100 * ms, 5000 * ms}) {
+        Series series(4, 0, 1000 * ms);
+        for (uint32_t i = 0; i < 4; ++i) {
+            series.sent(1000 * ms + i * 10 * ms, 0);
+            series.stamped(i, 1000 * ms + i * 10 * ms);
+        }
+        series.answered({.index = 0}, 1015 * ms, true);
+        series.answered({.index = 3}, 1040 * ms, true);
+        series.answered({.index = 0}, 1016 * ms, true);  // a duplicate
+        series.answered({.index = 0}, 2015 * ms, true);  // repeated: no duplicate
+        series.answered({.index = 1}, 2025 * ms, true);  // repeated: lost at first, in order
+        series.captured({.index = 2}, 3035 * ms);        // the same, seen by the capture
+        Figures figures;
+        summarise(series, waiting, {}, figures);
+        CHECK(figures.counts.received == 2);
+        CHECK(figures.counts.first_lost == 2);
+        CHECK(figures.counts.lost == 2);
+        CHECK(figures.counts.on_path == 0);
+        CHECK(figures.counts.late == 0);
+        CHECK(figures.counts.duplicates == 1);
+        CHECK(figures.counts.reordered == 0);
+        CHECK(figures.own.filtered_in == 0);
+        CHECK(figures.rtt->max_ms == 15);
+    }
+}
+
+TEST_CASE("what TCP can say of a service") {
+    const auto of = [](Kind kind, const char* target, Counts counts) {
+        Figures figures;
+        figures.path = {kind, {}, *Endpoint::parse(target)};
+        figures.counts = counts;
+        return figures;
+    };
+    const struct {
+        Counts tcp;
+        uint32_t icmp;
+        Service service;
+        bool whole;
+    } cases[] = {
+        {{.received = 9}, 9, Service::up, true},
+        {{.received = 9}, 0, Service::up, true},
+        {{.received = 9, .refused = 9}, 9, Service::resets, true},
+        {{.received = 9, .refused = 4}, 9, Service::up_resets, true},
+        {{.received = 9, .half_open = 9}, 0, Service::half_open, true},
+        {{.received = 9, .refused = 1, .half_open = 8}, 0, Service::resets, true},
+        {{.lost = 9}, 9, Service::dead, true},
+        {{.lost = 9}, 0, Service::unknown, false},
+    };
+    for (const auto& c : cases) {
+        std::vector<Figures> kinds{of(Kind::icmp, "192.0.2.9:0", {.received = c.icmp}),
+                                   of(Kind::icmp, "192.0.2.10:0", {.received = 9}),
+                                   of(Kind::tcp, "192.0.2.9:80", c.tcp)};
+        judge_services(kinds);
+        CHECK_FALSE(kinds[0].service.has_value());
+        CHECK(name(*kinds[2].service) == name(c.service));
+        CHECK(kinds[2].path_whole == c.whole);
+    }
 }
 
 TEST_CASE("slots that nothing was sent in are told") {
