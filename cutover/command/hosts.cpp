@@ -51,7 +51,9 @@ Result<std::vector<Marker>> take_hosts(const Opening& opening, const Plan& plan,
     if (refused.empty()) {
         return markers;
     }
-    (void)hands.release_all();
+    if (!goes_on) {
+        (void)hands.release_all();  // one that goes on has something to put back there
+    }
     return fail(Exit::world, "", refused + "; nothing was done");
 }
 

@@ -223,6 +223,13 @@ void Connection::follow(const std::stop_token& end) {
         return read(fd.get(), buffer.data(), buffer.size());
     };
     bool has_errors = true;  // until its end: an end would be polled for ever
+    const auto hear_errors = [&] {
+        if (const ssize_t said = read_from(child_.err); said > 0) {
+            take_error({buffer.data(), static_cast<size_t>(said)});
+        } else {
+            has_errors = said < 0 && has_errors;
+        }
+    };
     while (!end.stop_requested() && !is_dead()) {
         const bool has_backlog = [this] {
             const std::lock_guard lock(mutex_);
@@ -236,15 +243,12 @@ void Connection::follow(const std::stop_token& end) {
         const std::lock_guard lock(mutex_);
         uint64_t woken = 0;
         (void)!read(wake_.get(), &woken, sizeof woken);
-        if (const ssize_t said = read_from(child_.err); said > 0) {
-            take_error({buffer.data(), static_cast<size_t>(said)});
-        } else {
-            has_errors = said < 0 && has_errors;
-        }
+        hear_errors();
         const ssize_t got = read_from(child_.from);
         if (got > 0) {
             take({buffer.data(), static_cast<size_t>(got)});
         } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+            hear_errors();  // what it said before it left is there by now
             die("has gone");
         }
         flush();

@@ -192,7 +192,9 @@ Result<HandRecord> HandFolder::read() {
     return record;
 }
 
+// What did not fit is taken back: the next line must not end one that was cut short.
 Result<> HandFolder::append(const std::string& line) {
+    const off_t before = lseek(record_.get(), 0, SEEK_END);
     std::string_view left = line;
     while (!left.empty()) {
         const ssize_t count = ::write(record_.get(), left.data(), left.size());
@@ -200,7 +202,9 @@ Result<> HandFolder::append(const std::string& line) {
             continue;
         }
         if (count <= 0) {
-            return tl::unexpected(system_error(record_path(), "write"));
+            const Error error = system_error(record_path(), "write");
+            (void)!ftruncate(record_.get(), before);
+            return tl::unexpected(error);
         }
         left.remove_prefix(static_cast<size_t>(count));
     }

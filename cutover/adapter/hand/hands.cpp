@@ -204,6 +204,9 @@ Fate Hand::recall_until(size_t line, int64_t until_us) {
 }
 
 Result<> Hand::release() {
+    if (!reached_) {
+        return fail(Exit::world, title_, "was not reached");
+    }
     const auto made = connection();
     const uint64_t id = ++id_;
     const auto answer =
@@ -251,8 +254,7 @@ std::vector<Hands::Reached> Hands::reach_all() {
 Result<> Hands::release_all() {
     std::string failed;
     for (const auto& [host, hand] : hands_) {
-        const bool told = hand->is_held() && hand->was_reached();
-        if (auto released = told ? hand->release() : Result<>(); !released) {
+        if (auto released = hand->is_held() ? hand->release() : Result<>(); !released) {
             failed += (failed.empty() ? "" : "; ") + released.error().text();
         }
     }

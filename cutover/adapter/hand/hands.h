@@ -36,7 +36,6 @@ public:
 
     const std::string& title() const { return title_; }
     bool is_held() const { return hello_.lock; }
-    bool was_reached() const { return reached_; }
 
 private:
     Result<std::shared_ptr<Connection>> connection();
@@ -73,7 +72,7 @@ public:
     // All of them that are known, side by side.
     std::vector<Reached> reach_all();
 
-    // Those that are held and were reached; an error lists which could not be told.
+    // Those that are held; an error lists which could not be told.
     Result<> release_all();
 
 private:

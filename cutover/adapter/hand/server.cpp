@@ -60,6 +60,7 @@ private:
 
     Result<std::string> begin_reign();
     void refuse(const std::string& why);
+    void despair(Error why);
     void wait_for_the_one_before();
     void mend();
     void welcome();
@@ -80,6 +81,7 @@ private:
     Pulse pulse_{Milliseconds(60'000), monotonic_us()};
     std::optional<HandFolder> folder_{};
     std::optional<Door> door_{};
+    std::optional<Error> despaired_{};
     HandRecord record_{};
     Fd before_{};
     int64_t kill_before_at_us_ = 0;  // 0: it has not been waited for
@@ -118,7 +120,7 @@ Result<Exit> Server::run() {
         (void)folder_->sync();
     }
     flush();
-    return Exit::yes;
+    return despaired_ ? Result<Exit>(tl::unexpected(*despaired_)) : Exit::yes;
 }
 
 int64_t Server::next_at_us() const {
@@ -277,6 +279,13 @@ void Server::refuse(const std::string& why) {
     leave(Cause::runner);
 }
 
+// Of this host alone, as if it could not be reached: a refusal would keep the others from being put
+// back, too.
+void Server::despair(Error why) {
+    despaired_ = std::move(why);
+    leave(Cause::runner);
+}
+
 // ---- the greeting -------------------------------------------------------------------------------
 
 void Server::obey(const Hello& hello) {
@@ -284,7 +293,7 @@ void Server::obey(const Hello& hello) {
     pulse_ = Pulse(hello.silence, monotonic_us());
     const auto why = begin_reign();
     if (!why) {
-        return refuse(why.error().text());
+        return despair(why.error());
     }
     if (!why->empty()) {
         return refuse(*why);
@@ -330,7 +339,7 @@ Result<std::string> Server::begin_reign() {
 void Server::wait_for_the_one_before() {
     const auto locked = folder_->try_lock();
     if (!locked) {
-        return refuse(locked.error().text());
+        return despair(locked.error());
     }
     if (*locked) {
         return mend();
@@ -348,6 +357,9 @@ void Server::wait_for_the_one_before() {
     if (now >= kill_before_at_us_ && before_) {
         signal_process(before_, SIGKILL);
     }
+    if (now >= kill_before_at_us_ + patience_us) {
+        despair({Exit::world, folder_->path(), "what was begun here before cannot be ended"});
+    }
 }
 
 // What was cut with the hand before has an end from here on.
@@ -355,7 +367,7 @@ void Server::mend() {
     auto record = folder_->read();
     auto door = record ? Door::open(folder_->door()) : tl::unexpected(record.error());
     if (!door) {
-        return refuse(door.error().text());
+        return despair(door.error());
     }
     door_ = std::move(*door);
     record_ = std::move(*record);
@@ -425,9 +437,10 @@ void Server::obey(const Recall& recall) {
     if (command == record_.commands.end()) {
         return tell(Recalled{recall.id, std::nullopt});
     }
-    // While it runs nobody asks: its runner waits for its end, and any other one has ended it.
-    tell(Recalled{recall.id,
-                  command->second.ending.value_or(Ending{137, Cause::gone, {}, {}, 0, {}})});
+    // Of one that SIGKILL does not end either nobody can tell anything.
+    if (command->second.ending) {
+        tell(Recalled{recall.id, command->second.ending});
+    }
 }
 
 void Server::obey(const Release& release) {
