@@ -122,7 +122,7 @@ Result<> take_line(const std::string& body, bool first, Journal& into) {
         into.records.push_back({*what, *at, object.value("step", ""), object.value("text", ""),
                                 object.value("was", Kept()), object.value("epoch", uint64_t{0}),
                                 object.value("choices", std::vector<std::string>()),
-                                object.value("by", "")});
+                                object.value("by", ""), object.value("unknown", false)});
         return {};
     }
     if (object.value("schema", "") != schema) {
@@ -171,6 +171,9 @@ std::string JournalWriter::line(const Record& record) {
     }
     if (!record.by.empty()) {
         object["by"] = record.by;
+    }
+    if (record.unknown) {
+        object["unknown"] = true;
     }
     return seal(object, sum_);
 }

@@ -57,6 +57,7 @@ struct Record {
     uint64_t epoch = 0;                  // of what was resumed: the run's epoch from here on
     std::vector<std::string> choices{};  // of what was asked: the words that answer it
     std::string by{};                    // of what was answered: who did; empty: nobody
+    bool unknown = false;                // of what failed: whether it is done cannot be told
 };
 
 // What the first line holds.

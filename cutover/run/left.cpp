@@ -13,8 +13,11 @@ namespace {
 
 std::string how_to_look(const Plan& plan, const Progress& progress, size_t i) {
     const Step& step = plan.steps[i];
-    return step.check ? "look: " + printable(step.host.on(step.check->command))
-                      : "look by hand; its undo was: " + undo_line(plan, progress, i);
+    if (step.check) {
+        return "look: " + printable(step.host.on(step.check->command));
+    }
+    return step.undo.empty() ? "look by hand; it was: " + printable(step.host.on(step.act))
+                             : "look by hand; its undo was: " + undo_line(plan, progress, i);
 }
 
 Left to_undo(const Plan& plan, const Progress& progress, size_t i) {
@@ -55,8 +58,9 @@ std::vector<Left> left_undone(const Plan& plan, const Progress& progress) {
                         "`cutover undo` does it later; by hand: " + undo_line(plan, progress, i)});
     }
     for (const size_t i : steps_in(progress, StepState::unproven)) {
-        list.push_back(
-            {i, "undone, unproven: " + progress.steps[i].text, how_to_look(plan, progress, i)});
+        const std::string what = plan.steps[i].undo.empty() ? "cannot tell whether it is done: "
+                                                            : "undone, unproven: ";
+        list.push_back({i, what + progress.steps[i].text, how_to_look(plan, progress, i)});
     }
     return list;
 }

@@ -36,7 +36,7 @@ bool needs_undo(const Step& step, const StepProgress& progress) {
 // Turning back once more undoes it.  Without a check nobody could tell more than the last time.
 bool is_due_again(const Step& step, StepState state) {
     return state == StepState::undo_skipped ||
-           (state == StepState::unproven && step.check.has_value());
+           (state == StepState::unproven && step.check.has_value() && !step.undo.empty());
 }
 
 Action next_forwards(const Progress& progress) {
@@ -119,6 +119,7 @@ void take(const Record& record, size_t line, StepProgress& step) {
         step.was = record.was;
     }
     step.retries += record.what == Happened::retried;
+    step.unknown = record.unknown;
     step.failed = record.what == Happened::failed ? record.text : step.failed;
     (record.what == Happened::gone_on ? step.gone_on : step.text) = record.text;
 }
@@ -238,6 +239,19 @@ std::vector<size_t> relied_on(const Plan& plan, const Progress& progress, size_t
             break;
         }
         if (relies_on_any(plan.steps[step], {plan.steps[i].stage, plan.steps[i].id})) {
+            result.push_back(i);
+        }
+    }
+    return result;
+}
+
+std::vector<size_t> without_end(const Plan& plan, const Progress& progress) {
+    std::vector<size_t> result;
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        const Step& step = plan.steps[i];
+        const StepProgress& now = progress.steps[i];
+        const bool open = now.state == StepState::begun || now.unknown;
+        if (step.kind == Step::Kind::act && step.undo.empty() && !step.repeatable && open) {
             result.push_back(i);
         }
     }

@@ -48,6 +48,7 @@ struct StepProgress {
     size_t line = 0;  // of the journal: what announced the command whose end is not known; 0: none
     bool again = false;  // begun more than once
     unsigned retries = 0;
+    bool unknown = false;   // it failed, and whether it is done cannot be told
     std::string failed{};   // why it did, the last time
     std::string gone_on{};  // why the operator went on all the same
 };
@@ -104,6 +105,10 @@ std::vector<size_t> left_to_undo(const Plan& plan, const Progress& progress);
 
 // Those of them whose undo must come before this step's.
 std::vector<size_t> relied_on(const Plan& plan, const Progress& progress, size_t step);
+
+// The acts that no undo follows and of whose end nobody knows, in the plan's order.  What may be
+// repeated does no harm wherever it has come.
+std::vector<size_t> without_end(const Plan& plan, const Progress& progress);
 
 // The steps in this state, in the plan's order.
 std::vector<size_t> steps_in(const Progress& progress, StepState state);

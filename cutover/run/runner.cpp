@@ -107,7 +107,31 @@ Exit Runner::finished_as() const {
     return steps_in(progress_, StepState::unproven).empty() ? Exit::no : Exit::unknown;
 }
 
+// What no undo follows, and nobody has seen the end of: the host is asked once more, and the check.
+Result<> Runner::note_end_of(const Step& step) {
+    const StepProgress& now = progress_of(step);
+    const Fate fate = now.line != 0 ? recall(step) : Fate{Fate::Kind::unknown, {}, now.text};
+    if (fate.kind == Fate::Kind::never_begun) {
+        return note(Happened::undone, step.id, "it never began");
+    }
+    if (fate.kind == Fate::Kind::ended) {
+        const std::string why = failure(fate.finished, step.timeout);
+        return note(why.empty() ? Happened::done : Happened::failed, step.id, why);
+    }
+    if (step.check && read_sample(*step.check, look(step)).verdict == Verdict::bad) {
+        return note(Happened::undone, step.id, "its check says that it is not done");
+    }
+    return note(Happened::unproven, step.id, fate.why);
+}
+
 Runner::Outcome Runner::finish() {
+    if (progress_.backwards) {
+        for (const size_t i : without_end(plan_, progress_)) {
+            if (auto noted = note_end_of(plan_.steps[i]); !noted) {
+                return tl::unexpected(noted.error());
+            }
+        }
+    }
     const bool all = steps_in(progress_, StepState::gone_on).empty();
     const std::string text = progress_.backwards ? "backed out" : all ? "done" : "done in part";
     if (auto noted = note(Happened::finished, "", text); !noted) {
@@ -279,8 +303,13 @@ Runner::Outcome Runner::act(const Step& step) {
     }
     const bool is_done = fate.kind == Fate::Kind::cut && step.check &&
                          read_sample(*step.check, look(step)).verdict == Verdict::good;
-    return note_and_go_on(is_done ? Happened::done : Happened::failed, step,
-                          is_done ? "found done by its check: " + fate.why : fate.why);
+    if (is_done) {
+        return note_and_go_on(Happened::done, step, "found done by its check: " + fate.why);
+    }
+    Record record{Happened::failed, 0, step.id, fate.why};
+    record.unknown = fate.kind != Fate::Kind::never_begun;
+    const auto noted = note(record);
+    return noted ? Outcome(std::nullopt) : tl::unexpected(noted.error());
 }
 
 // The act has ended, now or some time ago.

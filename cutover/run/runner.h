@@ -99,6 +99,7 @@ private:
     Result<Finished> look(const Step& step);
     const StepProgress& progress_of(const Step& step) const;
     Fate recall(const Step& step);
+    Result<> note_end_of(const Step& step);
     Outcome finish();
     Outcome turn_back_here(const std::string& why);
     Outcome stop(const std::string& why, Exit code);

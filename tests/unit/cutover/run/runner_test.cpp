@@ -552,6 +552,35 @@ TEST_CASE("an act whose end nobody heard of is not said to be done, nor not begu
     CHECK(world.shown[1].text == "its host cannot be reached");
 }
 
+TEST_CASE("nor is it said to be put back where no undo follows") {
+    Step once = act("a");
+    once.undo.clear();
+    once.check.reset();
+    {
+        const Plan plan = plan_of({once});
+        FakeWorld world;
+        world.unreachable = {"s/a"};
+        CHECK(go(plan, world) == Exit::unknown);
+        CHECK(events(world) ==
+              Texts{"begun s/a", "failed s/a", "turned_back", "unproven s/a", "finished"});
+    }
+    for (const auto& [kind, repeatable, exit] :
+         {std::tuple{Fate::Kind::never_begun, false, Exit::no},
+          {Fate::Kind::ended, false, Exit::no},
+          {Fate::Kind::cut, false, Exit::unknown},
+          {Fate::Kind::unknown, false, Exit::unknown},
+          {Fate::Kind::cut, true, Exit::no}}) {
+        once.repeatable = repeatable;
+        const Plan plan = plan_of({once});
+        FakeWorld world;
+        world.reopen();
+        REQUIRE(world.append({Happened::begun, 1, "s/a", ""}));
+        world.fates[2] = {kind, {}, "its host says so"};
+        CHECK(go(plan, world, {}, true) == exit);
+        CHECK(world.ran.empty());
+    }
+}
+
 TEST_CASE("a gate waits for good samples, in a row and for long enough") {
     using Answers = std::deque<Result<Finished>>;
     const Finished good{0, false, "{}", ""};
