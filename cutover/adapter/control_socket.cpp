@@ -275,8 +275,11 @@ Result<ControlReply> tell_run(const std::string& folder, const ControlRequest& r
     const timeval patience{patience_us / 1'000'000, 0};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (!in || !fd || connect(fd.get(), plain(address), sizeof address) != 0) {
+        const int code = errno;
+        const std::string why = strerror(code);
         return fail(Exit::world, folder + "/" + socket_name,
-                    fmt::format("no cutover listens there: {}", strerror(errno)));
+                    code == EACCES ? why + ", expected who runs it, or a member of its --group"
+                                    : "no cutover listens there: " + why);
     }
     const std::string line = control_line(request);
     if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) !=

@@ -136,11 +136,15 @@ Verdict judge_value(const Figure& figure, const json* value) {
     return equals(*value, *figure.equals) ? Verdict::good : bad(figure);
 }
 
-// A value as people read it.
+// A value as people read it, however long it is.
 std::string text_of(const json* value) {
-    return value == nullptr      ? "nothing"
-           : !value->is_number() ? value->dump()
-                                 : number_text(value->get<double>());
+    if (value == nullptr || value->is_structured()) {
+        return value == nullptr ? "nothing" : value->is_array() ? "is a list" : "is an object";
+    }
+    if (value->is_string()) {
+        return in_quotes(value->get_ref<const std::string&>());
+    }
+    return value->is_number() ? number_text(value->get<double>()) : value->dump();
 }
 
 // Each of the values must be good.
@@ -227,7 +231,7 @@ FigureReading read_figure(const Figure& figure, const json& document, std::optio
     }
     if (!values.front()->is_number()) {
         return cannot_tell(
-            fmt::format("{} {} is no number", figure.pointer, values.front()->dump()));
+            fmt::format("{} {} is no number", figure.pointer, text_of(values.front())));
     }
     const double number = values.front()->get<double>();
     return figure.of.empty() ? read_growth(figure, number, first)

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/json/text.h"
 #include "cutover/run/figure.h"
 
 namespace rehome::cutover {
@@ -55,12 +56,14 @@ void add(const FigureReading& one, Reading& reading) {
     }
 }
 
+// Read as a file is: a key that stands twice, or what follows a NUL, would pass unseen.
 Result<json> document_of(const Result<Finished>& answer) {
-    json document = json::parse(answer->out, nullptr, false);
-    if (document.is_discarded()) {
-        return fail(Exit::unknown, "", "its output is not JSON");
+    Mistakes mistakes("");
+    auto document = parse_json_text(mistakes, answer->out);
+    if (!document || !mistakes.none()) {
+        return fail(Exit::unknown, "", "its output is not JSON" + mistakes.take().front().text());
     }
-    return document;
+    return std::move(*document);
 }
 
 // When the sample was taken, as it says itself, if that is now.

@@ -166,7 +166,8 @@ Result<Exit> Runner::turn_back(const std::string& why) {
 
 Runner::Outcome Runner::act_on(const Action& action) {
     if (action.kind == Action::Kind::finish) {
-        return finish();
+        const Held held = guards(plan_.steps.back());  // they held to the end, or it is not done
+        return held.free ? finish() : held.then;
     }
     if (action.kind == Action::Kind::stop) {
         return stop_before_failed_undos();
@@ -340,6 +341,7 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
 Runner::Outcome Runner::gate(const Step& step) {
     GateWatch watch(step.gate, world_.now(), progress_.bases[step.id]);
     const int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
+    std::string why;
     for (;;) {
         const int64_t taken_at = world_.monotonic();
         const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
@@ -351,7 +353,10 @@ Runner::Outcome Runner::gate(const Step& step) {
         if (watch.passed()) {
             return note_and_go_on(Happened::done, step, joined(reading.shown));
         }
-        const std::string why = reading.why.empty() ? "was not good for long enough" : reading.why;
+        const std::string now = reading.why.empty() ? "was not good for long enough" : reading.why;
+        // The last one is cut as the gate's own time is up, and tells less than the one before.
+        const bool cut = answer && answer->timed_out && !why.empty();
+        why = cut ? why + "; then " + now : now;
         if (reading.verdict == Verdict::fatal || watch.used_up()) {
             return note_and_go_on(Happened::failed, step, why);
         }

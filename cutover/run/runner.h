@@ -112,6 +112,7 @@ private:
     RunnerOptions options_;
     std::vector<size_t> counting_{};         // the gates that count since an earlier step
     std::map<size_t, GuardWatch> guards_{};  // by their place in the plan
+    const Step* guarded_ = nullptr;          // the step before which they were last looked at
 };
 
 }  // namespace rehome::cutover

@@ -72,14 +72,16 @@ Runner::Held Runner::guards(const Step& step) {
         if (progress_.backwards || state == State::holds) {
             continue;
         }
-        if (Held held = state == State::broken ? broken(watch, step) : blind(watch, step);
-            !held.free) {
+        // It was so in the stage that was guarded, which may have ended meanwhile.
+        const Step& in = guarded_ == nullptr ? step : *guarded_;
+        if (Held held = state == State::broken ? broken(watch, in) : blind(watch, in); !held.free) {
             return held;
         }
     }
     for (auto& [place, watch] : guards_) {
         watch.enter(step.stage);
     }
+    guarded_ = &step;
     return {};
 }
 

@@ -95,6 +95,8 @@ code 1 cutover answer "$id" y --journal other.j 2>&1 | found '"y" is no answer: 
 code 1 cutover retry "$id" --journal other.j 2>&1 | found '"retry" is no answer'
 "$here/talk_unix.py" other.j.d/control '["x"]' | found 'is no request, expected'
 "$here/talk_unix.py" other.j.d/control "$(printf '%0100000d' 0)" | found 'is no request, expected'
+# Who has no right to answer is told so.
+code 3 setpriv --reuid=65534 --clear-groups cutover approve "$id" --journal other.j 2>&1 | found 'Permission denied, expected who runs it, or'
 asks other.j
 cutover approve "$id" --journal other.j | found '^yes, by root (uid 0)$'
 wait "$runner"

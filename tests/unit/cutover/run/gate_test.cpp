@@ -184,6 +184,15 @@ TEST_CASE("what KEY=VALUE selects more than once must be good each time") {
     }
 }
 
+TEST_CASE("a value is shown in few words, however long it is") {
+    const json document{{"x", std::string(7'000, 'a')}, {"l", json::array({1, 2})}};
+    const auto shown = [&](const char* pointer) {
+        return read_figure(at_most(pointer, 5), document, std::nullopt).shown;
+    };
+    CHECK(shown("/x").size() < 300);
+    CHECK(shown("/l") == "/l is a list, max 5");
+}
+
 TEST_CASE("growth since the start") {
     Figure more = at_least("/up", 1);
     more.since_start = true;
@@ -240,6 +249,18 @@ TEST_CASE("what a check's answer says") {
          Verdict::cannot_tell},
         {"no JSON", {{}, {now}, "", {}}, said("oops"), Verdict::cannot_tell},
         {"empty", {{}, {now}, "", {}}, said(""), Verdict::cannot_tell},
+        {"a key that stands twice",
+         {{}, {at_most("/x", 5)}, "", {}},
+         said(R"({"x": 9, "x": 1})"),
+         Verdict::cannot_tell},
+        {"more behind a NUL",
+         {{}, {at_most("/x", 5)}, "", {}},
+         said(std::string("{\"x\": 1}\0{\"x\": 9}", 17)),
+         Verdict::cannot_tell},
+        {"nested without end",
+         {{}, {at_most("/x", 5)}, "", {}},
+         said("{\"x\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}"),
+         Verdict::cannot_tell},
         {"good figures, exit 1", {{}, {at_least("/up", 1)}, "", {}}, said(status, 1), Verdict::bad},
     };
     for (const Case& one : cases) {

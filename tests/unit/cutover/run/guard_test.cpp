@@ -277,6 +277,29 @@ TEST_CASE("where there is no return a broken guard holds the run") {
     }
 }
 
+TEST_CASE("what breaks in a stage without return is held there, whatever stage comes next") {
+    Guarded night;
+    night.plan.steps[1].no_return = true;
+    night.plan.steps[1].stage = "n";
+    night.plan.steps[2].stage = night.plan.steps[3].stage = "t";
+    night.world.slow["set b"] = 10;
+    night.samples({fine, worse, worse});
+    CHECK(night.go() == Exit::world);
+    CHECK(night.turned_back().empty());
+    CHECK(night.world.effects == Texts{"a", "b"});
+}
+
+TEST_CASE("a run is not done while a guard is broken or blind at its end") {
+    for (const Finished& last : {worse, silent}) {
+        Guarded night;
+        night.world.slow["set c"] = 60;
+        night.samples(Answers(100, last));
+        night.plan.guards[0].from = 3;
+        CHECK(night.go() == Exit::no);
+        CHECK(night.world.effects.empty());
+    }
+}
+
 TEST_CASE("a guard ends the waiting of a hold") {
     Guarded night;
     night.plan.steps[2] = hold("h");

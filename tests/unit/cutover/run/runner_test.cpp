@@ -51,6 +51,16 @@ TEST_CASE("what fails turns the run back, the last step first") {
     }
 }
 
+TEST_CASE("a gate whose last sample was cut tells what the one before said") {
+    Plan plan = plan_of({gate("g")});
+    plan.steps[0].timeout = Seconds(1.5);
+    FakeWorld world;
+    world.answers["sample g"] = {Finished{1, false, "", "1 lost"}, Finished{143, true, "", ""}};
+    CHECK(go(plan, world) == Exit::no);
+    CHECK(world.shown.at(1).text ==
+          "did not pass within 1.5 s: exit code 1: 1 lost; then no answer in time");
+}
+
 TEST_CASE("the reason of a failure stands in the journal") {
     FakeWorld world;
     world.broken = {"set a"};
