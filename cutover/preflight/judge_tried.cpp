@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
@@ -29,7 +30,14 @@ void judge_figure(const Use& use, const Figure& figure, const json& document, Fi
     }
 }
 
+bool looks_into(const Use& use) {
+    return !use.sample.figures.empty() || !use.sample.fresh.empty() || !use.was.empty();
+}
+
 void judge_use(const Use& use, const json& document, Findings& findings) {
+    if (document.is_null() && looks_into(use)) {
+        return findings.fails(use.step + ": its output is not JSON", "JSON", mend);
+    }
     for (const Figure& figure : use.sample.figures) {
         judge_figure(use, figure, document, findings);
     }
@@ -70,6 +78,15 @@ void judge_failure(int exit, const std::string& what, Findings& findings) {
     }
 }
 
+// Of a foreign program, whose 1 is a no as that of ours; but what it would print was not seen.
+void judge_foreign_failure(const Tried& tried, int exit, const std::string& what,
+                           Findings& findings) {
+    const bool is_no = exit == static_cast<int>(Exit::no);
+    if (!is_no || std::any_of(tried.uses.begin(), tried.uses.end(), looks_into)) {
+        findings.unknown(what, is_no ? "its figures" : "yes or no", "try it there");
+    }
+}
+
 }  // namespace
 
 void judge_tried(const Tried& tried, const json& answer, Findings& findings) {
@@ -94,6 +111,9 @@ void judge_tried(const Tried& tried, const json& answer, Findings& findings) {
         for (const Use& use : tried.uses) {
             judge_use(use, answer.at("out"), findings);
         }
+    } else if (!ours) {
+        judge_foreign_failure(
+            tried, exit, wrong(fmt::format("exit code {}: {}", exit.get<int>(), err)), findings);
     }
 }
 

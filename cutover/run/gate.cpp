@@ -23,7 +23,10 @@ std::string last_line(std::string_view text) {
         text.remove_suffix(1);
     }
     const size_t start = text.rfind('\n');
-    return std::string(start == std::string_view::npos ? text : text.substr(start + 1));
+    const std::string_view line = start == std::string_view::npos ? text : text.substr(start + 1);
+    constexpr size_t longest = 1'000;
+    return line.size() <= longest ? std::string(line)
+                                  : std::string(line.substr(0, longest)) + "...";
 }
 
 // Good when the answer may be looked into.

@@ -51,6 +51,15 @@ struct Reader {
         return Seconds(value);
     }
 
+    // A time in which something is to happen.
+    Seconds limit(const char* key, Seconds otherwise) const {
+        const Seconds value = seconds(key, otherwise);
+        if (value == Seconds(0)) {
+            mistakes.add(at + "/" + key, "0 s are over at once, expected more");
+        }
+        return value;
+    }
+
     unsigned count(const char* key, unsigned otherwise) const {
         const double value = number(key).value_or(otherwise);
         if (has(key) && (value < 1 || value > 1e6 || value != std::floor(value))) {
@@ -129,7 +138,7 @@ Gate read_gate(const Reader& reader) {
     Gate gate;
     gate.sample.command = reader.argv("command");
     gate.sample.fresh = reader.text("fresh");
-    gate.sample.max_age = reader.seconds("max_age_s", gate.sample.max_age);
+    gate.sample.max_age = reader.limit("max_age_s", gate.sample.max_age);
     gate.lasting = reader.seconds("for_s", gate.lasting);
     gate.every = reader.seconds("every_s", gate.every);
     gate.good = reader.count("good", gate.good);
@@ -240,7 +249,7 @@ Guard read_guard(const Placed& placed, const std::vector<Placed>& figures,
     step.name = reader.text("name");
     step.stage = "guard";
     step.id = step.stage + "/" + step.name;
-    step.timeout = reader.seconds("timeout_s", Seconds(5));
+    step.timeout = reader.limit("timeout_s", Seconds(5));
     read_place(reader, inventory, step);
     step.gate = read_gate(reader);
     step.gate.sample.figures = read_figures(figures, mistakes);
@@ -258,7 +267,7 @@ Step read_step(const Placed& placed, const std::vector<Placed>& figures, const s
     step.at = placed.at;
     step.stage = stage;
     step.id = stage + "/" + step.name;
-    step.timeout = reader.seconds("timeout_s", step.timeout);
+    step.timeout = reader.limit("timeout_s", step.timeout);
     if (reader.has("after")) {
         step.after = reader.argv("after");
         if (!reader.has("undo")) {

@@ -61,6 +61,9 @@ jq -c . inventory.json >far.json # laid out in another way
 code 0 preflight
 echo '{"gone": 5}' >lost.json
 red '^local: s/lost: /lost leads nowhere'
+rm lost.json
+code 4 preflight
+grep -q '^local: s/lost: cat /run/rehome/lost.json: exit code 1: .*No such file' "$out/told"
 echo '{"lost": 5}' >lost.json
 touch j
 code 1 preflight --journal j 2>&1 | found '/run/rehome/j: is there'

@@ -191,6 +191,8 @@ TEST_CASE("a value is shown in few words, however long it is") {
     };
     CHECK(shown("/x").size() < 300);
     CHECK(shown("/l") == "/l is a list, max 5");
+    const std::string line(7'000, 'a');
+    CHECK(read_sample({}, Finished{1, false, "", "said\n" + line}).why.size() < 1'100);
 }
 
 TEST_CASE("growth since the start") {

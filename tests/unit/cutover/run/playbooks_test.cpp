@@ -401,6 +401,18 @@ TEST_CASE("subnet-move: a carrier whose way back fails keeps its new line, the o
                                 "carrier green/time to take the old line back"});
 }
 
+TEST_CASE("subnet-move: carriers may take minutes, and gates the longest time that is allowed") {
+    const auto text = read_file("playbooks/subnet-move.json");
+    const auto plan_with = [&](const Settings& settings) {
+        return read_plan(
+            {"subnet-move", *text, lab_inventory(), settings, "/d/inventory.json", "/d", false});
+    };
+    CHECK(plan_with({{"settle_s", "5m"}, {"settle_limit_s", "10m"}}).has_value());
+    CHECK_FALSE(plan_with({{"settle_s", "5m"}}).has_value());
+    CHECK(plan_with({{"observe_s", "50"}}).has_value());
+    CHECK_FALSE(plan_with({{"observe_s", "51"}}).has_value());
+}
+
 TEST_CASE("every gate and check of every playbook can fail") {
     const auto names = playbook_names();
     CHECK(names.size() == rows.size());
