@@ -106,7 +106,7 @@ cutover run red.json --inventory inventory.json --journal again.j --yes >told 2>
 pid=$!
 wait_until 5 holds 198.51.100.0/24
 pkill -KILL -f 'cutover hand serve --place local'
-code 1 wait $pid
+code 4 wait $pid # the hand's word alone: the step has neither check nor undo
 found 'killed with its hand.*; put back by its hand: .*bird put-back .*: exit 0' <told
 states 000
 lacks 198.51.100.0/24

@@ -38,8 +38,8 @@ book cut '{}' bash -c "cd $dir; echo begun >>cut; trap '' TERM; sleep 4; echo la
 start cut
 wait_until 5 begun cut
 line down
-code 1 wait "$runner"
-
+code 4 wait "$runner"
+grep -q 's/a: cannot tell whether it is done: ' out
 grep -q 'failed s/a: cannot tell what became of it: ssh:root@far: ' out
 [ ! -e landed ]
 fails pgrep -f 'sleep 4'
