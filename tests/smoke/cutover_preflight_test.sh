@@ -67,6 +67,7 @@ grep -q '^local: s/lost: cat /run/rehome/lost.json: exit code 1: .*No such file'
 echo '{"lost": 5}' >lost.json
 touch j
 code 1 preflight --journal j 2>&1 | found '/run/rehome/j: is there'
+red '^local: /run/rehome/nodir cannot be written: No such file or directory' --journal nodir/j
 code 2 preflight --set nope=1
 code 2 cutover preflight-host </dev/null
 

@@ -117,9 +117,8 @@ fs::path existing(fs::path folder) {
     return folder;
 }
 
-ordered_json look_at_folder(const json& ask) {
-    ordered_json object{{"path", ask}, {"free_mb", nullptr}, {"trouble", nullptr}};
-    const fs::path folder = existing(fs::absolute(ask.get<std::string>()));
+ordered_json look_at_room(const fs::path& folder) {
+    ordered_json object{{"path", folder.string()}, {"free_mb", nullptr}, {"trouble", nullptr}};
     struct statvfs room {};
     if (access(folder.c_str(), W_OK | X_OK) != 0) {
         object["trouble"] =
@@ -132,10 +131,17 @@ ordered_json look_at_folder(const json& ask) {
     return object;
 }
 
+// One that nobody makes: a journal goes where there is a folder.
+ordered_json look_at_folder(const json& ask) {
+    ordered_json object = look_at_room(fs::absolute(ask.get<std::string>()));
+    object["path"] = ask;
+    return object;
+}
+
 // Whether another run holds this host, and where its hand will write.
 ordered_json look_at_hand(const std::string& place) {
     const std::string base = default_hand_base();
-    const ordered_json folder = look_at_folder(json(base));
+    const ordered_json folder = look_at_room(existing(fs::absolute(base)));
     ordered_json object{
         {"held_by", nullptr}, {"free_mb", folder.at("free_mb")}, {"trouble", folder.at("trouble")}};
     const auto holder = holder_of(base, place);
