@@ -143,8 +143,10 @@ Order read_order(const json& object) {
 // ---- what the hand tells ------------------------------------------------------------------------
 
 ordered_json tell(const Welcome& welcome) {
-    ordered_json object{
-        {"tell", "welcome"}, {"schema", tale_schema}, {"keeping", name(welcome.keeping)}};
+    ordered_json object{{"tell", "welcome"},
+                        {"schema", tale_schema},
+                        {"keeping", name(welcome.keeping)},
+                        {"since", welcome.since}};
     if (welcome.head) {
         object["head"] = {{"line", welcome.head->line}, {"sum", welcome.head->sum}};
     }
@@ -187,6 +189,7 @@ Welcome read_welcome(const json& object) {
     const std::string keeping = object.at("keeping");
     welcome.keeping =
         keeping == name(Keeping::pid_namespace) ? Keeping::pid_namespace : Keeping::subreaper;
+    welcome.since = count(object.at("since"));
     if (object.contains("head")) {
         welcome.head = Head{count(object["head"].at("line")), object["head"].at("sum")};
     }

@@ -99,6 +99,7 @@ enum class Keeping { pid_namespace, subreaper };
 struct Welcome {
     Keeping keeping = Keeping::pid_namespace;
     std::optional<Head> head{};
+    uint64_t since = 1;  // the epoch in which this host heard of the run first, or has lost it all
 };
 
 struct Refused {

@@ -69,9 +69,13 @@ Holder held_by(const Hello& hello, const std::optional<Holder>& before) {
 }
 
 std::string text_of(const Reign& reign) {
-    const ordered_json object{{"schema", "rehome/hand-reign/1"}, {"epoch", reign.epoch},
-                              {"session", reign.session},        {"pid", reign.hand.pid},
-                              {"start", reign.hand.start},       {"boot", reign.hand.boot}};
+    const ordered_json object{{"schema", "rehome/hand-reign/1"},
+                              {"epoch", reign.epoch},
+                              {"session", reign.session},
+                              {"pid", reign.hand.pid},
+                              {"start", reign.hand.start},
+                              {"boot", reign.hand.boot},
+                              {"since", reign.since}};
     return object.dump() + "\n";
 }
 
@@ -80,7 +84,8 @@ Result<Reign> parse_reign(const std::string& file, std::string_view text) {
         const json object = json::parse(text);
         return Reign{object.at("epoch"),
                      object.at("session"),
-                     {object.at("pid"), object.at("start"), object.at("boot")}};
+                     {object.at("pid"), object.at("start"), object.at("boot")},
+                     object.at("since")};
     } catch (const json::exception& wrong) {
         return fail(Exit::world, file, wrong.what());
     }

@@ -14,6 +14,7 @@ struct Reign {
     uint64_t epoch = 0;
     std::string session{};
     ProcessMark hand{};
+    uint64_t since = 0;  // the epoch in which this host heard of the run first
 };
 
 // Why the runner is not obeyed; empty: it is.

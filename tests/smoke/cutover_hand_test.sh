@@ -67,6 +67,20 @@ begun dead
 code 4 cutover undo --journal dead.j
 [ -e dead.undone ]
 
+echo "a host that has lost its record is not said never to have begun"
+book lost '{}' ./stubborn lost
+start lost
+wait_until 5 test -e lost.started
+kill -KILL "$runner"
+code 137 wait "$runner"
+wait_until 5 nobody_is_left
+rm -r "$hand/$(id_of lost.j)"
+for _ in 1 2; do # the second finds what the first has made
+    code 4 cutover resume --journal lost.j | found 'cannot tell whether it is done: its host has no record of it, nor of the run.s begin'
+done
+code 4 cutover undo --journal lost.j
+[ -e lost.undone ] && begun lost
+
 echo "what survives is waited for, and its end is taken as it was"
 book paced '{"survives": true, "timeout_s": 30}' bash -c 'echo begun >>paced; until [ -e paced.go ]; do sleep 0.02; done; echo well'
 start paced

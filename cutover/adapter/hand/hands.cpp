@@ -80,6 +80,15 @@ Fate fate_of(const Ending& ending) {
     return fate;
 }
 
+// What has no record where there is one from the run's begin never began.  Otherwise the record may
+// have been lost, or the host was another one.
+Fate unheard_of(const Result<Welcome>& welcome) {
+    if (welcome && welcome->since == 1) {
+        return {Fate::Kind::never_begun, {}, "it never began at its host"};
+    }
+    return {Fate::Kind::cut, {}, "its host has no record of it, nor of the run's begin"};
+}
+
 }  // namespace
 
 Result<Hello> hello_of(const std::string& run, uint64_t epoch, const std::string& journal) {
@@ -190,8 +199,7 @@ Fate Hand::recall_until(size_t line, int64_t until_us) {
                                  : tl::unexpected(made.error());
         if (answer) {
             const auto& ending = std::get<Recalled>(*answer).ending;
-            return ending ? fate_of(*ending)
-                          : Fate{Fate::Kind::never_begun, {}, "it never began at its host"};
+            return ending ? fate_of(*ending) : unheard_of((*made)->await_welcome(greeting_limit));
         }
         if (monotonic_us() >= until_us || answer.error().kind == Exit::no) {
             return {Fate::Kind::unknown,

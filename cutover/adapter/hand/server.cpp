@@ -82,6 +82,7 @@ private:
     std::optional<HandFolder> folder_{};
     std::optional<Door> door_{};
     std::optional<Error> despaired_{};
+    uint64_t since_ = 1;
     HandRecord record_{};
     Fd before_{};
     int64_t kill_before_at_us_ = 0;  // 0: it has not been waited for
@@ -321,7 +322,8 @@ Result<std::string> Server::begin_reign() {
     if (!why.empty()) {
         return why;
     }
-    auto written = folder->write(Reign{hello_.holder.epoch, hello_.session, own_mark()});
+    since_ = reign->epoch == 0 ? hello_.holder.epoch : reign->since;
+    auto written = folder->write(Reign{hello_.holder.epoch, hello_.session, own_mark(), since_});
     if (written && hello_.lock) {
         written = folder->write(held_by(hello_, *holder));
     }
@@ -381,7 +383,7 @@ void Server::mend() {
 
 void Server::welcome() {
     state_ = State::serving;
-    tell(Welcome{keeping_, record_.head});
+    tell(Welcome{keeping_, record_.head, since_});
     folder_->remove_old_runs();
 }
 

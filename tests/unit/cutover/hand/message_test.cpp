@@ -58,9 +58,10 @@ TEST_CASE("what a runner says is read back") {
 
 TEST_CASE("what a hand tells is read back") {
     const auto welcome =
-        only<Welcome>(parse_tale(line_of(Welcome{Keeping::subreaper, Head{5, "sum"}})));
+        only<Welcome>(parse_tale(line_of(Welcome{Keeping::subreaper, Head{5, "sum"}, 3})));
     CHECK(welcome.keeping == Keeping::subreaper);
     CHECK(welcome.head == Head{5, "sum"});
+    CHECK(welcome.since == 3);
     CHECK_FALSE(only<Welcome>(parse_tale(line_of(Welcome{}))).head);
     CHECK(only<Refused>(parse_tale(line_of(Refused{"why"}))).why == "why");
     CHECK(only<Waits>(parse_tale(line_of(Waits{"what"}))).what == "what");

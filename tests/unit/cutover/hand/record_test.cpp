@@ -118,9 +118,10 @@ TEST_CASE("a host is held since it was taken first") {
 }
 
 TEST_CASE("what stands in files is read back, and nothing else") {
-    const auto reign = parse_reign("f", text_of(Reign{3, "ours", init}));
+    const auto reign = parse_reign("f", text_of(Reign{3, "ours", init, 2}));
     REQUIRE(reign);
     CHECK(reign->epoch == 3);
+    CHECK(reign->since == 2);
     CHECK(reign->session == "ours");
     CHECK(reign->hand == init);
     CHECK(parse_holder("f", text_of(hello(1, "s").holder)) == hello(1, "s").holder);
