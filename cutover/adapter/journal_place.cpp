@@ -125,6 +125,11 @@ Result<> write_home(const std::string& path, int fd) {
         return fail(Exit::world, folder_of(path), "cannot be created: " + error.message());
     }
     const Home home = home_of(path, fd);
+    // A full disk need not take another file, only to say the same once more.
+    if (const auto before = read_home(path);
+        before && same_file(*before, home) && before->path == path) {
+        return {};
+    }
     const nlohmann::ordered_json object{{"schema", "rehome/journal-home/1"},
                                         {"host", home.host},
                                         {"path", home.path},

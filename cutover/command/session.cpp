@@ -30,6 +30,12 @@ constexpr StopSignal::Manner stop_manner{
 // So long the last lines may take to their reader.
 constexpr std::chrono::seconds last_words{3};
 
+// After what is wrong, a full disk for instance.
+constexpr const char* broken_off =
+    "; the run stands still where it is: mend that, or move the journal and its .d to another "
+    "disk, "
+    "and go on by `cutover resume` or back out by `cutover undo`";
+
 std::string inventory_copy(const Opening& opening) {
     return opening.run_dir + "/inventory.json";
 }
@@ -41,7 +47,11 @@ Result<> prepare_run_dir(const Opening& opening) {
     if (error) {
         return fail(Exit::world, opening.run_dir, "cannot be created: " + error.message());
     }
-    return write_file_atomically(inventory_copy(opening), opening.inventory);
+    // A full disk need not take it once more.
+    const auto there = read_file(inventory_copy(opening));
+    return there && *there == opening.inventory
+               ? Result<>()
+               : write_file_atomically(inventory_copy(opening), opening.inventory);
 }
 
 // Raises the run's epoch, so that no runner before can do any more.
@@ -148,6 +158,9 @@ Result<Exit> run_session(JournalFile& journal, const std::string& path,
     Runner runner(*plan, std::move(*progress), world, options.runner);
     auto code = options.back_out ? runner.turn_back("the operator asked for it") : runner.go();
     leave_hosts(hands, runner.progress(), *watch);
+    if (!code) {
+        code.error().what += broken_off;
+    }
     watch->pause();  // the live line is gone before the last lines come
     if (code) {
         // Backing out wholly is what `undo` is asked for.

@@ -42,6 +42,23 @@ umount $hands/netns-old-gw
 cutover undo --journal two.j
 [ ! -e there ] && [ ! -e far ]
 
+echo "a journal whose disk is full says what to do, and can be backed out of there"
+mkdir night
+mount -t tmpfs -o size=64k tmpfs night
+jq -n '{schema: "rehome/playbook/1", name: "night", stages: [{name: "s", steps: [
+    {name: "a", do: ["touch", "a1"], check: ["test", "-e", "a1"], undo: ["rm", "-f", "a1"]},
+    {name: "fill", do: ["bash", "-c", "head -c 100000 /dev/zero >night/fill; true"], check: ["test", "-e", "night/fill"],
+     undo: ["rm", "-f", "night/fill"]}, {name: "g", timeout_s: 9, gate: {command: ["head", "-c", "9000", "/dev/zero"]}}]}]}' >night.json
+code 3 cutover run night.json --inventory inventory.json --journal night/night.j --yes >out 2>&1
+grep -q 'samples.jsonl: cannot be written: No space left on device; the run stands still where it is: mend that, or ' out
+cutover undo --journal night/night.j
+[ ! -e a1 ] && [ ! -e night/fill ]
+
+echo "what prints as much as it may is not taken for a hand that is dead"
+jq -n '{schema: "rehome/playbook/1", name: "loud", stages: [{name: "s", steps: [{name: "a",
+    do: ["bash", "-c", "head -c 16000000 /dev/zero; head -c 16000000 /dev/zero >&2"]}]}]}' >loud.json
+run loud | found 'done s/a'
+
 echo "who may not go on gives up nothing that the run holds"
 jq -n '{schema: "rehome/playbook/1", name: "held", stages: [{name: "s", steps: [{name: "q", hold: "?"}]}]}' >held.json
 code 3 run held

@@ -176,9 +176,11 @@ void Connection::die(const std::string& why) {
 
 void Connection::take(std::string_view bytes) {
     last_heard_us_ = monotonic_us();
+    size_t searched = heard_.size();  // a long line comes in a thousand pieces
     heard_ += bytes;
     size_t begin = 0;
-    for (size_t end = 0; (end = heard_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    for (size_t end = 0; (end = heard_.find('\n', searched)) != std::string::npos;
+         searched = begin = end + 1) {
         take_line(std::string_view(heard_).substr(begin, end - begin));
     }
     heard_.erase(0, begin);

@@ -77,6 +77,7 @@ private:
     Fd signals_{};
     std::string heard_{};
     std::string backlog_{};
+    size_t told_ = 0;  // so much of it
     Hello hello_{};
     Pulse pulse_{Milliseconds(60'000), monotonic_us()};
     std::optional<HandFolder> folder_{};
@@ -257,20 +258,24 @@ void Server::tell(const Tale& tale) {
 
 // What cannot be told any more is lost; the record has it.
 void Server::flush() {
-    size_t told = 0;
-    while (told < backlog_.size()) {
-        const ssize_t count = write(STDOUT_FILENO, backlog_.data() + told, backlog_.size() - told);
+    while (told_ < backlog_.size()) {
+        const ssize_t count =
+            write(STDOUT_FILENO, backlog_.data() + told_, backlog_.size() - told_);
         if (count < 0 && errno == EINTR) {
             continue;
         }
         if (count <= 0) {
             break;
         }
-        told += static_cast<size_t>(count);
+        told_ += static_cast<size_t>(count);
     }
-    backlog_.erase(0, told);
+    // Not after each write: of a long line a pipe takes a thousandth.
+    if (told_ > backlog_.size() / 2 || told_ == backlog_.size()) {
+        backlog_.erase(0, std::exchange(told_, 0));
+    }
     if (backlog_.size() > longest_backlog) {
         backlog_.clear();
+        told_ = 0;
         leave(Cause::silence);
     }
 }
