@@ -27,8 +27,11 @@ public:
     Signal due(int64_t now_us);
     int64_t next_at_us() const { return next_at_us_; }
 
-    // Why it ended, if it has ended now.
-    Cause cause() const { return cause_.value_or(Cause::itself); }
+    // Why it ended, if it has ended now: by itself where it was to end and was not asked yet.
+    Cause cause() const {
+        const bool was_asked = stage_ != Stage::running || cause_ == Cause::output;
+        return was_asked ? cause_.value_or(Cause::itself) : Cause::itself;
+    }
 
 private:
     int64_t grace_us_;

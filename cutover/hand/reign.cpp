@@ -24,7 +24,7 @@ const char* cause_text(Cause cause) {
         case Cause::silence:
             return "its hand ended it, as nothing was heard of cutover any more";
         case Cause::runner:
-            return "its hand ended it, as another cutover went on with the run";
+            return "its hand ended it, as its runner reached the host anew, or another one went on";
         case Cause::output:
             return "its hand ended it, as it printed too much";
         case Cause::gone:

@@ -49,6 +49,16 @@ TEST_CASE("when nobody is heard it is ended, or let run where it survives") {
     CHECK(too_long.due(0) == Signal::terminate);
 }
 
+TEST_CASE("what has ended before it was asked to has ended by itself, unless it was cut short") {
+    for (const Cause cause : {Cause::silence, Cause::runner, Cause::output}) {
+        Course course(0, limit, grace, false);
+        course.end(cause, 300 * ms);
+        CHECK(course.cause() == (cause == Cause::output ? cause : Cause::itself));
+        CHECK(course.due(300 * ms) == Signal::terminate);
+        CHECK(course.cause() == cause);
+    }
+}
+
 TEST_CASE("the first cause counts, and a second one does not hold up the end") {
     Course course(0, limit, grace, false);
     CHECK(course.due(1'000 * ms) == Signal::terminate);
