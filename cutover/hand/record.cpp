@@ -145,7 +145,7 @@ Result<HandRecord> read_record(const std::string& file, std::string_view text) {
         try {
             take_line(object, record);
         } catch (const std::exception& wrong) {
-            return fail(Exit::world, where, wrong.what());
+            return fail(Exit::world, where, std::string("is damaged: ") + wrong.what());
         }
         record.whole_bytes = end + 1;
     }

@@ -101,7 +101,9 @@ Result<Holder> parse_holder(const std::string& file, std::string_view text) {
     try {
         return read_holder(json::parse(text));
     } catch (const json::exception& wrong) {
-        return fail(Exit::world, file, wrong.what());
+        return fail(
+            Exit::world, file,
+            std::string("is damaged; where no run is under way here, remove it: ") + wrong.what());
     }
 }
 

@@ -127,7 +127,9 @@ TEST_CASE("what stands in files is read back, and nothing else") {
     CHECK(parse_holder("f", text_of(hello(1, "s").holder)) == hello(1, "s").holder);
     for (const char* text : {"", "{}", "[]", "{\"epoch\": \"1\"}"}) {
         CHECK_FALSE(parse_reign("f", text));
-        CHECK_FALSE(parse_holder("f", text));
+        const auto holder = parse_holder("f", text);
+        REQUIRE_FALSE(holder);
+        CHECK(holder.error().text().find("f: is damaged; where no run is") == 0);
     }
 }
 
