@@ -340,7 +340,7 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
 
 Runner::Outcome Runner::gate(const Step& step) {
     GateWatch watch(step.gate, world_.now(), progress_.bases[step.id]);
-    const int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
+    int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
     std::string why;
     for (;;) {
         const int64_t taken_at = world_.monotonic();
@@ -370,6 +370,8 @@ Runner::Outcome Runner::gate(const Step& step) {
         if (Held held = rest(step, next_at); !held.free) {
             return held.then;
         }
+        // While a guard held the run, the gate could not look.
+        ends_at += std::max<int64_t>(world_.monotonic() - next_at, 0);
         if (world_.stop_wanted()) {
             return stop_as_asked();
         }

@@ -248,6 +248,15 @@ TEST_CASE("a blind guard holds the run") {
     }
 }
 
+TEST_CASE("while a blind guard holds a gate, the gate's time stands still") {
+    Guarded night;
+    night.plan.steps[2].timeout = Seconds(12);
+    night.samples(Answers(20, silent));
+    RunnerOptions options;
+    options.yes = true;
+    CHECK(night.go(options) == Exit::yes);
+}
+
 TEST_CASE("where there is no return a broken guard holds the run") {
     struct Case {
         std::optional<std::string> answer;
