@@ -279,7 +279,7 @@ Result<ControlReply> tell_run(const std::string& folder, const ControlRequest& r
         const std::string why = strerror(code);
         return fail(Exit::world, folder + "/" + socket_name,
                     code == EACCES ? why + ", expected who runs it, or a member of its --group"
-                                    : "no cutover listens there: " + why);
+                                   : "no cutover listens there: " + why);
     }
     const std::string line = control_line(request);
     if (send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) !=

@@ -2,10 +2,10 @@
 // owner may use, and a group where one is named.
 //
 // A thread of its own listens, so that nobody who connects keeps the run waiting, and reads of each
-// connection one line, within a time; of too many at once the oldest is dropped.  Who answers is whom
-// the kernel names (SO_PEERCRED).  The first answer that fits the question is taken, later ones are
-// told that nothing is asked.  An answer that was taken is in the journal only once the runner has
-// written it there, which is what who answered looks for.  Thread-safe.
+// connection one line, within a time; of too many at once the oldest is dropped.  Who answers is
+// whom the kernel names (SO_PEERCRED).  The first answer that fits the question is taken, later
+// ones are told that nothing is asked.  An answer that was taken is in the journal only once the
+// runner has written it there, which is what who answered looks for.  Thread-safe.
 #pragma once
 
 #include <memory>

@@ -58,8 +58,8 @@ std::vector<Left> left_undone(const Plan& plan, const Progress& progress) {
                         "`cutover undo` does it later; by hand: " + undo_line(plan, progress, i)});
     }
     for (const size_t i : steps_in(progress, StepState::unproven)) {
-        const std::string what = plan.steps[i].undo.empty() ? "cannot tell whether it is done: "
-                                                            : "undone, unproven: ";
+        const std::string what =
+            plan.steps[i].undo.empty() ? "cannot tell whether it is done: " : "undone, unproven: ";
         list.push_back({i, what + progress.steps[i].text, how_to_look(plan, progress, i)});
     }
     return list;

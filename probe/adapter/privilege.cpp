@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +54,11 @@ Result<> drop_privileges() {
         return fail(Exit::world, where, "root could be had again, expected a refusal");
     }
     return {};
+}
+
+void go_first() {
+    constexpr int nice = -10;
+    (void)setpriority(PRIO_PROCESS, 0, nice);
 }
 
 }  // namespace rehome::probe

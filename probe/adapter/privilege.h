@@ -10,4 +10,8 @@ namespace rehome::probe {
 
 Result<> drop_privileges();
 
+// Ahead of the host's other programs from here on, where that is allowed: slots that we miss, as
+// others hold the processor, leave a hole in what is measured.
+void go_first();
+
 }  // namespace rehome::probe

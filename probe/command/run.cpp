@@ -134,6 +134,7 @@ Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes,
     if (!session) {
         return tl::unexpected(session.error());
     }
+    go_first();
     if (const auto dropped = drop_privileges(); !dropped) {
         return tl::unexpected(dropped.error());
     }

@@ -16,11 +16,12 @@ journal=$out/journal
 # Whoever reads of a failure wants to know where the run stood.
 move_over() {
     local code=$?
-    [ "$code" = 0 ] || tail -c 3000 "$out/move.log" >&2 || true
+    [ "$code" = 0 ] || { tail -c 3000 "$out/move.log" && grep -v '"good"' "$journal.d/samples.jsonl" | tail -n 3; } >&2 || true
     "$lab" down
     rm -rf "$out"
 }
 
+# shellcheck disable=SC2120 # more arguments where a test wants them
 move_lab() {
     trap move_over EXIT
     "$lab" up --mode rehome --build "$BUILD" "$@"
@@ -34,6 +35,7 @@ in_lab() { "$lab" run env "PATH=$BUILD/bin:$PATH" "$@"; }
 # Probes of 4 s a path instead of a minute: they show no more than 10 points of loss, in bursts of up to 0.1 s.
 short_probes=(--set probes=600 --set loss_points=10 --set burst_s=0.1)
 
+# shellcheck disable=SC2120
 start_move() {
     in_lab cutover run "$PWD/playbooks/subnet-move.json" --inventory /run/rehome/inventory.json --journal "$journal" \
         --yes --set observe_s=1 --set settle_s=1 "${short_probes[@]}" "$@" >"$out/move.log" 2>&1 &

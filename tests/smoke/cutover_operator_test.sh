@@ -163,6 +163,7 @@ code 1 cutover resume --journal stop.j </dev/null | found 'turned_back: s/no los
 anew
 
 # Where nobody is there, an act is tried again as often as the playbook says.
+# shellcheck disable=SC2016 # bash's own
 book '{"name": "a", "retry": {"times": 3, "every_s": 0.1}, "check": ["test", "-e", "a"], "undo": ["rm", "-f", "a"],
        "do": ["bash", "-c", "echo >>tries; [ $(wc -l <tries) -gt 2 ] && touch a"]}' >retried.json
 cutover run retried.json --inventory inventory.json --journal retried.j </dev/null | found 'retried s/a: 2 of 3'

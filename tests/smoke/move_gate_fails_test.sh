@@ -2,6 +2,7 @@
 # A gate fails in mid-move: everything is put back, and no session breaks.
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_move.sh
+# shellcheck disable=SC2119 # the lab as it is
 move_lab
 start_move
 wait_until 60 moved_to "carrier green/announce at new-gw"

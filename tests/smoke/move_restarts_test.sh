@@ -3,6 +3,7 @@
 # sessions log in again by themselves, and the move goes on to its end.
 . "$(dirname "$0")/_init.sh"
 . tests/smoke/_move.sh
+# shellcheck disable=SC2119 # the lab as it is
 move_lab
 
 # An operator's terminal, whose keys come from $out/keys.  The sessions that a crash breaks do not turn the move back.

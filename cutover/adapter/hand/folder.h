@@ -22,7 +22,8 @@
 
 namespace rehome::cutover {
 
-// $REHOME_HAND_DIR; /var/lib/rehome/hand for root, $XDG_STATE_HOME/rehome/hand (or under ~/.local/state) for others.
+// $REHOME_HAND_DIR; /var/lib/rehome/hand for root, $XDG_STATE_HOME/rehome/hand (or under
+// ~/.local/state) for others.
 std::string default_hand_base();
 
 class HandFolder {
