@@ -31,6 +31,7 @@ Reading GuardWatch::take(const GuardSample& sample) {
     told_at_us_ = sample.monotonic_us;
     excused_ = false;
     bad_in_row_ = reading.verdict == Verdict::good ? 0 : bad_in_row_ + 1;
+    good_at_us_ = reading.verdict == Verdict::good ? sample.monotonic_us : good_at_us_;
     broken_ = broken_ || bad_in_row_ > bad_at_most || reading.verdict == Verdict::fatal;
     return reading;
 }
@@ -43,6 +44,10 @@ void GuardWatch::excuse() {
 
 double GuardWatch::blind_s(int64_t monotonic_us) const {
     return static_cast<double>(monotonic_us - told_at_us_) / 1e6;
+}
+
+bool GuardWatch::good_since(int64_t monotonic_us) const {
+    return only_reports_ || excused_ || good_at_us_ >= monotonic_us;
 }
 
 GuardWatch::State GuardWatch::state(int64_t monotonic_us) const {

@@ -41,12 +41,15 @@ public:
     State state(int64_t monotonic_us) const;
     const std::string& why() const { return why_; }
     double blind_s(int64_t monotonic_us) const;  // for how long it has told nothing
+    // Whether a sample was good at this time or later, or none is asked for.
+    bool good_since(int64_t monotonic_us) const;
 
 private:
     const Guard* guard_;
     GateWatch gate_;
     std::string stage_{};
     int64_t told_at_us_;
+    int64_t good_at_us_ = -1;
     unsigned bad_in_row_ = 0;
     bool broken_ = false;
     bool excused_ = false;

@@ -166,7 +166,7 @@ Result<Exit> Runner::turn_back(const std::string& why) {
 
 Runner::Outcome Runner::act_on(const Action& action) {
     if (action.kind == Action::Kind::finish) {
-        const Held held = guards(plan_.steps.back());  // they held to the end, or it is not done
+        const Held held = last_look();
         return held.free ? finish() : held.then;
     }
     if (action.kind == Action::Kind::stop) {

@@ -64,6 +64,7 @@ private:
     Held blind(GuardWatch& watch, const Step& step);
     Held decided(GuardWatch& watch, Choice choice, const std::string& why);
     void begin_guards(size_t step);
+    Held last_look();
     Result<> take_guard_samples();
     bool all_hold();
     bool troubled();

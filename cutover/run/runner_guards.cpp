@@ -85,6 +85,26 @@ Runner::Held Runner::guards(const Step& step) {
     return {};
 }
 
+// They held to the end, or it is not done: each is seen to be good once more.
+Runner::Held Runner::last_look() {
+    const Step& last = plan_.steps.back();
+    if (progress_.backwards) {
+        return guards(last);
+    }
+    begin_guards(plan_.steps.size() - 1);
+    const int64_t since = world_.monotonic();
+    const auto good = [&](const auto& guard) { return guard.second.good_since(since); };
+    Held held = guards(last);
+    while (held.free && !std::all_of(guards_.begin(), guards_.end(), good)) {
+        if (world_.stop_wanted()) {
+            return {false, stop_as_asked()};
+        }
+        world_.wait(look_every);
+        held = guards(last);
+    }
+    return held;
+}
+
 // Where there is no way back, somebody has to say what is to become of it.
 Runner::Held Runner::broken(GuardWatch& watch, const Step& step) {
     const std::string why = fmt::format("{} does not hold: {}", watch.guard().step.id, watch.why());

@@ -6,6 +6,7 @@
 #include "cutover/run/runner.h"
 #include "tests/unit/cutover/fake_world.h"
 #include "tests/unit/cutover/fixture.h"
+#include "tests/unit/cutover/runs.h"
 
 namespace rehome::cutover::testing {
 
@@ -306,6 +307,26 @@ TEST_CASE("a run is not done while a guard is broken or blind at its end") {
         night.plan.guards[0].from = 3;
         CHECK(night.go() == Exit::no);
         CHECK(night.world.effects.empty());
+    }
+}
+
+// A run that ends, or is resumed at its end, before the guard's first second has passed.
+TEST_CASE("nor before each guard has looked once more") {
+    for (const bool resumed : {false, true}) {
+        CAPTURE(resumed);
+        for (const auto& [samples, exit, why] :
+             {std::tuple{Answers{worse, worse}, Exit::no, "guard/g does not hold: /n 1, max 0"},
+              {Answers{worse, fine}, Exit::yes, ""}}) {
+            Guarded night;
+            night.plan.steps.resize(1);
+            if (resumed) {
+                REQUIRE(night.world.append({Happened::begun, 1, "s/a", ""}));
+                REQUIRE(night.world.append({Happened::done, 2, "s/a", ""}));
+            }
+            night.samples(samples);
+            CHECK(go(night.plan, night.world) == exit);
+            CHECK(night.turned_back() == why);
+        }
     }
 }
 
