@@ -148,6 +148,7 @@ def resume(options):
     playbook = write("many.json", book([many(steps, do=[f"{TOOLS}/nothing"], repeatable=True)]))
     took = []
     for _ in range(options.rounds):
+        fresh("hand")  # which has heard of the run before: it is the same one each time
         run_dir = fresh("resume.d")
         subprocess.run([f"{TOOLS}/journal_of", playbook, here(), run_dir, str(steps), "100000", journal("resume")],
                        check=True)
