@@ -74,7 +74,7 @@ wait_until 5 test -e lost.started
 kill -KILL "$runner"
 code 137 wait "$runner"
 wait_until 5 nobody_is_left
-rm -r "$hand/$(id_of lost.j)"
+rm -r "${hand:?}/$(id_of lost.j)"
 for _ in 1 2; do # the second finds what the first has made
     code 4 cutover resume --journal lost.j | found 'cannot tell whether it is done: its host has no record of it, nor of the run.s begin'
 done
