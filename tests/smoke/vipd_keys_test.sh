@@ -98,7 +98,7 @@ stop_gateway new TERM
 mv "$dir/new.keyed.json" "$dir/new.json"
 start_gateway new
 wait_until 5 signs 2
-alive
+wait_until 5 alive
 jq '.keys.untagged = false' "$dir/old.json" >"$dir/changed" && mv "$dir/changed" "$dir/old.json"
 ctl old reload
 alive
