@@ -4,7 +4,7 @@
 //
 //   run     one row: id, schema "rehome/probe-record/1", host, program, kernel, plan (JSON as in a
 //           result), clock, started, ended (empty: cut short), result (JSON of "rehome/probe/2")
-//   path    id, kind, target, services, route, flow, size, dscp
+//   path    id, kind, target, services, route, flow, size, dscp, source_ports, secret
 //   probe   path, idx, due, sent, stamped, received, captured, fate, refused, duplicated, ...
 //   event   at, path (empty: all), what, detail: route changes, ICMP errors, clock steps, pauses
 //
@@ -35,6 +35,9 @@ struct PathRecord {
     Route route;
     std::string flow;
     uint8_t dscp = 0;
+    // What makes its packets again, byte for byte (flow.h), once the run is over; no key of HMAC.
+    std::vector<uint16_t> source_ports;  // tcp and udp, in the order of rotation
+    uint64_t secret = 0;
     std::vector<ProbeRow> probes;  // by index
 };
 
