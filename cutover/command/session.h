@@ -6,7 +6,7 @@
 
 #include "common/inventory.h"
 #include "cutover/adapter/journal_file.h"
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 
 namespace rehome::cutover {
 

@@ -15,6 +15,7 @@ void GuardWatch::enter(const std::string& stage) {
     stage_ = stage;
     only_reports_ = guard_->not_in.contains(stage);
     broken_ = false;
+    excused_ = excused_ == State::broken ? State::holds : excused_;
     bad_in_row_ = 0;
     gate_.count_anew();
 }
@@ -29,15 +30,17 @@ Reading GuardWatch::take(const GuardSample& sample) {
         return reading;
     }
     told_at_us_ = sample.monotonic_us;
-    excused_ = false;
-    bad_in_row_ = reading.verdict == Verdict::good ? 0 : bad_in_row_ + 1;
-    good_at_us_ = reading.verdict == Verdict::good ? sample.monotonic_us : good_at_us_;
-    broken_ = broken_ || bad_in_row_ > bad_at_most || reading.verdict == Verdict::fatal;
+    const bool good = reading.verdict == Verdict::good;
+    excused_ = good || excused_ == State::blind ? State::holds : excused_;
+    bad_in_row_ = good ? 0 : bad_in_row_ + 1;
+    good_at_us_ = good ? sample.monotonic_us : good_at_us_;
+    const bool breaks = bad_in_row_ > bad_at_most || reading.verdict == Verdict::fatal;
+    broken_ = broken_ || (breaks && excused_ != State::broken);
     return reading;
 }
 
 void GuardWatch::excuse() {
-    excused_ = true;
+    excused_ = broken_ ? State::broken : State::blind;
     broken_ = false;
     bad_in_row_ = 0;
 }
@@ -47,7 +50,7 @@ double GuardWatch::blind_s(int64_t monotonic_us) const {
 }
 
 bool GuardWatch::good_since(int64_t monotonic_us) const {
-    return only_reports_ || excused_ || good_at_us_ >= monotonic_us;
+    return only_reports_ || excused_ != State::holds || good_at_us_ >= monotonic_us;
 }
 
 GuardWatch::State GuardWatch::state(int64_t monotonic_us) const {
@@ -59,7 +62,7 @@ GuardWatch::State GuardWatch::state(int64_t monotonic_us) const {
         return State::broken;
     }
     const bool blind = blind_s(monotonic_us) > (gate.every + gate.sample.max_age).count();
-    return blind && !excused_ ? State::blind : State::holds;
+    return blind && excused_ == State::holds ? State::blind : State::holds;
 }
 
 }  // namespace rehome::cutover

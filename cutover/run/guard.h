@@ -35,7 +35,8 @@ public:
 
     Reading take(const GuardSample& sample);
 
-    // An operator goes on without it: until it sees again, or is broken anew.
+    // An operator goes on without it: a blind one until it sees again, a broken one until it was
+    // good, or the next stage.
     void excuse();
 
     State state(int64_t monotonic_us) const;
@@ -52,7 +53,7 @@ private:
     int64_t good_at_us_ = -1;
     unsigned bad_in_row_ = 0;
     bool broken_ = false;
-    bool excused_ = false;
+    State excused_ = State::holds;  // from what
     bool only_reports_ = false;
     std::string why_{"there was no sample"};
 };

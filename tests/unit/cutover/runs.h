@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 #include "tests/unit/cutover/fake_world.h"
 
 namespace rehome::cutover::testing {

@@ -16,7 +16,7 @@
 #include "common/formats/formats.h"
 #include "cutover/login/status.h"
 #include "cutover/run/figure.h"
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 #include "tests/unit/cutover/fake_world.h"
 #include "tests/unit/cutover/fixture.h"
 #include "tests/unit/fits.h"

@@ -1,7 +1,7 @@
 // The runner's part that asks the operator.
 #include <fmt/format.h>
 
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 
 namespace rehome::cutover {
 

@@ -1,11 +1,11 @@
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "cutover/run/before.h"
+#include "cutover/run/runner/words.h"
 
 namespace rehome::cutover {
 
@@ -13,42 +13,17 @@ namespace {
 
 using Verdict = Reading::Verdict;
 
-std::string took_text(int64_t from_us, int64_t to_us) {
-    return fmt::format("{:.1f} s", static_cast<double>(to_us - from_us) / 1e6);
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-    std::string text;
-    for (const std::string& part : parts) {
-        text += (text.empty() ? "" : "; ") + part;
-    }
-    return text;
-}
-
-int64_t microseconds(Seconds time) {
-    return std::llround(time.count() * 1e6);
-}
-
-Seconds seconds(int64_t us) {
-    return Seconds(static_cast<double>(us) / 1e6);
-}
-
 // On the way back nobody waits for a far side that does not answer.
 constexpr Seconds longest_look_back{15};
-
-// Why a command did not do its work; empty when it did.
-std::string failure(const Result<Finished>& ended, Seconds limit) {
-    if (ended && ended->timed_out) {
-        return fmt::format("did not end within {} s", limit.count());
-    }
-    const Reading reading = read_sample({}, ended);
-    return reading.verdict == Verdict::good ? "" : reading.why;
-}
 
 }  // namespace
 
 Runner::Runner(const Plan& plan, Progress progress, World& world, RunnerOptions options)
-    : plan_(plan), progress_(std::move(progress)), world_(world), options_(std::move(options)) {
+    : plan_(plan),
+      progress_(std::move(progress)),
+      world_(world),
+      options_(std::move(options)),
+      guards_(plan, world) {
     for (size_t i = 0; i < plan.steps.size(); ++i) {
         const auto& figures = plan.steps[i].gate.sample.figures;
         if (std::any_of(figures.begin(), figures.end(),
@@ -107,23 +82,6 @@ Exit Runner::finished_as() const {
     return steps_in(progress_, StepState::unproven).empty() ? Exit::no : Exit::unknown;
 }
 
-// What no undo follows, and nobody has seen the end of: the host is asked once more, and the check.
-Result<> Runner::note_end_of(const Step& step) {
-    const StepProgress& now = progress_of(step);
-    const Fate fate = now.line != 0 ? recall(step) : Fate{Fate::Kind::unknown, {}, now.text};
-    if (fate.kind == Fate::Kind::never_begun) {
-        return note(Happened::undone, step.id, "it never began");
-    }
-    if (fate.kind == Fate::Kind::ended) {
-        const std::string why = failure(fate.finished, step.timeout);
-        return note(why.empty() ? Happened::done : Happened::failed, step.id, why);
-    }
-    if (step.check && read_sample(*step.check, look(step)).verdict == Verdict::bad) {
-        return note(Happened::undone, step.id, "its check says that it is not done");
-    }
-    return note(Happened::unproven, step.id, fate.why);
-}
-
 Runner::Outcome Runner::finish() {
     if (progress_.backwards) {
         for (const size_t i : without_end(plan_, progress_)) {
@@ -173,7 +131,7 @@ Runner::Outcome Runner::act_on(const Action& action) {
         return stop_before_failed_undos();
     }
     const Step& step = plan_.steps[action.step];
-    begin_guards(action.step);
+    guards_.begin(action.step);
     if (action.kind != Action::Kind::failed) {
         if (Held held = guards(step); !held.free) {
             return held.then;
@@ -189,56 +147,6 @@ Runner::Outcome Runner::act_on(const Action& action) {
         default:
             return undo(step);
     }
-}
-
-// The sample that the gate's figures will count from; tried for as long as the gate may take.
-Result<Bases> Runner::sample_base(const Step& gate, const std::string& since) {
-    const int64_t ends_at = world_.monotonic() + microseconds(gate.timeout);
-    for (;;) {
-        const auto answer =
-            world_.run(gate, gate.gate.sample.command, seconds(ends_at - world_.monotonic()));
-        auto bases = read_bases(gate.gate.sample, since, answer, world_.now());
-        const Reading reading = bases ? Reading{Verdict::good, "", {bases_text(*bases)}}
-                                      : Reading{Verdict::cannot_tell, bases.error().what};
-        if (auto kept = world_.keep(gate, answer, reading); !kept) {
-            return tl::unexpected(kept.error());
-        }
-        const int64_t next_at = world_.monotonic() + microseconds(gate.gate.every);
-        if (bases || next_at >= ends_at || world_.stop_wanted()) {
-            return bases;
-        }
-        world_.wait(gate.gate.every);
-    }
-}
-
-// Whether every figure that counts since this step has its base; where one has none the run is
-// turned back, as its gate could not tell.
-Result<bool> Runner::take_bases(const Step& step) {
-    for (const size_t place : counting_) {
-        const Step& gate = plan_.steps[place];
-        const auto& figures = gate.gate.sample.figures;
-        const auto lacks = [&](const Figure& figure) {
-            return figure.since == step.id && !progress_.bases[gate.id].contains(key(figure));
-        };
-        if (std::none_of(figures.begin(), figures.end(), lacks)) {
-            continue;
-        }
-        const auto bases = sample_base(gate, step.id);
-        if (!bases && bases.error().kind != Exit::unknown) {
-            return tl::unexpected(bases.error());
-        }
-        if (!bases && world_.stop_wanted()) {
-            return false;
-        }
-        const auto noted = bases ? note(Happened::counts_from, gate.id, bases_text(*bases))
-                                 : note(Happened::turned_back, "",
-                                        fmt::format("{} has nothing to count from: {}", gate.id,
-                                                    bases.error().what));
-        if (!noted || !bases) {
-            return noted ? Result<bool>(false) : tl::unexpected(noted.error());
-        }
-    }
-    return true;
 }
 
 Runner::Outcome Runner::begin(const Step& step) {
@@ -338,46 +246,6 @@ Runner::Outcome Runner::check(const Step& step, const std::string& took) {
     return note_and_go_on(Happened::failed, step, "its check says: " + reading.why);
 }
 
-Runner::Outcome Runner::gate(const Step& step) {
-    GateWatch watch(step.gate, world_.now(), progress_.bases[step.id]);
-    int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
-    std::string why;
-    for (;;) {
-        const int64_t taken_at = world_.monotonic();
-        const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
-        const Reading reading = watch.take(answer, world_.now(), world_.monotonic());
-        world_.show(step, reading);
-        if (auto kept = world_.keep(step, answer, reading); !kept) {
-            return tl::unexpected(kept.error());
-        }
-        if (watch.passed()) {
-            return note_and_go_on(Happened::done, step, joined(reading.shown));
-        }
-        const std::string now = reading.why.empty() ? "was not good for long enough" : reading.why;
-        // The last one is cut as the gate's own time is up, and tells less than the one before.
-        const bool cut = answer && answer->timed_out && !why.empty();
-        why = cut ? why + "; then " + now : now;
-        if (reading.verdict == Verdict::fatal || watch.used_up()) {
-            return note_and_go_on(Happened::failed, step, why);
-        }
-        const int64_t next_at =
-            std::max(taken_at + microseconds(step.gate.every), world_.monotonic());
-        if (next_at >= ends_at) {
-            return note_and_go_on(
-                Happened::failed, step,
-                fmt::format("did not pass within {} s: {}", step.timeout.count(), why));
-        }
-        if (Held held = rest(step, next_at); !held.free) {
-            return held.then;
-        }
-        // While a guard held the run, the gate could not look.
-        ends_at += std::max<int64_t>(world_.monotonic() - next_at, 0);
-        if (world_.stop_wanted()) {
-            return stop_as_asked();
-        }
-    }
-}
-
 // What never began may have begun the time before.
 Fate Runner::recall(const Step& step) {
     const StepProgress& now = progress_of(step);
@@ -432,94 +300,6 @@ Runner::Outcome Runner::settle_by_check(const Step& step, const std::string& why
                        : ask_how_to_settle(step, reading.why);
     }
     return std::nullopt;
-}
-
-Runner::Outcome Runner::undo(const Step& step) {
-    if (options_.skip.contains(step.id)) {
-        return note_and_go_on(Happened::undo_skipped, step, "passed over by the operator");
-    }
-    if (const auto settled = recall_before_undo(step)) {
-        return *settled;
-    }
-    return undo_now(step);
-}
-
-// What became of the command whose end is not known, the act or an undo before; nothing: the undo
-// is to be done.
-std::optional<Runner::Outcome> Runner::recall_before_undo(const Step& step) {
-    const StepProgress& now = progress_of(step);
-    const bool was_act = now.state == StepState::begun;
-    if (now.line == 0 || (was_act && step.kind != Step::Kind::act)) {
-        return std::nullopt;
-    }
-    const Fate fate = recall(step);
-    if (was_act) {
-        return fate.kind == Fate::Kind::never_begun
-                   ? std::optional(note_and_go_on(Happened::undone, step, "it never began"))
-                   : std::nullopt;
-    }
-    if (fate.kind == Fate::Kind::never_begun) {
-        return std::nullopt;
-    }
-    if (fate.kind == Fate::Kind::unknown) {
-        return note_and_go_on(Happened::undo_failed, step, fate.why);
-    }
-    return find_undone(step, fate);
-}
-
-// An undo that was cut, or did not do its work, is done once more.
-std::optional<Runner::Outcome> Runner::find_undone(const Step& step, const Fate& fate) {
-    const bool well =
-        fate.kind == Fate::Kind::ended && failure(fate.finished, step.timeout).empty();
-    if (!step.check) {
-        return well ? std::optional(prove_undone(step, {}, "ended meanwhile")) : std::nullopt;
-    }
-    const UndoProof proof = read_after_undo(step, progress_of(step).was, look(step));
-    if (proof.verdict != UndoProof::Verdict::undone) {
-        return std::nullopt;
-    }
-    return note_and_go_on(Happened::undone, step, "found undone by its check");
-}
-
-Runner::Outcome Runner::undo_now(const Step& step) {
-    if (auto noted = note(Happened::undo_begun, step.id, ""); !noted) {
-        return tl::unexpected(noted.error());
-    }
-    const StepProgress& now = progress_of(step);
-    const int64_t started = world_.monotonic();
-    const Fate fate = world_.act(step, undo_with(step, now.was), now.line);
-    const std::string why =
-        fate.kind == Fate::Kind::ended ? failure(fate.finished, step.timeout) : fate.why;
-    if (!why.empty()) {
-        return note_and_go_on(Happened::undo_failed, step, why);
-    }
-    return prove_undone(step, now.was, took_text(started, world_.monotonic()));
-}
-
-// What an undo says of itself is not enough: one look, whatever it says.
-Runner::Outcome Runner::prove_undone(const Step& step, const Kept& was, const std::string& took) {
-    if (step.kind == Step::Kind::way_back) {
-        return note_and_go_on(Happened::undone, step, took);
-    }
-    if (!step.check) {
-        return note_and_go_on(Happened::unproven, step, "it has no check");
-    }
-    const UndoProof proof = read_after_undo(step, was, look(step));
-    switch (proof.verdict) {
-        case UndoProof::Verdict::undone:
-            return note_and_go_on(Happened::undone, step, took);
-        case UndoProof::Verdict::unproven:
-            return note_and_go_on(Happened::unproven, step, proof.why);
-        case UndoProof::Verdict::not_undone:
-            break;
-    }
-    return note_and_go_on(Happened::undo_failed, step, proof.why);
-}
-
-Runner::Outcome Runner::stop_before_failed_undos() {
-    const size_t failed = steps_in(progress_, StepState::undo_failed).size();
-    const size_t waiting = left_to_undo(plan_, progress_).size() - failed;
-    return stop(fmt::format("{} undos failed, {} more rely on them", failed, waiting), Exit::world);
 }
 
 }  // namespace rehome::cutover

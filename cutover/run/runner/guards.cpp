@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 
 namespace rehome::cutover {
 
@@ -16,71 +16,28 @@ constexpr Seconds look_every{0.05};
 
 }  // namespace
 
-void Runner::begin_guards(size_t step) {
-    for (size_t i = 0; i < plan_.guards.size(); ++i) {
-        const Guard& guard = plan_.guards[i];
-        if (step >= guard.from && !guards_.contains(i)) {
-            GuardWatch watch(guard, world_.now(), world_.monotonic());
-            watch.enter(plan_.steps[step].stage);
-            guards_.emplace(i, std::move(watch));
-            world_.begin_guard(i, guard);
-        }
-    }
-}
-
-Result<> Runner::take_guard_samples() {
-    for (const GuardSample& sample : world_.guard_samples()) {
-        GuardWatch& watch = guards_.at(sample.guard);
-        const Reading reading = watch.take(sample);
-        if (reading.seen_before) {
-            continue;
-        }
-        if (auto kept = world_.keep(watch.guard().step, sample.answer, reading); !kept) {
-            return kept;
-        }
-        if (reading.verdict != Verdict::good) {
-            world_.show(watch.guard().step, reading);
-        }
-    }
-    return {};
-}
-
-bool Runner::all_hold() {
-    return std::all_of(guards_.begin(), guards_.end(), [this](const auto& guard) {
-        return guard.second.state(world_.monotonic()) == State::holds;
-    });
-}
-
 bool Runner::any_broken() {
-    return !take_guard_samples() ||
-           std::any_of(guards_.begin(), guards_.end(), [this](const auto& guard) {
-               return guard.second.state(world_.monotonic()) == State::broken;
-           });
+    return !guards_.take_samples() || guards_.any_broken();
 }
 
 // Asked for while somebody is waited for; an error is found again by guards().
 bool Runner::troubled() {
-    return !take_guard_samples() || !all_hold();
+    return !guards_.take_samples() || !guards_.all_hold();
 }
 
 Runner::Held Runner::guards(const Step& step) {
-    if (auto taken = take_guard_samples(); !taken) {
+    if (auto taken = guards_.take_samples(); !taken) {
         return {false, tl::unexpected(taken.error())};
     }
-    for (auto& [place, watch] : guards_) {
-        const State state = watch.state(world_.monotonic());
-        if (progress_.backwards || state == State::holds) {
-            continue;
-        }
-        // It was so in the stage that was guarded, which may have ended meanwhile.
-        const Step& in = guarded_ == nullptr ? step : *guarded_;
-        if (Held held = state == State::broken ? broken(watch, in) : blind(watch, in); !held.free) {
+    // It was so in the stage that was guarded, which may have ended meanwhile.
+    const Step& in = guarded_ == nullptr ? step : *guarded_;
+    while (GuardWatch* watch = progress_.backwards ? nullptr : guards_.first_in_trouble()) {
+        const bool is_broken = guards_.state(*watch) == State::broken;
+        if (Held held = is_broken ? broken(*watch, in) : blind(*watch, in); !held.free) {
             return held;
         }
     }
-    for (auto& [place, watch] : guards_) {
-        watch.enter(step.stage);
-    }
+    guards_.enter(step.stage);
     guarded_ = &step;
     return {};
 }
@@ -91,11 +48,10 @@ Runner::Held Runner::last_look() {
     if (progress_.backwards) {
         return guards(last);
     }
-    begin_guards(plan_.steps.size() - 1);
+    guards_.begin(plan_.steps.size() - 1);
     const int64_t since = world_.monotonic();
-    const auto good = [&](const auto& guard) { return guard.second.good_since(since); };
     Held held = guards(last);
-    while (held.free && !std::all_of(guards_.begin(), guards_.end(), good)) {
+    while (held.free && !guards_.all_good_since(since)) {
         if (world_.stop_wanted()) {
             return {false, stop_as_asked()};
         }
@@ -124,7 +80,7 @@ Runner::Held Runner::broken(GuardWatch& watch, const Step& step) {
 Runner::Held Runner::blind(GuardWatch& watch, const Step& step) {
     const std::string why = fmt::format("{} sees nothing: {}", watch.guard().step.id, watch.why());
     const auto sees = [&] {
-        return !take_guard_samples() || watch.state(world_.monotonic()) != State::blind;
+        return !guards_.take_samples() || guards_.state(watch) != State::blind;
     };
     const auto answer =
         ask({"", step.id, why + ". Go on without it?", {Choice::yes, Choice::undo, Choice::stop}},
@@ -156,7 +112,7 @@ Runner::Held Runner::rest(const Step& step, int64_t until_us) {
         if (left <= Seconds(0)) {
             break;
         }
-        world_.wait(guards_.empty() ? left : std::min(left, look_every));
+        world_.wait(guards_.none() ? left : std::min(left, look_every));
         if (Held held = guards(step); !held.free) {
             return held;
         }

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 #include "tests/unit/cutover/fake_world.h"
 #include "tests/unit/cutover/fixture.h"
 #include "tests/unit/cutover/runs.h"
@@ -107,6 +107,36 @@ TEST_CASE("two bad samples in a row break a guard, and good ones do not mend it"
         GuardWatch watch(guard, 0, 0);
         watch.enter("s");
         CHECK(state_after(watch, one.answers) == one.state);
+    }
+}
+
+TEST_CASE("an operator goes on without a guard: until when") {
+    struct Case {
+        const char* what;
+        Answers before, after;
+        bool new_stage;
+        State state;
+    };
+    const Answers broken{worse, worse};
+    const Answers blind(5, silent);
+    const Case cases[] = {
+        {"broken, and bad all the while", broken, Answers(9, worse), false, State::holds},
+        {"broken, good, bad once", broken, {worse, fine, worse}, false, State::holds},
+        {"broken, good, broken", broken, {worse, fine, worse, worse}, false, State::broken},
+        {"broken, and so in the next stage", broken, broken, true, State::broken},
+        {"blind for longer", blind, Answers(9, silent), false, State::holds},
+        {"blind, sees, blind", blind, {fine, silent, silent, silent, silent}, false, State::blind},
+        {"blind, then broken", blind, broken, false, State::broken},
+    };
+    for (const Case& one : cases) {
+        CAPTURE(one.what);
+        const Guard guard = guard_of_n();
+        GuardWatch watch(guard, 0, 0);
+        watch.enter("s");
+        REQUIRE(state_after(watch, one.before) != State::holds);
+        watch.excuse();
+        watch.enter(one.new_stage ? "t" : "s");
+        CHECK(state_after(watch, one.after, 6) == one.state);
     }
 }
 

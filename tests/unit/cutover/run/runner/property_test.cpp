@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 #include "tests/unit/cutover/fake_world.h"
 #include "tests/unit/cutover/fixture.h"
 

@@ -1,5 +1,5 @@
 // The runner: how runs end, and that dying anywhere changes nothing about it.
-#include "cutover/run/runner.h"
+#include "cutover/run/runner/runner.h"
 
 #include <doctest/doctest.h>
 

@@ -15,11 +15,11 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <set>
 #include <string>
 
 #include "cutover/run/progress.h"
+#include "cutover/run/runner/guard_post.h"
 #include "cutover/run/world.h"
 
 namespace rehome::cutover {
@@ -63,10 +63,7 @@ private:
     Held broken(GuardWatch& watch, const Step& step);
     Held blind(GuardWatch& watch, const Step& step);
     Held decided(GuardWatch& watch, Choice choice, const std::string& why);
-    void begin_guards(size_t step);
     Held last_look();
-    Result<> take_guard_samples();
-    bool all_hold();
     bool troubled();
     bool any_broken();
     Held rest(const Step& step, int64_t until_us);
@@ -111,9 +108,9 @@ private:
     Progress progress_;
     World& world_;
     RunnerOptions options_;
-    std::vector<size_t> counting_{};         // the gates that count since an earlier step
-    std::map<size_t, GuardWatch> guards_{};  // by their place in the plan
-    const Step* guarded_ = nullptr;          // the step before which they were last looked at
+    std::vector<size_t> counting_{};  // the gates that count since an earlier step
+    GuardPost guards_;
+    const Step* guarded_ = nullptr;  // the step before which they were last looked at
 };
 
 }  // namespace rehome::cutover
