@@ -21,6 +21,7 @@
 
 #include "common/clock.h"
 #include "common/fd.h"
+#include "common/pipe.h"
 
 namespace rehome {
 
@@ -45,19 +46,6 @@ Error system_error(const Argv& argv, std::string_view call) {
 
 int exit_code(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-struct Pipe {
-    Fd read;
-    Fd write;
-};
-
-std::optional<Pipe> make_pipe() {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return std::nullopt;
-    }
-    return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
 // ---- starting -----------------------------------------------------------------------------------

@@ -191,7 +191,8 @@ void Daemon::keep_routes() {
 
 void Daemon::withdraw() {
     if (const auto done = kernel_->release_all(); !done) {
-        fmt::print(stderr, "vipd: not withdrawn: {}; the keeper will try\n", done.error().text());
+        fmt::print(stderr, "vipd: not withdrawn: {}{}\n", done.error().text(),
+                   keeper_ ? "; the keeper will try" : "");
     } else if (keeper_) {
         keeper_->end();
     }

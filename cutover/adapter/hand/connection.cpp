@@ -111,14 +111,14 @@ Error Connection::death() const {
 Result<Welcome> Connection::await_welcome(Milliseconds limit) {
     std::unique_lock lock(mutex_);
     const auto settled = [this] { return welcome_ || waits_ || !dead_.empty(); };
-    if (!told_.wait_for(lock, limit, settled)) {
+    if (!changed_.wait_for(lock, limit, settled)) {
         die(fmt::format("has not answered for {} s", static_cast<double>(limit.count()) / 1e3));
     }
-    told_.wait(lock, [this] { return welcome_ || !dead_.empty(); });
+    changed_.wait(lock, [this] { return welcome_ || !dead_.empty(); });
     return dead_.empty() ? Result<Welcome>(*welcome_) : tl::unexpected(death());
 }
 
-Result<Tale> Connection::ask(uint64_t id, const Order& order, Milliseconds limit) {
+Result<Tale> Connection::answer_to(uint64_t id, const Order& order, Milliseconds limit) {
     std::unique_lock lock(mutex_);
     if (!dead_.empty()) {
         return tl::unexpected(death());
@@ -126,7 +126,7 @@ Result<Tale> Connection::ask(uint64_t id, const Order& order, Milliseconds limit
     answers_[id];
     say(order);
     const auto settled = [this, id] { return answers_[id] || !dead_.empty(); };
-    const bool in_time = told_.wait_for(lock, limit, settled);
+    const bool in_time = changed_.wait_for(lock, limit, settled);
     const auto answer = std::move(answers_[id]);
     answers_.erase(id);
     if (answer) {
@@ -140,53 +140,28 @@ Result<Tale> Connection::ask(uint64_t id, const Order& order, Milliseconds limit
                             static_cast<double>(limit.count()) / 1e3));
 }
 
+Error Connection::give_up(const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    die(why);
+    return death();
+}
+
 // ---- with the mutex -----------------------------------------------------------------------------
 
 void Connection::say(const Order& order) {
-    backlog_ += line_of(order);
-    flush();
-    if (!backlog_.empty()) {
+    told_.add(line_of(order));
+    told_.flush(child_.to.get());  // its end is seen where it is read from
+    if (!told_.empty()) {
         const uint64_t one = 1;
         (void)!write(wake_.get(), &one, sizeof one);
     }
-}
-
-void Connection::flush() {
-    size_t said = 0;
-    while (said < backlog_.size()) {
-        const ssize_t count =
-            write(child_.to.get(), backlog_.data() + said, backlog_.size() - said);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break;  // its end is seen where it is read from
-        }
-        said += static_cast<size_t>(count);
-    }
-    backlog_.erase(0, said);
 }
 
 void Connection::die(const std::string& why) {
     if (dead_.empty()) {
         dead_ = why;
     }
-    told_.notify_all();
-}
-
-void Connection::take(std::string_view bytes) {
-    last_heard_us_ = monotonic_us();
-    size_t searched = heard_.size();  // a long line comes in a thousand pieces
-    heard_ += bytes;
-    size_t begin = 0;
-    for (size_t end = 0; (end = heard_.find('\n', searched)) != std::string::npos;
-         searched = begin = end + 1) {
-        take_line(std::string_view(heard_).substr(begin, end - begin));
-    }
-    heard_.erase(0, begin);
-    if (heard_.size() > longest_tale) {
-        die("told more than it may");
-    }
+    changed_.notify_all();
 }
 
 void Connection::take_line(std::string_view line) {
@@ -195,7 +170,7 @@ void Connection::take_line(std::string_view line) {
         return die(tale.error().text());
     }
     if (const auto* beat = std::get_if<Beat>(&*tale)) {
-        last_beat_us_ = last_heard_us_;
+        last_beat_us_ = monotonic_us();
         return say(*beat);
     }
     if (const auto* waits = std::get_if<Waits>(&*tale)) {
@@ -209,7 +184,7 @@ void Connection::take_line(std::string_view line) {
     } else if (const auto id = id_of(*tale); id && answers_.contains(*id)) {
         answers_[*id] = std::move(*tale);
     }
-    told_.notify_all();
+    changed_.notify_all();
 }
 
 void Connection::take_error(std::string_view bytes) {
@@ -220,13 +195,10 @@ void Connection::take_error(std::string_view bytes) {
 // ---- the thread ---------------------------------------------------------------------------------
 
 void Connection::follow(const std::stop_token& end) {
-    std::array<char, 65536> buffer;
-    const auto read_from = [&buffer](const Fd& fd) {
-        return read(fd.get(), buffer.data(), buffer.size());
-    };
     bool has_errors = true;  // until its end: an end would be polled for ever
     const auto hear_errors = [&] {
-        if (const ssize_t said = read_from(child_.err); said > 0) {
+        std::array<char, 4096> buffer;
+        if (const ssize_t said = read(child_.err.get(), buffer.data(), buffer.size()); said > 0) {
             take_error({buffer.data(), static_cast<size_t>(said)});
         } else {
             has_errors = said < 0 && has_errors;
@@ -235,7 +207,7 @@ void Connection::follow(const std::stop_token& end) {
     while (!end.stop_requested() && !is_dead()) {
         const bool has_backlog = [this] {
             const std::lock_guard lock(mutex_);
-            return !backlog_.empty();
+            return !told_.empty();
         }();
         std::array<pollfd, 4> polled{pollfd{child_.from.get(), POLLIN, 0},
                                      pollfd{has_errors ? child_.err.get() : -1, POLLIN, 0},
@@ -246,14 +218,16 @@ void Connection::follow(const std::stop_token& end) {
         uint64_t woken = 0;
         (void)!read(wake_.get(), &woken, sizeof woken);
         hear_errors();
-        const ssize_t got = read_from(child_.from);
-        if (got > 0) {
-            take({buffer.data(), static_cast<size_t>(got)});
-        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        const auto heard = heard_.read(child_.from.get(), [this](auto line) { take_line(line); });
+        if (heard == LinesIn::Heard::some) {
+            last_heard_us_ = monotonic_us();
+        } else if (heard == LinesIn::Heard::too_long) {
+            die("told more than it may");
+        } else if (heard == LinesIn::Heard::end) {
             hear_errors();  // what it said before it left is there by now
             die("has gone");
         }
-        flush();
+        told_.flush(child_.to.get());
         if (monotonic_us() - last_heard_us_ > hello_.silence.count() * 1'000) {
             die(fmt::format("was not heard for {} s",
                             static_cast<double>(hello_.silence.count()) / 1e3));

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "common/child.h"
+#include "cutover/adapter/hand/lines.h"
 #include "cutover/hand/message.h"
 
 namespace rehome::cutover {
@@ -34,7 +35,13 @@ public:
     Result<Welcome> await_welcome(Milliseconds limit);
 
     // The answer to an order with this id; an error once it is dead, or when the limit is over.
-    Result<Tale> ask(uint64_t id, const Order& order, Milliseconds limit);
+    Result<Ended> ask(const Job& job, Milliseconds limit) { return ask_for<Ended>(job, limit); }
+    Result<Recalled> ask(const Recall& recall, Milliseconds limit) {
+        return ask_for<Recalled>(recall, limit);
+    }
+    Result<Released> ask(const Release& release, Milliseconds limit) {
+        return ask_for<Released>(release, limit);
+    }
 
     bool is_dead() const;
     // The last time at which the hand was heard to be there.
@@ -43,8 +50,21 @@ public:
 private:
     Connection(Piped child, const Hello& hello, Notice notice);
 
+    template <class Answer, class Asked>
+    Result<Answer> ask_for(const Asked& asked, Milliseconds limit) {
+        auto tale = answer_to(asked.id, asked, limit);
+        if (!tale) {
+            return tl::unexpected(tale.error());
+        }
+        if (auto* answer = std::get_if<Answer>(&*tale)) {
+            return std::move(*answer);
+        }
+        return tl::unexpected(give_up("answers what it was not asked"));
+    }
+    Result<Tale> answer_to(uint64_t id, const Order& order, Milliseconds limit);
+    Error give_up(const std::string& why);
+
     void follow(const std::stop_token& end);
-    void take(std::string_view bytes);
     void take_line(std::string_view line);
     void take_error(std::string_view bytes);
     void say(const Order& order);
@@ -56,9 +76,9 @@ private:
     Hello hello_;
     Notice notice_;
     mutable std::mutex mutex_{};
-    std::condition_variable told_{};
-    std::string heard_{};
-    std::string backlog_{};
+    std::condition_variable changed_{};
+    LinesIn heard_{longest_tale};
+    LinesOut told_{};
     std::string errors_{};  // the end of what it said on standard error
     std::optional<Welcome> welcome_{};
     bool waits_ = false;

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "common/clock.h"
+#include "common/pipe.h"
 
 namespace rehome::cutover {
 
@@ -28,19 +29,6 @@ constexpr int close_on_exec = 1 << 2;
 
 // For what a subreaper may not kill, as it belongs to somebody else.
 constexpr int64_t patience_us = 2'000'000;
-
-struct Pipe {
-    Fd read;
-    Fd write;
-};
-
-std::optional<Pipe> make_pipe() {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return std::nullopt;
-    }
-    return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
 
 pid_t clone_process(unsigned long flags, int* pidfd) {
     return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, nullptr, pidfd, nullptr, 0));

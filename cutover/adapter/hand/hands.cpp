@@ -153,11 +153,11 @@ Result<Finished> Hand::look(const Argv& argv, Milliseconds limit) {
     }
     const uint64_t id = ++id_;
     const auto answer =
-        (*made)->ask(id, Job{id, argv, limit, std::nullopt}, limit + hello_.grace + answer_takes);
+        (*made)->ask(Job{id, argv, limit, std::nullopt}, limit + hello_.grace + answer_takes);
     if (!answer) {
         return cannot_tell(answer.error());
     }
-    const Ending& ending = std::get<Ended>(*answer).ending;
+    const Ending& ending = answer->ending;
     if (ending.cause == Cause::itself || ending.cause == Cause::time) {
         return Finished{ending.code, ending.cause == Cause::time, ending.out, ending.err};
     }
@@ -171,10 +171,10 @@ Fate Hand::act(const Argv& argv, Milliseconds limit, const Entry& entry) {
         return {Fate::Kind::never_begun, {}, "not begun: " + made.error().text()};
     }
     const uint64_t id = ++id_;
-    const auto answer = (*made)->ask(id, Job{id, argv, limit, entry},
+    const auto answer = (*made)->ask(Job{id, argv, limit, entry},
                                      limit + hello_.grace + answer_takes + putting_back);
     if (answer) {
-        const Ending& ending = std::get<Ended>(*answer).ending;
+        const Ending& ending = answer->ending;
         if (ending.left > 0) {
             notice_(fmt::format("{}: {} left {} processes, which were ended", title_, entry.step,
                                 ending.left));
@@ -195,10 +195,10 @@ Fate Hand::recall_until(size_t line, int64_t until_us) {
     for (;;) {
         const auto made = connection();
         const uint64_t id = ++id_;
-        const auto answer = made ? (*made)->ask(id, Recall{id, line}, greeting_limit)
-                                 : tl::unexpected(made.error());
+        const auto answer =
+            made ? (*made)->ask(Recall{id, line}, greeting_limit) : tl::unexpected(made.error());
         if (answer) {
-            const auto& ending = std::get<Recalled>(*answer).ending;
+            const auto& ending = answer->ending;
             return ending ? fate_of(*ending) : unheard_of((*made)->await_welcome(greeting_limit));
         }
         if (monotonic_us() >= until_us || answer.error().kind == Exit::no) {
@@ -218,7 +218,7 @@ Result<> Hand::release() {
     const auto made = connection();
     const uint64_t id = ++id_;
     const auto answer =
-        made ? (*made)->ask(id, Release{id}, greeting_limit) : tl::unexpected(made.error());
+        made ? (*made)->ask(Release{id}, greeting_limit) : tl::unexpected(made.error());
     return answer ? Result<>() : tl::unexpected(at_host(answer.error()));
 }
 

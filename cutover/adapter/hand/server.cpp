@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "cutover/adapter/hand/door.h"
 #include "cutover/adapter/hand/folder.h"
+#include "cutover/adapter/hand/lines.h"
 #include "cutover/adapter/hand/running.h"
 #include "cutover/hand/pulse.h"
 
@@ -75,9 +76,8 @@ private:
     int64_t began_at_us_;
     State state_ = State::greeting;
     Fd signals_{};
-    std::string heard_{};
-    std::string backlog_{};
-    size_t told_ = 0;  // so much of it
+    LinesIn heard_{longest_order};
+    LinesOut told_{};
     Hello hello_{};
     Pulse pulse_{Milliseconds(60'000), monotonic_us()};
     std::optional<HandFolder> folder_{};
@@ -145,7 +145,7 @@ void Server::wait() {
     std::vector<pollfd> polled{
         {signals_.get(), POLLIN, 0},
         {state_ == State::leaving ? -1 : STDIN_FILENO, POLLIN, 0},
-        {backlog_.empty() ? -1 : STDOUT_FILENO, POLLOUT, 0},
+        {told_.empty() ? -1 : STDOUT_FILENO, POLLOUT, 0},
     };
     if (door_) {
         door_->watch(polled);
@@ -208,29 +208,11 @@ void Server::leave(Cause cause) {
 // ---- what is said -------------------------------------------------------------------------------
 
 void Server::hear() {
-    std::array<char, 65536> buffer;
-    for (;;) {
-        const ssize_t got = read(STDIN_FILENO, buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got == 0 || (got < 0 && errno != EAGAIN)) {
-            return leave(Cause::silence);
-        }
-        if (got < 0) {
-            break;
-        }
-        heard_.append(buffer.data(), static_cast<size_t>(got));
-        if (heard_.size() > 2 * longest_order) {
-            break;
-        }
-    }
-    size_t begin = 0;
-    for (size_t end = 0; (end = heard_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-        hear_line(std::string_view(heard_).substr(begin, end - begin));
-    }
-    heard_.erase(0, begin);
-    if (heard_.size() > longest_order) {
+    const auto heard =
+        heard_.read(STDIN_FILENO, [this](std::string_view line) { hear_line(line); });
+    if (heard == LinesIn::Heard::end) {
+        leave(Cause::silence);
+    } else if (heard == LinesIn::Heard::too_long) {
         refuse("a line is longer than it may be");
     }
 }
@@ -252,30 +234,15 @@ void Server::hear_line(std::string_view line) {
 }
 
 void Server::tell(const Tale& tale) {
-    backlog_ += line_of(tale);
+    told_.add(line_of(tale));
     flush();
 }
 
 // What cannot be told any more is lost; the record has it.
 void Server::flush() {
-    while (told_ < backlog_.size()) {
-        const ssize_t count =
-            write(STDOUT_FILENO, backlog_.data() + told_, backlog_.size() - told_);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            break;
-        }
-        told_ += static_cast<size_t>(count);
-    }
-    // Not after each write: of a long line a pipe takes a thousandth.
-    if (told_ > backlog_.size() / 2 || told_ == backlog_.size()) {
-        backlog_.erase(0, std::exchange(told_, 0));
-    }
-    if (backlog_.size() > longest_backlog) {
-        backlog_.clear();
-        told_ = 0;
+    told_.flush(STDOUT_FILENO);
+    if (told_.size() > longest_backlog) {
+        told_.clear();
         leave(Cause::silence);
     }
 }

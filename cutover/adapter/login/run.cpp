@@ -18,6 +18,7 @@
 #include "common/command.h"
 #include "common/far_program.h"
 #include "common/hand_door.h"
+#include "common/pipe.h"
 #include "cutover/adapter/login/agent.h"
 
 namespace rehome::cutover {
@@ -148,17 +149,16 @@ Result<> leave_agent(const Argv& command, const std::string& folder) {
     const std::string log_path = folder + "/agent.log";
     const Fd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    std::array<int, 2> ends{};
-    if (!log || !null || pipe2(ends.data(), O_CLOEXEC) != 0) {
+    auto pipe = make_pipe();
+    if (!log || !null || !pipe) {
         return fail(Exit::world, log_path,
                     "cannot detach: " + std::generic_category().message(errno));
     }
-    const Fd reading(ends[0]);
-    Fd writing(ends[1]);
-    const auto left = leave_behind("login agent", command, {null.get(), writing.get(), log.get()});
+    const auto left =
+        leave_behind("login agent", command, {null.get(), pipe->write.get(), log.get()});
     if (!left) return tl::unexpected(left.error());
-    writing.reset();
-    return await_start(reading, log_path);
+    pipe->write.reset();
+    return await_start(pipe->read, log_path);
 }
 
 Result<Exit> run_login(const LoginRun& wanted) {
