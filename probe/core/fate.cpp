@@ -21,7 +21,7 @@ bool stamps_tell(const Series& series) {
     const bool unstamped_left =
         any([](const Sample& s) { return is_answered(s) && s.stamped == never; });
     const bool stamped = any([](const Sample& s) { return s.stamped != never; });
-    return !unstamped_left && (stamped || !series.no_way_out().empty());
+    return !unstamped_left && (stamped || !series.tally().no_way_out.empty());
 }
 
 // Of an answer that the socket was not given.
@@ -53,25 +53,34 @@ Fate fate_of_unsent(Unsent unsent) {
 
 }  // namespace
 
+std::optional<Fate> seen_fate(const Series& series, const Sample& sample, Nanos wait) {
+    if (is_answered(sample) && sample.repeated) {
+        return Fate::first_lost;
+    }
+    if (is_answered(sample)) {
+        return sample.round_trip() <= wait ? Fate::received : Fate::late;
+    }
+    if (sample.captured != never) {
+        return fate_of_captured(series, sample, wait);
+    }
+    return sample.unsent != Unsent::no ? std::optional(fate_of_unsent(sample.unsent))
+                                       : std::nullopt;
+}
+
 std::vector<Fate> fates_of(const Series& series, Nanos wait) {
     const bool tell = stamps_tell(series);
-    const Fate never_left = series.no_way_out().empty() ? Fate::not_sent : Fate::no_way_out;
+    const Fate never_left = series.tally().no_way_out.empty() ? Fate::not_sent : Fate::no_way_out;
     std::vector<Fate> fates;
     fates.reserve(series.samples().size());
     for (const Sample& sample : series.samples()) {
-        if (is_answered(sample) && sample.repeated) {
-            fates.push_back(Fate::first_lost);
-        } else if (is_answered(sample)) {
-            fates.push_back(sample.round_trip() <= wait ? Fate::received : Fate::late);
-        } else if (sample.captured != never) {
-            fates.push_back(fate_of_captured(series, sample, wait));
-        } else if (sample.unsent != Unsent::no) {
-            fates.push_back(fate_of_unsent(sample.unsent));
-        } else {
-            fates.push_back(tell && sample.stamped == never ? never_left : Fate::on_path);
-        }
+        const Fate unseen = tell && sample.stamped == never ? never_left : Fate::on_path;
+        fates.push_back(seen_fate(series, sample, wait).value_or(unseen));
     }
     return fates;
+}
+
+std::string_view name(Fate fate) {
+    return fate_names.at(static_cast<size_t>(fate));
 }
 
 }  // namespace rehome::probe

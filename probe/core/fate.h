@@ -20,6 +20,9 @@
 // Pure.
 #pragma once
 
+#include <array>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "probe/core/series.h"
@@ -37,6 +40,16 @@ enum class Fate : uint8_t {
     filtered,
     not_sent
 };
+
+// By their numbers; the words stand in records.
+constexpr std::array<std::string_view, 9> fate_names{"received",   "late",        "first_lost",
+                                                     "on_path",    "undelivered", "elsewhere",
+                                                     "no_way_out", "filtered",    "not_sent"};
+std::string_view name(Fate fate);
+
+// What was seen to become of it; nothing where no answer, and nothing else, was seen yet: what that
+// means, the whole series tells.
+std::optional<Fate> seen_fate(const Series& series, const Sample& sample, Nanos wait);
 
 // One a probe, in the order of sending.
 std::vector<Fate> fates_of(const Series& series, Nanos wait);

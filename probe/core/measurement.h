@@ -116,6 +116,14 @@ struct ClockState {
     bool synchronised = false;
 };
 
+// What became of the record that was asked for (record.h).  The measurement does not depend on it.
+struct RecordKept {
+    std::string file;
+    uint64_t rows = 0;     // that are on disk
+    uint64_t dropped = 0;  // rows that the writer could not follow with, or that did not fit
+    std::string error;     // why it ends early; empty: it does not
+};
+
 struct Measurement {
     UnixMicros at = 0;
     UnixMicros ended = 0;
@@ -124,6 +132,7 @@ struct Measurement {
     ClockState clock;
     std::vector<CounterRise> host_counters;  // of the whole host, during the run
     std::vector<Figures> kinds;
+    std::optional<RecordKept> record;
 };
 
 }  // namespace rehome::probe

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "common/json/file.h"
 #include "probe/core/service.h"
 
 namespace rehome::probe {
@@ -14,10 +13,6 @@ namespace rehome::probe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr char schema[] =
-#include "common/formats/probe.schema.inc"
-    ;
 
 // Nanoseconds are as fine as the clock; more digits would only be noise of the division.
 double rounded(double value) {
@@ -105,6 +100,13 @@ Json to_json(const std::vector<CounterRise>& rises) {
     return counters;
 }
 
+Json to_json(const RecordKept& record) {
+    return {{"file", record.file},
+            {"rows", record.rows},
+            {"dropped", record.dropped},
+            {"error", text_or_null(record.error)}};
+}
+
 Json to_json(const Figures& figures) {
     const Counts& counts = figures.counts;
     const bool some = figures.loss_interval_pct.has_value();
@@ -145,156 +147,6 @@ Json to_json(const Figures& figures) {
         {"samples", {{"every", figures.outcomes.every}, {"rows", to_rows(figures.outcomes)}}}};
 }
 
-std::optional<Interval> interval_from(const nlohmann::json& json) {
-    if (json.is_null()) {
-        return std::nullopt;
-    }
-    return Interval{.low = json[0], .high = json[1]};
-}
-
-// Optional: an earlier probe kept none.
-Outcomes outcomes_from(const nlohmann::json& json, const std::string& at, Mistakes& mistakes) {
-    Outcomes outcomes;
-    if (!json.contains("samples")) {
-        return outcomes;
-    }
-    const auto& samples = json["samples"];
-    outcomes.every = samples["every"];
-    size_t index = 0;
-    for (const auto& row : samples["rows"]) {
-        if (!parse_row(row.get_ref<const std::string&>(), outcomes.list)) {
-            mistakes.add(fmt::format("{}/samples/rows/{}", at, index),
-                         "has a word that is no sample, expected microseconds, \"-\" or \"=\"");
-        }
-        ++index;
-    }
-    return outcomes;
-}
-
-Kind kind_from(const std::string& text) {
-    return text == "icmp" ? Kind::icmp : text == "tcp" ? Kind::tcp : Kind::udp;
-}
-
-Service service_from(const std::string& text) {
-    for (const Service service :
-         {Service::up, Service::resets, Service::up_resets, Service::half_open, Service::dead}) {
-        if (text == name(service)) {
-            return service;
-        }
-    }
-    return Service::unknown;
-}
-
-// The target stands as an address for icmp, with a port for the others.
-bool read_target(const nlohmann::json& json, Path& path) {
-    const std::string text = json["target"];
-    if (path.kind == Kind::icmp) {
-        const auto address = Address::parse(text);
-        path.target.address = address.value_or(Address{});
-        return address.has_value();
-    }
-    const auto endpoint = Endpoint::parse(text);
-    path.target = endpoint.value_or(Endpoint{});
-    return endpoint.has_value();
-}
-
-UnixMicros time_from(const nlohmann::json& json, const std::string& at, const std::string& key,
-                     Mistakes& mistakes) {
-    const auto time = parse_iso8601(json[key].get<std::string>());
-    if (!time) {
-        mistakes.add(at + "/" + key, time.error().what);
-    }
-    return time.value_or(0);
-}
-
-// That there were any, and when, is all that is read back.
-void read_changes(const nlohmann::json& json, const std::string& at,
-                  std::vector<RouteChange>& changes, Mistakes& mistakes) {
-    for (size_t i = 0; i < json.size(); ++i) {
-        changes.push_back({.at = time_from(json[i], fmt::format("{}/{}", at, i), "at", mistakes),
-                           .to = std::nullopt});
-    }
-}
-
-Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes& mistakes) {
-    Figures figures;
-    figures.path.kind = kind_from(json["kind"]);
-    figures.path.services = json["services"].get<std::vector<std::string>>();
-    figures.counts.sent = json["sent"];
-    figures.counts.received = json["received"];
-    figures.counts.lost = json["lost"];
-    figures.counts.refused = json["refused"];
-    if (const auto& service = json["service"]; !service.is_null()) {
-        figures.service = service_from(service["state"]);
-        figures.path_whole = service["path_whole"];
-    }
-    figures.counts.elsewhere = json["elsewhere"];
-    figures.counts.no_way_out = json["no_way_out"]["count"];
-    figures.own.receive_dropped = json["own"]["receive_dropped"];
-    figures.own.filtered_in = json["own"]["filtered_in"];
-    figures.own.filtered_out = json["own"]["filtered_out"];
-    figures.own.skipped = json["own"]["skipped"];
-    figures.own.not_sent = json["own"]["not_sent"];
-    figures.outcomes = outcomes_from(json, at, mistakes);
-    figures.loss_interval_pct = interval_from(json["loss_pct_interval"]);
-    read_changes(json["route_changes"], at + "/route_changes", figures.route_changes, mistakes);
-    if (!read_target(json, figures.path)) {
-        mistakes.add(at + "/target",
-                     "is no target of its kind, expected an IP address, with a port "
-                     "unless it is icmp");
-    }
-    const uint64_t accounted = uint64_t{figures.counts.received} + figures.counts.lost +
-                               figures.own.receive_dropped + figures.own.filtered_in +
-                               figures.counts.elsewhere;
-    if (figures.counts.sent != accounted) {
-        mistakes.add(at + "/sent", fmt::format("is {}, expected received + lost + receive_dropped "
-                                               "+ filtered_in + elsewhere, {}",
-                                               figures.counts.sent, accounted));
-    }
-    if (!json["loss_pct"].is_null()) {
-        figures.loss_pct = json["loss_pct"];
-    }
-    if (const auto& rtt = json["rtt_ms"]; !rtt.is_null()) {
-        figures.rtt = Delay{.min_ms = rtt["min"],
-                            .p50_ms = rtt["p50"],
-                            .p95_ms = rtt["p95"],
-                            .p99_ms = rtt["p99"],
-                            .max_ms = rtt["max"],
-                            .mean_ms = rtt["mean"],
-                            .p50_interval = interval_from(rtt["p50_interval"]),
-                            .p95_interval = interval_from(rtt["p95_interval"]),
-                            .error_ms = rtt["error"]};
-    }
-    return figures;
-}
-
-// As far as a comparison asks for it.
-Plan plan_from(const nlohmann::json& json, Mistakes& mistakes) {
-    const auto& vantage = json["vantage"];
-    const auto& pace = json["plan"];
-    Plan plan;
-    plan.carrier = json["carrier"];
-    const auto source = Address::parse(vantage["source"].get<std::string>());
-    if (!source) {
-        mistakes.add("/vantage/source", source.error().what);
-    }
-    plan.binding.source = source.value_or(Address{});
-    if (const auto& other = vantage["other_source"]; !other.is_null()) {
-        const auto address = Address::parse(other.get<std::string>());
-        if (!address) {
-            mistakes.add("/vantage/other_source", address.error().what);
-        }
-        plan.other_source = address.value_or(Address{});
-    }
-    plan.binding.mark = vantage["mark"];
-    plan.binding.interface = vantage["interface"].is_null() ? "" : vantage["interface"];
-    plan.count = pace["count"];
-    plan.rate_pps = pace["rate_pps"];
-    plan.wait = pace["wait_ms"].get<Nanos>() * 1'000'000;
-    plan.sampling = pace["sampling"] == "poisson" ? Sampling::poisson : Sampling::periodic;
-    return plan;
-}
-
 }  // namespace
 
 std::string to_json(const Measurement& measurement) {
@@ -327,30 +179,10 @@ std::string to_json(const Measurement& measurement) {
     for (const Figures& figures : measurement.kinds) {
         json["kinds"].push_back(to_json(figures));
     }
+    if (measurement.record) {
+        json["record"] = to_json(*measurement.record);
+    }
     return json.dump(2) + "\n";
-}
-
-Checked<Measurement> parse_measurement(std::string_view file, std::string_view text) {
-    const auto parsed = parse_json(file, text, schema);
-    if (!parsed) {
-        return tl::unexpected(parsed.error());
-    }
-    const nlohmann::json& json = *parsed;
-    Mistakes mistakes{std::string(file)};
-    Measurement measurement;
-    measurement.at = time_from(json, "", "at", mistakes);
-    measurement.ended = time_from(json, "", "ended", mistakes);
-    measurement.interrupted = json["interrupted"];
-    measurement.plan = plan_from(json, mistakes);
-    size_t index = 0;
-    for (const auto& kind : json["kinds"]) {
-        measurement.kinds.push_back(
-            figures_from(kind, fmt::format("/kinds/{}", index++), mistakes));
-    }
-    if (!mistakes.none()) {
-        return tl::unexpected(mistakes.take());
-    }
-    return measurement;
 }
 
 }  // namespace rehome::probe

@@ -1,7 +1,7 @@
 // A measurement as JSON ("rehome/probe/2", common/formats/probe.schema.json) and back.
 //
-// What is read is untrusted: it is checked against the schema, then the figures against each other,
-// and only what a comparison needs is taken over.
+// What is read is untrusted: it is checked against the schema, then the figures against each other.
+// What is written again is what was read.
 #pragma once
 
 #include <string>

@@ -2,26 +2,64 @@
 #include "probe/core/series.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rehome::probe {
+
+Series Series::restored(std::vector<Sample> samples, Tally tally, uint32_t bound_to,
+                        Nanos repeats_after) {
+    Series series(0, bound_to, repeats_after);
+    series.samples_ = std::move(samples);
+    series.tally_ = std::move(tally);
+    std::vector<Sample*> arrived;
+    for (Sample& sample : series.samples_) {
+        if (sample.order != 0) {
+            arrived.push_back(&sample);
+        }
+    }
+    std::stable_sort(arrived.begin(), arrived.end(),
+                     [](const Sample* a, const Sample* b) { return a->order < b->order; });
+    for (Sample* sample : arrived) {
+        sample->order = ++series.arrivals_;
+    }
+    return series;
+}
+
+Sample& Series::change(uint32_t index) {
+    if (index < taken_) {
+        changed_.push_back(index);
+    }
+    return samples_[index];
+}
+
+std::vector<uint32_t> Series::take_changes() {
+    std::vector<uint32_t> changes = std::exchange(changed_, {});
+    std::sort(changes.begin(), changes.end());
+    changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
+    for (; taken_ < samples_.size(); ++taken_) {
+        changes.push_back(taken_);
+    }
+    return changes;
+}
 
 // What is known first stays: an error report may follow a failed call for the same packet.
 void Series::unsent(uint32_t index, Unsent how, const std::string& why) {
     if (index >= samples_.size() || samples_[index].unsent != Unsent::no) {
         return;
     }
-    samples_[index].unsent = how;
+    change(index).unsent = how;
     if (how != Unsent::no_way_out) {
-        send_error_ = why;
-    } else if (no_way_out_.empty()) {
-        no_way_out_ = why;
+        tally_.send_error = why;
+    } else if (tally_.no_way_out.empty()) {
+        tally_.no_way_out = why;
     }
 }
 
 void Series::stamped(uint32_t index, Nanos when, uint32_t interface) {
     if (index < samples_.size()) {
-        samples_[index].stamped = when;
-        samples_[index].out = interface;
+        Sample& sample = change(index);
+        sample.stamped = when;
+        sample.out = interface;
     }
 }
 
@@ -29,10 +67,10 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t
     if (answer.index >= samples_.size()) {
         return false;
     }
-    Sample& sample = samples_[answer.index];
+    Sample& sample = change(answer.index);
     const bool repeated = is_repeated(when - sample.departed());
     if (sample.order != 0) {
-        duplicates_ += repeated ? 0 : 1;
+        tally_.duplicates += repeated ? 0 : 1;
         sample.duplicated = sample.duplicated || !repeated;
         return true;
     }
@@ -45,29 +83,30 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t
     if (answer.reflector) {
         sample.reflector = answer.reflector->sent - answer.reflector->received;
     }
-    received_unstamped_ += by_kernel ? 0 : 1;
+    tally_.received_unstamped += by_kernel ? 0 : 1;
     return true;
 }
 
-void Series::captured(const Answer& answer, Nanos when, uint32_t interface) {
+void Series::captured(const Answer& answer, Nanos when, uint32_t interface, uint8_t ttl) {
     if (answer.index >= samples_.size() || samples_[answer.index].captured != never) {
         return;
     }
-    Sample& sample = samples_[answer.index];
+    Sample& sample = change(answer.index);
     sample.captured = when;
+    sample.ttl = ttl;
     if (sample.order == 0) {
         sample.in = interface;
     }
 }
 
 void Series::skipped(uint32_t slots, Nanos behind) {
-    skipped_ += slots;
-    longest_pause_ = std::max(longest_pause_, behind);
+    tally_.skipped += slots;
+    tally_.longest_pause = std::max(tally_.longest_pause, behind);
 }
 
 // Other traffic that a capture overhears is nobody's fault; what was damaged may be ours.
 void Series::refused(Refusal refusal) {
-    damaged_ += refusal == Refusal::not_ours ? 0 : 1;
+    tally_.damaged += refusal == Refusal::not_ours ? 0 : 1;
 }
 
 }  // namespace rehome::probe

@@ -25,6 +25,8 @@ struct Sample {
     uint32_t out = 0;         // the interface by which it left, by its index; 0: not known
     uint32_t in = 0;          // the same of the answer
     uint32_t order = 0;       // of arrival, from 1; 0: none arrived
+    uint16_t size = 0;        // of its IP packet
+    uint8_t ttl = 0;          // of the answer's IP packet; 0: not known
     Unsent unsent = Unsent::no;
     bool refused = false;
     bool duplicated = false;
@@ -33,6 +35,21 @@ struct Sample {
 
     Nanos departed() const { return stamped != never ? stamped : sent; }
     Nanos round_trip() const { return received - departed(); }
+};
+
+// What stands beside the samples.
+struct Tally {
+    uint32_t duplicates = 0;
+    uint32_t damaged = 0;
+    uint32_t received_unstamped = 0;
+    uint32_t icmp_errors = 0;
+    uint32_t skipped = 0;      // slots
+    Nanos longest_pause = 0;   // how late this host came to the first of them
+    std::string icmp_error{};  // the last one
+    std::string send_error{};  // the last one
+    std::string no_way_out{};  // the first reason; empty: none
+
+    bool operator==(const Tally&) const = default;
 };
 
 class Series {
@@ -44,9 +61,15 @@ public:
         samples_.reserve(expected_count);
     }
 
+    // As it stood when these were written down: the arrivals in their order, whatever the numbers.
+    static Series restored(std::vector<Sample> samples, Tally tally, uint32_t bound_to,
+                           Nanos repeats_after);
+
     uint32_t next_index() const { return static_cast<uint32_t>(samples_.size()); }
 
-    void sent(Nanos now, Nanos behind) { samples_.push_back({.sent = now, .behind = behind}); }
+    void sent(Nanos now, Nanos behind, uint16_t size = 0) {
+        samples_.push_back({.sent = now, .behind = behind, .size = size});
+    }
     // why: in words, for the result.
     void unsent(uint32_t index, Unsent how, const std::string& why);
     void stamped(uint32_t index, Nanos when, uint32_t interface = 0);
@@ -56,42 +79,37 @@ public:
     bool answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t interface = 0);
 
     // An answer seen at the interface, before this host's filters and the socket.
-    void captured(const Answer& answer, Nanos when, uint32_t interface = 0);
+    void captured(const Answer& answer, Nanos when, uint32_t interface = 0, uint8_t ttl = 0);
     void refused(Refusal refusal);
     // A slot of the schedule was left out; behind: how late this host came to it.
     void skipped(uint32_t slots, Nanos behind);
-    void icmp_error(const std::string& what) { icmp_error_ = what, ++icmp_errors_; }
+    void icmp_error(const std::string& what) {
+        tally_.icmp_error = what;
+        ++tally_.icmp_errors;
+    }
+
+    // The indexes of samples that are new or changed since the last call, each once.
+    std::vector<uint32_t> take_changes();
 
     const std::vector<Sample>& samples() const { return samples_; }
+    const Tally& tally() const { return tally_; }
     uint32_t bound_to() const { return bound_to_; }
+    Nanos repeats_after() const { return repeats_after_; }
     bool is_repeated(Nanos round_trip) const {
         return repeats_after_ != never && round_trip >= repeats_after_;
     }
     uint32_t answered_count() const { return arrivals_; }
-    uint32_t duplicates() const { return duplicates_; }
-    uint32_t damaged() const { return damaged_; }
-    uint32_t received_unstamped() const { return received_unstamped_; }
-    uint32_t icmp_errors() const { return icmp_errors_; }
-    const std::string& last_icmp_error() const { return icmp_error_; }
-    uint32_t skipped_slots() const { return skipped_; }
-    Nanos longest_pause() const { return longest_pause_; }
-    const std::string& last_send_error() const { return send_error_; }
-    const std::string& no_way_out() const { return no_way_out_; }  // the first reason; empty: none
 
 private:
+    Sample& change(uint32_t index);
+
     uint32_t bound_to_;
     Nanos repeats_after_;
     std::vector<Sample> samples_;
+    Tally tally_;
     uint32_t arrivals_ = 0;
-    uint32_t duplicates_ = 0;
-    uint32_t damaged_ = 0;
-    uint32_t received_unstamped_ = 0;
-    uint32_t icmp_errors_ = 0;
-    std::string icmp_error_;
-    uint32_t skipped_ = 0;
-    Nanos longest_pause_ = 0;
-    std::string send_error_;
-    std::string no_way_out_;
+    uint32_t taken_ = 0;             // so many were new to take_changes
+    std::vector<uint32_t> changed_;  // of those
 };
 
 }  // namespace rehome::probe

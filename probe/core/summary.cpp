@@ -65,7 +65,7 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     counts.first_lost = tally(fates, Fate::first_lost);
     counts.elsewhere = tally(fates, Fate::elsewhere);
     counts.no_way_out = tally(fates, Fate::no_way_out);
-    counts.damaged = series.damaged();
+    counts.damaged = series.tally().damaged;
     uint32_t missing = tally(fates, Fate::on_path);
     count_own(fates, side, counts.damaged, own, missing);
     counts.lost = counts.late + counts.first_lost + missing;
@@ -73,10 +73,10 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     const Runs runs = runs_of(lost);
     counts.loss_runs = runs.count;
     counts.longest_loss_run = runs.longest;
-    counts.duplicates = series.duplicates();
-    own.skipped = series.skipped_slots();
-    own.longest_pause_ms = ms(series.longest_pause());
-    own.send_error = series.last_send_error();
+    counts.duplicates = series.tally().duplicates;
+    own.skipped = series.tally().skipped;
+    own.longest_pause_ms = ms(series.tally().longest_pause);
+    own.send_error = series.tally().send_error;
 }
 
 using ByInterface = std::map<std::string, uint32_t>;
@@ -141,7 +141,7 @@ std::optional<Jitter> jitter_of(const std::vector<Sample>& samples, Nanos wait,
 
 Timing timing_of(const Series& series, Nanos wait) {
     Timing timing;
-    timing.received_unstamped = series.received_unstamped();
+    timing.received_unstamped = series.tally().received_unstamped;
     std::vector<double> behind;
     for (const Sample& sample : series.samples()) {
         behind.push_back(ms(sample.behind));
@@ -177,14 +177,14 @@ std::optional<double> reflector_p50(const std::vector<Sample>& samples, Nanos wa
 
 void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures) {
     count(series, fates_of(series, wait), own, figures.counts, figures.own);
-    figures.no_way_out = series.no_way_out();
+    figures.no_way_out = series.tally().no_way_out;
     for (const Sample& sample : series.samples()) {
         count_interface(sample.out, own, figures.sent_by);
         count_interface(sample.in, own, figures.answered_by);
     }
     figures.counts.reordered = count_reordered(series);
-    figures.icmp_errors = series.icmp_errors();
-    figures.icmp_error = series.last_icmp_error();
+    figures.icmp_errors = series.tally().icmp_errors;
+    figures.icmp_error = series.tally().icmp_error;
 
     figures.outcomes = outcomes_of(series, wait);
 

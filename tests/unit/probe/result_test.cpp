@@ -108,6 +108,25 @@ TEST_CASE("what is written is read again") {
     CHECK_FALSE(read->kinds[1].rtt.has_value());
 }
 
+TEST_CASE("what is read is written again to the letter, and shown as it was") {
+    Measurement m = measurement();
+    m.record = RecordKept{.file = "r.db", .rows = 9, .dropped = 2, .error = "r.db: disk is full"};
+    m.plan.other_source = *Address::parse("2001:db8::1");
+    m.clock = {.resolution_ms = 1e-6, .stepped_ms = -2.5, .synchronised = true};
+    m.kinds[0].jitter = Jitter{1, 2, 3, 4, 5};
+    m.kinds[0].reflector_p50_ms = 0.25;
+    m.kinds[0].timing = {1, 2, 0.5, 0.75};
+    m.kinds[0].icmp_errors = 3;
+    m.kinds[0].icmp_error = "host unreachable by 192.0.2.254";
+    m.kinds[0].outcomes.list = {{.end = Outcome::End::answered, .rtt_us = 3120}, {}};
+    CHECK(misfits("probe", to_json(m)) == "");
+    const auto read = parse_measurement("base.json", to_json(m));
+    REQUIRE(read.has_value());
+    CHECK(to_json(*read) == to_json(m));
+    CHECK(heading(read->plan) + to_text(*read) == heading(m.plan) + to_text(m));
+    CHECK(read->plan.paths.size() == 2);
+}
+
 TEST_CASE("refused results") {
     const struct {
         const char* what;
@@ -133,6 +152,10 @@ TEST_CASE("refused results") {
         {"an unknown kind", [](json& j) { j["kinds"][1]["kind"] = "sctp"; }, "/kinds/1/kind"},
         {"a change at no time", [](json& j) { j["kinds"][0]["route_changes"][1]["at"] = "late"; },
          "/kinds/0/route_changes/1/at"},
+        {"more parts than losses", [](json& j) { j["kinds"][0]["late"] = 5; }, "/kinds/0/lost"},
+        {"a way to nowhere",
+         [](json& j) { j["kinds"][0]["route_changes"][1]["to"]["next_hop"] = "far"; },
+         "/kinds/0/route_changes/1/to/next_hop"},
         {"a time that is none", [](json& j) { j["at"] = "yesterday"; }, "/at"},
     };
     for (const auto& c : cases) {
