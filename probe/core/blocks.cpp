@@ -18,6 +18,8 @@ namespace {
 constexpr size_t block_count = 24;
 constexpr double fewest_blocks = 4;
 constexpr double fewest_values = 30;  // as far as so many were measured
+constexpr double high_quantile = 0.9;
+constexpr double no_effect = 2;  // more is chance in few runs whose values are independent
 
 using Counts = std::array<double, block_count>;  // of values above a threshold, block by block
 
@@ -68,6 +70,7 @@ Blocks::Blocks(std::vector<double> values) : values_(std::move(values)), sorted_
     const auto n = static_cast<double>(values_.size());
     for (const double p : {0.05, 0.5, 0.95}) {
         const Design design = design_at(p);
+        effect_ = std::max(effect_, design.effect);
         const bool few = design.effect > 1 && n / design.effect < fewest_values;
         too_correlated_ = too_correlated_ || few || design.blocks < fewest_blocks;
     }
@@ -94,6 +97,9 @@ QuantileEstimate Blocks::estimate(double p, const Tails& tails) const {
     estimate.high = quantile_high(sorted_, p, tails.high, effect(tails.high));
     if (!estimate.high) {
         estimate.high = rarely_above(p, tails.high);
+    }
+    if (estimate.low && p >= high_quantile && effect_ > no_effect) {
+        estimate.low = often_above(p, tails.low, *estimate.low);
     }
     return estimate;
 }
@@ -123,22 +129,43 @@ QuantileEstimate Blocks::estimate_by_range(double p, const Tails& tails) const {
     return estimate;
 }
 
+// In periods of at most some blocks.
+Interval Blocks::share_above(double value, double tail) const {
+    std::vector<bool> above;
+    above.reserve(values_.size());
+    for (const double one : values_) {
+        above.push_back(one > value);
+    }
+    const double block = static_cast<double>(values_.size()) / block_count;
+    return share_interval(periods_of(above, 1, block), tail);
+}
+
 // Monotone in the value, so that it is found by halves.
 std::optional<double> Blocks::rarely_above(double p, double tail) const {
-    const double block = static_cast<double>(values_.size()) / block_count;
-    const auto rare = [this, p, tail, block](double value) {
-        std::vector<bool> above;
-        for (const double one : values_) {
-            above.push_back(one > value);
-        }
-        return share_interval(periods_of(above, 1, block), tail).high <= 1 - p;
-    };
+    const auto rare = [&](double value) { return share_above(value, tail).high <= 1 - p; };
     if (!rare(sorted_.back())) {
         return std::nullopt;
     }
     const auto found = std::partition_point(sorted_.begin(), sorted_.end(),
                                             [&rare](double value) { return !rare(value); });
     return found == sorted_.end() ? sorted_.back() : *found;
+}
+
+// Within a queue values come in any order, and look like many things that happen: so it is looked
+// for from below, where what stands above is the queue as a whole.
+double Blocks::often_above(double p, double tail, double at_most) const {
+    constexpr int steps = 16;
+    constexpr double from = 0.9;  // with more above, nearly all of them are a single period
+    double low = sorted_.front();
+    for (int i = 0; i <= steps; ++i) {
+        const double above = from * std::pow((1 - p) / from, static_cast<double>(i) / steps);
+        const double value = std::min(quantile(sorted_, 1 - above), at_most);
+        if (share_above(value, tail).low < 1 - p) {
+            break;
+        }
+        low = value;
+    }
+    return low;
 }
 
 }  // namespace rehome::probe

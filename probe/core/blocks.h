@@ -7,6 +7,8 @@
 // correlated themselves count for fewer.  The interval is that of order statistics among as many
 // independent values.  Where there are too few above for a high end, it is the lowest value above
 // which so few lie, counted in periods (bursts.h), that their share is shown to be less than 1 - p.
+// A high quantile's low end lies no higher than where as many are shown to lie above, counted so: a
+// single queue of seconds holds thousands of values, and is one of the things that happen.
 //
 // The same is looked at in the middle and at both ends of the values (5, 50 and 95 %): where a run
 // is worth fewer than 30 independent values, or fewer than four blocks, it has seen too little of
@@ -50,9 +52,12 @@ private:
     Design design_at(double p) const;
     QuantileEstimate estimate_by_range(double p, const Tails& tails) const;
     std::optional<double> rarely_above(double p, double tail) const;
+    double often_above(double p, double tail, double at_most) const;
+    Interval share_above(double value, double tail) const;
 
     std::vector<double> values_;
     std::vector<double> sorted_;
+    double effect_ = 1;  // the greatest of those that were looked at
     bool too_correlated_ = false;
 };
 

@@ -111,6 +111,18 @@ TEST_CASE("a queue of 20 s in 60 tells nothing of the delay, ten of half a secon
     CHECK(Blocks(values).estimate(0.5, {}).high.value() < 1);
 }
 
+TEST_CASE("one queue of three seconds in a minute shows no high delay, twenty short ones do") {
+    auto once = noise(9000);
+    auto often = noise(9000);
+    for (size_t i = 0; i < 500; ++i) {
+        once[4000 + i] += 30;
+        often[i / 25 * 450 + i % 25] += 30;
+    }
+    CHECK(!Blocks(once).too_correlated());
+    CHECK(*Blocks(once).estimate(0.99, {}).low < 1);
+    CHECK(*Blocks(often).estimate(0.99, {}).low > 30);
+}
+
 TEST_CASE("too few values have no ends") {
     CHECK(!Blocks(noise(5)).estimate(0.5, {}).low);
     CHECK(!Blocks(noise(100)).estimate(0.99, {}).high);
