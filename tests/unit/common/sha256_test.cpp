@@ -25,5 +25,13 @@ TEST_CASE("digests") {
     }
 }
 
+TEST_CASE("in pieces") {
+    Sha256 sum;
+    sum.add("a");
+    sum.add("");
+    sum.add("bc");
+    CHECK(to_hex(sum.finish()) == sha256("abc"));
+}
+
 }  // namespace
 }  // namespace rehome
