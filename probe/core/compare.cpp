@@ -196,13 +196,12 @@ std::string mistake_in(const Pair& pair, const Terms& terms) {
 
 // What a control tells is of its minutes alone.
 std::string mistake_in_control(const Pair& control, const Pair& pair, const Terms& terms) {
-    constexpr UnixMicros near_us = 600'000'000;
     const Measurement& now = control.now.back();
     if (now.plan.carrier == pair.base.plan.carrier) {
         return fmt::format("the control is of carrier {} itself, expected one that did not move",
                            in_quotes(now.plan.carrier));
     }
-    if (std::abs(now.at - pair.now.back().at) > near_us) {
+    if (std::abs(now.at - pair.now.back().at) > control_near_us) {
         return fmt::format("the control is of {}, expected one within 10 minutes of {}",
                            iso8601(now.at), iso8601(pair.now.back().at));
     }

@@ -72,6 +72,9 @@ struct Comparison {
     std::vector<Finding> findings;
 };
 
+// How near in time a control must have begun.
+constexpr UnixMicros control_near_us = 600'000'000;
+
 // controls: carriers that did not move in those minutes.  An error (Exit::usage) when a pair is of
 // different carriers, the base is younger than what it is the base of, or there are more
 // measurements than looks.

@@ -82,22 +82,11 @@ std::string events(const Figures& figures) {
     return text.empty() ? text : text + "\n";
 }
 
-// What no carrier has to answer for: left out of the loss.
 std::string own_lines(const Figures& figures) {
-    const OwnLoss& own = figures.own;
     std::string text;
-    const auto tell = [&text](uint32_t number, const std::string& what) {
-        if (number != 0) {
-            text += fmt::format("  {:<8} {} {}\n", text.empty() ? "ours" : "", number, what);
-        }
-    };
-    tell(own.not_sent, "not sent: " + own.send_error);
-    tell(own.filtered_out, "not sent: a packet filter of this host");
-    tell(figures.counts.elsewhere, "answers that came by another interface than asked for");
-    tell(own.filtered_in, "answers that came in and were dropped by a filter of this host");
-    tell(own.receive_dropped, "answers dropped by our own full buffer");
-    tell(own.skipped,
-         fmt::format("slots left out; this host was up to {:.1f} ms behind", own.longest_pause_ms));
+    for (const std::string& what : own_losses(figures)) {
+        text += fmt::format("  {:<8} {}\n", text.empty() ? "ours" : "", what);
+    }
     if (figures.counts.no_way_out != 0) {
         text += fmt::format("  NO WAY OUT for {} probes, no carrier's loss; {}\n",
                             figures.counts.no_way_out, figures.no_way_out);
@@ -156,6 +145,24 @@ std::string to_text(const Figures& figures) {
 }
 
 }  // namespace
+
+std::vector<std::string> own_losses(const Figures& figures) {
+    const OwnLoss& own = figures.own;
+    std::vector<std::string> losses;
+    const auto tell = [&losses](uint32_t number, const std::string& what) {
+        if (number != 0) {
+            losses.push_back(fmt::format("{} {}", number, what));
+        }
+    };
+    tell(own.not_sent, "not sent: " + own.send_error);
+    tell(own.filtered_out, "not sent: a packet filter of this host");
+    tell(figures.counts.elsewhere, "answers that came by another interface than asked for");
+    tell(own.filtered_in, "answers that came in and were dropped by a filter of this host");
+    tell(own.receive_dropped, "answers dropped by our own full buffer");
+    tell(own.skipped,
+         fmt::format("slots left out; this host was up to {:.1f} ms behind", own.longest_pause_ms));
+    return losses;
+}
 
 std::string heading(const Plan& plan) {
     const std::string sampling = plan.sampling == Sampling::poisson

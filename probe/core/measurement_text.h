@@ -9,6 +9,9 @@ namespace rehome::probe {
 
 std::string to_text(const Measurement& measurement);
 
+// What no carrier has to answer for: left out of the loss.
+std::vector<std::string> own_losses(const Figures& figures);
+
 // What `--dry-run` prints, and what stands above every result: from where, by which way, how.
 std::string heading(const Plan& plan);
 std::string route_line(const Path& path, const Route& route);
