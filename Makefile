@@ -7,7 +7,7 @@
 PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shellcheck scdoc \
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
-	librapidcheck-dev \
+	librapidcheck-dev libjs-dygraphs \
 	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 python3-scapy traceroute jq curl git \
 	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace
@@ -49,6 +49,7 @@ LIBS_lbsync = $(LIBS_common)
 LIBS_probe = $(LIBS_common) -lpcap $(call pkg_libs,libnl-route-3.0)
 LIBS_cutover = $(LIBS_common)
 $(BUILD)/test/unit-cutover: LIBS_cutover += -lrapidcheck
+$(BUILD)/test/unit-probe: LIBS_probe += -lrapidcheck
 
 # Folders: P/main.cpp is the program, P/adapter touches the world, P/command and P/daemon put things
 # together; P's other rooms are pure.
@@ -87,7 +88,14 @@ $(ALL_SCHEMAS): $(SCHEMAS) common/formats
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && for schema in $(SCHEMAS); do name=$${schema##*/}; \
 		printf '{"%s", R"json(' $${name%.schema.json}; cat $$schema; printf ')json"},\n'; done > $@
-GENERATED := $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS)) $(ALL_SCHEMAS)
+
+# What the page of `probe report` is made of, likewise; Debian's dygraphs among it.
+PAGE := $(patsubst %,$(BUILD)/gen/%.inc,$(wildcard probe/report/page/*) dygraphs/dygraph.min.js)
+vpath dygraphs/dygraph.min.js /usr/share/javascript
+$(PAGE): $(BUILD)/gen/%.inc: %
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && { printf 'R"page('; cat $<; printf ')page"\n'; } > $@
+GENERATED := $(patsubst %.json,$(BUILD)/gen/%.inc,$(SCHEMAS)) $(ALL_SCHEMAS) $(PAGE)
 
 $(BUILD)/obj/%.o: %.cpp Makefile | $(GENERATED)
 	$(call say,CXX,$<)

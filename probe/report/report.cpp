@@ -1,0 +1,296 @@
+// See report.h.
+#include "probe/report/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "probe/report/inputs.h"
+
+namespace rehome::probe {
+
+namespace {
+
+constexpr size_t told_periods = 12;  // of a path
+constexpr double tail = (1 - confidence) / 2;
+
+// ---- a path's figures ---------------------------------------------------------------------------
+
+// The result knows of answers that our own side lost without a trace in the rows: some of those
+// that look lost are ours, nobody knows which, so that the low end has to do without them.
+LossFigure loss_of(const PathReport& path, const Plan& plan, const Terms& terms) {
+    std::vector<bool> hits;
+    for (const ProbeRow& probe : path.record->probes) {
+        if (is_counted(probe)) {
+            hits.push_back(probe.fate != Fate::received);
+        }
+    }
+    LossFigure loss{.probes = hits.size(), .interval_pct = {}};
+    if (hits.empty()) {
+        return loss;
+    }
+    const Periods periods = periods_of(hits, 1 / plan.rate_pps, terms.burst_s);
+    loss.lost = std::min<uint64_t>(periods.hits, path.figures.counts.lost);
+    loss.probes -= periods.hits - loss.lost;
+    loss.pct = 100.0 * static_cast<double>(loss.lost) / static_cast<double>(loss.probes);
+    const Interval share = share_interval(periods, tail);
+    const double sure =
+        periods.hits == 0 ? 1 : static_cast<double>(loss.lost) / static_cast<double>(periods.hits);
+    loss.interval_pct = Interval{100 * share.low * sure, 100 * share.high};
+    loss.unseen_pct = 100 * share_unseen(periods, 1 - confidence);
+    return loss;
+}
+
+std::optional<DelayFigure> delay_of(const std::vector<ProbeRow>& probes) {
+    std::vector<double> delays;
+    for (const ProbeRow& probe : probes) {
+        if (probe.fate == Fate::received && probe.sample.round_trip() >= 0) {
+            delays.push_back(static_cast<double>(probe.sample.round_trip()) / 1e6);
+        }
+    }
+    if (delays.empty()) {
+        return std::nullopt;
+    }
+    const auto [least, most] = std::minmax_element(delays.begin(), delays.end());
+    DelayFigure delay{.min_ms = *least, .max_ms = *most, .p50 = {}, .p95 = {}, .p99 = {}};
+    const Blocks blocks(std::move(delays));
+    delay.p50 = blocks.estimate(0.5, {});
+    delay.p95 = blocks.estimate(0.95, {});
+    delay.p99 = blocks.estimate(0.99, {});
+    delay.too_correlated = blocks.too_correlated();
+    return delay;
+}
+
+// Ten intervals without a probe, and at least a second, are no accident of the schedule.
+std::vector<Hole> holes_of(const std::vector<ProbeRow>& probes, double rate_pps) {
+    const auto longest = static_cast<Nanos>(std::max(1.0, 10 / rate_pps) * 1e9);
+    std::vector<Hole> holes;
+    for (size_t i = 1; i < probes.size(); ++i) {
+        const Hole hole{probes[i - 1].sample.sent, probes[i].sample.sent};
+        if (hole.end - hole.begin > longest) {
+            holes.push_back(hole);
+        }
+    }
+    return holes;
+}
+
+uint32_t under_way(const std::vector<ProbeRow>& probes) {
+    return static_cast<uint32_t>(std::count_if(probes.begin(), probes.end(), [](const ProbeRow& p) {
+        return is_lost(p.fate) && !is_counted(p);
+    }));
+}
+
+PathReport report_path(const PathRecord& record, const Figures& figures, const Plan& plan,
+                       const Terms& terms) {
+    PathReport path;
+    path.record = &record;
+    path.figures = figures;
+    path.loss = loss_of(path, plan, terms);
+    path.delay = delay_of(record.probes);
+    path.timeline = timeline_of(record.probes);
+    path.coarse = timeline_of(record.probes, coarse_buckets);
+    path.periods = loss_periods_of(record.probes);
+    path.holes = holes_of(record.probes, plan.rate_pps);
+    path.under_way = under_way(record.probes);
+    return path;
+}
+
+// ---- the others meanwhile -----------------------------------------------------------------------
+
+std::vector<LossPeriod> longest_of(std::vector<LossPeriod> periods) {
+    if (periods.size() > told_periods) {
+        std::stable_sort(periods.begin(), periods.end(),
+                         [](const auto& a, const auto& b) { return a.lost > b.lost; });
+        periods.resize(told_periods);
+        std::sort(periods.begin(), periods.end(),
+                  [](const auto& a, const auto& b) { return a.first < b.first; });
+    }
+    return periods;
+}
+
+// Probes stand in the order of sending.
+void count_within(const PathRecord& path, Nanos begin, Nanos end, Meanwhile& meanwhile) {
+    auto probe = std::lower_bound(
+        path.probes.begin(), path.probes.end(), begin,
+        [](const ProbeRow& row, Nanos when) { return row.sample.departed() < when; });
+    for (; probe != path.probes.end() && probe->sample.departed() <= end; ++probe) {
+        if (is_counted(*probe)) {
+            ++meanwhile.probes;
+            meanwhile.lost += probe->fate == Fate::received ? 0 : 1;
+        }
+    }
+}
+
+// As far as the period is known to be bad: a little before and behind it may belong to it too.
+std::vector<Meanwhile> meanwhile_of(const LossPeriod& period, const RunReport& run,
+                                    const std::vector<RunReport>& runs) {
+    const Nanos begin = period.good_before.value_or(period.begin);
+    const Nanos end = period.good_after.value_or(period.end);
+    std::vector<Meanwhile> others;
+    for (const RunReport& other : runs) {
+        if (other.record->plan.carrier == run.record->plan.carrier) {
+            continue;
+        }
+        Meanwhile meanwhile{.run = other.label};
+        for (const PathReport& path : other.paths) {
+            count_within(*path.record, begin, end, meanwhile);
+        }
+        if (meanwhile.probes != 0) {
+            others.push_back(std::move(meanwhile));
+        }
+    }
+    return others;
+}
+
+void tell_longest(std::vector<RunReport>& runs) {
+    for (RunReport& run : runs) {
+        for (PathReport& path : run.paths) {
+            for (const LossPeriod& period : longest_of(path.periods)) {
+                path.longest.push_back({period, meanwhile_of(period, run, runs)});
+            }
+        }
+    }
+}
+
+// ---- the verdict --------------------------------------------------------------------------------
+
+bool is_near(const Record& one, const Record& other) {
+    return std::abs(one.started - other.started) <= control_near_us;
+}
+
+std::vector<Pair> controls_of(const RunInput& input, const std::vector<RunInput>& inputs) {
+    std::vector<Pair> controls;
+    for (const RunInput& other : inputs) {
+        if (other.control && other.base &&
+            other.record->plan.carrier != input.record->plan.carrier &&
+            is_near(*other.record, *input.record)) {
+            controls.push_back({*other.base, {measurement_of(*other.record)}});
+        }
+    }
+    return controls;
+}
+
+// Each run of a carrier is another look at it.
+uint32_t looks_of(const RunInput& input, const std::vector<RunInput>& inputs) {
+    return static_cast<uint32_t>(
+        std::count_if(inputs.begin(), inputs.end(), [&input](const RunInput& other) {
+            return other.record->plan.carrier == input.record->plan.carrier;
+        }));
+}
+
+Result<std::optional<Comparison>> compare_run(const RunInput& input, const RunReport& run,
+                                              const std::vector<RunInput>& inputs, Terms terms) {
+    if (!input.base) {
+        return std::nullopt;
+    }
+    terms.looks = looks_of(input, inputs);
+    const auto controls = input.control ? std::vector<Pair>{} : controls_of(input, inputs);
+    const auto comparison = compare({*input.base, {run.measurement}}, controls, terms);
+    if (!comparison) {
+        return fail(Exit::usage, input.file, comparison.error().what);
+    }
+    return std::optional(*comparison);
+}
+
+Headline headline_of(const RunInput& input, const RunReport& run) {
+    if (run.comparison) {
+        switch (run.comparison->verdict) {
+            case Verdict::worse:
+                return Headline::worse;
+            case Verdict::no_worse:
+                return Headline::no_worse;
+            case Verdict::cannot_tell:
+                break;
+        }
+    }
+    bool lost = false;
+    bool all = !run.paths.empty();
+    for (const PathReport& path : run.paths) {
+        lost = lost || path.loss.lost != 0;
+        all = all && path.loss.probes != 0;
+    }
+    if (input.base || !all) {
+        return Headline::cannot_tell;
+    }
+    return lost ? Headline::loss : Headline::no_loss;
+}
+
+Figures figures_for(const Measurement& measurement, const Path& path) {
+    for (const Figures& figures : measurement.kinds) {
+        if (figures.path.kind == path.kind && figures.path.target == path.target) {
+            return figures;
+        }
+    }
+    return {};
+}
+
+RunReport report_run(const RunInput& input, const Terms& terms) {
+    const Record& record = *input.record;
+    RunReport run;
+    run.label = record.plan.carrier;
+    run.file = input.file;
+    run.record = &record;
+    run.measurement = measurement_of(record);
+    run.control = input.control;
+    run.begin = std::numeric_limits<Nanos>::max();
+    for (const PathRecord& path : record.paths) {
+        run.paths.push_back(
+            report_path(path, figures_for(run.measurement, path.path), record.plan, terms));
+        if (!path.probes.empty()) {
+            run.begin = std::min(run.begin, path.probes.front().sample.sent);
+            run.end = std::max(run.end, path.probes.back().sample.sent);
+        }
+    }
+    if (input.base) {
+        run.base_at = input.base->at;
+    }
+    return run;
+}
+
+void number_runs(std::vector<RunReport>& runs) {
+    std::map<std::string, int> of_carrier;
+    for (const RunReport& run : runs) {
+        ++of_carrier[run.record->plan.carrier];
+    }
+    std::map<std::string, int> number;
+    for (RunReport& run : runs) {
+        const std::string& carrier = run.record->plan.carrier;
+        if (of_carrier[carrier] > 1) {
+            run.label = fmt::format("{}, run {}", carrier, ++number[carrier]);
+        }
+    }
+}
+
+}  // namespace
+
+Checked<Report> make_report(const std::vector<RunInput>& inputs, const Terms& terms) {
+    std::vector<Error> mistakes = check_inputs(inputs);
+    if (!mistakes.empty()) {
+        return tl::unexpected(std::move(mistakes));
+    }
+    Report report{.made_at = 0, .program = {}, .terms = terms, .runs = {}};
+    for (const RunInput& input : inputs) {
+        RunReport run = report_run(input, terms);
+        auto comparison = compare_run(input, run, inputs, terms);
+        if (!comparison) {
+            mistakes.push_back(comparison.error());
+            continue;
+        }
+        run.comparison = std::move(*comparison);
+        run.headline = headline_of(input, run);
+        report.runs.push_back(std::move(run));
+    }
+    if (!mistakes.empty()) {
+        return tl::unexpected(std::move(mistakes));
+    }
+    std::stable_sort(report.runs.begin(), report.runs.end(), [](const auto& a, const auto& b) {
+        return std::tuple(a.control, a.record->plan.carrier, a.begin) <
+               std::tuple(b.control, b.record->plan.carrier, b.begin);
+    });
+    number_runs(report.runs);
+    tell_longest(report.runs);
+    return report;
+}
+
+}  // namespace rehome::probe

@@ -1,0 +1,478 @@
+// See words.h.
+#include "probe/report/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "probe/core/measurement_text.h"
+#include "probe/report/inputs.h"
+
+namespace rehome::probe {
+
+namespace {
+
+constexpr size_t told_events = 20;
+
+// Three decimals, and as many more as show two digits of what is not nothing.
+std::string pct_text(double pct) {
+    if (pct == 0) {
+        return "0";
+    }
+    const int decimals =
+        pct >= 0.01 ? 3 : std::min(9, 1 - static_cast<int>(std::floor(std::log10(pct))));
+    return fmt::format("{:.{}f}", pct, decimals);
+}
+
+std::string ends(const QuantileEstimate& estimate) {
+    if (!estimate.low || !estimate.high) {
+        return fmt::format("{:.3f} ms (too few for an interval)", estimate.value);
+    }
+    return fmt::format("{:.3f} ms (95 %: {:.3f} to {:.3f})", estimate.value,
+                       std::max(0.0, *estimate.low), *estimate.high);
+}
+
+struct FigureName {
+    std::string_view key;
+    std::string_view text;
+    std::string_view unit;
+};
+
+FigureName figure_name(std::string_view key) {
+    constexpr FigureName names[] = {{"loss_pct", "the loss", "points"},
+                                    {"refused_pct", "the share refused", "points"},
+                                    {"duplicates_pct", "the share of duplicates", "points"},
+                                    {"rtt_p50_ms", "the median delay", "ms"},
+                                    {"rtt_p95_ms", "the 95th percentile of delay", "ms"},
+                                    {"rtt_p99_ms", "the 99th percentile of delay", "ms"},
+                                    {"ipdv_p95_ms", "the 95th percentile of jitter", "ms"}};
+    for (const FigureName& name : names) {
+        if (name.key == key) {
+            return name;
+        }
+    }
+    return {key, key, ""};
+}
+
+// "4 min 10 s", "4 min"
+std::string two_parts(Nanos number, std::string_view big, std::string_view small) {
+    const std::string text = fmt::format("{} {}", number / 60, big);
+    return number % 60 == 0 ? text : fmt::format("{} {} {}", text, number % 60, small);
+}
+
+std::string end_text(double end) {
+    return std::isinf(end) ? "unknown" : fmt::format("{:.3f}", end);
+}
+
+std::string finding_text(const Finding& finding) {
+    const FigureName figure = figure_name(finding.figure);
+    if (!finding.increase || !finding.base || !finding.now) {
+        return fmt::format("{}: {}", finding.path, finding.why);
+    }
+    return fmt::format(
+        "{}: {} went from {:.3f} to {:.3f}, an increase of {:.3f} {} ({} to {}; "
+        "allowed {:g}){}",
+        finding.path, figure.text, *finding.base, *finding.now, *finding.now - *finding.base,
+        figure.unit, end_text(finding.increase->low), end_text(finding.increase->high),
+        finding.allowed, finding.why.empty() ? "" : ", " + finding.why);
+}
+
+// What the verdict rests on: the obstacles, or the findings that say the same.
+std::vector<std::string> reasons_of(const Comparison& comparison) {
+    std::vector<std::string> reasons = comparison.obstacles;
+    if (reasons.empty()) {
+        for (const Finding& finding : comparison.findings) {
+            if (finding.verdict == comparison.verdict) {
+                reasons.push_back(finding_text(finding));
+            }
+        }
+    }
+    return reasons;
+}
+
+std::string first_reasons(const Comparison& comparison) {
+    const size_t most = comparison.verdict == Verdict::worse ? 3 : 1;
+    const std::vector<std::string> reasons = reasons_of(comparison);
+    std::string text;
+    for (size_t i = 0; i < std::min(most, reasons.size()); ++i) {
+        text += (i == 0 ? "" : "; ") + reasons[i];
+    }
+    if (reasons.size() > most) {
+        text += fmt::format("; and {} more, in report.json", reasons.size() - most);
+    }
+    return text;
+}
+
+std::string compared_text(const RunReport& run) {
+    const Comparison& comparison = *run.comparison;
+    const std::string base = utc(*run.base_at * 1000).substr(0, 19) + " UTC";
+    switch (comparison.verdict) {
+        case Verdict::worse:
+            return fmt::format(
+                "Worse than the baseline of {}, wrongly said in one of forty cases "
+                "at most. {}.",
+                base, first_reasons(comparison));
+        case Verdict::no_worse:
+            return fmt::format(
+                "No worse than the baseline of {}: of each figure of each path it "
+                "is shown that it rose by no more than is allowed, {:g} points of "
+                "loss and {:g} ms of delay (wrongly in one of forty cases at most).",
+                base, comparison.terms.loss_pct, comparison.terms.delay_ms);
+        case Verdict::cannot_tell:
+            break;
+    }
+    return fmt::format("Cannot tell whether it is worse than the baseline of {}. {}.", base,
+                       first_reasons(comparison));
+}
+
+const PathReport* worst_path(const RunReport& run) {
+    const auto worst = std::max_element(
+        run.paths.begin(), run.paths.end(),
+        [](const PathReport& a, const PathReport& b) { return a.loss.pct < b.loss.pct; });
+    return worst == run.paths.end() ? nullptr : &*worst;
+}
+
+std::string without_probes(const RunReport& run) {
+    for (const PathReport& path : run.paths) {
+        if (path.loss.probes == 0) {
+            const uint32_t no_way_out = path.figures.counts.no_way_out;
+            return fmt::format("Cannot tell: of {} there is no sample{}.", path_name(path),
+                               no_way_out == 0
+                                   ? ""
+                                   : fmt::format("; {} probes had no way out of this "
+                                                 "host ({}), which blames no carrier",
+                                                 grouped(no_way_out), path.figures.no_way_out));
+        }
+    }
+    return "Cannot tell: the record was cut short and holds no result to compare.";
+}
+
+// Without a baseline: what was seen, of the path that lost most.
+std::string seen_text(const RunReport& run) {
+    const PathReport& path = *worst_path(run);
+    const std::string paths =
+        run.paths.size() == 1 ? ""
+                              : fmt::format(" Of {} paths this one lost most.", run.paths.size());
+    if (run.headline == Headline::no_loss) {
+        return fmt::format(
+            "Every probe that counts was answered. {}: {}{}", path_name(path), loss_text(path),
+            run.paths.size() == 1 ? "" : fmt::format(" So on all {} paths.", run.paths.size()));
+    }
+    return fmt::format("{}: {} {}{} There is no baseline: nothing is said of better or worse.",
+                       path_name(path), loss_text(path), periods_text(path), paths);
+}
+
+bool is_tcp(const RunReport& run) {
+    return std::any_of(run.paths.begin(), run.paths.end(),
+                       [](const PathReport& path) { return path.record->path.kind == Kind::tcp; });
+}
+
+std::string clock_text(const ClockState& clock) {
+    std::string text = clock.synchronised
+                           ? "synchronised, says the kernel"
+                           : "NOT synchronised: times in UTC may be off, lengths are not";
+    text += fmt::format("; resolution {:g} us", clock.resolution_ms * 1e3);
+    if (clock.stepped_ms != 0) {
+        text += fmt::format("; it was set by {:.3f} ms during the run", clock.stepped_ms);
+    }
+    return text;
+}
+
+std::string pacing_text(const Plan& plan) {
+    return fmt::format("{:g} probes a second and path, {}; {} a path were planned", plan.rate_pps,
+                       plan.sampling == Sampling::poisson
+                           ? fmt::format("Poisson sampling (RFC 2330, seed {})", plan.seed)
+                           : "periodic sampling (RFC 3432)",
+                       grouped(plan.count));
+}
+
+std::string size_text(const PathRecord& path) {
+    uint16_t least = UINT16_MAX;
+    uint16_t most = 0;
+    for (const ProbeRow& probe : path.probes) {
+        if (probe.sample.size != 0) {
+            least = std::min(least, probe.sample.size);
+            most = std::max(most, probe.sample.size);
+        }
+    }
+    if (most == 0) {
+        return "size not recorded";
+    }
+    return least == most ? fmt::format("IP packets of {} bytes", most)
+                         : fmt::format("IP packets of {} to {} bytes", least, most);
+}
+
+void tell(std::vector<std::string>& list, uint64_t number, std::string_view what) {
+    if (number != 0) {
+        list.push_back(fmt::format("{} {}", grouped(number), what));
+    }
+}
+
+void tell_holes(const PathReport& path, std::vector<std::string>& list) {
+    constexpr size_t most = 3;
+    for (size_t i = 0; i < std::min(most, path.holes.size()); ++i) {
+        const Hole& hole = path.holes[i];
+        list.push_back(fmt::format("nothing was sent for {}, from {} to {} UTC",
+                                   length_text(hole.end - hole.begin), utc(hole.begin),
+                                   utc(hole.end)));
+    }
+    if (path.holes.size() > most) {
+        list.push_back(fmt::format("and {} holes more", path.holes.size() - most));
+    }
+}
+
+}  // namespace
+
+std::string grouped(uint64_t number) {
+    std::string text = std::to_string(number);
+    for (size_t at = text.size(); at > 3; at -= 3) {
+        text.insert(at - 3, ",");
+    }
+    return text;
+}
+
+std::string utc(Nanos time) {
+    std::string text = iso8601(time / 1000).substr(0, 23);
+    text[10] = ' ';
+    return text;
+}
+
+std::string length_text(Nanos length) {
+    const double s = static_cast<double>(length) / 1e9;
+    if (s < 1) {
+        return fmt::format("{:.0f} ms", s * 1e3);
+    }
+    if (s < 60) {
+        return fmt::format("{:.1f} s", s);
+    }
+    const Nanos whole = length / 1'000'000'000;
+    return whole < 3600 ? two_parts(whole, "min", "s") : two_parts(whole / 60, "h", "min");
+}
+
+std::string_view headline_text(Headline headline) {
+    switch (headline) {
+        case Headline::worse:
+            return "WORSE";
+        case Headline::no_worse:
+            return "NO WORSE";
+        case Headline::cannot_tell:
+            return "CANNOT TELL";
+        case Headline::loss:
+            return "LOSS";
+        case Headline::no_loss:
+            return "NO LOSS SEEN";
+    }
+    return "";
+}
+
+std::string verdict_text(const RunReport& run) {
+    if (run.comparison) {
+        return compared_text(run);
+    }
+    return run.headline == Headline::cannot_tell ? without_probes(run) : seen_text(run);
+}
+
+std::string control_text(const RunReport& run, const Report& report) {
+    std::string text;
+    for (const RunReport& other : report.runs) {
+        if (!other.control || run.control) {
+            continue;
+        }
+        const bool meanwhile = other.begin <= run.end && run.begin <= other.end;
+        const PathReport* path = worst_path(other);
+        text += fmt::format("{}{}, which did not move: {}", text.empty() ? "" : " ", other.label,
+                            !meanwhile ? "not measured at the same time."
+                                       : fmt::format("{}; {}: {}", headline_text(other.headline),
+                                                     path_name(*path), loss_text(*path)));
+    }
+    return text;
+}
+
+std::string path_name(const PathReport& path) {
+    const Path& of = path.record->path;
+    std::string services;
+    for (const std::string& service : of.services) {
+        services += (services.empty() ? " (" : ", ") + service;
+    }
+    return fmt::format("{} {}{}{}", name(of.kind), of.target_text(), services,
+                       services.empty() ? "" : ")");
+}
+
+std::string loss_text(const PathReport& path) {
+    const LossFigure& loss = path.loss;
+    if (!loss.interval_pct) {
+        return "no sample.";
+    }
+    std::string text = fmt::format(
+        "{} of {} probes lost, {} % (95 %: {} to {}).", grouped(loss.lost), grouped(loss.probes),
+        pct_text(loss.pct), pct_text(loss.interval_pct->low), pct_text(loss.interval_pct->high));
+    if (loss.lost == 0) {
+        text += fmt::format(" Bursts that the run did not meet may take up to {} %.",
+                            pct_text(loss.unseen_pct));
+    }
+    return text;
+}
+
+std::string delay_text(const PathReport& path) {
+    if (!path.delay) {
+        return "no answer.";
+    }
+    const DelayFigure& delay = *path.delay;
+    std::string text =
+        fmt::format("median {}, 95th percentile {}, 99th {}; lowest {:.3f}, highest {:.3f} ms",
+                    ends(delay.p50), ends(delay.p95), ends(delay.p99), delay.min_ms, delay.max_ms);
+    if (path.figures.rtt) {
+        text += fmt::format("; each within {:.6f} ms", path.figures.rtt->error_ms);
+    }
+    return text + (delay.too_correlated
+                       ? ". Delays hung together for so long that the run is worth few independent "
+                         "ones: the intervals are those of its parts, widened."
+                       : ".");
+}
+
+std::string periods_text(const PathReport& path) {
+    if (path.periods.empty()) {
+        return "";
+    }
+    const auto longest =
+        std::max_element(path.periods.begin(), path.periods.end(),
+                         [](const LossPeriod& a, const LossPeriod& b) { return a.lost < b.lost; });
+    if (longest->lost == 1) {
+        return path.periods.size() == 1
+                   ? fmt::format("It left at {} UTC.", utc(longest->begin))
+                   : fmt::format("Each was lost alone, the first at {} and the last at {} UTC.",
+                                 utc(path.periods.front().begin), utc(path.periods.back().begin));
+    }
+    return fmt::format("{}, {} probes in a row, from {} to {} UTC.",
+                       path.periods.size() == 1
+                           ? "One loss period"
+                           : grouped(path.periods.size()) + " loss periods; the longest",
+                       grouped(longest->lost), utc(longest->begin), utc(longest->end));
+}
+
+PeriodText period_text(const TellingPeriod& telling) {
+    const LossPeriod& period = telling.period;
+    PeriodText text;
+    text.begin = utc(period.begin);
+    text.end = utc(period.end);
+    text.lost = grouped(period.lost);
+    const std::string least = length_text(period.end - period.begin);
+    const bool bounded = period.good_before && period.good_after;
+    const std::string most = bounded ? length_text(*period.good_after - *period.good_before) : "";
+    text.length = !bounded           ? least + " or more"
+                  : period.lost == 1 ? "up to " + most
+                                     : fmt::format("{} to {}", least, most);
+    for (const Meanwhile& other : telling.others) {
+        text.meanwhile += fmt::format("{}{} {} of {}", text.meanwhile.empty() ? "" : ", ",
+                                      other.run, other.lost, other.probes);
+    }
+    return text;
+}
+
+Facts sent_facts(const RunReport& run) {
+    const Record& record = *run.record;
+    const Plan& plan = record.plan;
+    Facts facts{
+        {"run", record.id},
+        {"begin, end", fmt::format("{} to {} UTC{}", utc(run.begin), utc(run.end),
+                                   record.ended ? "" : " (cut short)")},
+        {"clock", clock_text(run.measurement.clock)},
+        {"host", fmt::format("{}, {}, kernel {}", record.host, record.program, record.kernel)},
+        {"from", text(plan.binding).substr(5) +
+                     (plan.other_source ? ", and from " + plan.other_source->text() : "")},
+        {"pacing", pacing_text(plan)},
+        {"waiting time",
+         fmt::format("{} ms; an answer after that is a loss (RFC 7680)", plan.wait / 1'000'000)}};
+    for (const PathReport& path : run.paths) {
+        const PathRecord& of = *path.record;
+        facts.emplace_back(path_name(path),
+                           fmt::format("{} probes, {}, DSCP {}; {}; {}", grouped(of.probes.size()),
+                                       size_text(of), of.dscp, of.flow, of.route.text()));
+    }
+    for (const std::string& service : plan.left_out) {
+        facts.emplace_back("left out", service + ", as there is no source of its family");
+    }
+    facts.emplace_back("record", run.file);
+    return facts;
+}
+
+std::vector<std::string> not_the_carriers(const RunReport& run) {
+    std::vector<std::string> all;
+    for (const PathReport& path : run.paths) {
+        std::vector<std::string> list = own_losses(path.figures);
+        tell(list, path.figures.counts.no_way_out,
+             "had no way out of this host: " + path.figures.no_way_out);
+        tell(list, path.under_way,
+             "were under way when the record ended, and count neither as answered nor as lost");
+        tell(list, path.figures.counts.damaged, "answers came damaged");
+        tell_holes(path, list);
+        for (const RouteChange& change : path.figures.route_changes) {
+            list.push_back(fmt::format("this host's way changed at {} UTC: the figures mix both",
+                                       utc(change.at * 1000)));
+        }
+        for (const std::string& what : list) {
+            all.push_back(fmt::format("{}: {}", path_name(path), what));
+        }
+    }
+    for (const CounterRise& rise : run.measurement.host_counters) {
+        all.push_back(fmt::format("this host counted meanwhile: {} {} ({})", grouped(rise.by),
+                                  rise.meaning, rise.name));
+    }
+    return all;
+}
+
+std::vector<std::string> events_of(const RunReport& run) {
+    const auto& events = run.record->events;
+    std::vector<std::string> list;
+    for (size_t i = 0; i < std::min(events.size(), told_events); ++i) {
+        list.push_back(fmt::format("{} UTC {}: {}", utc(events[i].at * 1000), events[i].what,
+                                   events[i].detail));
+    }
+    if (events.size() > told_events) {
+        list.push_back(
+            fmt::format("and {} more, in the raw data", grouped(events.size() - told_events)));
+    }
+    return list;
+}
+
+std::vector<std::string> limits_of(const Report& report) {
+    double slowest = std::numeric_limits<double>::max();
+    bool tcp = false;
+    bool unsynchronised = false;
+    for (const RunReport& run : report.runs) {
+        slowest = std::min(slowest, run.record->plan.rate_pps);
+        tcp = tcp || is_tcp(run);
+        unsynchronised = unsynchronised || !run.measurement.clock.synchronised;
+    }
+    std::vector<std::string> limits{
+        "A round trip goes there and back: it does not tell in which direction a packet was lost "
+        "or delayed, nor at which hop. The target's own time is part of the delay.",
+        fmt::format("Between two probes there are {:g} ms: what was shorter may have been missed, "
+                    "and begin and end of a loss period are known to so much.",
+                    std::round(1e6 / slowest) / 1e3),
+        "Only these packets were sent: of other sizes, other ports or another class of service a "
+        "router may think otherwise, and other flows may take another of several equal ways.",
+        fmt::format("Intervals hold the truth in 95 of 100 cases as long as losses come in bursts "
+                    "of up to {:g} s, and delays hang together for no longer than a part of the "
+                    "run. What stood still over the whole run cannot be seen in it.",
+                    report.terms.burst_s),
+        "Times are the kernel's, of this host: what its network card and driver add or drop is "
+        "not seen, and is part of the figures."};
+    if (tcp) {
+        limits.emplace_back(
+            "TCP: an answer that came 1 s after its SYN or later was repeated by the target; its "
+            "first one was lost on the way, or the SYN was answered late. It counts as lost.");
+    }
+    limits.emplace_back(
+        unsynchronised
+            ? "The clock of a host was not synchronised: delays and lengths are right, the times "
+              "of day may be off. Ask for its offset before holding them against other logs."
+            : "The times of day are as good as the synchronisation of the host's clock.");
+    for (std::string& difference : differences_of(report.runs)) {
+        limits.push_back(std::move(difference));
+    }
+    return limits;
+}
+
+}  // namespace rehome::probe
