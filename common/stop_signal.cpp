@@ -72,9 +72,10 @@ Result<StopSignal> StopSignal::watch(const Manner& manner) {
     words = manner;
     for (size_t i = 0; i < signals.size(); ++i) {
         struct sigaction action {};
-        action.sa_handler = signals[i] == SIGHUP ? on_hang_up : on_stop;
+        const bool is_hang_up = signals[i] == SIGHUP;
+        action.sa_handler = is_hang_up && !manner.hangs_up ? on_hang_up : on_stop;
         action.sa_flags = SA_RESTART;
-        const bool left_alone = signals[i] == SIGHUP && !manner.outlives_terminal;
+        const bool left_alone = is_hang_up && !manner.outlives_terminal && !manner.hangs_up;
         sigaction(signals[i], left_alone ? nullptr : &action, &stop.before_[i]);
     }
     return stop;

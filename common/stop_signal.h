@@ -25,6 +25,7 @@ public:
         std::string_view left{};   // said by a second SIGINT, which then ends the process at once
                                    // (128 + SIGINT), as SIGKILL would; empty: it does nothing
         bool outlives_terminal = false;  // SIGHUP does nothing
+        bool hangs_up = false;           // SIGHUP is such a wish too
     };
 
     static Result<StopSignal> watch(const Manner& manner);

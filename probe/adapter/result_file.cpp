@@ -1,17 +1,14 @@
 // See result_file.h.
 //
-// On the pipe: the content's length (8 bytes, the host's order), then the content.  A length that
-// is not fulfilled means that the measuring process died: nothing is written then.
+// To the child: the content's length (8 bytes, the host's order), then the content.  A length that
+// is not fulfilled means that the measuring process died: nothing is written then.  From it: what
+// went wrong, "" if nothing did, with a full stop behind it, as an empty packet would be an end.
 #include "probe/adapter/result_file.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <cstring>
 #include <filesystem>
-#include <iostream>
 
 #include "common/json/file.h"
 #include "probe/adapter/system_error.h"
@@ -20,57 +17,34 @@ namespace rehome::probe {
 
 namespace {
 
-std::string read_all(int fd) {
-    constexpr size_t limit = 64u << 20;
-    std::string content;
-    std::array<char, 65536> buffer{};
-    while (content.size() <= limit) {
-        const ssize_t size = read(fd, buffer.data(), buffer.size());
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
-        if (size <= 0) {
+constexpr WriterChild::Limit patience(30'000);  // for a disk that is slow
+
+// What came up to the length, or till the parent's end.
+std::string read_content(const Fd& channel) {
+    constexpr size_t limit = 1u << 30;
+    std::string message;
+    std::string room;
+    uint64_t length = limit;
+    while (message.size() < std::min<uint64_t>(length, limit) + sizeof length) {
+        const auto piece = next_piece(channel, room, std::nullopt);
+        if (!piece || piece->empty()) {
             break;
         }
-        content.append(buffer.data(), static_cast<size_t>(size));
+        message += *piece;
+        if (message.size() >= sizeof length) {
+            std::memcpy(&length, message.data(), sizeof length);
+        }
     }
-    return content;
+    return message.size() == sizeof length + length ? message.substr(sizeof length) : "";
 }
 
-bool write_all(int fd, const char* data, size_t size) {
-    while (size > 0) {
-        const ssize_t written = ::write(fd, data, size);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return false;
-        }
-        data += written;
-        size -= static_cast<size_t>(written);
+// The child's whole life.  No content: the run failed before there was a result.
+void serve(const Fd& channel, const std::string& path) {
+    const std::string content = read_content(channel);
+    if (!content.empty()) {
+        const Result<> written = write_file_atomically(path, content);
+        answer(channel, (written ? "" : written.error().what) + ".");
     }
-    return true;
-}
-
-// The child's whole life.
-[[noreturn]] void serve(int fd, const std::string& path) {
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    const std::string message = read_all(fd);
-    uint64_t length = 0;
-    if (message.size() < sizeof length) {
-        _exit(0);  // the run failed before there was a result
-    }
-    std::memcpy(&length, message.data(), sizeof length);
-    const std::string content = message.substr(sizeof length);
-    if (content.size() != length) {
-        _exit(0);
-    }
-    const Result<> written = write_file_atomically(path, content);
-    if (!written) {
-        std::cerr << written.error().text() << "\n";
-    }
-    _exit(written ? 0 : 1);
 }
 
 }  // namespace
@@ -80,37 +54,26 @@ Result<ResultFile> ResultFile::prepare(const std::string& path) {
     if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) {
         return fail_system(path, "its folder cannot be written");
     }
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return fail_system(path, "pipe");
+    auto writer = WriterChild::start(path, [path](const Fd& channel) { serve(channel, path); });
+    if (!writer) {
+        return tl::unexpected(writer.error());
     }
-    Fd reading(ends[0]);
-    Fd writing(ends[1]);
-    const pid_t child = fork();
-    if (child < 0) {
-        return fail_system(path, "fork");
-    }
-    if (child == 0) {
-        writing.reset();
-        serve(reading.get(), path);
-    }
-    return ResultFile(path, std::move(writing), child);
+    return ResultFile(path, std::move(*writer));
 }
 
 Result<> ResultFile::write(const std::string& content) {
     const uint64_t length = content.size();
-    const bool passed =
-        write_all(pipe_.get(), reinterpret_cast<const char*>(&length), sizeof length) &&
-        write_all(pipe_.get(), content.data(), content.size());
-    pipe_.reset();
-    int status = 0;
-    while (waitpid(writer_, &status, 0) < 0) {
-        if (errno != EINTR) {
-            return fail_system(path_, "waitpid");
-        }
+    std::string message(sizeof length, '\0');
+    std::memcpy(message.data(), &length, sizeof length);
+    const bool passed = writer_.send_all(message + content, patience);
+    const auto said = passed ? writer_.receive(patience) : std::nullopt;
+    if (!said) {
+        return fail(Exit::world, path_,
+                    "the result was not written: its writer has ended, or the disk takes nothing");
     }
-    if (!passed || status != 0) {
-        return fail(Exit::world, path_, "the result was not written");
+    if (*said != ".") {
+        return fail(Exit::world, path_,
+                    "the result was not written: " + said->substr(0, said->size() - 1));
     }
     return {};
 }

@@ -1,16 +1,11 @@
-// A result file that is written although the measuring process has given up its privileges.
-//
-// A child, forked while they are still there, holds no socket and parses nothing: it copies what
-// the pipe brings into the file, atomically, and only if it is whole.  It outlives signals to the
-// process group, so that an interrupted run is saved too.
+// A result file that is written although the measuring process has given up its privileges, by a
+// child (writer_child.h) that parses nothing: it puts what it gets into the file, atomically, and
+// only if it is whole.
 #pragma once
-
-#include <sys/types.h>
 
 #include <string>
 
-#include "common/error.h"
-#include "common/fd.h"
+#include "probe/adapter/writer_child.h"
 
 namespace rehome::probe {
 
@@ -23,12 +18,11 @@ public:
     Result<> write(const std::string& content);
 
 private:
-    ResultFile(std::string path, Fd pipe, pid_t writer)
-        : path_(std::move(path)), pipe_(std::move(pipe)), writer_(writer) {}
+    ResultFile(std::string path, WriterChild writer)
+        : path_(std::move(path)), writer_(std::move(writer)) {}
 
     std::string path_;
-    Fd pipe_;
-    pid_t writer_;
+    WriterChild writer_;
 };
 
 }  // namespace rehome::probe

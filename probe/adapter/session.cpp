@@ -130,12 +130,21 @@ std::string Session::progress_line() const {
     return line;
 }
 
-Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal& stop) {
-    const ClockWatch watch;
+// What is known before the first probe.
+Measurement Session::begun() const {
     const ClockQuality clock = clock_quality();
-    const HostCounters counters = host_counters();
     Measurement measurement;
     measurement.at = now_us();
+    measurement.ended = measurement.at;
+    measurement.interrupted = true;
+    measurement.plan = plan_;
+    measurement.clock = {.resolution_ms = static_cast<double>(clock.resolution) / 1e6,
+                         .stepped_ms = 0,
+                         .synchronised = clock.synchronised};
+    return measurement;
+}
+
+void Session::run_loop(const Progress& progress, const StopSignal& stop) {
     Nanos now = monotonic_now();
     Nanos next_progress = now + one_second;
     start(now);
@@ -151,8 +160,10 @@ Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal
         if (now >= next_progress) {
             next_progress = now + one_second;
             progress(progress_line());
+            recorder_->note_clock(clock_watch_.stepped());
         }
-        if (sleep_until(next_event(now), stop)) {
+        recorder_->note(streams_, now);
+        if (sleep_until(std::min(next_event(now), recorder_->next_note()), stop)) {
             stop_sending();
         }
         now = monotonic_now();
@@ -160,26 +171,31 @@ Result<Measurement> Session::run_loop(const Progress& progress, const StopSignal
     for (Stream& stream : streams_) {
         while (stream.read(inbox_)) {
         }
+    }
+}
+
+Result<Measurement> Session::measure(const Progress& progress, Recorder& recorder) {
+    const auto stop = StopSignal::watch({.hangs_up = true});
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the default, 50 us, would be the error of the pacing
+    const HostCounters counters = host_counters();
+    clock_watch_ = ClockWatch();
+    recorder_ = &recorder;
+    Measurement measurement = begun();
+    recorder.start(measurement, streams_);
+    run_loop(progress, *stop);
+    for (Stream& stream : streams_) {
         measurement.kinds.push_back(stream.figures());
     }
     judge_services(measurement.kinds);
     measurement.host_counters = rises(counters, host_counters());
     measurement.interrupted = stopping_;
     measurement.ended = now_us();
-    measurement.plan = plan_;
-    measurement.clock = {.resolution_ms = static_cast<double>(clock.resolution) / 1e6,
-                         .stepped_ms = static_cast<double>(watch.stepped()) / 1e6,
-                         .synchronised = clock.synchronised};
+    measurement.clock.stepped_ms = static_cast<double>(clock_watch_.stepped()) / 1e6;
+    measurement.record = recorder.settle(streams_, plan_.wait);
     return measurement;
-}
-
-Result<Measurement> Session::measure(const Progress& progress) {
-    const auto stop = StopSignal::watch();
-    if (!stop) {
-        return tl::unexpected(stop.error());
-    }
-    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);  // the default, 50 us, would be the error of the pacing
-    return run_loop(progress, *stop);
 }
 
 }  // namespace rehome::probe

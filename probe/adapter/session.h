@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "common/stop_signal.h"
+#include "probe/adapter/recorder.h"
 #include "probe/adapter/route_watch.h"
 #include "probe/adapter/stream.h"
+#include "probe/adapter/system_clock.h"
 #include "probe/core/measurement.h"
 
 namespace rehome::probe {
@@ -27,7 +29,7 @@ public:
 
     // progress: called about once a second with a line to show.
     using Progress = std::function<void(const std::string&)>;
-    Result<Measurement> measure(const Progress& progress);
+    Result<Measurement> measure(const Progress& progress, Recorder& recorder);
 
 private:
     explicit Session(Plan plan) : plan_(std::move(plan)) {}
@@ -38,7 +40,8 @@ private:
     bool sleep_until(Nanos when, const StopSignal& stop);  // true: asked to stop
     void ask_again();
     void stop_sending();
-    Result<Measurement> run_loop(const Progress& progress, const StopSignal& stop);
+    Measurement begun() const;
+    void run_loop(const Progress& progress, const StopSignal& stop);
     std::string progress_line() const;
 
     Plan plan_;
@@ -46,6 +49,8 @@ private:
     std::optional<RouteWatch> watch_;
     Inbox inbox_{256};
     bool stopping_ = false;
+    Recorder* recorder_ = nullptr;
+    ClockWatch clock_watch_{};
 };
 
 }  // namespace rehome::probe

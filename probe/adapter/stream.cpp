@@ -26,14 +26,27 @@ uint64_t random_bits() {
 }
 
 std::unique_ptr<Flow> flow_for(const Path& path, const Binding& binding,
-                               const std::vector<uint16_t>& ports) {
+                               const std::vector<uint16_t>& ports, uint64_t secret) {
     const ClockQuality clock = clock_quality();
     return make_flow({.kind = path.kind,
                       .source = binding.source,
                       .target = path.target,
                       .ports = ports,
-                      .secret = random_bits(),
+                      .secret = secret,
                       .error_estimate = error_estimate(clock.error, clock.synchronised)});
+}
+
+// Of the packet that carries a probe of this size.
+uint16_t packet_size(const Path& path, size_t probe) {
+    constexpr size_t udp_header = 8;
+    const size_t header = path.target.address.family == Family::v6 ? 40 : 20;
+    return static_cast<uint16_t>(probe + header + (path.kind == Kind::udp ? udp_header : 0));
+}
+
+// Of a whole packet.
+uint8_t ttl_of(ByteView packet, Family family) {
+    const size_t at = family == Family::v6 ? 7 : 8;
+    return packet.size() > at ? packet[at] : uint8_t{0};
 }
 
 // The message in a whole packet that came from the target.
@@ -74,7 +87,8 @@ Stream::Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeS
       wait_(plan.wait),
       socket_(std::move(socket)),
       capture_(std::move(capture)),
-      flow_(flow_for(path_, binding_, socket_.ports())),
+      secret_(random_bits()),
+      flow_(flow_for(path_, binding_, socket_.ports(), secret_)),
       schedule_(plan.sampling, plan.rate_pps, plan.seed, 0),
       series_(plan.count, if_nametoindex(binding_.interface.c_str()),
               path_.kind == Kind::tcp ? first_repeat : never) {
@@ -123,7 +137,8 @@ void Stream::take_captured(const Delivered& packet) {
         inside_packet(packet.bytes, path_.kind, path_.target.address, binding_.source)
             .and_then([this](ByteView inside) { return flow_->deconstruct(inside); });
     if (answer) {
-        series_.captured(*answer, packet.at.value_or(realtime_now()), packet.interface);
+        series_.captured(*answer, packet.at.value_or(realtime_now()), packet.interface,
+                         ttl_of(packet.bytes, path_.target.address.family));
     } else {
         series_.refused(answer.error());
     }
@@ -142,6 +157,8 @@ void Stream::take_icmp_error(const Delivered& report) {
     }
     const std::string by = report.from ? " by " + report.from->address.text() : "";
     series_.icmp_error(*report.icmp_error + by);
+    const std::string about = index ? fmt::format(" about probe {}", *index) : "";
+    note("icmp", *report.icmp_error + by + about);
 }
 
 void Stream::take_report(const Delivered& report) {
@@ -189,7 +206,7 @@ size_t Stream::construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_
         const uint32_t index = series_.next_index();
         const Nanos real = realtime_now();
         packets[count] = ByteView(rooms[count]).first(flow_->construct(index, real, rooms[count]));
-        series_.sent(real, now - schedule_.due());
+        series_.sent(real, now - schedule_.due(), packet_size(path_, packets[count].size()));
         if (!port_used_.empty()) {
             port_used_[index % port_used_.size()] = now;
         }
@@ -208,6 +225,8 @@ void Stream::send_due() {
     const Nanos behind = now - schedule_.due();
     if (const uint32_t skipped = schedule_.skip_missed(now); skipped != 0) {
         series_.skipped(skipped, behind);
+        note("pause", fmt::format("{} slots left out; this host was {:.1f} ms behind", skipped,
+                                  static_cast<double>(behind) / 1e6));
     }
     const uint32_t first = series_.next_index();
     const size_t count = construct_due(now, rooms, packets);
@@ -262,6 +281,7 @@ void Stream::ask_again() {
     const std::optional<Route> before = route_changes_.empty() ? route_ : route_changes_.back().to;
     if (now != before && route_changes_.size() < most_changes) {
         route_changes_.push_back({.at = now_us(), .to = now});
+        note("route", now ? now->text() : "none");
     }
 }
 
@@ -270,22 +290,47 @@ std::string Stream::progress() const {
                        series_.answered_count());
 }
 
-Figures Stream::figures() {
+// A few thousand of a kind say all; each is counted besides.
+void Stream::note(const std::string& what, const std::string& detail) {
+    constexpr uint32_t most_events = 10'000;
+    if (++events_noted_ <= most_events) {
+        events_.push_back({.at = now_us(), .path = {}, .what = what, .detail = detail});
+    }
+}
+
+OwnSide Stream::own_side() {
     const ClockQuality clock = clock_quality();
+    return {.receive_drops = receive_drops(socket_.fd()),
+            .capture_drops = capture_.drops(),
+            .longest_send_call = longest_send_call_,
+            .clock_resolution = clock.resolution,
+            .clock_tolerance = clock.tolerance};
+}
+
+PathRecord Stream::path_record() {
+    PathRecord record{.path = path_,
+                      .route = route_,
+                      .route_changes = route_changes_,
+                      .flow = flow_->description(),
+                      .source_ports = socket_.ports(),
+                      .secret = secret_,
+                      .bound_to = series_.bound_to(),
+                      .repeats_after = series_.repeats_after(),
+                      .tally = series_.tally(),
+                      .own = own_side()};
+    return record;
+}
+
+Figures Stream::figures() {
     Figures figures;
     figures.path = path_;
     figures.route = route_;
     figures.flow = flow_->description();
     ask_again();
     figures.route_changes = route_changes_;
-    summarise(series_, wait_,
-              {.receive_drops = receive_drops(socket_.fd()),
-               .capture_drops = capture_.drops(),
-               .longest_send_call = longest_send_call_,
-               .clock_resolution = clock.resolution,
-               .clock_tolerance = clock.tolerance,
-               .interfaces = interface_names()},
-              figures);
+    OwnSide own = own_side();
+    own.interfaces = interface_names();
+    summarise(series_, wait_, own, figures);
     return figures;
 }
 

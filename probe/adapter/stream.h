@@ -8,12 +8,13 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "probe/adapter/capture.h"
 #include "probe/adapter/inbox.h"
 #include "probe/adapter/probe_socket.h"
-#include "probe/core/measurement.h"
+#include "probe/core/record.h"
 #include "probe/core/schedule.h"
 #include "probe/core/send_failure.h"
 
@@ -42,6 +43,12 @@ public:
     std::string progress() const;
     Figures figures();
 
+    // For the record.
+    PathRecord path_record();  // without its probes
+    Series& series() { return series_; }
+    Nanos wait() const { return wait_; }
+    std::vector<RecordEvent> take_events() { return std::exchange(events_, {}); }
+
 private:
     static constexpr size_t batch = 32;
 
@@ -59,6 +66,8 @@ private:
     void send_all(std::span<const ByteView> packets, uint32_t first);
     Diagnosis diagnose_failure(int error);
     Packet packet() const;
+    OwnSide own_side();
+    void note(const std::string& what, const std::string& detail);
 
     Path path_;
     Route route_;
@@ -67,12 +76,15 @@ private:
     Nanos wait_;
     ProbeSocket socket_;
     Capture capture_;
+    uint64_t secret_;
     std::unique_ptr<Flow> flow_;
     Schedule schedule_;
     Series series_;
     std::vector<Nanos> port_used_;  // by place in the block, TCP
     bool stopped_ = false;
     std::vector<RouteChange> route_changes_;
+    std::vector<RecordEvent> events_;  // since they were taken
+    uint32_t events_noted_ = 0;
     Nanos last_sent_ = 0;
     Nanos longest_send_call_ = 0;
     int diagnosed_error_ = 0;  // the diagnosis holds for it until diagnosed_until_

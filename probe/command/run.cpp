@@ -61,6 +61,8 @@ const std::vector<Option> options{
     Option::text("interface", "instead of the vantage's").shown_as("IF"),
     Option::flag("json", "print the result as JSON (rehome/probe/2)"),
     Option::text("out", "write the JSON there too").shown_as("FILE"),
+    Option::text("record", "keep a record of each probe there (SQLite, probe-record(5))")
+        .shown_as("FILE"),
     Option::flag("dry-run", "show what would be measured and by which way"),
 };
 
@@ -118,18 +120,57 @@ void end_progress() {
     }
 }
 
-// The order matters: the file's writer is forked before there is a socket, and privileges go before
-// the first packet is read.
-Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes,
-                            const std::string& out) {
+// What is to be kept of a run, and why it could not be.
+struct Keeping {
     std::optional<ResultFile> file;
-    if (!out.empty()) {
-        Result<ResultFile> prepared = ResultFile::prepare(out);
-        if (!prepared) {
-            return tl::unexpected(prepared.error());
+    Recorder recorder;
+    std::string file_error{};
+    bool record_told = false;
+
+    void tell_record() {
+        if (!record_told && !recorder.error().empty()) {
+            std::cerr << recorder.error() << "; the measurement goes on without a record\n";
+            record_told = true;
         }
-        file = std::move(*prepared);
     }
+    void fail_file(const Error& error) {
+        file_error = error.text();
+        std::cerr << file_error << "; the result is printed alone\n";
+    }
+};
+
+// A result that cannot be written is measured and printed all the same.
+Result<Keeping> prepare(const std::string& out, const std::string& record) {
+    auto recorder = Recorder::begin(record);
+    if (!recorder) {
+        return tl::unexpected(recorder.error());
+    }
+    Keeping keeping{.file = {}, .recorder = std::move(*recorder)};
+    keeping.tell_record();
+    if (out.empty()) {
+        return keeping;
+    }
+    if (auto file = ResultFile::prepare(out)) {
+        keeping.file = std::move(*file);
+    } else {
+        keeping.fail_file(file.error());
+    }
+    return keeping;
+}
+
+void keep(Measurement& measurement, Keeping& keeping) {
+    keeping.recorder.end(measurement);
+    keeping.tell_record();
+    if (keeping.file) {
+        if (const auto done = keeping.file->write(to_json(measurement)); !done) {
+            keeping.fail_file(done.error());
+        }
+    }
+}
+
+// The order matters: the files' writers are forked before there is a socket, and privileges go
+// before the first packet is read.
+Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes, Keeping& keeping) {
     Result<Session> session = Session::open(plan, routes);
     if (!session) {
         return tl::unexpected(session.error());
@@ -138,12 +179,14 @@ Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes,
     if (const auto dropped = drop_privileges(); !dropped) {
         return tl::unexpected(dropped.error());
     }
-    Result<Measurement> measurement = session->measure(show_progress);
+    const auto progress = [&keeping](const std::string& line) {
+        keeping.tell_record();
+        show_progress(line);
+    };
+    Result<Measurement> measurement = session->measure(progress, keeping.recorder);
     end_progress();
-    if (measurement && file) {
-        if (const auto written = file->write(to_json(*measurement)); !written) {
-            return tl::unexpected(written.error());
-        }
+    if (measurement) {
+        keep(*measurement, keeping);
     }
     return measurement;
 }
@@ -162,8 +205,9 @@ bool tell_no_way_out(const Measurement& measurement) {
     return any;
 }
 
-Exit judge(const Measurement& measurement) {
-    if (tell_no_way_out(measurement)) {
+Exit judge(const Measurement& measurement, const Keeping& keeping) {
+    const bool way_out = !tell_no_way_out(measurement);
+    if (!way_out || !keeping.file_error.empty()) {
         return Exit::world;
     }
     bool samples = !measurement.interrupted;
@@ -190,12 +234,16 @@ Result<Exit> act(const Given& given) {
     if (dry_run) {
         return Exit::yes;
     }
-    const auto measurement = measure(*plan, *routes, given.text("out"));
+    auto keeping = prepare(given.text("out"), given.text("record"));
+    if (!keeping) {
+        return tl::unexpected(keeping.error());
+    }
+    const auto measurement = measure(*plan, *routes, *keeping);
     if (!measurement) {
         return tl::unexpected(measurement.error());
     }
     std::cout << (json ? to_json(*measurement) : to_text(*measurement));
-    return judge(*measurement);
+    return judge(*measurement, *keeping);
 }
 
 }  // namespace

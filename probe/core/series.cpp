@@ -32,11 +32,13 @@ Sample& Series::change(uint32_t index) {
     return samples_[index];
 }
 
-std::vector<uint32_t> Series::take_changes() {
-    std::vector<uint32_t> changes = std::exchange(changed_, {});
-    std::sort(changes.begin(), changes.end());
-    changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
-    for (; taken_ < samples_.size(); ++taken_) {
+std::vector<uint32_t> Series::take_changes(size_t most) {
+    std::sort(changed_.begin(), changed_.end());
+    changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+    const auto end = changed_.begin() + static_cast<ptrdiff_t>(std::min(most, changed_.size()));
+    std::vector<uint32_t> changes(changed_.begin(), end);
+    changed_.erase(changed_.begin(), end);
+    for (; taken_ < samples_.size() && changes.size() < most; ++taken_) {
         changes.push_back(taken_);
     }
     return changes;

@@ -88,8 +88,9 @@ public:
         ++tally_.icmp_errors;
     }
 
-    // The indexes of samples that are new or changed since the last call, each once.
-    std::vector<uint32_t> take_changes();
+    // The indexes of samples that are new or changed since they were taken last, each once; what is
+    // over so many is left for the next call.
+    std::vector<uint32_t> take_changes(size_t most);
 
     const std::vector<Sample>& samples() const { return samples_; }
     const Tally& tally() const { return tally_; }
