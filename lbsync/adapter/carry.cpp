@@ -10,8 +10,8 @@
 #include "common/json/file.h"
 #include "common/sha256.h"
 #include "lbsync/adapter/remote.h"
+#include "lbsync/nft/canonical.h"
 #include "lbsync/plan/vipd_config.h"
-#include "lbsync/policy/canonical.h"
 
 namespace rehome::lbsync {
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <tl/expected.hpp>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
 
 namespace rehome::lbsync {
 

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "common/error.h"
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
+#include "lbsync/policy/doubt.h"
 
 namespace rehome::lbsync {
 

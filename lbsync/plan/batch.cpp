@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/nft/members.h"
 #include "lbsync/nft/print.h"
-#include "lbsync/policy/members.h"
 
 namespace rehome::lbsync {
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
 
 namespace rehome::lbsync {
 

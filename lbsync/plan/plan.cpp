@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include "common/sha256.h"
+#include "lbsync/nft/canonical.h"
+#include "lbsync/nft/hook_order.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/translate.h"
 #include "lbsync/plan/vipd_config.h"
-#include "lbsync/policy/canonical.h"
-#include "lbsync/policy/hook_order.h"
 
 namespace rehome::lbsync {
 

@@ -12,9 +12,9 @@
 
 #include "common/error.h"
 #include "lbsync/nft/read.h"
+#include "lbsync/plan/difference.h"
 #include "lbsync/plan/mapping.h"
 #include "lbsync/plan/pairs.h"
-#include "lbsync/policy/difference.h"
 
 namespace rehome::lbsync {
 

@@ -6,9 +6,9 @@
 
 #include "common/json/file.h"
 #include "common/sha256.h"
+#include "lbsync/nft/canonical.h"
+#include "lbsync/nft/members.h"
 #include "lbsync/nft/print.h"
-#include "lbsync/policy/canonical.h"
-#include "lbsync/policy/members.h"
 
 namespace rehome::lbsync {
 

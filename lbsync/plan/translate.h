@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "common/error.h"
+#include "lbsync/nft/model.h"
 #include "lbsync/plan/mapping.h"
-#include "lbsync/policy/model.h"
+#include "lbsync/policy/offer.h"
 
 namespace rehome::lbsync {
 

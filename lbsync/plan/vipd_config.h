@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "common/error.h"
+#include "lbsync/policy/doubt.h"
 #include "lbsync/policy/interval.h"
-#include "lbsync/policy/model.h"
+#include "lbsync/policy/offer.h"
 
 namespace rehome::lbsync {
 

@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/sha256.h"
+#include "lbsync/plan/line_diff.h"
 #include "lbsync/plan/saved.h"
-#include "lbsync/policy/line_diff.h"
 #include "tests/unit/fits.h"
 #include "tests/unit/lbsync/lbsync_data.h"
 

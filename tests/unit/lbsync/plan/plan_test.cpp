@@ -1,13 +1,13 @@
 // From both sites' states to what must change: the lab's rule sets through the whole pure core.
 #include <nlohmann/json.hpp>
 
+#include "lbsync/nft/canonical.h"
+#include "lbsync/nft/hook_order.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/plan.h"
 #include "lbsync/plan/report.h"
 #include "lbsync/plan/translate.h"
-#include "lbsync/policy/canonical.h"
-#include "lbsync/policy/hook_order.h"
 #include "tests/unit/fits.h"
 #include "tests/unit/lbsync/lbsync_data.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
 
 namespace rehome::lbsync {
 

@@ -1,4 +1,4 @@
-#include "lbsync/policy/canonical.h"
+#include "lbsync/nft/canonical.h"
 
 #include <algorithm>
 

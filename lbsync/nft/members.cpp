@@ -1,8 +1,8 @@
-#include "lbsync/policy/members.h"
+#include "lbsync/nft/members.h"
 
 #include <algorithm>
 
-#include "lbsync/policy/canonical.h"
+#include "lbsync/nft/canonical.h"
 
 namespace rehome::lbsync {
 

@@ -1,4 +1,4 @@
-#include "lbsync/policy/hook_order.h"
+#include "lbsync/nft/hook_order.h"
 
 #include <algorithm>
 #include <map>

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
+#include "lbsync/policy/offer.h"
 
 namespace rehome::lbsync {
 

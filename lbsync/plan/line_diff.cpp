@@ -1,4 +1,4 @@
-#include "lbsync/policy/line_diff.h"
+#include "lbsync/plan/line_diff.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
+#include "lbsync/policy/doubt.h"
 
 namespace rehome::lbsync {
 

@@ -1,6 +1,5 @@
-// What lbsync knows of a site's policies.
+// nftables' rule sets as their syntax trees.
 //
-// Services and maps come from vipd's configuration; rule sets from nftables, as their syntax trees.
 // Every address in a rule is a typed Expr of kind address, prefix or range, so that a mapping
 // between sites can reach all of them; what would hide an address (raw payload bytes, masks,
 // hashes) has no place in the model and makes its rule "not provable" where it is read.  Handles
@@ -13,18 +12,8 @@
 #include <vector>
 
 #include "common/address.h"
-#include "common/vipd_config/config.h"
 
 namespace rehome::lbsync {
-
-// What a gateway offers on the VIPs, as its configuration says it.
-struct Offer {
-    std::vector<vipd::ServiceConfig> services;
-    std::vector<vipd::MapConfig> maps;
-    std::vector<vipd::PoolConfig> pools;  // named by services; their addresses are the site's own
-
-    bool operator==(const Offer&) const = default;
-};
 
 // A value or a place in a packet, after the grammar of libnftables-json(5).
 struct Expr {
@@ -160,12 +149,6 @@ struct Table {
 
 struct Ruleset {
     std::vector<Table> tables;
-};
-
-// Something whose meaning cannot be known, so that nothing can be proven about where it stands.
-struct Doubt {
-    std::string where;  // "netns:old-s1: table inet filter: chain input: handle 7"
-    std::string what;
 };
 
 }  // namespace rehome::lbsync

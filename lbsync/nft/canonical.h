@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lbsync/policy/model.h"
+#include "lbsync/nft/model.h"
 
 namespace rehome::lbsync {
 

@@ -1,11 +1,11 @@
-#include "lbsync/policy/difference.h"
+#include "lbsync/plan/difference.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "lbsync/policy/line_diff.h"
-#include "lbsync/policy/members.h"
+#include "lbsync/nft/members.h"
+#include "lbsync/plan/line_diff.h"
 
 namespace rehome::lbsync {
 
