@@ -25,6 +25,11 @@ struct ProbeRow {
     bool settled = false;       // false: the record ends before the waiting time did
 };
 
+// Whether it counts, as answered or as lost: what was still under way at the record's end does not.
+inline bool is_counted(const ProbeRow& probe) {
+    return probe.fate == Fate::received || (probe.settled && is_lost(probe.fate));
+}
+
 struct PathRecord {
     Path path{};
     Route route{};  // before the first probe

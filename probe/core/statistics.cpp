@@ -82,17 +82,6 @@ std::optional<Interval> quantile_interval(std::span<const double> sorted, double
     return low && high ? std::optional(Interval{*low, *high}) : std::nullopt;
 }
 
-Runs runs_of(const std::vector<bool>& events) {
-    Runs runs;
-    uint32_t length = 0;
-    for (const bool event : events) {
-        length = event ? length + 1 : 0;
-        runs.count += length == 1 ? 1 : 0;
-        runs.longest = std::max(runs.longest, length);
-    }
-    return runs;
-}
-
 uint32_t reordered(std::span<const uint32_t> sent_index_by_arrival) {
     uint32_t count = 0;
     uint32_t next_expected = 0;

@@ -38,13 +38,6 @@ std::optional<double> quantile_low(std::span<const double> sorted, double p, dou
 std::optional<double> quantile_high(std::span<const double> sorted, double p, double tail,
                                     double design);
 
-// The longest run of true, and how many runs there are (RFC 3357's loss periods).
-struct Runs {
-    uint32_t count = 0;
-    uint32_t longest = 0;
-};
-Runs runs_of(const std::vector<bool>& events);
-
 // How many arrive after one that was sent later (RFC 4737 section 3.3).  sent_index_by_arrival: the
 // sending index of each arrival, in the order of arrival.
 uint32_t reordered(std::span<const uint32_t> sent_index_by_arrival);

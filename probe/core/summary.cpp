@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "probe/core/fate.h"
+#include "probe/core/loss_periods.h"
 
 namespace rehome::probe {
 
@@ -49,17 +50,27 @@ void count_own(const std::vector<Fate>& fates, const OwnSide& side, uint32_t dam
     missing -= unseen;
 }
 
+void count_periods(const Series& series, const std::vector<Fate>& fates, Counts& counts) {
+    LossPeriods periods;
+    for (uint32_t i = 0; i < fates.size(); ++i) {
+        const Nanos left = series.samples()[i].departed();
+        if (is_lost(fates[i])) {
+            periods.lost(i, left);
+        } else if (fates[i] == Fate::received) {
+            periods.answered(left);
+        }
+    }
+    counts.loss_runs = static_cast<uint32_t>(periods.list().size());
+    counts.longest_loss_run = periods.longest();
+}
+
 void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& side,
            Counts& counts, OwnLoss& own) {
-    std::vector<bool> lost;
     for (size_t i = 0; i < fates.size(); ++i) {
-        if (is_sent(fates[i])) {
-            lost.push_back(is_lost(fates[i]));
-        }
+        counts.sent += is_sent(fates[i]) ? 1 : 0;
         counts.half_open += fates[i] == Fate::received && series.samples()[i].half_open ? 1 : 0;
         counts.refused += fates[i] == Fate::received && series.samples()[i].refused ? 1 : 0;
     }
-    counts.sent = static_cast<uint32_t>(lost.size());
     counts.received = tally(fates, Fate::received);
     counts.late = tally(fates, Fate::late);
     counts.first_lost = tally(fates, Fate::first_lost);
@@ -70,9 +81,7 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     count_own(fates, side, counts.damaged, own, missing);
     counts.lost = counts.late + counts.first_lost + missing;
     counts.on_path = missing - std::min(missing, counts.damaged);
-    const Runs runs = runs_of(lost);
-    counts.loss_runs = runs.count;
-    counts.longest_loss_run = runs.longest;
+    count_periods(series, fates, counts);
     counts.duplicates = series.tally().duplicates;
     own.skipped = series.tally().skipped;
     own.longest_pause_ms = ms(series.tally().longest_pause);

@@ -11,8 +11,8 @@
 #include "probe/core/blocks.h"
 #include "probe/core/bursts.h"
 #include "probe/core/compare.h"
+#include "probe/core/loss_periods.h"
 #include "probe/core/record.h"
-#include "probe/report/loss_periods.h"
 #include "probe/report/timeline.h"
 
 namespace rehome::probe {

@@ -43,9 +43,4 @@ inline double loss_pct(const Bucket& bucket) {  // of one with probes
 // Buckets are of a second and more.
 Timeline timeline_of(const std::vector<ProbeRow>& probes, size_t most_buckets = 720);
 
-// Whether it counts, as answered or as lost: what was still under way at the record's end does not.
-inline bool is_counted(const ProbeRow& probe) {
-    return probe.fate == Fate::received || (probe.settled && is_lost(probe.fate));
-}
-
 }  // namespace rehome::probe

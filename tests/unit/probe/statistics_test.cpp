@@ -80,14 +80,6 @@ TEST_CASE("a quantile's interval of many values is near the normal approximation
     CHECK(interval->high == doctest::Approx(n / 2.0 + half).epsilon(1e-4));
 }
 
-TEST_CASE("runs of loss") {
-    const auto runs = [](std::vector<bool> lost) { return runs_of(lost); };
-    CHECK(runs({}).count == 0);
-    CHECK(runs({false, true, true, false, true}).count == 2);
-    CHECK(runs({false, true, true, false, true}).longest == 2);
-    CHECK(runs({true, true, true}).longest == 3);
-}
-
 TEST_CASE("reordering by RFC 4737: what arrives after one that was sent later") {
     const auto count = [](std::vector<uint32_t> arrivals) { return reordered(arrivals); };
     CHECK(count({}) == 0);

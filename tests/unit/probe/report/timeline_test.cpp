@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "probe/report/loss_periods.h"
+#include "probe/core/loss_periods.h"
 #include "probe/report/timeline.h"
 #include "records.h"
 
