@@ -126,7 +126,7 @@ $(BUILD)/bin/vipd $(BUILD)/test/unit-vipd: $(POOL_ORDER)
 $(BUILD)/obj/tests/sanitize/pool_order.o: CPPFLAGS += $(CPPFLAGS_vipd)
 
 define unit_program
-$(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(wildcard tests/unit/$(1)/*.cpp tests/unit/$(1)/*/*.cpp)) $$(call library,$$(filter-out common,$(1)) common)
+$(BUILD)/test/unit-$(1): $$(call object,tests/unit/main.cpp $$(shell find tests/unit/$(1) -name "*.cpp" | LC_ALL=C sort)) $$(call library,$$(filter-out common,$(1)) common)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D) && $$(CXX) $$(LDFLAGS) $$^ $$(LIBS_$(1)) -o $$@
 endef

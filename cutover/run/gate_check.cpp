@@ -23,6 +23,9 @@ void check_bounds(const Figure& figure, bool of_check, const std::string& at, Mi
 
 void check_times(const Step& step, const std::string& at, Mistakes& mistakes) {
     const Gate& gate = step.gate;
+    if (gate.more && gate.tries != 1) {
+        mistakes.add(at + "/tries", "expected 1: what cannot be told is added to by more");
+    }
     if (gate.tries != 0 && gate.tries < gate.good) {
         mistakes.add(at + "/tries", fmt::format("{} samples can never be {} good ones, expected at "
                                                 "least {}",
@@ -110,6 +113,26 @@ void resolve_since(Plan& plan, Mistakes& mistakes) {
             mistakes.add(step.at + "/gate",
                          fmt::format("counts since {}, which is no stage or step before {}",
                                      in_quotes(figure.since), in_quotes(step.id)));
+        }
+    }
+}
+
+void resolve_more(Plan& plan, Mistakes& mistakes) {
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+        Step& step = plan.steps[i];
+        if (!step.gate.more) {
+            continue;
+        }
+        More& more = *step.gate.more;
+        const auto end = plan.steps.begin() + static_cast<ptrdiff_t>(i);
+        const auto act = std::find_if(plan.steps.begin(), end,
+                                      [&](const Step& other) { return other.id == more.step; });
+        more.act = static_cast<size_t>(act - plan.steps.begin());
+        if (act == end || act->save.empty() || !act->repeatable || !act->undo.empty()) {
+            mistakes.add(step.at + "/gate/more/step",
+                         fmt::format("{} is no act before {} that saves what it prints, is "
+                                     "repeatable and has no undo",
+                                     in_quotes(more.step), in_quotes(step.id)));
         }
     }
 }

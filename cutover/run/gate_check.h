@@ -23,6 +23,10 @@ void check_guard(const Plan& plan, const Guard& guard, const std::vector<Placed>
 // counting begins; what is named must come before the figure's own.
 void resolve_since(Plan& plan, Mistakes& mistakes);
 
+// Finds the acts that mend gates which cannot tell; each must come before its gate, save what it
+// prints and change nothing.
+void resolve_more(Plan& plan, Mistakes& mistakes);
+
 // The step with whose begin that begins which is named, a step or a stage; the number of steps when
 // there is none.
 size_t begins_with(const Plan& plan, const std::string& name);

@@ -22,7 +22,7 @@ struct Name {
     std::string_view name;
 };
 
-constexpr std::array<Name, 20> names{{
+constexpr std::array<Name, 21> names{{
     {Happened::opened, "opened"},
     {Happened::found, "found"},
     {Happened::begun, "begun"},
@@ -37,6 +37,7 @@ constexpr std::array<Name, 20> names{{
     {Happened::undo_failed, "undo_failed"},
     {Happened::undo_skipped, "undo_skipped"},
     {Happened::counts_from, "counts_from"},
+    {Happened::added, "added"},
     {Happened::asked, "asked"},
     {Happened::answered, "answered"},
     {Happened::stopped, "stopped"},

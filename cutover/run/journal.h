@@ -38,6 +38,7 @@ enum class Happened {
     undo_skipped,  // a step, by the operator
     counts_from,   // a gate; the numbers from which its figures count, before the step that they
                    // name
+    added,         // to a gate; the file that it looks at from here on, too
     asked,         // the operator; written before the question is shown
     answered,      // by the operator, or the question was withdrawn
     stopped,       // by a signal or for want of an answer; to be resumed

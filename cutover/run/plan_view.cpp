@@ -158,6 +158,14 @@ std::string lacks_line(const Step& step) {
     return missing.empty() ? "" : fmt::format("         lacks  {}\n", fmt::join(missing, ", "));
 }
 
+std::string more_line(const Gate& gate) {
+    return gate.more && gate.more->looks > 1
+               ? fmt::format(
+                     "                what it cannot tell is added to by {}, {} looks in all\n",
+                     gate.more->step, gate.more->looks)
+               : "";
+}
+
 std::string step_text(const Step& step, size_t number) {
     std::string text = fmt::format("  {:>4}  {}{}\n", number, step.name,
                                    step.on.empty() ? "" : " (on " + step.on + ")");
@@ -170,7 +178,8 @@ std::string step_text(const Step& step, size_t number) {
             return text + command_line("gate", step, step.gate.sample.command) +
                    figure_lines(step.gate.sample) +
                    fmt::format("                good for {} s, at least {} in a row, within {} s\n",
-                               step.gate.lasting.count(), step.gate.good, step.timeout.count());
+                               step.gate.lasting.count(), step.gate.good, step.timeout.count()) +
+                   more_line(step.gate);
         case Step::Kind::hold:
             return text + fmt::format("         hold   {}\n", step.question);
     }
@@ -241,6 +250,9 @@ ordered_json step_json(const Step& step) {
     }
     if (step.retry.times > 0) {
         object["retry"] = {{"times", step.retry.times}, {"every_s", step.retry.every.count()}};
+    }
+    if (const auto& more = step.gate.more) {
+        object["more"] = {{"step", more->step}, {"looks", more->looks}, {"option", more->option}};
     }
     add_figures(step.check ? *step.check : step.gate.sample, object);
     if (!step.question.empty()) {

@@ -356,6 +356,7 @@ Checked<Plan> read_plan(const PlaybookInput& input) {
     Mistakes mistakes(input.file);
     Expansion(input, plan, mistakes).playbook(*book);
     resolve_since(plan, mistakes);
+    resolve_more(plan, mistakes);
     if (mistakes.none() && plan.steps.empty()) {
         mistakes.add("/stages", "nothing to do is left once for_each is expanded");
     }

@@ -185,6 +185,9 @@ Result<> apply(const Plan& plan, const Record& record, Progress& progress) {
     if (record.what == Happened::counts_from) {
         progress.bases[record.step].merge(parse_bases(record.text));
     }
+    if (record.what == Happened::added) {
+        ++progress.added[record.step];
+    }
     const StepState state = state_after(record.what);
     if (state == StepState::waiting) {
         return {};

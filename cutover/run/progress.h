@@ -56,9 +56,10 @@ struct StepProgress {
 struct Progress {
     bool backwards = false;
     bool finished = false;
-    size_t lines = 1;                      // of the journal
-    std::vector<StepProgress> steps;       // in the plan's order
-    std::map<std::string, Bases> bases{};  // by the gate's id
+    size_t lines = 1;                         // of the journal
+    std::vector<StepProgress> steps;          // in the plan's order
+    std::map<std::string, Bases> bases{};     // by the gate's id
+    std::map<std::string, unsigned> added{};  // likewise: how many samples, by its `more`
 
     explicit Progress(const Plan& plan);
 

@@ -44,9 +44,20 @@ struct Sample {
     Seconds max_age{10};  // of that time
 };
 
+// What mends a gate that cannot tell: an act before it is run again, and what it prints is added to
+// what the gate looks at, as often as was planned.  Looking again at a new sample alone would find
+// its answer by chance.
+struct More {
+    std::string step;    // the act's id
+    size_t act = 0;      // its place in the plan
+    unsigned looks = 1;  // in all, the first included
+    std::string option;  // stands in the gate's command before each file that was added
+};
+
 // Good samples in a row, without a break, for some time.
 struct Gate {
     Sample sample;
+    std::optional<More> more{};
     Seconds lasting{0};  // "for_s"
     Seconds every{1};
     unsigned good = 1;   // good samples in a row, at least

@@ -134,6 +134,14 @@ Sample read_check(const Reader& check) {
     return sample;
 }
 
+More read_more(const Reader& reader) {
+    More more;
+    more.step = reader.text("step");
+    more.looks = reader.count("looks", more.looks);
+    more.option = reader.text("option");
+    return more;
+}
+
 Gate read_gate(const Reader& reader) {
     Gate gate;
     gate.sample.command = reader.argv("command");
@@ -143,6 +151,9 @@ Gate read_gate(const Reader& reader) {
     gate.every = reader.seconds("every_s", gate.every);
     gate.good = reader.count("good", gate.good);
     gate.tries = reader.count("tries", gate.tries);
+    if (reader.has("more")) {
+        gate.more = read_more(reader.inside("more"));
+    }
     // Without a pause a gate would keep a core busy.
     if (gate.every < Seconds(0.01) && gate.tries != 1) {
         reader.mistakes.add(reader.at + "/every_s", "expected at least 0.01");

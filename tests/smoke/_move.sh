@@ -32,9 +32,9 @@ move_lab() {
 
 in_lab() { "$lab" run env "PATH=$BUILD/bin:$PATH" "$@"; }
 
-# Probes of 4 s a path instead of a minute: they show no more than 10 points of loss, in bursts of up to 0.1 s, and of the
-# delay's 99th percentile no more than the few stalls allow that two busy cores have in 4 s.
-short_probes=(--set probes=600 --set loss_points=10 --set burst_s=0.1 --set delay_ms=100)
+# Probes of 5 s a path instead of a minute: they show no more than 10 points of loss, in bursts of up to 0.1 s, and of the
+# delay's 99th percentile no more than the few stalls allow that two busy cores have in 5 s.
+short_probes=(--set probes=700 --set loss_points=10 --set burst_s=0.1 --set delay_ms=100)
 
 # shellcheck disable=SC2120
 start_move() {

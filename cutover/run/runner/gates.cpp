@@ -21,6 +21,11 @@ Seconds seconds(int64_t us) {
     return Seconds(static_cast<double>(us) / 1e6);
 }
 
+// Beside what the act has saved: "red.now.json.2" is the second look's.
+std::string added_file(const Plan& plan, const Step& gate, unsigned number) {
+    return fmt::format("{}.{}", plan.steps[gate.gate.more->act].save, number + 2);
+}
+
 }  // namespace
 
 // The sample that the gate's figures will count from; tried for as long as the gate may take.
@@ -73,13 +78,46 @@ Result<bool> Runner::take_bases(const Step& step) {
     return true;
 }
 
+// What the gate looks at: what was added to it, too.
+Argv Runner::looking(const Step& gate) const {
+    Argv argv = gate.gate.sample.command;
+    const auto added = progress_.added.find(gate.id);
+    const unsigned count = added == progress_.added.end() ? 0 : added->second;
+    for (unsigned i = 0; i < count; ++i) {
+        argv.push_back(gate.gate.more->option);
+        argv.push_back(added_file(plan_, gate, i));
+    }
+    return argv;
+}
+
+bool Runner::may_add(const Step& gate) const {
+    const auto added = progress_.added.find(gate.id);
+    const unsigned looks = 1 + (added == progress_.added.end() ? 0 : added->second);
+    return gate.gate.more && looks < gate.gate.more->looks && !world_.stop_wanted();
+}
+
+// Why it could not; empty: there is one more to look at.
+Result<std::string> Runner::add_sample(const Step& gate) {
+    const Step& act = plan_.steps[gate.gate.more->act];
+    const auto answer = world_.run(act, act.act, act.timeout);
+    if (const std::string why = failure(answer, act.timeout); !why.empty()) {
+        return act.id + " could not be run again: " + why;
+    }
+    const std::string file = added_file(plan_, gate, progress_.added[gate.id]);
+    if (const auto saved = world_.save(file, answer->out); !saved) {
+        return saved.error().text();
+    }
+    const auto noted = note(Happened::added, gate.id, file);
+    return noted ? Result<std::string>("") : tl::unexpected(noted.error());
+}
+
 Runner::Outcome Runner::gate(const Step& step) {
     GateWatch watch(step.gate, world_.now(), progress_.bases[step.id]);
     int64_t ends_at = world_.monotonic() + microseconds(step.timeout);
     std::string why;
     for (;;) {
         const int64_t taken_at = world_.monotonic();
-        const auto answer = world_.run(step, step.gate.sample.command, seconds(ends_at - taken_at));
+        const auto answer = world_.run(step, looking(step), seconds(ends_at - taken_at));
         const Reading reading = watch.take(answer, world_.now(), world_.monotonic());
         world_.show(step, reading);
         if (auto kept = world_.keep(step, answer, reading); !kept) {
@@ -92,6 +130,16 @@ Runner::Outcome Runner::gate(const Step& step) {
         // The last one is cut as the gate's own time is up, and tells less than the one before.
         const bool cut = answer && answer->timed_out && !why.empty();
         why = cut ? why + "; then " + now : now;
+        if (reading.verdict == Verdict::cannot_tell && may_add(step)) {
+            const auto failed = add_sample(step);
+            if (!failed) {
+                return tl::unexpected(failed.error());
+            }
+            if (failed->empty()) {
+                return std::nullopt;  // it is begun anew, with more to look at
+            }
+            why += "; " + *failed;
+        }
         if (reading.verdict == Verdict::fatal || watch.used_up()) {
             return note_and_go_on(Happened::failed, step, why);
         }

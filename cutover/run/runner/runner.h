@@ -84,6 +84,9 @@ private:
     Outcome ended(const Step& step, const Finished& finished, const std::string& took);
     Outcome check(const Step& step, const std::string& took);
     Outcome gate(const Step& step);
+    Argv looking(const Step& gate) const;
+    bool may_add(const Step& gate) const;
+    Result<std::string> add_sample(const Step& gate);
     Outcome hold(const Step& step);
     Outcome settle(const Step& step);
     Outcome settle_by_check(const Step& step, const std::string& why);

@@ -14,11 +14,11 @@ namespace {
 
 // Each thing that may happen after the opening.
 constexpr Happened all_happened[] = {
-    Happened::found,       Happened::begun,        Happened::done,    Happened::failed,
-    Happened::turned_back, Happened::undo_begun,   Happened::undone,  Happened::unproven,
-    Happened::undo_failed, Happened::undo_skipped, Happened::stopped, Happened::resumed,
-    Happened::finished,    Happened::counts_from,  Happened::retried, Happened::gone_on,
-    Happened::asked,       Happened::accepted,     Happened::answered};
+    Happened::found,       Happened::begun,        Happened::done,     Happened::failed,
+    Happened::turned_back, Happened::undo_begun,   Happened::undone,   Happened::unproven,
+    Happened::undo_failed, Happened::undo_skipped, Happened::stopped,  Happened::resumed,
+    Happened::finished,    Happened::counts_from,  Happened::added,    Happened::retried,
+    Happened::gone_on,     Happened::asked,        Happened::accepted, Happened::answered};
 
 }  // namespace
 

@@ -186,6 +186,7 @@ std::string why_not(const Step& step, const Answer& answer) {
     }
     Plan plan;
     plan.steps = {step};
+    plan.steps[0].gate.more.reset();  // its act is not in this plan
     AnsweringWorld world(answer);
     world.reopen();
     Progress progress(plan);

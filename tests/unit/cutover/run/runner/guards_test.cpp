@@ -125,7 +125,11 @@ TEST_CASE("an operator goes on without a guard: until when") {
         {"broken, good, broken", broken, {worse, fine, worse, worse}, false, State::broken},
         {"broken, and so in the next stage", broken, broken, true, State::broken},
         {"blind for longer", blind, Answers(9, silent), false, State::holds},
-        {"blind, sees, blind", blind, {fine, silent, silent, silent, silent}, false, State::blind},
+        {"blind, sees, blind",
+         blind,
+         {fine, silent, silent, silent, silent, silent},
+         false,
+         State::blind},
         {"blind, then broken", blind, broken, false, State::broken},
     };
     for (const Case& one : cases) {
