@@ -8,7 +8,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	librapidcheck-dev libsqlite3-dev libjs-dygraphs \
-	bird2 frr nftables mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
+	bird2 frr nftables iptables ipset mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 python3-scapy traceroute jq curl git \
 	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace
 
