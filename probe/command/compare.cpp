@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <iostream>
 
-#include "common/json/file.h"
+#include "probe/adapter/measurement_reader.h"
 #include "probe/command/commands.h"
+#include "probe/command/terms.h"
 #include "probe/core/compare.h"
-#include "probe/core/measurement_json.h"
 
 namespace rehome::probe {
 
@@ -34,7 +34,7 @@ constexpr char teaching[] =
     "  probe compare base.json now.json --looks 3 --extend more.json\n"
     "  probe compare base.json now.json --control-base blue-base.json --control-now blue.json\n";
 
-const std::vector<Option> options{
+const std::vector<Option> options = with_terms({
     Option::text("base", "the result before").shown_as("FILE").required().positional(),
     Option::text("now", "the result now").shown_as("FILE").required().positional(),
     Option::text("extend", "another result now, whose samples are added; may be repeated")
@@ -50,52 +50,21 @@ const std::vector<Option> options{
     Option::text("control-now", "of the same carriers, in the minutes of NOW")
         .shown_as("FILE")
         .repeated(),
-    Option::number("max-loss-increase", "allowed, in percentage points")
-        .shown_as("PCT")
-        .by_default("3"),
-    Option::number("max-delay-increase", "allowed, of each figure of delay and jitter")
-        .shown_as("MS")
-        .by_default("5"),
-    Option::number("burst-s", "losses come in bursts of up to so long")
-        .shown_as("S")
-        .by_default("0.4"),
-    Option::number("max-age-s", "of the base").shown_as("S").by_default("86400"),
     Option::flag("json", "print as JSON (rehome/probe-compare/1)"),
-};
+});
 
-Terms terms_from(const Given& given) {
-    return {.loss_pct = given.number("max-loss-increase"),
-            .delay_ms = given.number("max-delay-increase"),
-            .burst_s = given.number("burst-s"),
-            .looks = static_cast<uint32_t>(given.integer("looks")),
-            .max_age_s = given.number("max-age-s")};
+Terms looks_from(const Given& given) {
+    Terms terms = terms_from(given);
+    terms.looks = static_cast<uint32_t>(given.integer("looks"));
+    return terms;
 }
 
-// Two samples can never show that an increase is exactly none, so nothing allowed is no question.
 std::vector<Error> check(const Given& given, const Terms& terms) {
-    std::vector<Error> mistakes;
-    const auto expect = [&mistakes](bool holds, const char* option, const char* what) {
-        if (!holds) {
-            mistakes.push_back({Exit::usage, option, what});
-        }
-    };
-    expect(terms.loss_pct > 0 && terms.loss_pct <= 100, "--max-loss-increase",
-           "expected over 0, at most 100");
-    expect(terms.delay_ms > 0, "--max-delay-increase", "expected over 0");
-    expect(terms.burst_s > 0 && terms.burst_s <= 3600, "--burst-s",
-           "expected over 0, at most 3600");
-    expect(terms.max_age_s > 0, "--max-age-s", "expected over 0");
-    expect(given.texts("control-base").size() == given.texts("control-now").size(), "--control-now",
-           "expected as often as --control-base");
-    return mistakes;
-}
-
-Checked<Measurement> read_measurement(const std::string& path) {
-    const Result<std::string> text = read_file(path);
-    if (!text) {
-        return tl::unexpected(std::vector{text.error()});
+    std::vector<Error> mistakes = mistakes_in(terms);
+    if (given.texts("control-base").size() != given.texts("control-now").size()) {
+        mistakes.push_back({Exit::usage, "--control-now", "expected as often as --control-base"});
     }
-    return parse_measurement(path, *text);
+    return mistakes;
 }
 
 // What cannot be read stands in mistakes, and an empty measurement in its place.
@@ -128,7 +97,7 @@ std::vector<Pair> take_controls(const Given& given, std::vector<Error>& mistakes
 }
 
 Result<Exit> act(const Given& given) {
-    const Terms terms = terms_from(given);
+    const Terms terms = looks_from(given);
     std::vector<Error> mistakes = check(given, terms);
     std::vector<std::string> nows{given.text("now")};
     const auto& more = given.texts("extend");
