@@ -7,6 +7,7 @@ namespace rehome::probe {
 
 Command run_command();
 Command compare_command();
+Command report_command();
 Command reflect_command();
 
 }  // namespace rehome::probe

@@ -225,6 +225,22 @@ Figures figures_for(const Measurement& measurement, const Path& path) {
     return {};
 }
 
+void number_runs(std::vector<RunReport>& runs) {
+    std::map<std::string, int> of_carrier;
+    for (const RunReport& run : runs) {
+        ++of_carrier[run.record->plan.carrier];
+    }
+    std::map<std::string, int> number;
+    for (RunReport& run : runs) {
+        const std::string& carrier = run.record->plan.carrier;
+        if (of_carrier[carrier] > 1) {
+            run.label = fmt::format("{}, run {}", carrier, ++number[carrier]);
+        }
+    }
+}
+
+}  // namespace
+
 RunReport report_run(const RunInput& input, const Terms& terms) {
     const Record& record = *input.record;
     RunReport run;
@@ -248,30 +264,16 @@ RunReport report_run(const RunInput& input, const Terms& terms) {
     return run;
 }
 
-void number_runs(std::vector<RunReport>& runs) {
-    std::map<std::string, int> of_carrier;
-    for (const RunReport& run : runs) {
-        ++of_carrier[run.record->plan.carrier];
-    }
-    std::map<std::string, int> number;
-    for (RunReport& run : runs) {
-        const std::string& carrier = run.record->plan.carrier;
-        if (of_carrier[carrier] > 1) {
-            run.label = fmt::format("{}, run {}", carrier, ++number[carrier]);
-        }
-    }
-}
-
-}  // namespace
-
-Checked<Report> make_report(const std::vector<RunInput>& inputs, const Terms& terms) {
+Checked<Report> make_report(const std::vector<RunInput>& inputs, std::vector<RunReport> runs,
+                            const Terms& terms) {
     std::vector<Error> mistakes = check_inputs(inputs);
     if (!mistakes.empty()) {
         return tl::unexpected(std::move(mistakes));
     }
     Report report{.made_at = 0, .program = {}, .terms = terms, .runs = {}};
-    for (const RunInput& input : inputs) {
-        RunReport run = report_run(input, terms);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+        const RunInput& input = inputs[i];
+        RunReport& run = runs[i];
         auto comparison = compare_run(input, run, inputs, terms);
         if (!comparison) {
             mistakes.push_back(comparison.error());

@@ -105,7 +105,12 @@ struct Report {
     std::vector<RunReport> runs;
 };
 
-// All that is wrong with the inputs at once, kind Exit::usage.
-Checked<Report> make_report(const std::vector<RunInput>& inputs, const Terms& terms);
+// What a run says of itself alone; one may be made beside the other.
+RunReport report_run(const RunInput& input, const Terms& terms);
+
+// What they say together.  runs: of the inputs, in their order.  All that is wrong with the inputs
+// at once, kind Exit::usage.
+Checked<Report> make_report(const std::vector<RunInput>& inputs, std::vector<RunReport> runs,
+                            const Terms& terms);
 
 }  // namespace rehome::probe

@@ -30,8 +30,16 @@ Record dark() {
                        [](uint32_t i) { return i >= 300 && i < 315 ? 0 : 20 * ms; });
 }
 
+Checked<Report> made_of(const std::vector<RunInput>& inputs) {
+    std::vector<RunReport> runs;
+    for (const RunInput& input : inputs) {
+        runs.push_back(report_run(input, {}));
+    }
+    return make_report(inputs, std::move(runs), {});
+}
+
 Report report_of(const std::vector<RunInput>& inputs) {
-    auto report = make_report(inputs, {});
+    auto report = made_of(inputs);
     REQUIRE(report.has_value());
     return std::move(*report);
 }
@@ -156,11 +164,10 @@ TEST_CASE("refused: all of it at once") {
     beside.id = "other";
     Record empty = make_record({.carrier = "green", .count = 0}, whole);
     twin.plan.carrier = "blue";
-    const auto report = make_report({{.file = "one", .record = &one},
-                                     {.file = "twin", .record = &twin},
-                                     {.file = "beside", .record = &beside},
-                                     {.file = "empty", .record = &empty}},
-                                    {});
+    const auto report = made_of({{.file = "one", .record = &one},
+                                 {.file = "twin", .record = &twin},
+                                 {.file = "beside", .record = &beside},
+                                 {.file = "empty", .record = &empty}});
     REQUIRE_FALSE(report.has_value());
     std::string told;
     for (const Error& error : report.error()) {
