@@ -2,6 +2,7 @@
 //
 //   run      plan -> routes verified -> sockets -> privileges dropped -> samples -> figures
 //   compare  two results -> no worse, worse, cannot tell
+//   show     a record or a result -> what run printed, and when losses came
 //   report   records -> a page, a mail and raw data
 //   reflect  the far end of the UDP measurement
 #include "probe/command/commands.h"
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
             "\n"
             "Exit codes: 0 done, or no worse; 1 worse; 2 wrong usage or input; 3 the world failed\n"
             "(no route, no privilege); 4 too few samples to tell.\n",
-        .commands = {run_command(), compare_command(), report_command(), reflect_command()}};
+        .commands = {run_command(), compare_command(), show_command(), report_command(),
+                     reflect_command()}};
     return rehome::run_program(program, argc, argv);
 }

@@ -146,6 +146,11 @@ void Recorder::start(const Measurement& figures, std::vector<Stream>& streams) {
     }
     put_run(pending_, head, to_json(figures_));
     put_interfaces();
+    for (uint32_t path = 0; path < streams.size(); ++path) {
+        put_path(pending_, path, streams[path].path_record());
+    }
+    put_sync(pending_);  // what was asked is there from the begin
+    pass_on();
     next_note_ = 0;
 }
 

@@ -9,5 +9,6 @@ Command run_command();
 Command compare_command();
 Command report_command();
 Command reflect_command();
+Command show_command();
 
 }  // namespace rehome::probe

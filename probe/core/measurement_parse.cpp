@@ -274,6 +274,33 @@ void read_world(const nlohmann::json& json, Measurement& measurement) {
     }
 }
 
+bool has_control(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const bool c1 =
+            byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (byte < ' ' || byte == 0x7f || c1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Texts go to terminals; no probe writes one that would do more there than be read.
+void refuse_controls(const nlohmann::json& json, const std::string& at, Mistakes& mistakes) {
+    if (json.is_string() && has_control(json.get_ref<const std::string&>())) {
+        mistakes.add(at, "has a control character, expected none");
+    }
+    if (json.is_structured()) {
+        for (const auto& [key, value] : json.items()) {
+            refuse_controls(value, at + "/" + key, mistakes);
+            if (has_control(key)) {
+                mistakes.add(at, "has a key with a control character, expected none");
+            }
+        }
+    }
+}
+
 }  // namespace
 
 Checked<Measurement> parse_measurement(std::string_view file, std::string_view text) {
@@ -283,6 +310,7 @@ Checked<Measurement> parse_measurement(std::string_view file, std::string_view t
     }
     const nlohmann::json& json = *parsed;
     Mistakes mistakes{std::string(file)};
+    refuse_controls(json, "", mistakes);
     Measurement measurement;
     measurement.at = time_from(json, "", "at", mistakes);
     measurement.ended = time_from(json, "", "ended", mistakes);

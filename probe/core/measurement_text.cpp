@@ -164,6 +164,18 @@ std::vector<std::string> own_losses(const Figures& figures) {
     return losses;
 }
 
+namespace {
+
+std::string record_line(const RecordKept& record) {
+    std::string text = fmt::format("recorded in {}: {} probes", record.file, record.rows);
+    if (record.dropped != 0) {
+        text += fmt::format(", {} ARE MISSING", record.dropped);
+    }
+    return text + (record.error.empty() ? "" : "; it ENDS EARLY: " + record.error) + "\n";
+}
+
+}  // namespace
+
 std::string heading(const Plan& plan) {
     const std::string sampling = plan.sampling == Sampling::poisson
                                      ? fmt::format("Poisson sampling (seed {})", plan.seed)
@@ -204,7 +216,7 @@ std::string to_text(const Measurement& measurement) {
             "moment are wrong\n",
             measurement.clock.stepped_ms);
     }
-    return text;
+    return measurement.record ? text + record_line(*measurement.record) : text;
 }
 
 }  // namespace rehome::probe

@@ -156,6 +156,9 @@ TEST_CASE("refused results") {
         {"a way to nowhere",
          [](json& j) { j["kinds"][0]["route_changes"][1]["to"]["next_hop"] = "far"; },
          "/kinds/0/route_changes/1/to/next_hop"},
+        {"a control sequence", [](json& j) { j["carrier"] = "red\x1b[2J"; }, "/carrier"},
+        {"another one", [](json& j) { j["left_out"][1] = "x\xc2\x9b"; }, "/left_out/1"},
+        {"a line of its own", [](json& j) { j["kinds"][0]["flow"] = "a\nb"; }, "/kinds/0/flow"},
         {"a time that is none", [](json& j) { j["at"] = "yesterday"; }, "/at"},
     };
     for (const auto& c : cases) {
