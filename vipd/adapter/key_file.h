@@ -1,5 +1,4 @@
-// Reads the key file: a regular file that nobody but its owner and group can read, nor anybody but
-// its owner write.
+// Reads the key file (common/secret_file.h says who may be able to).
 #pragma once
 
 #include <string>
