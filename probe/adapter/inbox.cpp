@@ -51,6 +51,9 @@ void take_error(cmsghdr* control, Delivered& delivered) {
     delivered.icmp_error =
         icmp_error_text(v4 ? Family::v4 : Family::v6, report.error.ee_type, report.error.ee_code);
     delivered.from = from_socket(reinterpret_cast<const sockaddr*>(&report.offender));
+    if (report.error.ee_errno == EMSGSIZE) {
+        delivered.mtu = report.error.ee_info;
+    }
 }
 
 void take_packet_info(cmsghdr* control, Delivered& delivered) {
@@ -81,6 +84,10 @@ void take_control(cmsghdr* control, Delivered& delivered) {
     } else if ((level == IPPROTO_IP && type == IP_TTL) ||
                (level == IPPROTO_IPV6 && type == IPV6_HOPLIMIT)) {
         delivered.ttl = static_cast<uint8_t>(content<int>(control).value_or(0));
+    } else if (level == IPPROTO_IP && type == IP_TOS) {
+        delivered.traffic_class = content<uint8_t>(control).value_or(0);
+    } else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) {
+        delivered.traffic_class = static_cast<uint8_t>(content<int>(control).value_or(0));
     }
 }
 

@@ -28,7 +28,9 @@ struct Delivered {
     uint32_t interface = 0;                   // by which it came, or a stamped packet left
     bool to_our_address = true;               // false: to a broadcast or multicast address
     uint8_t ttl = 0;                          // with receiving of TTLs
+    uint8_t traffic_class = 0;                // with receiving of those
     std::optional<std::string> icmp_error{};  // error queue: in words
+    std::optional<uint32_t> mtu{};            // of an ICMP error about a packet too big
 };
 
 class Inbox {

@@ -41,6 +41,7 @@ public:
 
     void add_packet(const Packet& packet) {
         const auto protocol = static_cast<uint8_t>(packet.protocol);
+        static_cast<rtmsg*>(NLMSG_DATA(header()))->rtm_tos = static_cast<uint8_t>(packet.dscp << 2);
         add(RTA_IP_PROTO, {&protocol, 1});
         add_port(RTA_SPORT, packet.source_port);
         add_port(RTA_DPORT, packet.target_port);

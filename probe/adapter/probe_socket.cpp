@@ -75,6 +75,30 @@ Result<> ProbeSocket::create(const Path& path) {
     return {};
 }
 
+// A size is of packets that are sent whole or not at all.
+Result<> ProbeSocket::shape(const Path& path, const Plan& plan) {
+    const std::string where = fmt::format("{} socket", name(path.kind));
+    const bool v6 = path.target.address.family == Family::v6;
+    const int traffic_class = plan.dscp << 2;
+    if (!(v6 ? set(fd_.get(), IPPROTO_IPV6, IPV6_TCLASS, traffic_class)
+             : set(fd_.get(), IPPROTO_IP, IP_TOS, traffic_class))) {
+        return fail_system(where, "setting the DSCP");
+    }
+    const bool whole =
+        plan.size == 0 || (v6 ? set(fd_.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) &&
+                                    set(fd_.get(), IPPROTO_IPV6, IPV6_DONTFRAG, 1)
+                              : set(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO));
+    return whole ? Result<>{} : fail_system(where, "forbidding fragments");
+}
+
+uint32_t ProbeSocket::mtu() const {
+    int mtu = 0;
+    socklen_t size = sizeof mtu;
+    const bool known = getsockopt(fd_.get(), IPPROTO_IP, IP_MTU, &mtu, &size) == 0 ||
+                       getsockopt(fd_.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &size) == 0;
+    return known && mtu > 0 ? static_cast<uint32_t>(mtu) : 0;
+}
+
 // Bound, neither listening nor connected: the kernel finds no connection for an answer.
 Result<> ProbeSocket::hold_ports(const Binding& binding, size_t count) {
     allow_many_descriptors();
@@ -131,10 +155,14 @@ Result<> ProbeSocket::bind_to(const Path& path, const Binding& binding, size_t p
     return path.kind == Kind::tcp ? hold_ports(binding, ports) : Result<>{};
 }
 
-Result<ProbeSocket> ProbeSocket::open(const Path& path, const Binding& binding, size_t ports) {
+Result<ProbeSocket> ProbeSocket::open(const Path& path, const Binding& binding, size_t ports,
+                                      const Plan& plan) {
     ProbeSocket probe;
     if (const auto created = probe.create(path); !created) {
         return tl::unexpected(created.error());
+    }
+    if (const auto shaped = probe.shape(path, plan); !shaped) {
+        return tl::unexpected(shaped.error());
     }
     if (const auto bound = probe.bind_to(path, binding, ports); !bound) {
         return tl::unexpected(bound.error());
@@ -147,6 +175,11 @@ Result<ProbeSocket> ProbeSocket::open(const Path& path, const Binding& binding, 
         to_socket({path.target.address, path.kind == Kind::udp ? path.target.port : uint16_t{0}});
     if (connect(probe.fd(), target.get(), target.size) != 0) {
         return fail_system(where, "connect");
+    }
+    if (const uint32_t mtu = probe.mtu(); mtu != 0 && plan.size > mtu) {
+        return fail(Exit::world, "--size",
+                    fmt::format("{} is too large for the way to {}, expected at most its MTU, {}",
+                                plan.size, path.target_text(), mtu));
     }
     return probe;
 }

@@ -26,10 +26,12 @@ constexpr uint16_t first_source_port = 61000;
 class ProbeSocket {
 public:
     // ports: how many source ports (TCP).
-    static Result<ProbeSocket> open(const Path& path, const Binding& binding, size_t ports);
+    static Result<ProbeSocket> open(const Path& path, const Binding& binding, size_t ports,
+                                    const Plan& plan);
 
     int fd() const { return fd_.get(); }
     const std::vector<uint16_t>& ports() const { return ports_; }  // ascending
+    uint32_t mtu() const;  // of the way to the target, as the kernel knows it; 0: it does not
 
     // Sends as many as go, each with a request for its time of sending.  error: why the first one
     // behind those that went did not go (0: all went).
@@ -44,6 +46,7 @@ public:
 
 private:
     Result<> create(const Path& path);
+    Result<> shape(const Path& path, const Plan& plan);
     Result<> bind_to(const Path& path, const Binding& binding, size_t ports);
     Result<> hold_ports(const Binding& binding, size_t count);
     Result<> bind_udp(const Binding& binding);

@@ -222,7 +222,7 @@ Fault RecordReader::take_path(const Statement& row) {
         return fault("path", "path");
     }
     PathRecord& path = record_.paths[static_cast<size_t>(*number)];
-    std::array<std::string, 6> texts;
+    std::array<std::string, 7> texts;
     for (int i = 0; i < static_cast<int>(texts.size()); ++i) {
         auto text = text_at(row, i + 1);
         if (!text) {
@@ -238,7 +238,8 @@ Fault RecordReader::take_path(const Statement& row) {
     path.tally.icmp_error = texts[3];
     path.tally.send_error = texts[4];
     path.tally.no_way_out = texts[5];
-    return take_numbers(row, 7, "path", path_columns(), path);
+    path.tally.too_big = texts[6];
+    return take_numbers(row, 8, "path", path_columns(), path);
 }
 
 Fault RecordReader::read_paths() {

@@ -1,6 +1,7 @@
 // The STAMP reflector's sockets and loop; reflection.h decides.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -14,7 +15,12 @@ namespace rehome::probe {
 // ports below 1024.
 Result<std::vector<Fd>> open_reflector(const std::optional<Address>& listen, uint16_t port);
 
-// Until SIGTERM or SIGINT.
-Result<> reflect(const std::vector<Fd>& sockets, Reflector& reflector);
+// Until SIGTERM or SIGINT.  Meanwhile `asked` is called for each SIGUSR1, and `tick` about once a
+// second.
+struct Showing {
+    std::function<void()> asked;
+    std::function<void()> tick;
+};
+Result<> reflect(const std::vector<Fd>& sockets, Reflector& reflector, const Showing& showing);
 
 }  // namespace rehome::probe

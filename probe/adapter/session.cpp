@@ -22,12 +22,12 @@ constexpr Nanos one_second = 1'000'000'000;
 // The kernel begins to stamp packets a little after the first socket asks for it.
 constexpr Nanos warm_up = 20'000'000;
 
-Result<Route> verify_route(const Binding& binding, const Path& path) {
+Result<Route> verify_route(const Binding& binding, const Path& path, uint8_t dscp) {
     if (!is_here(binding.source)) {
         return fail(Exit::world, "source " + binding.source.text(),
                     "is no address of this host, expected one");
     }
-    Result<Route> route = ask_route(binding, probe_packet(path, first_source_port));
+    Result<Route> route = ask_route(binding, probe_packet(path, first_source_port, dscp));
     if (!route) {
         return route;
     }
@@ -43,7 +43,7 @@ Result<std::vector<Route>> verify_routes(const Plan& plan) {
     std::vector<Route> routes;
     for (const Path& path : plan.paths) {
         const Binding binding = plan.binding_for(path.target.address.family).value();
-        const Result<Route> route = verify_route(binding, path);
+        const Result<Route> route = verify_route(binding, path, plan.dscp);
         if (!route) {
             return tl::unexpected(route.error());
         }

@@ -32,7 +32,10 @@ public:
     Result<Measurement> measure(const Progress& progress, Recorder& recorder);
 
 private:
-    explicit Session(Plan plan) : plan_(std::move(plan)) {}
+    // Behind a probe's message the kernel's reports show the headers of its link.
+    static constexpr size_t inbox_room = 256;
+
+    explicit Session(Plan plan) : plan_(std::move(plan)), inbox_(inbox_room + plan_.size) {}
 
     void start(Nanos start);
     Nanos next_event(Nanos now) const;
@@ -47,7 +50,7 @@ private:
     Plan plan_;
     std::vector<Stream> streams_;
     std::optional<RouteWatch> watch_;
-    Inbox inbox_{256};
+    Inbox inbox_;
     bool stopping_ = false;
     Recorder* recorder_ = nullptr;
     ClockWatch clock_watch_{};

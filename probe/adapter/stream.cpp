@@ -11,6 +11,7 @@
 #include "probe/adapter/own_host.h"
 #include "probe/adapter/receive_buffer.h"
 #include "probe/adapter/system_clock.h"
+#include "probe/core/fate.h"
 #include "probe/core/stamp.h"
 #include "probe/core/summary.h"
 #include "probe/core/tcp_flow.h"
@@ -25,7 +26,7 @@ uint64_t random_bits() {
     return bits;
 }
 
-std::unique_ptr<Flow> flow_for(const Path& path, const Binding& binding,
+std::unique_ptr<Flow> flow_for(const Plan& plan, const Path& path, const Binding& binding,
                                const std::vector<uint16_t>& ports, uint64_t secret) {
     const ClockQuality clock = clock_quality();
     return make_flow({.kind = path.kind,
@@ -33,14 +34,9 @@ std::unique_ptr<Flow> flow_for(const Path& path, const Binding& binding,
                       .target = path.target,
                       .ports = ports,
                       .secret = secret,
-                      .error_estimate = error_estimate(clock.error, clock.synchronised)});
-}
-
-// Of the packet that carries a probe of this size.
-uint16_t packet_size(const Path& path, size_t probe) {
-    constexpr size_t udp_header = 8;
-    const size_t header = path.target.address.family == Family::v6 ? 40 : 20;
-    return static_cast<uint16_t>(probe + header + (path.kind == Kind::udp ? udp_header : 0));
+                      .error_estimate = error_estimate(clock.error, clock.synchronised),
+                      .key = plan.key,
+                      .size = plan.size});
 }
 
 // Of a whole packet.
@@ -63,13 +59,14 @@ tl::expected<ByteView, Refusal> inside_packet(ByteView packet, Kind kind, const 
 
 // The way of the probes, whose ports are known now, is still the one that was asked for.
 Result<> verify_ports(const Binding& binding, const Path& path, const Route& route,
-                      const std::vector<uint16_t>& ports) {
+                      const std::vector<uint16_t>& ports, uint8_t dscp) {
     for (const uint16_t port : ports) {
-        const Result<Route> way = ask_route(binding, connection_packet(path, port));
+        const Packet packet = connection_packet(path, port, dscp);
+        const Result<Route> way = ask_route(binding, packet);
         if (!way) {
             return tl::unexpected(way.error());
         }
-        if (const auto same = check_connection(connection_packet(path, port), route, *way); !same) {
+        if (const auto same = check_connection(packet, route, *way); !same) {
             return same;
         }
     }
@@ -88,7 +85,10 @@ Stream::Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeS
       socket_(std::move(socket)),
       capture_(std::move(capture)),
       secret_(random_bits()),
-      flow_(flow_for(path_, binding_, socket_.ports(), secret_)),
+      flow_(flow_for(plan, path_, binding_, socket_.ports(), secret_)),
+      size_(plan.size_of(path_)),
+      dscp_(plan.dscp),
+      rooms_(batch * flow_->message_size()),
       schedule_(plan.sampling, plan.rate_pps, plan.seed, 0),
       series_(plan.count, if_nametoindex(binding_.interface.c_str()),
               path_.kind == Kind::tcp ? first_repeat : never) {
@@ -100,7 +100,7 @@ Stream::Stream(const Plan& plan, Binding binding, Path path, Route route, ProbeS
 Result<Stream> Stream::open(const Plan& plan, const Path& path, const Route& route) {
     const Binding binding = plan.binding_for(path.target.address.family).value();
     Result<ProbeSocket> socket =
-        ProbeSocket::open(path, binding, ports_needed(plan.rate_pps, plan.wait, plan.count));
+        ProbeSocket::open(path, binding, ports_needed(plan.rate_pps, plan.wait, plan.count), plan);
     if (!socket) {
         return tl::unexpected(socket.error());
     }
@@ -108,7 +108,7 @@ Result<Stream> Stream::open(const Plan& plan, const Path& path, const Route& rou
     if (!capture) {
         return tl::unexpected(capture.error());
     }
-    if (const auto same = verify_ports(binding, path, route, socket->ports()); !same) {
+    if (const auto same = verify_ports(binding, path, route, socket->ports(), plan.dscp); !same) {
         return tl::unexpected(same.error());
     }
     return Stream(plan, binding, path, route, std::move(*socket), std::move(*capture));
@@ -126,7 +126,7 @@ void Stream::take_packet(const Delivered& packet) {
     if (!answer || !series_.answered(*answer, at, packet.at.has_value(), packet.interface)) {
         return;  // the capture counts what is damaged
     }
-    std::array<uint8_t, max_probe_size> room{};
+    std::array<uint8_t, reset_size> room{};
     if (const size_t size = flow_->construct_farewell(*answer, room); size != 0) {
         socket_.send_unmeasured(ByteView(room).first(size));
     }
@@ -155,10 +155,15 @@ void Stream::take_icmp_error(const Delivered& report) {
         series_.unsent(*index, Unsent::no_way_out, silent_neighbour(route_, path_.target.address));
         return;
     }
-    const std::string by = report.from ? " by " + report.from->address.text() : "";
-    series_.icmp_error(*report.icmp_error + by);
+    const std::string by = report.from ? report.from->address.text() : "";
+    series_.icmp_error(*report.icmp_error + (by.empty() ? "" : " by " + by));
     const std::string about = index ? fmt::format(" about probe {}", *index) : "";
-    note("icmp", *report.icmp_error + by + about);
+    note("icmp", *report.icmp_error + (by.empty() ? "" : " by " + by) + about);
+    if (report.mtu && index) {
+        series_.unsent(*index, Unsent::too_big, too_big_text(*report.mtu, by));
+    } else if (report.mtu) {
+        series_.too_big(too_big_text(*report.mtu, by));
+    }
 }
 
 void Stream::take_report(const Delivered& report) {
@@ -195,8 +200,11 @@ bool Stream::has_rested(Nanos now) const {
     return used == never || now - used >= port_rest(wait_);
 }
 
-size_t Stream::construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_size>, batch> rooms,
-                             std::span<ByteView, batch> packets) {
+Room Stream::room(size_t place) {
+    return Room(rooms_).subspan(place * flow_->message_size(), flow_->message_size());
+}
+
+size_t Stream::construct_due(Nanos now, std::span<ByteView, batch> packets) {
     size_t count = 0;
     for (; count < batch && !all_sent() && schedule_.due() <= now; schedule_.advance()) {
         if (!has_rested(now)) {
@@ -205,8 +213,8 @@ size_t Stream::construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_
         }
         const uint32_t index = series_.next_index();
         const Nanos real = realtime_now();
-        packets[count] = ByteView(rooms[count]).first(flow_->construct(index, real, rooms[count]));
-        series_.sent(real, now - schedule_.due(), packet_size(path_, packets[count].size()));
+        packets[count] = room(count).first(flow_->construct(index, real, room(count)));
+        series_.sent(real, now - schedule_.due(), size_);
         if (!port_used_.empty()) {
             port_used_[index % port_used_.size()] = now;
         }
@@ -216,9 +224,9 @@ size_t Stream::construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_
 }
 
 void Stream::send_due() {
-    std::array<std::array<uint8_t, max_probe_size>, batch> rooms;
     std::array<ByteView, batch> packets;
     if (all_sent()) {
+        ask_at_end();
         return;
     }
     const Nanos now = monotonic_now();
@@ -229,12 +237,32 @@ void Stream::send_due() {
                                   static_cast<double>(behind) / 1e6));
     }
     const uint32_t first = series_.next_index();
-    const size_t count = construct_due(now, rooms, packets);
+    const size_t count = construct_due(now, packets);
     if (count != 0) {
         send_all(std::span(packets).first(count), first);
         last_sent_ = now;
         longest_send_call_ = std::max(longest_send_call_, monotonic_now() - now);
     }
+}
+
+// The answer tells what became of the last probes (directions.h): after a quarter and after half of
+// the waiting time, where the last probe was not answered.
+Nanos Stream::end_question() const {
+    return last_sent_ + wait_ / 4 * (1 + end_questions_);
+}
+
+bool Stream::has_end_question() const {
+    constexpr uint32_t most = 2;
+    const std::optional<uint32_t> latest = series_.mirrors().latest();
+    return all_sent() && end_questions_ < most && latest && *latest + 1 < series_.next_index();
+}
+
+void Stream::ask_at_end() {
+    if (!has_end_question() || monotonic_now() < end_question()) {
+        return;
+    }
+    const uint32_t index = series_.next_index() + end_questions_++;
+    socket_.send_unmeasured(room(0).first(flow_->construct(index, realtime_now(), room(0))));
 }
 
 // A packet that does not go stays with this host; those behind it may go.
@@ -259,7 +287,8 @@ Diagnosis Stream::diagnose_failure(int error) {
     }
     SendFailure failure{.error = error,
                         .link_up = link_is_up(route_.interface),
-                        .source_here = is_here(binding_.source)};
+                        .source_here = is_here(binding_.source),
+                        .mtu = socket_.mtu()};
     if (const auto route = ask_route(binding_, packet()); !route) {
         failure.route_error = route.error().what;
     }
@@ -271,7 +300,7 @@ Diagnosis Stream::diagnose_failure(int error) {
 
 Packet Stream::packet() const {
     const bool udp = path_.kind == Kind::udp;
-    return probe_packet(path_, udp ? socket_.ports().front() : uint16_t{0});
+    return probe_packet(path_, udp ? socket_.ports().front() : uint16_t{0}, dscp_);
 }
 
 void Stream::ask_again() {
@@ -312,6 +341,7 @@ PathRecord Stream::path_record() {
                       .route = route_,
                       .route_changes = route_changes_,
                       .flow = flow_->description(),
+                      .dscp = dscp_,
                       .source_ports = socket_.ports(),
                       .secret = secret_,
                       .bound_to = series_.bound_to(),
@@ -322,10 +352,12 @@ PathRecord Stream::path_record() {
 }
 
 Figures Stream::figures() {
+    mark_unreflected(series_, wait_);
     Figures figures;
     figures.path = path_;
     figures.route = route_;
     figures.flow = flow_->description();
+    figures.size = size_;
     ask_again();
     figures.route_changes = route_changes_;
     OwnSide own = own_side();

@@ -7,6 +7,7 @@
 // rested is skipped too.  Times without a name are of the monotonic clock.  Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -35,7 +36,11 @@ public:
 
     bool all_sent() const { return stopped_ || series_.next_index() >= count_; }
     // The next sending, or the end of the wait for the last answer.
-    Nanos next_event() const { return all_sent() ? settled() : schedule_.due(); }
+    Nanos next_event() const {
+        return !all_sent()          ? schedule_.due()
+               : has_end_question() ? std::min(end_question(), settled())
+                                    : settled();
+    }
     bool finished(Nanos now) const { return all_sent() && now >= settled(); }
 
     int fd() const { return socket_.fd(); }
@@ -61,8 +66,11 @@ private:
     void take_report(const Delivered& report);
     void take_icmp_error(const Delivered& report);
     bool has_rested(Nanos now) const;
-    size_t construct_due(Nanos now, std::span<std::array<uint8_t, max_probe_size>, batch> rooms,
-                         std::span<ByteView, batch> packets);
+    Room room(size_t place);
+    size_t construct_due(Nanos now, std::span<ByteView, batch> packets);
+    Nanos end_question() const;
+    bool has_end_question() const;
+    void ask_at_end();
     void send_all(std::span<const ByteView> packets, uint32_t first);
     Diagnosis diagnose_failure(int error);
     Packet packet() const;
@@ -78,6 +86,10 @@ private:
     Capture capture_;
     uint64_t secret_;
     std::unique_ptr<Flow> flow_;
+    uint16_t size_;  // of a probe's IP packet
+    uint8_t dscp_;
+    std::vector<uint8_t> rooms_;  // of a batch of probes
+    uint32_t end_questions_ = 0;
     Schedule schedule_;
     Series series_;
     std::vector<Nanos> port_used_;  // by place in the block, TCP

@@ -1,13 +1,14 @@
 // probe run: measures, prints and keeps one result.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <iostream>
 
+#include "probe/adapter/key_file.h"
 #include "probe/adapter/privilege.h"
 #include "probe/adapter/result_file.h"
 #include "probe/adapter/session.h"
 #include "probe/command/commands.h"
+#include "probe/command/progress.h"
 #include "probe/core/measurement_json.h"
 #include "probe/core/measurement_text.h"
 
@@ -56,6 +57,9 @@ const std::vector<Option> options{
     Option::integer("seed", "of --poisson, to repeat a schedule")
         .shown_as("N")
         .within(0, INT64_MAX),
+    Option::integer("size", "bytes of an IP packet, sent whole (icmp, udp)").shown_as("BYTES"),
+    Option::text("dscp", "0 to 63, or a name as EF, AF41, CS1").shown_as("CODE").by_default("0"),
+    Option::text("key", "udp: STAMP's authenticated mode, by this key").shown_as("FILE"),
     Option::text("source", "instead of the vantage's").shown_as("IP"),
     Option::integer("mark", "instead of the vantage's").shown_as("N"),
     Option::text("interface", "instead of the vantage's").shown_as("IF"),
@@ -66,8 +70,13 @@ const std::vector<Option> options{
     Option::flag("dry-run", "show what would be measured and by which way"),
 };
 
-Asked asked_from(const Given& given) {
+Asked asked_from(const Given& given, StampKey key) {
     Asked asked;
+    asked.key = std::move(key);
+    asked.dscp = given.text("dscp");
+    if (given.has("size")) {
+        asked.size = given.integer("size");
+    }
     asked.carrier = given.text("carrier");
     asked.services = given.texts("service");
     asked.target = given.text("target");
@@ -88,7 +97,11 @@ Asked asked_from(const Given& given) {
 }
 
 Checked<Plan> plan_from(const Given& given) {
-    const Asked asked = asked_from(given);
+    Result<StampKey> key = given.has("key") ? read_stamp_key(given.text("key")) : StampKey{};
+    if (!key) {
+        return tl::unexpected(std::vector{key.error()});
+    }
+    const Asked asked = asked_from(given, std::move(*key));
     if (!given.has("inventory")) {
         return make_plan(asked, nullptr);
     }
@@ -105,19 +118,6 @@ std::string way(const Plan& plan, const std::vector<Route>& routes) {
         text += route_line(plan.paths[i], routes[i]);
     }
     return text;
-}
-
-// On a terminal one line that is written over; elsewhere nothing.
-void show_progress(const std::string& line) {
-    if (isatty(STDERR_FILENO) != 0) {
-        std::cerr << "\r\033[K" << line << std::flush;
-    }
-}
-
-void end_progress() {
-    if (isatty(STDERR_FILENO) != 0) {
-        std::cerr << "\r\033[K" << std::flush;
-    }
 }
 
 // What is to be kept of a run, and why it could not be.
@@ -191,26 +191,29 @@ Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes, 
     return measurement;
 }
 
-// A line for standard error too, as a gate shows it.
-bool tell_no_way_out(const Measurement& measurement) {
-    bool any = false;
-    for (const Figures& figures : measurement.kinds) {
-        if (figures.counts.no_way_out != 0) {
-            std::cerr << fmt::format("{} {}: no way out for {} of its probes: {}\n",
-                                     name(figures.path.kind), figures.path.target_text(),
-                                     figures.counts.no_way_out, figures.no_way_out);
-            any = true;
-        }
+// Lines for standard error too, as a gate shows it.
+bool tell_failures(const Measurement& measurement) {
+    const std::vector<std::string> failures = failures_of(measurement);
+    for (const std::string& failure : failures) {
+        std::cerr << failure << "\n";
     }
-    return any;
+    return !failures.empty();
+}
+
+bool tell_doubts(const Measurement& measurement) {
+    const std::vector<std::string> doubts = doubts_of(measurement);
+    for (const std::string& doubt : doubts) {
+        std::cerr << doubt << "\n";
+    }
+    return !doubts.empty();
 }
 
 Exit judge(const Measurement& measurement, const Keeping& keeping) {
-    const bool way_out = !tell_no_way_out(measurement);
-    if (!way_out || !keeping.file_error.empty()) {
+    const bool failed = tell_failures(measurement);
+    if (failed || !keeping.file_error.empty()) {
         return Exit::world;
     }
-    bool samples = !measurement.interrupted;
+    bool samples = !tell_doubts(measurement) && !measurement.interrupted;
     for (const Figures& figures : measurement.kinds) {
         samples = samples && figures.loss_interval_pct.has_value() && figures.route_changes.empty();
     }

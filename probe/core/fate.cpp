@@ -44,11 +44,23 @@ Fate fate_of_unsent(Unsent unsent) {
             return Fate::no_way_out;
         case Unsent::filtered:
             return Fate::filtered;
+        case Unsent::too_big:
+            return Fate::too_big;
         case Unsent::no:
         case Unsent::no_room:
             break;
     }
     return Fate::not_sent;
+}
+
+// A router tells of too large packets only so often, and there is no way for those of this size.
+void take_out_too_big(const Series& series, std::vector<Fate>& fates) {
+    if (series.tally().too_big.empty()) {
+        return;
+    }
+    for (size_t i = fates.size(); i > 0 && !is_answered(series.samples()[i - 1]); --i) {
+        fates[i - 1] = fates[i - 1] == Fate::on_path ? Fate::too_big : fates[i - 1];
+    }
 }
 
 }  // namespace
@@ -63,8 +75,27 @@ std::optional<Fate> seen_fate(const Series& series, const Sample& sample, Nanos 
     if (sample.captured != never) {
         return fate_of_captured(series, sample, wait);
     }
+    if (sample.unreflected) {
+        return Fate::unreflected;
+    }
     return sample.unsent != Unsent::no ? std::optional(fate_of_unsent(sample.unsent))
                                        : std::nullopt;
+}
+
+std::vector<bool> missing(const std::vector<Fate>& fates) {
+    std::vector<bool> missing(fates.size());
+    std::transform(fates.begin(), fates.end(), missing.begin(),
+                   [](Fate fate) { return fate == Fate::on_path; });
+    return missing;
+}
+
+void mark_unreflected(Series& series, Nanos wait) {
+    if (!series.mirrors().reported()) {
+        return;
+    }
+    for (const uint32_t index : unreflected(series.mirrors(), missing(fates_of(series, wait)))) {
+        series.unreflected(index);
+    }
 }
 
 std::vector<Fate> fates_of(const Series& series, Nanos wait) {
@@ -76,6 +107,7 @@ std::vector<Fate> fates_of(const Series& series, Nanos wait) {
         const Fate unseen = tell && sample.stamped == never ? never_left : Fate::on_path;
         fates.push_back(seen_fate(series, sample, wait).value_or(unseen));
     }
+    take_out_too_big(series, fates);
     return fates;
 }
 

@@ -26,10 +26,25 @@ std::string_view name(Kind kind);
 
 Protocol protocol_of(Kind kind, Family family);
 
-// The times that a STAMP reflector wrote into its answer, by its own clock.
-struct ReflectorTimes {
+// Of STAMP's authenticated mode, for HMAC-SHA-256; empty: unauthenticated mode.
+using StampKey = std::vector<uint8_t>;
+
+// What our own reflector tells of a session besides (stamp_extensions.h).
+struct SessionReport {
+    bool stateful = false;
+    uint32_t session = 0;      // which one: random, drawn when the reflector first heard of it
+    uint32_t unreflected = 0;  // requests of it that came and got no answer
+
+    bool operator==(const SessionReport&) const = default;
+};
+
+// What a STAMP reflector wrote into its answer, by its own clock.
+struct Reflected {
     Nanos received = 0;
     Nanos sent = 0;
+    uint32_t sequence = 0;
+    std::optional<SessionReport> report{};
+    bool other_version = false;  // it tells of the session in a form that we do not know
 };
 
 // An answer to the probe with this index.
@@ -38,7 +53,7 @@ struct Answer {
     bool refused = false;    // TCP: a reset; the path is whole, but no service listens
     bool half_open = false;  // TCP: a bare ACK, since the port's earlier probe is still half open
     uint32_t closes = 0;     // TCP: of which probe's connection the target is to be told to forget
-    std::optional<ReflectorTimes> reflector = std::nullopt;  // UDP
+    std::optional<Reflected> reflector = std::nullopt;  // UDP
 };
 
 class Flow {
@@ -48,9 +63,12 @@ public:
     Flow& operator=(const Flow&) = delete;
     virtual ~Flow() = default;
 
-    // Writes probe number index into room (max_probe_size bytes) and returns its size.  The socket
-    // adds the IP header, and for UDP the UDP header.
+    // Writes probe number index into room (at least message_size bytes) and returns its size.  The
+    // socket adds the IP header, and for UDP the UDP header.
     virtual size_t construct(uint32_t index, Nanos now, Room room) = 0;
+
+    // Of each probe, and of whatever else it constructs at most.
+    virtual size_t message_size() const = 0;
 
     // What the socket delivered, without IP header, and for UDP without UDP header.
     virtual tl::expected<Answer, Refusal> deconstruct(ByteView message) const = 0;
@@ -69,8 +87,6 @@ public:
     virtual std::string description() const = 0;
 };
 
-constexpr size_t max_probe_size = 64;
-
 struct FlowAsked {
     Kind kind = Kind::icmp;
     Address source;
@@ -78,7 +94,13 @@ struct FlowAsked {
     std::vector<uint16_t> ports{};  // source ports reserved for it: TCP the block, UDP one
     uint64_t secret = 0;            // random: who does not see the probes cannot answer them
     uint16_t error_estimate = 0;    // UDP: of our clock, as it stands in the request
+    StampKey key{};                 // UDP
+    size_t size = 0;                // of a probe's IP packet; 0: the kind's own
 };
+
+// Sizes of a probe's IP packet: when none is asked for, and at least.
+size_t own_size(Kind kind, Family family, const StampKey& key);
+size_t least_size(Kind kind, Family family, const StampKey& key);
 
 std::unique_ptr<Flow> make_flow(FlowAsked asked);
 

@@ -25,7 +25,7 @@ uint8_t reply_type(Family family) {
 }  // namespace
 
 size_t IcmpFlow::construct(uint32_t index, Nanos, Room room) {
-    const Room echo = room.first(echo_size);
+    const Room echo = room.first(size_);
     std::fill(echo.begin(), echo.end(), uint8_t{0});
     echo[0] = request_type(source_.family);
     put(echo, 2, echo_checksum);
@@ -34,9 +34,9 @@ size_t IcmpFlow::construct(uint32_t index, Nanos, Room room) {
     put(echo, 8, secret_);
     put(echo, 16, index);
     // With the balance the whole sums up to 0xffff, which makes echo_checksum the right one.
-    const uint16_t sum = ones_sum(echo, start_sum(source_, target_, echo_size));
+    const uint16_t sum = ones_sum(echo, start_sum(source_, target_, size_));
     put(echo, 20, static_cast<uint16_t>(~sum));
-    return echo_size;
+    return size_;
 }
 
 tl::expected<Answer, Refusal> IcmpFlow::deconstruct(ByteView message) const {
@@ -47,14 +47,14 @@ tl::expected<Answer, Refusal> IcmpFlow::deconstruct(ByteView message) const {
         get<uint16_t>(message, 4) != echo_id) {
         return tl::unexpected(Refusal::not_ours);
     }
-    if (message.size() < echo_size) {
+    if (message.size() < size_) {
         return tl::unexpected(Refusal::truncated);
     }
     if (ones_sum(message, start_sum(target_, source_, message.size())) != 0xffff) {
         return tl::unexpected(Refusal::wrong_checksum);
     }
     const uint32_t index = get<uint32_t>(message, 16);
-    if (message.size() != echo_size || get<uint64_t>(message, 8) != secret_ ||
+    if (message.size() != size_ || get<uint64_t>(message, 8) != secret_ ||
         get<uint16_t>(message, 6) != static_cast<uint16_t>(index)) {
         return tl::unexpected(Refusal::not_ours);
     }
@@ -62,10 +62,10 @@ tl::expected<Answer, Refusal> IcmpFlow::deconstruct(ByteView message) const {
 }
 
 std::optional<uint32_t> IcmpFlow::index_of_sent(ByteView frame) const {
-    if (frame.size() < echo_size) {
+    if (frame.size() < size_) {
         return std::nullopt;
     }
-    const ByteView echo = frame.last(echo_size);
+    const ByteView echo = frame.last(size_);
     if (echo[0] != request_type(source_.family) || get<uint64_t>(echo, 8) != secret_) {
         return std::nullopt;
     }

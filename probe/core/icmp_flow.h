@@ -7,7 +7,7 @@
 //   8       secret         64 bits; an answer must bring them back
 //   16      index          32 bits
 //   20      balance        makes up in the sum for what sequence and index change
-//   22..31  zero
+//   22..     zero
 #pragma once
 
 #include "probe/core/flow.h"
@@ -20,10 +20,12 @@ constexpr uint16_t echo_checksum = 0x7062;
 
 class IcmpFlow final : public Flow {
 public:
-    IcmpFlow(const Address& source, const Address& target, uint64_t secret)
-        : source_(source), target_(target), secret_(secret) {}
+    // size: of the message, at least echo_size.
+    IcmpFlow(const Address& source, const Address& target, uint64_t secret, size_t size = echo_size)
+        : source_(source), target_(target), secret_(secret), size_(size) {}
 
     size_t construct(uint32_t index, Nanos now, Room room) override;
+    size_t message_size() const override { return size_; }
     tl::expected<Answer, Refusal> deconstruct(ByteView message) const override;
     std::optional<uint32_t> index_of_sent(ByteView frame) const override;
     bool is_quoted(ByteView quoted) const override;
@@ -34,6 +36,7 @@ private:
     Address source_;
     Address target_;
     uint64_t secret_;
+    size_t size_;
 };
 
 }  // namespace rehome::probe

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "probe/core/directions.h"
 #include "probe/core/host_counters.h"
 #include "probe/core/outcomes.h"
 #include "probe/core/plan.h"
@@ -23,18 +24,22 @@ struct Counts {
     uint32_t sent = 0;  // left this host
     uint32_t received = 0;
     uint32_t lost = 0;        // sent = received + lost + receive_dropped + filtered_in + elsewhere
+                              // + unreflected
     uint32_t on_path = 0;     // of the lost: neither late, nor lost at first, nor damaged
     uint32_t late = 0;        // of the lost: answered after the waiting time
     uint32_t first_lost = 0;  // of the lost, TCP: answered only when the target repeated itself
     uint32_t duplicates = 0;
     uint32_t reordered = 0;
-    uint32_t refused = 0;     // of the received: resets
-    uint32_t half_open = 0;   // of the received, TCP: bare ACKs, which tell of the path alone
-    uint32_t damaged = 0;     // packets that came with a wrong checksum or cut short: lost, but for
-                              // those whose probe was answered besides
-    uint32_t elsewhere = 0;   // answered by another interface than the one that was bound to
-    uint32_t no_way_out = 0;  // never left: no link, route or neighbour.  Not sent, no carrier's
-                              // loss, and no good end of a run
+    uint32_t refused = 0;    // of the received: resets
+    uint32_t half_open = 0;  // of the received, TCP: bare ACKs, which tell of the path alone
+    uint32_t damaged = 0;    // packets that came with a wrong checksum or cut short: lost, but for
+                             // those whose probe was answered besides
+    uint32_t elsewhere = 0;  // answered by another interface than the one that was bound to
+    uint32_t unreflected = 0;  // STAMP: the reflector told that it did not answer so many
+    uint32_t unauthentic = 0;  // STAMP: answers without the right HMAC
+    uint32_t too_big = 0;      // larger than the way's MTU, and sent whole: no loss
+    uint32_t no_way_out = 0;   // never left: no link, route or neighbour.  Not sent, no carrier's
+                               // loss, and no good end of a run
     uint32_t loss_runs = 0;
     uint32_t longest_loss_run = 0;
 };
@@ -94,15 +99,18 @@ struct Figures {
     std::map<std::string, uint32_t> sent_by;      // how many probes left by which interface, as far
     std::map<std::string, uint32_t> answered_by;  // as the kernel told; the same of answers
     std::string flow;
+    uint16_t size = 0;  // of a probe's IP packet; 0: an earlier probe did not say
     Counts counts;
     std::optional<Service> service;  // TCP
     bool path_whole = false;         // TCP: by any kind to the address
+    std::string too_big;             // what was told of those
     std::string no_way_out;          // why the first of them could not leave
     OwnLoss own;
     double loss_pct = 0;
     std::optional<Interval> loss_interval_pct;
     std::optional<Delay> rtt;
     std::optional<Jitter> jitter;
+    std::optional<Directions> directions;    // UDP: of the probes that are missing
     std::optional<double> reflector_p50_ms;  // UDP: how long the reflector held a probe
     Timing timing;
     uint32_t icmp_errors = 0;

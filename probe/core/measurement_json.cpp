@@ -107,10 +107,39 @@ Json to_json(const RecordKept& record) {
             {"error", text_or_null(record.error)}};
 }
 
+Json to_json(const OneWay& way) {
+    return {{"sent", way.sent},
+            {"lost", way.lost},
+            {"loss_pct", rounded(way.loss_pct)},
+            {"loss_pct_interval", to_json(std::optional(way.loss_pct_interval))}};
+}
+
+Json to_json(const Directions& directions) {
+    if (!directions.why.empty()) {
+        return {{"why", directions.why},
+                {"forward", nullptr},
+                {"backward", nullptr},
+                {"unknown", directions.unknown}};
+    }
+    return {{"why", nullptr},
+            {"forward", to_json(directions.forward)},
+            {"backward", to_json(directions.backward)},
+            {"unknown", directions.unknown}};
+}
+
+// What a STAMP reflector makes known besides.
+void add_reflected(const Figures& figures, Json& json) {
+    if (figures.directions) {
+        json["unreflected"] = figures.counts.unreflected;
+        json["unauthentic"] = figures.counts.unauthentic;
+        json["directions"] = to_json(*figures.directions);
+    }
+}
+
 Json to_json(const Figures& figures) {
     const Counts& counts = figures.counts;
     const bool some = figures.loss_interval_pct.has_value();
-    return {
+    Json json = {
         {"kind", name(figures.path.kind)},
         {"services", figures.path.services},
         {"target", figures.path.target_text()},
@@ -119,6 +148,7 @@ Json to_json(const Figures& figures) {
         {"sent_by", figures.sent_by},
         {"answered_by", figures.answered_by},
         {"flow", figures.flow},
+        {"size", figures.size},
         {"sent", counts.sent},
         {"received", counts.received},
         {"lost", counts.lost},
@@ -132,6 +162,7 @@ Json to_json(const Figures& figures) {
         {"service", to_json(figures.service, figures.path_whole)},
         {"damaged", counts.damaged},
         {"elsewhere", counts.elsewhere},
+        {"too_big", {{"count", counts.too_big}, {"why", text_or_null(figures.too_big)}}},
         {"no_way_out", {{"count", counts.no_way_out}, {"why", text_or_null(figures.no_way_out)}}},
         {"own", to_json(figures.own)},
         {"loss_pct", some ? Json(rounded(figures.loss_pct)) : Json(nullptr)},
@@ -145,6 +176,8 @@ Json to_json(const Figures& figures) {
          figures.reflector_p50_ms ? Json(rounded(*figures.reflector_p50_ms)) : Json(nullptr)},
         {"timing", to_json(figures.timing)},
         {"samples", {{"every", figures.outcomes.every}, {"rows", to_rows(figures.outcomes)}}}};
+    add_reflected(figures, json);
+    return json;
 }
 
 }  // namespace
@@ -168,7 +201,10 @@ std::string to_json(const Measurement& measurement) {
           {"rate_pps", plan.rate_pps},
           {"sampling", name(plan.sampling)},
           {"seed", poisson ? Json(plan.seed) : Json(nullptr)},
-          {"wait_ms", plan.wait / 1'000'000}}},
+          {"wait_ms", plan.wait / 1'000'000},
+          {"size", plan.size != 0 ? Json(plan.size) : Json(nullptr)},
+          {"dscp", plan.dscp},
+          {"authenticated", plan.authenticated}}},
         {"left_out", plan.left_out},
         {"clock",
          {{"resolution_ms", rounded(measurement.clock.resolution_ms)},

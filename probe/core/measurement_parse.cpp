@@ -122,6 +122,9 @@ Counts counts_from(const nlohmann::json& json) {
             .half_open = json["half_open"],
             .damaged = json["damaged"],
             .elsewhere = json["elsewhere"],
+            .unreflected = json.value("unreflected", 0U),
+            .unauthentic = json.value("unauthentic", 0U),
+            .too_big = json.contains("too_big") ? json["too_big"]["count"].get<uint32_t>() : 0,
             .no_way_out = json["no_way_out"]["count"],
             .loss_runs = json["loss_runs"]["count"],
             .longest_loss_run = json["loss_runs"]["longest"]};
@@ -164,15 +167,32 @@ Timing timing_from(const nlohmann::json& json) {
             .behind_max_ms = json["behind_max_ms"]};
 }
 
+OneWay one_way_from(const nlohmann::json& json) {
+    return {.sent = json["sent"],
+            .lost = json["lost"],
+            .loss_pct = json["loss_pct"],
+            .loss_pct_interval = interval_from(json["loss_pct_interval"]).value_or(Interval{})};
+}
+
+Directions directions_from(const nlohmann::json& json) {
+    Directions directions{.why = text_from(json["why"])};
+    directions.unknown = json["unknown"];
+    if (!json["forward"].is_null() && !json["backward"].is_null()) {
+        directions.forward = one_way_from(json["forward"]);
+        directions.backward = one_way_from(json["backward"]);
+    }
+    return directions;
+}
+
 // The sum that holds in every result.
 void check_counts(const Figures& figures, const std::string& at, Mistakes& mistakes) {
     const Counts& counts = figures.counts;
     const uint64_t accounted = uint64_t{counts.received} + counts.lost +
                                figures.own.receive_dropped + figures.own.filtered_in +
-                               counts.elsewhere;
+                               counts.elsewhere + counts.unreflected;
     if (counts.sent != accounted) {
         mistakes.add(at + "/sent", fmt::format("is {}, expected received + lost + receive_dropped "
-                                               "+ filtered_in + elsewhere, {}",
+                                               "+ filtered_in + elsewhere + unreflected, {}",
                                                counts.sent, accounted));
     }
     const uint64_t parts = uint64_t{counts.on_path} + counts.late + counts.first_lost;
@@ -214,6 +234,7 @@ void read_path(const nlohmann::json& json, const std::string& at, Figures& figur
     figures.sent_by = json["sent_by"].get<std::map<std::string, uint32_t>>();
     figures.answered_by = json["answered_by"].get<std::map<std::string, uint32_t>>();
     figures.flow = json["flow"];
+    figures.size = json.value("size", uint16_t{0});
     if (const auto& service = json["service"]; !service.is_null()) {
         figures.service = service_from(service["state"]);
         figures.path_whole = service["path_whole"];
@@ -224,6 +245,12 @@ Figures figures_from(const nlohmann::json& json, const std::string& at, Mistakes
     Figures figures;
     read_path(json, at, figures, mistakes);
     figures.counts = counts_from(json);
+    if (json.contains("directions")) {
+        figures.directions = directions_from(json["directions"]);
+    }
+    if (json.contains("too_big")) {
+        figures.too_big = text_from(json["too_big"]["why"]);
+    }
     figures.no_way_out = text_from(json["no_way_out"]["why"]);
     figures.own = own_from(json["own"]);
     figures.icmp_errors = json["icmp_errors"]["count"];
@@ -250,6 +277,9 @@ Plan plan_from(const nlohmann::json& json, Mistakes& mistakes) {
     plan.wait = pace["wait_ms"].get<Nanos>() * 1'000'000;
     plan.sampling = pace["sampling"] == "poisson" ? Sampling::poisson : Sampling::periodic;
     plan.seed = pace["seed"].is_null() ? 0 : pace["seed"].get<uint64_t>();
+    plan.size = pace.contains("size") && !pace["size"].is_null() ? pace["size"].get<uint16_t>() : 0;
+    plan.dscp = pace.value("dscp", uint8_t{0});
+    plan.authenticated = pace.value("authenticated", false);
     plan.left_out = json["left_out"].get<std::vector<std::string>>();
     return plan;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "probe/core/dscp.h"
 #include "probe/core/service.h"
 
 namespace rehome::probe {
@@ -36,6 +37,28 @@ std::string loss_lines(const Figures& figures) {
         text += counts.late != 0 ? fmt::format(", {} answered late", counts.late) : "";
     }
     return text + "\n";
+}
+
+std::string one_way_text(std::string_view name, const OneWay& way) {
+    return fmt::format("{} {} of {}, {:.3f} % {}", name, way.lost, way.sent, way.loss_pct,
+                       in_parentheses(way.loss_pct_interval, 3));
+}
+
+// Near-end and far-end loss, where there is any.
+std::string direction_lines(const Figures& figures) {
+    const bool any = figures.directions && figures.counts.on_path != 0;
+    if (!any) {
+        return "";
+    }
+    const Directions& directions = *figures.directions;
+    if (!directions.why.empty()) {
+        return fmt::format("  there or back: cannot tell: {}\n", directions.why);
+    }
+    return fmt::format("  there    {}\n  back     {}{}\n", one_way_text("lost", directions.forward),
+                       one_way_text("lost", directions.backward),
+                       directions.unknown != 0
+                           ? fmt::format("; of {} it cannot be told", directions.unknown)
+                           : "");
 }
 
 std::string delay_lines(const Figures& figures) {
@@ -76,6 +99,7 @@ std::string events(const Figures& figures) {
     tell(counts.refused, "refused by a reset");
     tell(counts.half_open, "bare ACKs for a half-open port (the path is whole)");
     tell(counts.damaged, "damaged answers");
+    tell(counts.unauthentic, "answers without the right HMAC, which count for nothing");
     tell(figures.icmp_errors, "ICMP errors, the last: " + figures.icmp_error);
     tell(figures.timing.sent_unstamped, "sending times by the program, not the kernel");
     tell(figures.timing.received_unstamped, "receiving times by the program, not the kernel");
@@ -86,6 +110,17 @@ std::string own_lines(const Figures& figures) {
     std::string text;
     for (const std::string& what : own_losses(figures)) {
         text += fmt::format("  {:<8} {}\n", text.empty() ? "ours" : "", what);
+    }
+    if (figures.counts.unreflected != 0) {
+        text += fmt::format(
+            "  far end  {} probes that the reflector did not answer, over its rate or without "
+            "room: "
+            "no loss of the path\n",
+            figures.counts.unreflected);
+    }
+    if (figures.counts.too_big != 0) {
+        text += fmt::format("  TOO BIG  {} probes of {} bytes, no loss; {}\n",
+                            figures.counts.too_big, figures.size, figures.too_big);
     }
     if (figures.counts.no_way_out != 0) {
         text += fmt::format("  NO WAY OUT for {} probes, no carrier's loss; {}\n",
@@ -139,9 +174,28 @@ std::string to_text(const Figures& figures) {
         text += fmt::format("  service  {}; {}\n", name(*figures.service),
                             figures.path_whole ? "the path is whole" : "nothing came back");
     }
-    text += loss_lines(figures) + delay_lines(figures) + events(figures) + own_lines(figures);
+    text += loss_lines(figures) + direction_lines(figures) + delay_lines(figures) +
+            events(figures) + own_lines(figures);
     return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
                               figures.timing.behind_p99_ms, figures.timing.behind_max_ms);
+}
+
+// What is not as by default.
+std::string packets_line(const Plan& plan) {
+    std::string line;
+    const auto add = [&line](const std::string& what) {
+        line += (line.empty() ? "" : ", ") + what;
+    };
+    if (plan.size != 0) {
+        add(fmt::format("packets of {} bytes that may not be fragmented", plan.size));
+    }
+    if (plan.dscp != 0) {
+        add("DSCP " + dscp_text(plan.dscp));
+    }
+    if (plan.authenticated) {
+        add("udp authenticated");
+    }
+    return line.empty() ? line : line + "\n";
 }
 
 }  // namespace
@@ -162,6 +216,44 @@ std::vector<std::string> own_losses(const Figures& figures) {
     tell(own.skipped,
          fmt::format("slots left out; this host was up to {:.1f} ms behind", own.longest_pause_ms));
     return losses;
+}
+
+std::vector<std::string> failures_of(const Measurement& measurement) {
+    std::vector<std::string> failures;
+    const auto add = [&failures](const Figures& figures, std::string what) {
+        failures.push_back(fmt::format("{} {}: {}", name(figures.path.kind),
+                                       figures.path.target_text(), std::move(what)));
+    };
+    for (const Figures& figures : measurement.kinds) {
+        const Counts& counts = figures.counts;
+        if (counts.no_way_out != 0) {
+            add(figures, fmt::format("no way out for {} of its probes: {}", counts.no_way_out,
+                                     figures.no_way_out));
+        }
+        if (counts.too_big != 0) {
+            add(figures, fmt::format("{} of its probes, of {} bytes, were {}", counts.too_big,
+                                     figures.size, figures.too_big));
+        }
+    }
+    return failures;
+}
+
+std::vector<std::string> doubts_of(const Measurement& measurement) {
+    std::vector<std::string> doubts;
+    for (const Figures& figures : measurement.kinds) {
+        const Counts& counts = figures.counts;
+        const bool keyed = measurement.plan.authenticated && figures.path.kind == Kind::udp;
+        if (keyed && counts.sent != 0 && counts.received == 0) {
+            doubts.push_back(
+                fmt::format("udp {}: {}: the path, or the key or the mode of the reflector?",
+                            figures.path.target_text(),
+                            counts.unauthentic != 0
+                                ? fmt::format("{} answers without the right HMAC, and none with it",
+                                              counts.unauthentic)
+                                : "no answer"));
+        }
+    }
+    return doubts;
 }
 
 namespace {
@@ -188,8 +280,9 @@ std::string heading(const Plan& plan) {
         who += fmt::format("\nleft out, as there is no source of their family: {}",
                            fmt::join(plan.left_out, ", "));
     }
-    return fmt::format("{}\n{} probes a path at {:g}/s, {}, an answer after {} ms is a loss\n", who,
-                       plan.count, plan.rate_pps, sampling, plan.wait / 1'000'000);
+    return fmt::format("{}\n{} probes a path at {:g}/s, {}, an answer after {} ms is a loss\n{}",
+                       who, plan.count, plan.rate_pps, sampling, plan.wait / 1'000'000,
+                       packets_line(plan));
 }
 
 std::string route_line(const Path& path, const Route& route) {

@@ -16,4 +16,12 @@ std::vector<std::string> own_losses(const Figures& figures);
 std::string heading(const Plan& plan);
 std::string route_line(const Path& path, const Route& route);
 
+// Why the run did not do what it was to do, one line each: probes that had no way out, or were too
+// large for it.
+std::vector<std::string> failures_of(const Measurement& measurement);
+
+// Why it says nothing, where that does not show in the figures: paths on which STAMP's key or the
+// clock spoil what was measured.
+std::vector<std::string> doubts_of(const Measurement& measurement);
+
 }  // namespace rehome::probe

@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/core/dscp.h"
 #include "probe/core/stamp.h"
 #include "probe/core/tcp_flow.h"
 
 namespace rehome::probe {
 
 namespace {
+
+constexpr int64_t largest_size = 9216;  // jumbo frames
 
 class Planner {
 public:
@@ -29,6 +32,8 @@ private:
     const Carrier* find_carrier();
     void bind();
     void pace();
+    void shape();
+    void check_size(const Path& path);
     void choose_target();
     void choose_services();
     void add_service(const Service& service, bool named);
@@ -112,6 +117,34 @@ void Planner::pace() {
     plan_.wait = asked_.wait_ms * 1'000'000;
     plan_.sampling = asked_.poisson ? Sampling::poisson : Sampling::periodic;
     plan_.seed = asked_.seed;
+}
+
+void Planner::shape() {
+    if (asked_.size && (*asked_.size < 1 || *asked_.size > largest_size)) {
+        mistake("--size", fmt::format("is out of range, expected at most {}", largest_size));
+    } else {
+        plan_.size = static_cast<uint16_t>(asked_.size.value_or(0));
+    }
+    const auto dscp = parse_dscp(asked_.dscp);
+    if (!dscp) {
+        mistake("--dscp",
+                "expected 0 to 63 or a name as EF, AF41 or CS1, not " + in_quotes(asked_.dscp));
+    }
+    plan_.dscp = dscp.value_or(0);
+    plan_.key = asked_.key;
+    plan_.authenticated = !asked_.key.empty();
+}
+
+void Planner::check_size(const Path& path) {
+    const size_t least = least_size(path.kind, path.target.address.family, plan_.key);
+    if (path.kind == Kind::tcp) {
+        mistake("--size", fmt::format("a SYN carries no data, expected --icmp, --udp or both, not "
+                                      "tcp to {}",
+                                      path.target_text()));
+    } else if (plan_.size < least) {
+        mistake("--size", fmt::format("is too small for {} to {}, expected at least {}",
+                                      name(path.kind), path.target_text(), least));
+    }
 }
 
 void Planner::add(Kind kind, const Endpoint& target, const std::string& service) {
@@ -208,6 +241,9 @@ void Planner::check_paths() {
         mistake("", "nothing to measure: no service fits the kinds and the source's family");
     }
     for (const Path& path : plan_.paths) {
+        if (plan_.size != 0) {
+            check_size(path);
+        }
         if (mistakes_.empty() && !plan_.binding_for(path.target.address.family)) {
             mistake("--target",
                     fmt::format("{} is not of the family of the source {}",
@@ -238,6 +274,7 @@ Checked<Plan> Planner::make() {
         check_source(*plan_.other_source);
     }
     pace();
+    shape();
     if (!asked_.target.empty() && !asked_.services.empty()) {
         mistake("--target", "was given with --service, expected one of them");
     } else if (!asked_.target.empty()) {
@@ -262,22 +299,29 @@ std::optional<Binding> Plan::binding_for(Family family) const {
     return found.source.family == family ? std::optional(found) : std::nullopt;
 }
 
+uint16_t Plan::size_of(const Path& path) const {
+    return size != 0 ? size
+                     : static_cast<uint16_t>(own_size(path.kind, path.target.address.family, key));
+}
+
 std::string Path::target_text() const {
     return kind == Kind::icmp ? target.address.text() : target.text();
 }
 
-Packet probe_packet(const Path& path, uint16_t source_port) {
+Packet probe_packet(const Path& path, uint16_t source_port, uint8_t dscp) {
     return path.kind == Kind::udp
-               ? connection_packet(path, source_port)
+               ? connection_packet(path, source_port, dscp)
                : Packet{.target = path.target.address,
-                        .protocol = protocol_of(path.kind, path.target.address.family)};
+                        .protocol = protocol_of(path.kind, path.target.address.family),
+                        .dscp = dscp};
 }
 
-Packet connection_packet(const Path& path, uint16_t source_port) {
+Packet connection_packet(const Path& path, uint16_t source_port, uint8_t dscp) {
     return {.target = path.target.address,
             .protocol = protocol_of(path.kind, path.target.address.family),
             .source_port = source_port,
-            .target_port = path.target.port};
+            .target_port = path.target.port,
+            .dscp = dscp};
 }
 
 Checked<Plan> make_plan(const Asked& asked, const Inventory* inventory) {

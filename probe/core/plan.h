@@ -37,15 +37,22 @@ struct Plan {
     Nanos wait = 0;  // after that an answer is late: the probe is lost (RFC 6673)
     Sampling sampling = Sampling::periodic;
     uint64_t seed = 0;
+    uint16_t size = 0;  // of a probe's IP packet, sent whole or not at all; 0: each kind's own
+    uint8_t dscp = 0;
+    bool authenticated = false;  // udp
+    StampKey key{};              // for that; never shown, and not in a plan that was read
+
+    // Of a probe's IP packet.
+    uint16_t size_of(const Path& path) const;
 
     // Nothing when there is no source of that family.
     std::optional<Binding> binding_for(Family family) const;
 };
 
 // What the kernel's rules see of a probe: of a SYN, which leaves a raw socket, no ports.
-Packet probe_packet(const Path& path, uint16_t source_port);
+Packet probe_packet(const Path& path, uint16_t source_port, uint8_t dscp);
 // The same of a packet with its ports, as a connection would send it.
-Packet connection_packet(const Path& path, uint16_t source_port);
+Packet connection_packet(const Path& path, uint16_t source_port, uint8_t dscp);
 
 // The options of `probe run`, as given.
 struct Asked {
@@ -63,6 +70,9 @@ struct Asked {
     std::string interface {};  // empty: the vantage's
     bool poisson = false;
     uint64_t seed = 0;
+    std::optional<int64_t> size{};
+    std::string dscp = "0";
+    StampKey key{};
 };
 
 // inventory: null when none was given.  All that is wrong at once, kind Exit::usage.

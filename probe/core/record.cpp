@@ -25,6 +25,7 @@ Figures figures_of(const Record& record, const PathRecord& path) {
     figures.route = path.route;
     figures.route_changes = path.route_changes;
     figures.flow = path.flow;
+    figures.size = path.probes.empty() ? uint16_t{0} : path.probes.front().sample.size;
     OwnSide own = path.own;
     own.interfaces = record.interfaces;
     summarise(

@@ -97,11 +97,12 @@ constexpr std::array probe_table{
     sample<&Sample::in>("in_if", 0, most32, nullable),
     sample<&Sample::size>("size", 0, UINT16_MAX, nullable),
     sample<&Sample::ttl>("ttl", 0, UINT8_MAX, nullable),
-    sample<&Sample::unsent>("unsent", 0, static_cast<int64_t>(Unsent::no_room)),
+    sample<&Sample::unsent>("unsent", 0, static_cast<int64_t>(Unsent::too_big)),
     sample<&Sample::refused>("refused", 0, 1),
     sample<&Sample::duplicated>("duplicated", 0, 1),
     sample<&Sample::half_open>("half_open", 0, 1),
     sample<&Sample::repeated>("repeated", 0, 1),
+    sample<&Sample::unreflected>("unreflected", 0, 1),
 };
 
 constexpr std::array path_table{
@@ -111,6 +112,7 @@ constexpr std::array path_table{
     path<&PathRecord::repeats_after>("repeats_after_ns", latest, nullable),
     tally<&Tally::duplicates>("duplicates"),
     tally<&Tally::damaged>("damaged"),
+    tally<&Tally::unauthentic>("unauthentic"),
     tally<&Tally::received_unstamped>("received_unstamped"),
     tally<&Tally::icmp_errors>("icmp_errors"),
     tally<&Tally::skipped>("skipped"),
@@ -124,8 +126,8 @@ constexpr std::array path_table{
 
 constexpr std::array run_texts{"id", "schema", "host", "program", "kernel", "result"};
 constexpr std::array run_times{"started_us", "seen_us"};  // and ended_us, null at first
-constexpr std::array path_texts{"kind",       "target",     "source_ports",
-                                "icmp_error", "send_error", "no_way_out"};
+constexpr std::array path_texts{"kind",       "target",     "source_ports", "icmp_error",
+                                "send_error", "no_way_out", "too_big"};
 
 // "NAME INTEGER NOT NULL" for each.
 template <typename Row>
@@ -248,7 +250,8 @@ void put_path(std::string& out, uint32_t index, const PathRecord& path) {
         .text(ports_text(path.source_ports))
         .text(ascii_text(path.tally.icmp_error))
         .text(ascii_text(path.tally.send_error))
-        .text(ascii_text(path.tally.no_way_out));
+        .text(ascii_text(path.tally.no_way_out))
+        .text(ascii_text(path.tally.too_big));
     put_numbers(message, path_columns(), path);
 }
 

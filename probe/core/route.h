@@ -22,12 +22,13 @@ struct Binding {
 };
 
 // What the kernel's rules may look at in a packet besides its binding (ip-rule(8): ipproto, sport,
-// dport).
+// dport, tos).
 struct Packet {
     Address target;
     Protocol protocol = Protocol::icmp;
     uint16_t source_port = 0;  // 0: the kernel is not told, or there is none
     uint16_t target_port = 0;
+    uint8_t dscp = 0;
 };
 
 struct Route {

@@ -12,6 +12,9 @@ Diagnosis diagnose(const SendFailure& failure, const Binding& binding, const Rou
     if (failure.error == EPERM) {
         return {Unsent::filtered, "a packet filter of this host refuses it"};
     }
+    if (failure.error == EMSGSIZE) {
+        return {Unsent::too_big, too_big_text(failure.mtu, "")};
+    }
     if (!failure.link_up) {
         return {Unsent::no_way_out, fmt::format("link: {} is down or gone", route.interface)};
     }
@@ -23,6 +26,11 @@ Diagnosis diagnose(const SendFailure& failure, const Binding& binding, const Rou
         return {Unsent::no_way_out, "route: " + *failure.route_error};
     }
     return {Unsent::no_room, std::strerror(failure.error)};
+}
+
+std::string too_big_text(uint32_t mtu, const std::string& by) {
+    return fmt::format("larger than the way's MTU{}{}", mtu != 0 ? fmt::format(", {}", mtu) : "",
+                       by.empty() ? "" : fmt::format(", as {} tells", by));
 }
 
 std::string silent_neighbour(const Route& route, const Address& target) {

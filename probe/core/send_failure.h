@@ -19,6 +19,7 @@ struct SendFailure {
     int error = 0;  // errno
     bool link_up = true;
     bool source_here = true;
+    uint32_t mtu = 0;                          // of the way; 0: not known
     std::optional<std::string> route_error{};  // why the kernel has no route; empty: it has one
 };
 
@@ -28,6 +29,9 @@ struct Diagnosis {
 };
 
 Diagnosis diagnose(const SendFailure& failure, const Binding& binding, const Route& route);
+
+// by: who dropped it; empty: this host.
+std::string too_big_text(uint32_t mtu, const std::string& by);
 
 // Of packets that the kernel took and gave up because the next hop does not answer.
 std::string silent_neighbour(const Route& route, const Address& target);

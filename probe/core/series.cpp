@@ -50,10 +50,24 @@ void Series::unsent(uint32_t index, Unsent how, const std::string& why) {
         return;
     }
     change(index).unsent = how;
-    if (how != Unsent::no_way_out) {
+    if (how == Unsent::too_big) {
+        too_big(why);
+    } else if (how != Unsent::no_way_out) {
         tally_.send_error = why;
     } else if (tally_.no_way_out.empty()) {
         tally_.no_way_out = why;
+    }
+}
+
+void Series::unreflected(uint32_t index) {
+    if (index < samples_.size() && !samples_[index].unreflected) {
+        change(index).unreflected = true;
+    }
+}
+
+void Series::too_big(const std::string& why) {
+    if (tally_.too_big.empty()) {
+        tally_.too_big = why;
     }
 }
 
@@ -66,6 +80,7 @@ void Series::stamped(uint32_t index, Nanos when, uint32_t interface) {
 }
 
 bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t interface) {
+    mirrors_.take(answer);
     if (answer.index >= samples_.size()) {
         return false;
     }
@@ -90,6 +105,9 @@ bool Series::answered(const Answer& answer, Nanos when, bool by_kernel, uint32_t
 }
 
 void Series::captured(const Answer& answer, Nanos when, uint32_t interface, uint8_t ttl) {
+    if (answer.index < samples_.size() && samples_[answer.index].order == 0) {
+        mirrors_.take(answer);  // the socket may not be given it, and it did come back
+    }
     if (answer.index >= samples_.size() || samples_[answer.index].captured != never) {
         return;
     }
@@ -108,7 +126,9 @@ void Series::skipped(uint32_t slots, Nanos behind) {
 
 // Other traffic that a capture overhears is nobody's fault; what was damaged may be ours.
 void Series::refused(Refusal refusal) {
-    tally_.damaged += refusal == Refusal::not_ours ? 0 : 1;
+    const bool damaged = refusal != Refusal::not_ours && refusal != Refusal::unauthentic;
+    tally_.damaged += damaged ? 1 : 0;
+    tally_.unauthentic += refusal == Refusal::unauthentic ? 1 : 0;
 }
 
 }  // namespace rehome::probe

@@ -5,15 +5,16 @@
 // thread-safe.
 #pragma once
 
-#include "probe/core/flow.h"
+#include "probe/core/directions.h"
 
 namespace rehome::probe {
 
 constexpr Nanos never = 0;
 
 // Why a probe did not leave this host: the kernel knows no way to the target, a packet filter of
-// this host took it, or there was no room for it (queues, memory).
-enum class Unsent : uint8_t { no, no_way_out, filtered, no_room };
+// this host took it, there was no room for it (queues, memory), or it was larger than the way's MTU
+// (that of this host's link, or of a router's behind it, which dropped it).
+enum class Unsent : uint8_t { no, no_way_out, filtered, no_room, too_big };
 
 struct Sample {
     Nanos sent = never;       // CLOCK_REALTIME, read by the program just before the send call
@@ -30,8 +31,9 @@ struct Sample {
     Unsent unsent = Unsent::no;
     bool refused = false;
     bool duplicated = false;
-    bool half_open = false;  // answered with a bare ACK
-    bool repeated = false;   // the first answer that came is one that the target repeated
+    bool half_open = false;    // answered with a bare ACK
+    bool unreflected = false;  // the reflector told that it did not answer it (directions.h)
+    bool repeated = false;     // the first answer that came is one that the target repeated
 
     Nanos departed() const { return stamped != never ? stamped : sent; }
     Nanos round_trip() const { return received - departed(); }
@@ -41,6 +43,7 @@ struct Sample {
 struct Tally {
     uint32_t duplicates = 0;
     uint32_t damaged = 0;
+    uint32_t unauthentic = 0;
     uint32_t received_unstamped = 0;
     uint32_t icmp_errors = 0;
     uint32_t skipped = 0;      // slots
@@ -48,6 +51,7 @@ struct Tally {
     std::string icmp_error{};  // the last one
     std::string send_error{};  // the last one
     std::string no_way_out{};  // the first reason; empty: none
+    std::string too_big{};     // the same
 
     bool operator==(const Tally&) const = default;
 };
@@ -88,12 +92,17 @@ public:
         ++tally_.icmp_errors;
     }
 
+    void unreflected(uint32_t index);
+    // A probe, it is not known which, was larger than the way's MTU.
+    void too_big(const std::string& why);
+
     // The indexes of samples that are new or changed since they were taken last, each once; what is
     // over so many is left for the next call.
     std::vector<uint32_t> take_changes(size_t most);
 
     const std::vector<Sample>& samples() const { return samples_; }
     const Tally& tally() const { return tally_; }
+    const Mirrors& mirrors() const { return mirrors_; }
     uint32_t bound_to() const { return bound_to_; }
     Nanos repeats_after() const { return repeats_after_; }
     bool is_repeated(Nanos round_trip) const {
@@ -109,6 +118,7 @@ private:
     std::vector<Sample> samples_;
     Tally tally_;
     uint32_t arrivals_ = 0;
+    Mirrors mirrors_;
     uint32_t taken_ = 0;             // so many were new to take_changes
     std::vector<uint32_t> changed_;  // of those
 };

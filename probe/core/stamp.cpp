@@ -3,12 +3,45 @@
 
 #include <algorithm>
 
+#include "common/hmac.h"
+
 namespace rehome::probe {
 
 namespace {
 
 constexpr Nanos second = 1'000'000'000;
 constexpr int64_t seconds_1900_to_1970 = 2'208'988'800;
+
+// Where the fields of a mode stand.
+struct Layout {
+    size_t size, sent, error, session, received, their_sequence, their_sent, their_error, ttl;
+};
+constexpr Layout unauthenticated{stamp_size, 4, 12, 14, 16, 24, 28, 36, 40};
+constexpr Layout authenticated{authenticated_size, 16, 24, 26, 32, 48, 64, 72, 80};
+constexpr size_t hmac_at = authenticated_size - stamp_hmac_size;
+
+const Layout& layout_of(const StampKey& key) {
+    return key.empty() ? unauthenticated : authenticated;
+}
+
+void sign(Room packet, const StampKey& key) {
+    if (!key.empty()) {
+        const auto digest = hmac_sha256(key, packet.first(hmac_at));
+        std::copy_n(digest.begin(), stamp_hmac_size, packet.begin() + hmac_at);
+    }
+}
+
+bool is_signed(ByteView packet, const StampKey& key) {
+    if (key.empty()) {
+        return true;
+    }
+    if (packet.size() < authenticated_size) {
+        return false;
+    }
+    const auto digest = hmac_sha256(key, packet.first(hmac_at));
+    return same_digest(ByteView(digest).first(stamp_hmac_size),
+                       packet.subspan(hmac_at, stamp_hmac_size));
+}
 
 }  // namespace
 
@@ -47,56 +80,95 @@ uint16_t error_estimate(Nanos error, bool synchronised) {
     return static_cast<uint16_t>((synchronised ? 0x8000u : 0u) | exponent << 8 | mantissa);
 }
 
-size_t construct_request(const StampRequest& request, Room room) {
-    const Room packet = room.first(stamp_size);
+size_t construct_request(const StampRequest& request, const StampKey& key, Room room) {
+    const Layout& at = layout_of(key);
+    const Room packet = room.first(at.size);
     std::fill(packet.begin(), packet.end(), uint8_t{0});
     put(packet, 0, request.sequence);
-    put(packet, 4, request.sent);
-    put(packet, 12, request.error);
-    return stamp_size;
+    put(packet, at.sent, request.sent);
+    put(packet, at.error, request.error);
+    put(packet, at.session, request.session);
+    sign(packet, key);
+    return at.size;
 }
 
-// The reserved bytes are ignored on receipt (RFC 8762 section 4.2.1), and so is what follows.
-tl::expected<StampRequest, Refusal> deconstruct_request(ByteView message) {
-    if (message.size() < stamp_size) {
+// The reserved bytes are ignored on receipt (RFC 8762 section 4.2.1).
+tl::expected<StampRequest, Refusal> deconstruct_request(ByteView message, const StampKey& key) {
+    if (message.size() < shortest_request) {
         return tl::unexpected(Refusal::truncated);
     }
-    return StampRequest{.sequence = get<uint32_t>(message, 0),
-                        .sent = get<uint64_t>(message, 4),
-                        .error = get<uint16_t>(message, 12)};
+    if (!is_signed(message, key)) {
+        return tl::unexpected(Refusal::unauthentic);
+    }
+    return read_request(message, key);
 }
 
-tl::expected<size_t, Refusal> construct_reply(ByteView message, const Reflecting& own, Room room) {
-    const auto request = deconstruct_request(message);
-    if (!request || room.size() < message.size()) {
-        return tl::unexpected(Refusal::truncated);
+StampRequest read_request(ByteView message, const StampKey& key) {
+    const Layout& at = layout_of(key);
+    const bool whole = message.size() >= at.size;
+    return StampRequest{
+        .sequence = get<uint32_t>(message, 0),
+        .sent = get<uint64_t>(message, at.sent),
+        .error = get<uint16_t>(message, at.error),
+        .session = whole ? get<uint16_t>(message, at.session) : uint16_t{0},
+    };
+}
+
+size_t reply_size(size_t message_size, const StampKey& key) {
+    return std::max(message_size, base_size(key));
+}
+
+size_t construct_reply(ByteView message, const Reflecting& own, const StampKey& key, Room room) {
+    const Layout& at = layout_of(key);
+    const StampRequest request = read_request(message, key);
+    const size_t size = reply_size(message.size(), key);
+    if (message.size() > at.size) {
+        std::copy(message.begin() + static_cast<ptrdiff_t>(at.size), message.end(),
+                  room.begin() + static_cast<ptrdiff_t>(at.size));
     }
-    std::copy(message.begin() + stamp_size, message.end(), room.begin() + stamp_size);
-    const Room packet = room.first(stamp_size);
+    const Room packet = room.first(at.size);
     std::fill(packet.begin(), packet.end(), uint8_t{0});
-    put(packet, 0, request->sequence);
-    put(packet, 4, own.sent);
-    put(packet, 12, own.error);
-    put(packet, 16, own.received);
-    put(packet, 24, request->sequence);
-    put(packet, 28, request->sent);
-    put(packet, 36, request->error);
-    packet[40] = own.ttl;
-    return message.size();
+    put(packet, 0, own.sequence);
+    put(packet, at.sent, own.sent);
+    put(packet, at.error, own.error);
+    put(packet, at.session, request.session);
+    put(packet, at.received, own.received);
+    put(packet, at.their_sequence, request.sequence);
+    put(packet, at.their_sent, request.sent);
+    put(packet, at.their_error, request.error);
+    packet[at.ttl] = own.ttl;
+    sign(packet, key);
+    return size;
 }
 
-tl::expected<StampReply, Refusal> deconstruct_reply(ByteView message) {
-    if (message.size() < stamp_size) {
+tl::expected<StampReply, Refusal> deconstruct_reply(ByteView message, const StampKey& key) {
+    const Layout& at = layout_of(key);
+    if (message.size() < at.size) {
         return tl::unexpected(Refusal::truncated);
+    }
+    if (!is_signed(message, key)) {
+        return tl::unexpected(Refusal::unauthentic);
     }
     return StampReply{.sequence = get<uint32_t>(message, 0),
-                      .sent = get<uint64_t>(message, 4),
-                      .error = get<uint16_t>(message, 12),
-                      .received = get<uint64_t>(message, 16),
-                      .request = {.sequence = get<uint32_t>(message, 24),
-                                  .sent = get<uint64_t>(message, 28),
-                                  .error = get<uint16_t>(message, 36)},
-                      .ttl = message[40]};
+                      .sent = get<uint64_t>(message, at.sent),
+                      .error = get<uint16_t>(message, at.error),
+                      .received = get<uint64_t>(message, at.received),
+                      .request = {.sequence = get<uint32_t>(message, at.their_sequence),
+                                  .sent = get<uint64_t>(message, at.their_sent),
+                                  .error = get<uint16_t>(message, at.their_error),
+                                  .session = get<uint16_t>(message, at.session)},
+                      .ttl = message[at.ttl]};
+}
+
+bool is_reply(ByteView message, const StampKey& key) {
+    const Layout& at = layout_of(key);
+    if (message.size() < at.size) {
+        return false;
+    }
+    const auto received = get<NtpTime>(message, at.received);
+    const NtpTime held = get<NtpTime>(message, at.sent) - received;
+    constexpr NtpTime one_second = NtpTime{1} << 32;
+    return received != 0 && (held < one_second || held > -one_second);
 }
 
 }  // namespace rehome::probe

@@ -75,6 +75,9 @@ void count(const Series& series, const std::vector<Fate>& fates, const OwnSide& 
     counts.late = tally(fates, Fate::late);
     counts.first_lost = tally(fates, Fate::first_lost);
     counts.elsewhere = tally(fates, Fate::elsewhere);
+    counts.too_big = tally(fates, Fate::too_big);
+    counts.unreflected = tally(fates, Fate::unreflected);
+    counts.unauthentic = series.tally().unauthentic;
     counts.no_way_out = tally(fates, Fate::no_way_out);
     counts.damaged = series.tally().damaged;
     uint32_t missing = tally(fates, Fate::on_path);
@@ -185,7 +188,13 @@ std::optional<double> reflector_p50(const std::vector<Sample>& samples, Nanos wa
 }  // namespace
 
 void summarise(const Series& series, Nanos wait, const OwnSide& own, Figures& figures) {
-    count(series, fates_of(series, wait), own, figures.counts, figures.own);
+    const std::vector<Fate> fates = fates_of(series, wait);
+    count(series, fates, own, figures.counts, figures.own);
+    const bool told = series.mirrors().latest() || series.answered_count() == 0;
+    if (figures.path.kind == Kind::udp && told) {
+        figures.directions = directions(series.mirrors(), missing(fates));
+    }
+    figures.too_big = series.tally().too_big;
     figures.no_way_out = series.tally().no_way_out;
     for (const Sample& sample : series.samples()) {
         count_interface(sample.out, own, figures.sent_by);

@@ -49,6 +49,7 @@ public:
             uint64_t secret);
 
     size_t construct(uint32_t index, Nanos now, Room room) override;
+    size_t message_size() const override { return syn_size; }
     tl::expected<Answer, Refusal> deconstruct(ByteView message) const override;
     std::optional<uint32_t> index_of_sent(ByteView frame) const override;
     bool is_quoted(ByteView quoted) const override;

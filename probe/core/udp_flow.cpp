@@ -10,35 +10,41 @@ size_t UdpFlow::construct(uint32_t index, Nanos now, Room room) {
         sent_.resize(size_t{index} + 1);
     }
     sent_[index] = ntp_of(now);
-    return construct_request({.sequence = index, .sent = sent_[index], .error = error_}, room);
+    const StampRequest request{
+        .sequence = index, .sent = sent_[index], .error = error_, .session = session_};
+    construct_request(request, key_, room);
+    construct_extensions(key_, room.first(size_));
+    return size_;
 }
 
 tl::expected<Answer, Refusal> UdpFlow::deconstruct(ByteView message) const {
-    const auto reply = deconstruct_reply(message);
+    const auto reply = deconstruct_reply(message, key_);
     if (!reply) {
         return tl::unexpected(reply.error());
     }
     if (!is_sent(reply->request.sequence, reply->request.sent)) {
         return tl::unexpected(Refusal::not_ours);
     }
+    const Extensions extensions = deconstruct_extensions(message, key_);
     return Answer{.index = reply->request.sequence,
-                  .reflector = ReflectorTimes{.received = unix_of(reply->received),
-                                              .sent = unix_of(reply->sent)}};
+                  .reflector = Reflected{.received = unix_of(reply->received),
+                                         .sent = unix_of(reply->sent),
+                                         .sequence = reply->sequence,
+                                         .report = extensions.report,
+                                         .other_version = extensions.other_version}};
 }
 
 std::optional<uint32_t> UdpFlow::index_of_sent(ByteView frame) const {
-    if (frame.size() < stamp_size) {
+    if (frame.size() < size_) {
         return std::nullopt;
     }
-    const auto request = deconstruct_request(frame.last(stamp_size));
-    if (!request || !is_sent(request->sequence, request->sent)) {
-        return std::nullopt;
-    }
-    return request->sequence;
+    const StampRequest request = read_request(frame.last(size_), key_);
+    return is_sent(request.sequence, request.sent) ? std::optional(request.sequence) : std::nullopt;
 }
 
 std::string UdpFlow::description() const {
-    return fmt::format("one flow: source port {}, target port {}", source_port_, target_.port);
+    return fmt::format("one flow: source port {}, target port {}{}", source_port_, target_.port,
+                       key_.empty() ? "" : ", authenticated");
 }
 
 }  // namespace rehome::probe

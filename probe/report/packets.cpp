@@ -19,6 +19,16 @@ std::vector<uint16_t> ports_of(const PathRecord& path) {
     return path.source_ports.empty() ? std::vector<uint16_t>{0} : path.source_ports;
 }
 
+// Of its probes' IP packets, which are all alike; 0, the kind's own, where none of it can be so
+// short.
+size_t size_of(const Plan& plan, const PathRecord& path) {
+    const size_t size = path.probes.empty() ? 0 : path.probes.front().sample.size;
+    const Family family = path.path.target.address.family;
+    const bool can_be =
+        path.path.kind != Kind::tcp && size >= least_size(path.path.kind, family, plan.key);
+    return can_be ? size : 0;
+}
+
 void put_address(Room room, size_t at, const Address& address) {
     const size_t size = address.family == Family::v6 ? 16 : 4;
     std::copy_n(address.bytes.begin(), size, room.begin() + static_cast<ptrdiff_t>(at));
@@ -98,7 +108,8 @@ Packets::Packets(const Plan& plan, const PathRecord& path)
                        .source = source_,
                        .target = path.path.target,
                        .ports = ports_of(path),
-                       .secret = path.secret})),
+                       .secret = path.secret,
+                       .size = size_of(plan, path)})),
       room_(largest) {}
 
 // The message behind the IP header; returns its size.

@@ -153,26 +153,27 @@ wait $running || code=$?
 fits probe <"$dir/cut.json"
 wanted "$dir/cut.json" 'result["interrupted"] and icmp["lost"] == 0'
 
-echo "# the reflector answers no reflector, nor what is too short"
+echo "# the reflector answers no reflector, nor what is too short; TWAMP Light's requests get the base packet"
 on left python3 -c '
 import socket
-for port, size in ((862, 44), (61999, 43), (61998, 100)):
+for port, size, answered in ((862, 44, 0), (7, 44, 0), (1900, 44, 0), (61999, 13, 0), (61998, 100, 100),
+                             (61997, 14, 44), (61996, 41, 44)):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(2 if size == 100 else 0.2)
+    s.settimeout(2 if answered else 0.2)
     s.bind(("100.80.1.200", port))
     s.sendto(bytes(size), ("198.51.100.10", 862))
     try:
         answer, sender = s.recvfrom(2000)
-        assert port == 61998 and len(answer) == 100 and sender == ("198.51.100.10", 862), port
+        assert len(answer) == answered and sender == ("198.51.100.10", 862), port
         assert answer[40] == 64, "the TTL of the request"
     except TimeoutError:
-        assert port != 61998'
+        assert not answered, port'
 kill -TERM $reflector
 wait $reflector
 fits probe-reflect <"$dir/reflect.json"
 python3 -c '
 import json, sys
 packets = json.load(open(sys.argv[1]))["packets"]
-assert packets["from_reflector"] == 1 and packets["truncated"] == 1, packets
+assert packets["from_reflector"] == 3 and packets["truncated"] == 1, packets
 assert packets["receive_dropped"] == packets["over_rate"] == 0 < packets["answered"], packets
 ' "$dir/reflect.json"

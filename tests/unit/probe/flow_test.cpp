@@ -21,7 +21,7 @@ const Address right6 = *Address::parse("2001:db8::2");
 constexpr uint64_t secret = 0x0123456789abcdef;
 
 std::string constructed(Flow& flow, uint32_t index) {
-    std::array<uint8_t, max_probe_size> room{};
+    std::vector<uint8_t> room(flow.message_size());
     // the second probe leaves half past the second, the first a millisecond earlier
     const Nanos now = 1'795'233'600'499'000'000 + Nanos{index} * 1'000'000;
     const size_t size = flow.construct(index, now, room);
@@ -104,7 +104,7 @@ constexpr char syn[] = "ee490050b06bd029000000007002faf0950f0000020405a004020101
 TEST_CASE("tcp: the SYN, and the reset that follows") {
     TcpFlow flow(left, {right, 80}, {61000, 61001}, 0x12345678);
     CHECK(constructed(flow, 1) == syn);
-    std::array<uint8_t, max_probe_size> room{};
+    std::array<uint8_t, reset_size> room{};
     REQUIRE(flow.construct_farewell({.index = 1, .closes = 1}, room) == reset_size);
     CHECK(to_hex(ByteView(room).first(reset_size)) == "ee490050b06bd02a0000000050040000bcac0000");
     CHECK(flow.construct_farewell({.index = 1, .refused = true}, room) == 0);
@@ -155,7 +155,7 @@ TEST_CASE("tcp: a bare ACK for a half-open port is an answer to the probe that l
     CHECK(answer->half_open);
     CHECK_FALSE(answer->refused);
     // the reset is for the connection that the target knows
-    std::array<uint8_t, max_probe_size> room{};
+    std::array<uint8_t, reset_size> room{};
     REQUIRE(flow.construct_farewell(*answer, room) == reset_size);
     CHECK(to_hex(ByteView(room).first(reset_size)) == "ee490050b06bd02a0000000050040000bcac0000");
 }
@@ -180,14 +180,15 @@ TEST_CASE("tcp: so many ports that one rests until the target has repeated what 
 }
 
 TEST_CASE("udp: the request and its answers") {
-    UdpFlow flow({right, 862}, 61000, 0x0001);
+    UdpFlow flow({right, 862}, 61000, 0x0001, {}, stamp_size, secret);
     constructed(flow, 0);
     // 1795233600 s after 1970, half a second past it, in NTP's format
     CHECK(constructed(flow, 1) ==
           "00000001"
           "eeab95c080000000"
-          "0001" +
-              std::string(60, '0'));
+          "0001"
+          "cdef" +
+              std::string(56, '0'));
     const Case cases[] = {
         {"answer",
          "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
@@ -226,7 +227,7 @@ TEST_CASE("udp: the request and its answers") {
 TEST_CASE("hostile answers") {
     IcmpFlow icmp(left, right, secret);
     TcpFlow tcp(left, {right, 80}, {61000, 61001}, 0x12345678);
-    UdpFlow udp({right, 862}, 61000, 1);
+    UdpFlow udp({right, 862}, 61000, 1, {}, 60, secret);
     constructed(udp, 0);
     constructed(udp, 1);
     const struct {
@@ -259,10 +260,52 @@ TEST_CASE("hostile answers") {
     }
 }
 
+TEST_CASE("sizes: of the IP packet; what makes it up is zero, and the answer as long") {
+    const StampKey key(16, 1);
+    CHECK(own_size(Kind::icmp, Family::v4, {}) == 52);
+    CHECK(own_size(Kind::icmp, Family::v6, {}) == 72);
+    CHECK(own_size(Kind::udp, Family::v4, {}) == 88);
+    CHECK(own_size(Kind::udp, Family::v4, key) == 176);
+    CHECK(least_size(Kind::udp, Family::v4, {}) == 72);
+    CHECK(least_size(Kind::udp, Family::v6, key) == 160);
+    const auto icmp = make_flow(
+        {.kind = Kind::icmp, .source = left, .target = {right, 0}, .secret = secret, .size = 1000});
+    CHECK(icmp->message_size() == 980);
+    const std::string echo = constructed(*icmp, 0x10001);
+    CHECK(echo == "08007062726800010123456789abcdef00010001770c" + std::string(1916, '0'));
+    CHECK(icmp->index_of_sent(from_hex(std::string(28, 'e') + echo)) == 0x10001u);
+    const std::string reply = "00007862" + echo.substr(8);
+    CHECK(icmp->deconstruct(from_hex(reply))->index == 0x10001u);
+    CHECK(icmp->deconstruct(from_hex(reply.substr(0, 1958))).error() == Refusal::truncated);
+    for (const StampKey& of_mode : {StampKey{}, key}) {
+        const auto udp = make_flow({.kind = Kind::udp,
+                                    .source = left6,
+                                    .target = {right6, 862},
+                                    .ports = {61000},
+                                    .secret = secret,
+                                    .key = of_mode,
+                                    .size = 1280});
+        CHECK(udp->message_size() == 1232);
+        constructed(*udp, 0);
+        const std::string probe = constructed(*udp, 1);
+        CHECK(udp->index_of_sent(from_hex(std::string(28, 'e') + probe)) == 1u);
+        std::vector<uint8_t> answer(1232);
+        const auto packet = from_hex(probe);
+        construct_reply(packet, {.sequence = 3}, of_mode, answer);
+        answer_extensions(packet, {.stateful = true, .session = 4, .unreflected = 5}, of_mode,
+                          answer);
+        const auto taken = udp->deconstruct(answer);
+        REQUIRE(taken.has_value());
+        CHECK(taken->index == 1);
+        CHECK(taken->reflector->sequence == 3);
+        CHECK(taken->reflector->report->unreflected == 5);
+    }
+}
+
 TEST_CASE("a frame that the kernel hands back is ours by its end") {
     IcmpFlow icmp(left, right, secret);
     TcpFlow tcp(left, {right, 80}, {61000, 61001}, 0x12345678);
-    UdpFlow udp({right, 862}, 61000, 1);
+    UdpFlow udp({right, 862}, 61000, 1, {}, 60, secret);
     for (Flow* flow :
          {static_cast<Flow*>(&icmp), static_cast<Flow*>(&tcp), static_cast<Flow*>(&udp)}) {
         constructed(*flow, 0);

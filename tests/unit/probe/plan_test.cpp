@@ -137,16 +137,17 @@ TEST_CASE("a vantage of both families measures both side by side; else what is l
 
 TEST_CASE("what the kernel is asked: of a SYN from a raw socket it sees no ports") {
     const Path icmp{Kind::icmp, {}, {*Address::parse("2001:db8::5"), 0}};
-    CHECK(probe_packet(icmp, 61000).protocol == Protocol::icmp6);
-    CHECK(probe_packet(icmp, 61000).source_port == 0);
+    CHECK(probe_packet(icmp, 61000, 46).protocol == Protocol::icmp6);
+    CHECK(probe_packet(icmp, 61000, 46).source_port == 0);
+    CHECK(probe_packet(icmp, 61000, 46).dscp == 46);
     const Path tcp{Kind::tcp, {}, *Endpoint::parse("192.0.2.9:80")};
-    CHECK(probe_packet(tcp, 61000).protocol == Protocol::tcp);
-    CHECK(probe_packet(tcp, 61000).target_port == 0);
-    CHECK(connection_packet(tcp, 61000).source_port == 61000);
-    CHECK(connection_packet(tcp, 61000).target_port == 80);
+    CHECK(probe_packet(tcp, 61000, 46).protocol == Protocol::tcp);
+    CHECK(probe_packet(tcp, 61000, 46).target_port == 0);
+    CHECK(connection_packet(tcp, 61000, 46).source_port == 61000);
+    CHECK(connection_packet(tcp, 61000, 46).target_port == 80);
     const Path udp{Kind::udp, {}, *Endpoint::parse("192.0.2.9:862")};
-    CHECK(probe_packet(udp, 61000).source_port == 61000);
-    CHECK(probe_packet(udp, 61000).target_port == 862);
+    CHECK(probe_packet(udp, 61000, 46).source_port == 61000);
+    CHECK(probe_packet(udp, 61000, 46).target_port == 862);
 }
 
 TEST_CASE("refused, every mistake at once") {

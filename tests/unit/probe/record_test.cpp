@@ -334,7 +334,7 @@ TEST_CASE("refused records") {
         {"UPDATE probe SET received_ns = 9223372036854775807", "received_ns has a value"},
         {"UPDATE probe SET received_ns = x'01'", "received_ns has a value"},
         {"UPDATE probe SET stamped_ns = 'now'", "stamped_ns has a value"},
-        {"UPDATE probe SET unsent = 4", "unsent has a value"},
+        {"UPDATE probe SET unsent = 5", "unsent has a value"},
         {"UPDATE probe SET refused = 2", "refused has a value"},
         {"UPDATE probe SET ttl = 256", "ttl has a value"},
         {"UPDATE event SET path = -3", "table event"},

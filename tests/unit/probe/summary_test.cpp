@@ -316,7 +316,8 @@ TEST_CASE("resets are answers, and STAMP tells how long the reflector held a pro
     series.sent(1000 * ms, 0);
     series.sent(1010 * ms, 0);
     series.answered({.index = 0, .refused = true}, 1001 * ms, true);
-    series.answered({.index = 1, .reflector = ReflectorTimes{5 * ms, 7 * ms}}, 1015 * ms, true);
+    series.answered({.index = 1, .reflector = Reflected{.received = 5 * ms, .sent = 7 * ms}},
+                    1015 * ms, true);
     const Figures figures = figures_of(series);
     CHECK(figures.counts.received == 2);
     CHECK(figures.counts.refused == 1);

@@ -124,7 +124,7 @@ TEST_CASE("packets: a probe is what the flow sent, and its answer is one that th
                                      .target = path.path.target,
                                      .ports = path.source_ports,
                                      .secret = path.secret});
-        std::array<uint8_t, max_probe_size> room{};
+        std::vector<uint8_t> room(flow->message_size());
         Packets packets(record.plan, path);
         for (ProbeRow& row : path.probes) {
             const size_t size = flow->construct(row.index, row.sample.sent, room);
