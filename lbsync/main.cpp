@@ -3,7 +3,7 @@
 //   plan, verify  both sites read -> mapped -> compared: equal, differs, not provable
 //   apply         plan -> one transaction a host -> read back, or put back
 //   undo          what an apply has replaced -> where it was
-//   put           a file of a far host, for apply
+//   put, read     a file of a far host, for apply; what its kernel runs
 #include "lbsync/command/commands.h"
 
 int main(int argc, char** argv) {
@@ -23,6 +23,6 @@ counterpart, 3 the world failed (what is left undone is listed), 4 not provable.
   lbsync verify --inventory inventory.json
   lbsync undo --inventory inventory.json --state before.json)",
         .commands = {plan_command(), apply_command(), verify_command(), undo_command(),
-                     put_command()}};
+                     put_command(), read_command()}};
     return rehome::run_program(program, argc, argv);
 }

@@ -37,6 +37,7 @@ constexpr Printing printings[] = {
     {"cutover undo", "cutover-events", true},
     {"lbsync apply", "lbsync-plan"},
     {"lbsync plan", "lbsync-plan"},
+    {"lbsync read", "lbsync-kernel"},
     {"lbsync undo", "lbsync-undo"},
     {"lbsync verify", "lbsync-plan"},
     {"probe compare", "probe-compare"},

@@ -1,12 +1,14 @@
 #include "lbsync/adapter/remote.h"
 
 #include "common/far_program.h"
+#include "lbsync/kernel/read.h"
 
 namespace rehome::lbsync {
 
 namespace {
 
 constexpr std::chrono::seconds longest_command{30};
+constexpr int not_found = 127;  // a shell's or env's, and of `ip netns exec`
 
 // An operator's answers are about policies: whatever fails on a host is the world's failure.
 template <typename T>
@@ -44,15 +46,36 @@ Result<> Remote::write_file(const std::string& path, const std::string& content,
 }
 
 Result<Reading> Remote::ruleset() const {
-    constexpr int tries = 3;
-    Result<Reading> reading = fail(Exit::unknown, name(), "not read");
-    for (int i = 0; i < tries && (!reading || !reading->doubts.empty()); ++i) {
-        const auto json = command({"nft", "-s", "-j", "list", "ruleset"});
-        const auto text = json ? command({"nft", "-s", "-a", "list", "ruleset"}) : json;
-        if (!text) {
-            return tl::unexpected(text.error());
-        }
-        reading = read_ruleset(*json, *text, name());
+    const auto finished =
+        of_the_world(run_ours_on(host_, "lbsync", {"read"}, {.timeout = longest_command}));
+    if (!finished) {
+        return tl::unexpected(finished.error());
+    }
+    const Exit code = static_cast<Exit>(finished->code);
+    if (finished->timed_out || code == Exit::world) {
+        return fail(Exit::world, name(),
+                    finished->timed_out ? "lbsync read: has not ended in time" : finished->err);
+    }
+    if (code != Exit::yes) {
+        return by_text_alone(finished->code == not_found
+                                 ? "there is no lbsync, which reads what the kernel runs"
+                                 : "its lbsync is of another version, or broken: " +
+                                       finished->err.substr(0, finished->err.find('\n')));
+    }
+    const auto read = kernel::parse_host_read(finished->out, name());
+    return read ? read_host(*read, name()) : by_text_alone(read.error().what);
+}
+
+// What nft prints, for people: nothing is proven by it.
+Result<Reading> Remote::by_text_alone(const std::string& why) const {
+    const auto json = command({"nft", "-s", "-j", "list", "ruleset"});
+    const auto text = json ? command({"nft", "-s", "-a", "list", "ruleset"}) : json;
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    auto reading = read_ruleset(*json, *text, name());
+    if (reading) {
+        reading->doubts.insert(reading->doubts.begin(), Doubt{name(), why});
     }
     return reading;
 }

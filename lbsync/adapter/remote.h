@@ -22,8 +22,8 @@ public:
     Result<> write_file(const std::string& path, const std::string& content,
                         const std::string& expected_sha256) const;
 
-    // Both forms belong to one state: when they disagree, the rule set changed between the two, and
-    // they are read again before a doubt is believed.
+    // By `lbsync read` there, in one state.  Where lbsync is not, or is of another version, what
+    // nft prints is read all the same, with a doubt that says so.
     Result<Reading> ruleset() const;
 
     Result<> check_batch(const std::string& batch) const;  // nft -c: nothing is changed
@@ -38,6 +38,7 @@ public:
 private:
     explicit Remote(Host host) : host_(std::move(host)) {}
 
+    Result<Reading> by_text_alone(const std::string& why) const;
     Result<std::string> command(const Argv& argv, const std::string& input = "") const;
     Result<std::string> ours(std::string_view program, const Argv& words,
                              const std::string& input = "") const;

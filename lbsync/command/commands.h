@@ -10,5 +10,6 @@ Command apply_command();
 Command verify_command();
 Command undo_command();
 Command put_command();
+Command read_command();
 
 }  // namespace rehome::lbsync

@@ -199,20 +199,6 @@ private:
     const std::vector<const json*> no_rules_;
 };
 
-// A depth that no rule set reaches, so that nothing recurses without a bound.
-json parse_bounded(std::string_view text) {
-    constexpr int deepest = 64;
-    bool too_deep = false;
-    json parsed = json::parse(
-        text,
-        [&too_deep](int depth, json::parse_event_t, json&) {
-            too_deep |= depth > deepest;
-            return true;
-        },
-        false);
-    return too_deep ? json(json::value_t::discarded) : parsed;
-}
-
 }  // namespace
 
 bool belongs_to_others(std::string_view table_name) {

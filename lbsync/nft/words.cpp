@@ -20,4 +20,17 @@ bool object_of(const nlohmann::json& value, std::initializer_list<std::string_vi
                                             [&](const auto& item) { return in(item.key(), keys); });
 }
 
+nlohmann::json parse_bounded(std::string_view text) {
+    constexpr int deepest = 64;
+    bool too_deep = false;
+    auto parsed = nlohmann::json::parse(
+        text,
+        [&too_deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+            too_deep |= depth > deepest;
+            return true;
+        },
+        false);
+    return too_deep ? nlohmann::json(nlohmann::json::value_t::discarded) : parsed;
+}
+
 }  // namespace rehome::lbsync

@@ -17,4 +17,7 @@ std::string text_at(const nlohmann::json& object, const char* key);
 // Whether it is an object that has no other keys than these.
 bool object_of(const nlohmann::json& value, std::initializer_list<std::string_view> keys);
 
+// A JSON text; discarded when it is none, or nested deeper than any rule set.
+nlohmann::json parse_bounded(std::string_view text);
+
 }  // namespace rehome::lbsync

@@ -1,0 +1,36 @@
+// What `lbsync read` prints, "rehome/lbsync-kernel/1": a host's rule sets by its kernel, nft's two
+// forms of the same generation, and what the kernel makes of nft's text when it is loaded again.
+//
+// Schema: common/formats/lbsync-kernel.schema.json.  An expression is {"NAME": {ATTRIBUTE: ...}};
+// bytes are hexadecimal digits.  What the far lbsync did not know stands in "unknown" beside it,
+// and a name that this one does not know is unknown here.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/error.h"
+#include "lbsync/kernel/ruleset.h"
+
+namespace rehome::lbsync::kernel {
+
+struct HostRead {
+    Ruleset ruleset;
+    std::string text;  // nft -s -a list ruleset
+    std::string json;  // nft -s -j list ruleset
+    // nft's text, without the elements of named sets, loaded into an empty namespace of its own.
+    Ruleset reloaded;
+    // Tables that could not be loaded there: "inet filter" -> why.
+    std::map<std::string, std::string> not_reloaded;
+};
+
+nlohmann::ordered_json to_json(const Ruleset& ruleset);
+nlohmann::ordered_json to_json(const HostRead& read);
+
+// Errors (Exit::unknown): not of this form, with the pointer to what is wrong.
+Result<HostRead> parse_host_read(std::string_view text, std::string_view where);
+
+}  // namespace rehome::lbsync::kernel
