@@ -13,7 +13,7 @@
 . "$lab/services.sh"
 # shellcheck source=tests/lab/ssh.sh
 . "$lab/ssh.sh"
-plan=$("$lab/plan" "$lab/inventory.json")
+plan=$("$lab/plan" /run/rehome/lab.json)
 eval "$plan"
 
 # lab_status: what runs, whose sessions are up, what the carriers dropped; fails when a daemon died.

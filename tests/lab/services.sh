@@ -32,17 +32,29 @@ reflectors() {
 
 # The old site has its policies, the new one only the base that both share.
 policies() {
-    local host
-    for host in old-gw old-s1 old-s2 new-gw new-s1 new-s2; do
+    local site host rest row
+    for row in "${GATEWAYS[@]}" "${SERVERS[@]}"; do
+        read -r site host rest <<<"$row"
         ip netns exec "$host" nft -f "$lab/base.nft"
         [ ! -e "$lab/$host.nft" ] || ip netns exec "$host" nft -f "$lab/$host.nft"
     done
+    [ "${#GATEWAYS[@]}" = 2 ] || for host in old-s1 old-s2; do # clients come as addresses of pools
+        ip netns exec "$host" nft add element inet service clients "{ 10.1.0.0/16 }"
+    done
 }
 
+# A second gateway has the configuration of its site's first, with its own lines; with two each has a pool.
 gateways_vipd() {
-    local host
-    for host in old-gw new-gw; do
-        cp "$lab/$host.vipd.json" "/run/rehome/$host/vipd.json"
+    local site host rest row
+    for row in "${GATEWAYS[@]}"; do
+        read -r site host rest <<<"$row"
+        if [ "${#GATEWAYS[@]}" = 2 ]; then
+            cp "$lab/$host.vipd.json" "/run/rehome/$host/vipd.json"
+        else
+            jq --slurpfile inventory /run/rehome/lab.json --arg site "$site" --arg host "$host" \
+                --arg pool "${gateway_pool[$host]}" -f "$lab/one_of_two.jq" "$lab/$site-gw.vipd.json" \
+                >"/run/rehome/$host/vipd.json"
+        fi
         daemon "$host" vipd "$BUILD/bin/vipd" run --config "/run/rehome/$host/vipd.json"
     done
 }

@@ -5,30 +5,59 @@
 #                  \  |  /
 #     link0 ------ SITE-gw ------ srv0 ---- SITE-lan (a bridge) ---- eth0 of each SITE-sN
 #
+# With two gateways a site (two_gateways.jq) all link0 meet in a bridge, "links", and each gateway has a pool for source
+# NAT, so that servers answer to the gateway that knows the flow.
+#
 # Mode rehome: DPDK owns the veth ends, addresses stand on persistent TAP twins named by the port
 # (red, green, blue, servers, link).  Mode kernel: the veth ends have the ports' names and the
 # addresses.  So that BIRD, routes and rule sets are the same in both.
 
-declare -A gateway_address=([old]=10.1.1.1/24 [new]=172.20.5.1/24)
+declare -A gateway_address=([old-gw]=10.1.1.1/24 [old-gw2]=10.1.1.2/24 [new-gw]=172.20.5.1/24 [new-gw2]=172.20.5.2/24)
+declare -A gateway_pool=([old-gw]=10.1.9.0/28 [old-gw2]=10.1.9.16/28 [new-gw]=172.20.9.0/28 [new-gw2]=172.20.9.16/28)
 link_mtu=1600 # 1,500 bytes and the tunnel
 
 # sites MODE
 sites() {
-    local mode=$1 site gateway rest
+    local mode=$1 site gateway rest row
+    for site in old new; do bridge "$site-lan"; done
     for row in "${GATEWAYS[@]}"; do
         read -r site gateway rest <<<"$row"
-        ns "$gateway" "$site-lan"
+        ns "$gateway"
         ip netns exec "$gateway" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.arp_ignore=1
-        ip -n "$site-lan" link add br0 type bridge stp_state 0 forward_delay 0
-        ip -n "$site-lan" link set br0 up
-        veth "$gateway" "$(device "$mode" servers)" "$site-lan" gateway
-        ip -n "$site-lan" link set dev gateway master br0
-        port "$mode" "$gateway" servers 1500 "${gateway_address[$site]}"
+        bridged "$site-lan" "$gateway" "$(device "$mode" servers)" 1500
+        port "$mode" "$gateway" servers 1500 "${gateway_address[$gateway]}"
     done
-    veth old-gw "$(device "$mode" link)" new-gw "$(device "$mode" link)" "$link_mtu"
-    link_end "$mode" old-gw 10.99.0.1/30 172.20.0.0/16 10.99.0.2
-    link_end "$mode" new-gw 10.99.0.2/30 10.1.0.0/16 10.99.0.1
+    links_between_gateways "$mode"
     servers
+}
+
+# bridge NS: a namespace that is a switch.
+bridge() {
+    ns "$1"
+    ip -n "$1" link add br0 type bridge stp_state 0 forward_delay 0
+    ip -n "$1" link set br0 up
+}
+
+# bridged BRIDGE HOST DEVICE MTU: connects a host's device to a switch.
+bridged() {
+    veth "$2" "$3" "$1" "$2" "$4"
+    ip -n "$1" link set dev "$2" master br0
+}
+
+links_between_gateways() {
+    local mode=$1 device site gateway tunnel rest row far=(10.99.0.2 10.99.0.1) network=(172.20.0.0/16 10.1.0.0/16) end
+    device=$(device "$mode" link)
+    if [ "${#GATEWAYS[@]}" = 2 ]; then
+        veth old-gw "$device" new-gw "$device" "$link_mtu"
+    else
+        bridge links
+    fi
+    for row in "${GATEWAYS[@]}"; do
+        read -r site gateway tunnel rest <<<"$row"
+        [ "${#GATEWAYS[@]}" = 2 ] || bridged links "$gateway" "$device" "$link_mtu"
+        [ "$site" = old ] && end=0 || end=1
+        link_end "$mode" "$gateway" "$tunnel/29" "${network[end]}" "${far[end]}"
+    done
 }
 
 # The veth end that a port of a gateway uses.
@@ -59,15 +88,15 @@ link_end() {
 }
 
 servers() {
-    local site host address gateway
+    local site host address row
     for row in "${SERVERS[@]}"; do
         read -r site host address <<<"$row"
-        gateway=${gateway_address[$site]%/*}
         ns "$host"
-        veth "$host" eth0 "$site-lan" "$host"
-        ip -n "$site-lan" link set dev "$host" master br0
+        bridged "$site-lan" "$host" eth0 1500
         ip -n "$host" address add "$address/24" dev eth0
-        ip -n "$host" route add default via "$gateway"
+        ip -n "$host" route add default via "${gateway_address[$site-gw]%/*}"
+        [ "${#GATEWAYS[@]}" = 2 ] ||
+            ip -n "$host" route add "${gateway_pool[$site-gw2]}" via "${gateway_address[$site-gw2]%/*}"
     done
 }
 
@@ -82,7 +111,7 @@ gateway_routers() {
         {
             fill gateway.bird.conf HOST="$gateway" ROUTER_ID="$tunnel" ASN="$asn" \
                 ANNOUNCE="$announce" PREFIXES="$(join_prefixes)"
-            gateway_lines "$site" "$asn"
+            gateway_lines "$gateway" "$asn"
         } >"/run/rehome/$gateway/bird.conf"
         daemon "$gateway" bird bird -f -c "/run/rehome/$gateway/bird.conf" -s "$control"
     done
@@ -95,12 +124,12 @@ announce_all() {
     done
 }
 
-# gateway_lines SITE ASN: one BGP protocol for each of the site's lines.
+# gateway_lines GATEWAY ASN: one BGP protocol for each of its lines.
 gateway_lines() {
     local site carrier gateway port address peer peer_asn asn row
     for row in "${UPLINKS[@]}"; do
         read -r site carrier gateway port address peer peer_asn asn <<<"$row"
-        [ "$site" = "$1" ] || continue
+        [ "$gateway" = "$1" ] || continue
         fill gateway-line.bird.conf CARRIER="$carrier" ADDRESS="${address%/*}" ASN="$asn" \
             PEER="$peer" PEER_ASN="$peer_asn" PREFIXES="$(join_prefixes)"
     done

@@ -12,12 +12,12 @@
 
 hosts_by_ssh() {
     local host machines
-    mapfile -t machines < <(grep -o 'netns:[^"]*' "$lab/inventory.json" | cut -d: -f2 | sort -u)
+    mapfile -t machines < <(grep -o 'netns:[^"]*' /run/rehome/lab.json | cut -d: -f2 | sort -u)
     mount -t tmpfs -o mode=700 tmpfs /root
     mkdir /root/.ssh
     ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
     ssh-keygen -q -t ed25519 -N '' -f /run/rehome/host_key
-    sed 's/"netns:/"ssh:root@/g' "$lab/inventory.json" >/run/rehome/inventory.json
+    sed 's/"netns:/"ssh:root@/g' /run/rehome/lab.json >/run/rehome/inventory.json
     for host in "${machines[@]}"; do
         far_host "$host"
     done

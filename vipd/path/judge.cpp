@@ -101,44 +101,52 @@ uint64_t home_hash(const FlowKey& key) {
     return key.hash(static_cast<uint64_t>(HashKey::home));
 }
 
+// A flow is where its line is, or was placed at its home: a peer that says that it may know the
+// flow is asked before its home is.
+template <typename Takes>
+std::optional<size_t> whom_to_ask(const View& view, const FlowKey& key, uint64_t best,
+                                  Takes takes) {
+    const uint64_t flow = home_hash(key);
+    const auto may_know = [&](size_t i) {
+        const auto& known = view.snapshot.peers[i].known;
+        return known != nullptr && known->may_know(key);
+    };
+    const bool several = view.tables.peers().size() > 1;
+    const auto knows =
+        several ? heaviest(view, flow, 0, [&](size_t i) { return takes(i) && may_know(i); })
+                : std::nullopt;
+    return knows ? knows : heaviest(view, flow, best, takes);
+}
+
 }  // namespace
 
 std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
-    const uint64_t flow = home_hash(key);
-    return heaviest(view, flow, mix(flow ^ view.tables.own_name_hash()),
-                    [&](size_t i) { return view.tables.peers()[i].same_site; });
+    return whom_to_ask(view, key, mix(home_hash(key) ^ view.tables.own_name_hash()),
+                       [&](size_t i) { return view.tables.peers()[i].same_site; });
 }
 
 std::optional<size_t> home_there(const View& view, const FlowKey& key) {
-    return heaviest(view, home_hash(key), 0, [&](size_t i) {
+    return whom_to_ask(view, key, 0, [&](size_t i) {
         return !view.tables.peers()[i].same_site && view.snapshot.peer_serves(i, key.vip.address);
     });
 }
 
-namespace {
-
-template <typename Takes>
-std::optional<size_t> first_of_other_site(const View& view, const Address& vip, Takes takes) {
+std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {
-        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip) &&
-            takes(view.snapshot.peers[i])) {
+        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip)) {
             return i;
         }
     }
     return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
-    return first_of_other_site(view, vip, [](const Snapshot::Peer&) { return true; });
-}
-
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key) {
     const uint64_t service = service_key(key.protocol, key.vip);
-    return first_of_other_site(view, key.vip.address, [&](const Snapshot::Peer& peer) {
-        return !peer.narrow && (peer.services == nullptr || peer.services->has(service));
+    return heaviest(view, home_hash(key), 0, [&](size_t i) {
+        const Snapshot::Peer& peer = view.snapshot.peers[i];
+        return !view.tables.peers()[i].same_site && view.snapshot.peer_serves(i, key.vip.address) &&
+               !peer.narrow && (peer.services == nullptr || peer.services->has(service));
     });
 }
 

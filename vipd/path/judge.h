@@ -77,14 +77,16 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
 // directly, so that nothing but the choice of it is kept.
 bool decided_alike(const Snapshot& snapshot, const Flow& flow);
 
-// The flow's home gateway at this site; nothing when it is this one.
+// Whom to ask for a flow in mid-flow, at this site: a peer that says that it may know it, or the
+// flow's home gateway; nothing when that is this one.
 std::optional<size_t> home_peer(const View& view, const FlowKey& key);
-// Its home among those of the other site that are up and serve the VIP.
+// The same among those of the other site that are up and serve the VIP.
 std::optional<size_t> home_there(const View& view, const FlowKey& key);
 // A gateway of the other site that is up and serves the VIP.
 std::optional<size_t> other_site_peer(const View& view, const Address& vip);
-// One that a new flow may be given to: all gets there and back, too, and it has a live server of
-// the service, as far as it says.
+// The one that a new flow is given to, of those that may take it: all gets there and back, too, and
+// it has a live server of the service, as far as it says.  It is the flow's home there, where that
+// may take it, so that whoever is asked for the flow later on is asked there first.
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key);
 
 // Whether some gateway may serve the VIP's port, as far as is known here: one that lives and says
