@@ -7,7 +7,7 @@
 PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shellcheck scdoc \
 	libdpdk-dev dpdk-dev libnl-3-dev libnl-route-3-dev libpcap-dev libboost-program-options-dev \
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
-	librapidcheck-dev libmnl-dev libsqlite3-dev libjs-dygraphs \
+	librapidcheck-dev libbdd-dev libmnl-dev libsqlite3-dev libjs-dygraphs \
 	bird2 frr nftables iptables ipset mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 python3-scapy traceroute jq curl git \
 	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace
@@ -45,7 +45,7 @@ CPPFLAGS_vipd = $(call pkg_cflags,libdpdk libnl-route-3.0)
 LIBS_common = -lboost_program_options -lfmt -lcrypto
 LIBS_vipd = $(call pkg_libs,libdpdk libnl-route-3.0) -lpcap $(LIBS_common)
 LIBS_vipctl = $(LIBS_common)
-LIBS_lbsync = $(LIBS_common) -lmnl
+LIBS_lbsync = $(LIBS_common) -lmnl -lbdd
 LIBS_probe = $(LIBS_common) -lsqlite3 -lpcap $(call pkg_libs,libnl-route-3.0)
 LIBS_cutover = $(LIBS_common)
 $(BUILD)/test/unit-cutover: LIBS_cutover += -lrapidcheck

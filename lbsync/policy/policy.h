@@ -105,7 +105,8 @@ struct Nat {
     enum class Kind : uint8_t { destination, source, masquerade, redirect };
 
     Kind kind = Kind::destination;
-    std::optional<Span> address;  // in the width of the packet's family; none: kept
+    bool ip6 = false;             // what the address is
+    std::optional<Span> address;  // none: kept
     std::optional<Span> port;     // none: kept, or chosen by the kernel
     std::string flags;            // "random,persistent", "netmap", in one order
 };
@@ -169,6 +170,10 @@ struct Policy {
 
 // Where a rule stands: "netns:old-s1: table inet filter: chain input: rule 7".
 std::string place(const Chain& chain, const Rule& rule);
+
+// In an operator's words: "reject with tcp reset", "dnat to 10.1.1.11:8080 random".
+std::string words(const Verdict& verdict);
+std::string words(const Nat& nat);
 
 // A set of these rows.
 ElementsPtr elements(std::vector<Span> spans, size_t columns = 1);

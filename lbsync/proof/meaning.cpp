@@ -1,0 +1,240 @@
+#include "lbsync/proof/meaning.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "lbsync/proof/follower.h"
+#include "lbsync/proof/translation.h"
+
+namespace rehome::lbsync::proof {
+
+using policy::Chain;
+using policy::Hook;
+using policy::Policy;
+using policy::Stage;
+using policy::Verdict;
+using Source = policy::Field::Source;
+
+namespace {
+
+// From hook to hook.
+class Walk {
+public:
+    Walk(Space& space, Unknowns& unknowns, const Question& question, Meaning& meaning)
+        : space_(space),
+          question_(question),
+          meaning_(meaning),
+          follower_(space, unknowns, question, meaning) {}
+
+    void all(Frame frame, bool bridged) {
+        Outcome outcome;
+        outcome.frame = frame;
+        outcome.bridged = bridged;
+        outcome.universe = space_.universe(frame);
+        if (question_.within != nullptr) {
+            const auto asked = question_.within->find({frame, bridged});
+            if (asked == question_.within->end()) {
+                return;
+            }
+            outcome.universe = outcome.universe & asked->second;
+        }
+        for (const Way& way : ways(bridged, frame)) {
+            const bool from_here = way.stage == Stage::output || way.stage == Stage::egress;
+            State state;
+            state.reach = outcome.universe;
+            state.tracked = bridged;
+            state.has_link_header = !from_here;
+            state.has_in_interface = !from_here;
+            state.at = fmt::format("{}{}", name(frame), bridged ? " bridged" : "");
+            follow(way, state, outcome);
+        }
+    }
+
+private:
+    void follow(const Way& way, State state, Outcome outcome) {
+        state.at += fmt::format(" {}", name(way.stage));
+        state.has_out_interface = way.stage >= Stage::forward;
+        follower_.begin(outcome.frame, outcome);
+        hook(way.stage, state, outcome);
+        if (translates_destination(way.stage)) {
+            remember("at routing", state, outcome);
+        }
+        for (const Way& next : way.then) {
+            follow(next, state, outcome);
+        }
+        if (way.then.empty()) {
+            outcome.way = way.name;
+            outcome.ends["accept"] = state.reach;
+            remember("at the end", state, outcome);
+            meaning_.outcomes.push_back(std::move(outcome));
+        }
+    }
+
+    void remember(std::string when, const State& state, Outcome& outcome) {
+        outcome.moments.push_back({std::move(when), state.reach, state.changed});
+    }
+
+    void hook(Stage stage, State& state, Outcome& outcome) {
+        const auto chains = chains_at(question_.policy, stage, outcome.bridged, outcome.frame);
+        tell_unknown_order(chains);
+        bool to_track = is_tracked_at(stage) && !state.tracked && outcome.frame <= Frame::ip6;
+        bool to_translate = !outcome.bridged && question_.translated &&
+                            (state.tracked || to_track) &&
+                            (translates_destination(stage) || translates_source(stage));
+        const int translation =
+            translates_destination(stage) ? destination_nat_priority : source_nat_priority;
+        const auto kernel_before = [&](int priority) {
+            if (to_track && priority > conntrack_priority) {
+                track(state);
+                to_track = false;
+            }
+            if (to_translate && priority > translation) {
+                translate(chains, translates_destination(stage), state, outcome);
+                to_translate = false;
+            }
+        };
+        for (const size_t chain : chains) {
+            const Hook& hook = *question_.policy.chains[chain].hook;
+            if (!hook.nat) {
+                kernel_before(hook.priority);
+                follower_.base_chain(chain, state);
+            }
+        }
+        kernel_before(std::numeric_limits<int>::max());
+    }
+
+    // What "notrack" has marked stays untracked.
+    static PacketSet marked_untracked(State& state) {
+        PacketSet untracked;
+        for (auto it = state.changed.begin(); it != state.changed.end();) {
+            const bool is_state = it->first.source == Source::ct_state;
+            untracked = is_state && it->first.index == 25 ? it->second : untracked;
+            it = is_state ? state.changed.erase(it) : std::next(it);
+        }
+        return untracked;
+    }
+
+    void track(State& state) {
+        const PacketSet untracked = marked_untracked(state);
+        state.tracked = true;
+        if (untracked.empty()) {
+            return;
+        }
+        for (const unsigned index : {25U, 28U, 29U, 30U, 31U}) {
+            const Bit bit{Source::ct_state, 0, index};
+            const PacketSet value = index == 25 ? PacketSet::all() : PacketSet();
+            state.changed[bit] =
+                PacketSet::choose(untracked, value, follower_.values().bit(state, bit));
+        }
+    }
+
+    // Chains of type nat see the first packet of a connection, until one of them has bound it.
+    void translate(const std::vector<size_t>& chains, bool destination, State& state,
+                   const Outcome& outcome) {
+        const Values& values = follower_.values();
+        const PacketSet first = state.reach & values.connected(state) &
+                                (values.in_state(state, 3) | values.in_state(state, 2));
+        PacketSet others = state.reach - first;
+        state.reach = first;
+        state.bound = {};
+        for (const size_t chain : chains) {
+            if (question_.policy.chains[chain].hook->nat) {
+                follower_.base_chain(chain, state);
+                others = others | (state.reach & state.bound);
+                state.reach = state.reach - state.bound;
+            }
+        }
+        state.reach = state.reach | others;
+        translate_headers(space_, values, outcome.frame, destination, state);
+    }
+
+    // Chains that nothing orders may run in either order, which has to make no difference.
+    void tell_unknown_order(const std::vector<size_t>& chains) {
+        for (size_t i = 1; i < chains.size(); ++i) {
+            const Chain& one = question_.policy.chains[chains[i - 1]];
+            const Chain& other = question_.policy.chains[chains[i]];
+            const bool unknown = one.hook->priority == other.hook->priority &&
+                                 (!one.hook->rank || !other.hook->rank);
+            if (unknown && !(commutes(chains[i - 1]) && commutes(chains[i]))) {
+                doubt({other.where,
+                       fmt::format("runs at the same hook and priority as {}, and which of them "
+                                   "comes first is not known",
+                                   one.where)});
+            }
+        }
+    }
+
+    void doubt(Doubt doubt) {
+        const auto same = [&](const Doubt& it) {
+            return it.where == doubt.where && it.what == doubt.what;
+        };
+        if (std::none_of(meaning_.doubts.begin(), meaning_.doubts.end(), same)) {
+            meaning_.doubts.push_back(std::move(doubt));
+        }
+    }
+
+    // It only lets packets through or drops them, by what they hold.
+    bool commutes(size_t chain) {
+        std::set<size_t> seen;
+        std::vector<size_t> open{chain};
+        while (!open.empty()) {
+            const size_t index = open.back();
+            open.pop_back();
+            if (!seen.insert(index).second) {
+                continue;
+            }
+            for (const policy::Rule& rule : question_.policy.chains[index].rules) {
+                if (!commutes(rule.steps, open)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    bool commutes(const std::vector<policy::Step>& steps, std::vector<size_t>& open) {
+        return std::all_of(steps.begin(), steps.end(), [&](const policy::Step& step) {
+            if (const auto* test = std::get_if<policy::Test>(&step)) {
+                return std::none_of(test->of.begin(), test->of.end(), [](const auto& term) {
+                    return term.field.source == Source::drawn;
+                });
+            }
+            if (const auto* verdict = std::get_if<Verdict>(&step)) {
+                if (verdict->kind == Verdict::Kind::jump || verdict->kind == Verdict::Kind::go_to) {
+                    open.push_back(verdict->target);
+                }
+                return verdict->kind != Verdict::Kind::reject &&
+                       verdict->kind != Verdict::Kind::hand_over;
+            }
+            const auto* choice = std::get_if<policy::Choice>(&step);
+            return choice != nullptr &&
+                   std::all_of(choice->branches.begin(), choice->branches.end(),
+                               [&](const auto& branch) { return commutes(branch.steps, open); });
+        });
+    }
+
+    Space& space_;
+    const Question& question_;
+    Meaning& meaning_;
+    Follower follower_;
+};
+
+}  // namespace
+
+Meaning meaning(Space& space, Unknowns& unknowns, const Question& question) {
+    Meaning meaning;
+    Walk walk(space, unknowns, question, meaning);
+    for (const Frame frame : {Frame::ip4, Frame::ip6, Frame::arp, Frame::other}) {
+        walk.all(frame, false);
+    }
+    for (const Frame frame : {Frame::ip4, Frame::ip6, Frame::arp, Frame::other}) {
+        if (question.bridged) {
+            walk.all(frame, true);
+        }
+    }
+    return meaning;
+}
+
+}  // namespace rehome::lbsync::proof
