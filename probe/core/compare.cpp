@@ -34,10 +34,47 @@ std::string pace_of(const Measurement& measurement) {
                        plan.wait / 1'000'000);
 }
 
+bool same(const Path& one, const Path& other) {
+    return one.kind == other.kind && one.target == other.target;
+}
+
+const Figures* find(const Measurement& measurement, const Path& path) {
+    const auto found = std::find_if(measurement.kinds.begin(), measurement.kinds.end(),
+                                    [&path](const Figures& f) { return same(f.path, path); });
+    return found == measurement.kinds.end() ? nullptr : &*found;
+}
+
+// Of what it is known; an earlier probe said nothing of sizes.
+std::string packets_of(const Plan& plan, const Figures& figures) {
+    return fmt::format("{}, DSCP {}{}",
+                       figures.size != 0 ? fmt::format("{} bytes", figures.size) : "any size",
+                       plan.dscp, plan.authenticated ? ", authenticated" : "");
+}
+
+bool same_packets(const Plan& plan, const Figures& figures, const Plan& other_plan,
+                  const Figures& other) {
+    const bool same_size = figures.size == other.size || figures.size == 0 || other.size == 0;
+    return same_size && plan.dscp == other_plan.dscp &&
+           (figures.path.kind != Kind::udp || plan.authenticated == other_plan.authenticated);
+}
+
+void add_other_packets(const Measurement& base, const Measurement& now,
+                       std::vector<std::string>& obstacles) {
+    for (const Figures& after : now.kinds) {
+        const Figures* before = find(base, after.path);
+        if (before != nullptr && !same_packets(base.plan, *before, now.plan, after)) {
+            obstacles.push_back(fmt::format("{}: other packets: {}, and {} in the base",
+                                            path_text(after.path), packets_of(now.plan, after),
+                                            packets_of(base.plan, *before)));
+        }
+    }
+}
+
 // Of the probes that were due, those that this host did not send, or whose answers it took, say
 // nothing; too many of them could hide what is asked for.
+constexpr double a_third = 1.0 / 3;
+
 std::string own_loss_in(const Figures& figures, const Terms& terms) {
-    constexpr double a_third = 1.0 / 3;
     const OwnLoss& own = figures.own;
     const uint64_t unsent = uint64_t{own.not_sent} + own.filtered_out + own.skipped;
     const uint64_t lost = unsent + own.filtered_in + own.receive_dropped;
@@ -57,6 +94,15 @@ std::vector<std::string> faults_of(const Figures& figures, const Terms& terms) {
     if (std::string own = own_loss_in(figures, terms); !own.empty()) {
         faults.push_back(std::move(own));
     }
+    if (figures.counts.too_big != 0) {
+        faults.push_back(fmt::format("{} probes were {}", figures.counts.too_big, figures.too_big));
+    }
+    const double refused_pct =
+        100.0 * figures.counts.unreflected / std::max(1U, figures.counts.sent);
+    if (refused_pct > terms.loss_pct * a_third) {
+        faults.push_back(fmt::format("the reflector refused {} of {} probes, over its rate",
+                                     figures.counts.unreflected, figures.counts.sent));
+    }
     if (figures.counts.elsewhere != 0) {
         faults.push_back(fmt::format("{} answers came by another carrier's interface",
                                      figures.counts.elsewhere));
@@ -71,6 +117,10 @@ void add_faults(const Measurement& measurement, std::string_view which, const Te
                 std::vector<std::string>& obstacles) {
     if (measurement.interrupted) {
         obstacles.push_back(fmt::format("{}: was interrupted", which));
+    }
+    if (measurement.clock.stepped_ms != 0) {
+        obstacles.push_back(fmt::format("{}: the clock was set by {:.3f} ms within the run", which,
+                                        measurement.clock.stepped_ms));
     }
     for (const Figures& figures : measurement.kinds) {
         for (const std::string& fault : faults_of(figures, terms)) {
@@ -93,6 +143,7 @@ std::vector<std::string> obstacles_of(const Pair& pair, const Terms& terms) {
             obstacles.push_back(fmt::format("another vantage: {}, and {} in the base",
                                             vantage_of(now), vantage_of(pair.base)));
         }
+        add_other_packets(pair.base, now, obstacles);
         if (pace_of(now) != pace_of(pair.base)) {
             obstacles.push_back(fmt::format("another pace: {}, and {} in the base", pace_of(now),
                                             pace_of(pair.base)));
@@ -102,16 +153,6 @@ std::vector<std::string> obstacles_of(const Pair& pair, const Terms& terms) {
 }
 
 // ---- paths --------------------------------------------------------------------------------------
-
-bool same(const Path& one, const Path& other) {
-    return one.kind == other.kind && one.target == other.target;
-}
-
-const Figures* find(const Measurement& measurement, const Path& path) {
-    const auto found = std::find_if(measurement.kinds.begin(), measurement.kinds.end(),
-                                    [&path](const Figures& f) { return same(f.path, path); });
-    return found == measurement.kinds.end() ? nullptr : &*found;
-}
 
 void append(Run& run, const Figures& figures, const Plan& plan) {
     const Outcomes& outcomes = figures.outcomes;

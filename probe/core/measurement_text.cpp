@@ -253,6 +253,12 @@ std::vector<std::string> doubts_of(const Measurement& measurement) {
                                 : "no answer"));
         }
     }
+    if (measurement.clock.stepped_ms != 0) {
+        doubts.push_back(
+            fmt::format("the clock was set by {:.3f} ms during the run: delays across "
+                        "that moment are wrong",
+                        measurement.clock.stepped_ms));
+    }
     return doubts;
 }
 

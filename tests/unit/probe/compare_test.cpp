@@ -249,6 +249,27 @@ TEST_CASE("what was not measured alike cannot be told, whatever the figures are"
         {"rate", [](auto&, auto& now) { now.plan.rate_pps = 40; }, "another pace: 40 a second"},
         {"waiting time", [](auto&, auto& now) { now.plan.wait = 5'000'000'000; },
          "another pace: 150 a second, periodic, waiting time 5000 ms, and 150"},
+        {"DSCP", [](auto&, auto& now) { now.plan.dscp = 46; },
+         "tcp 198.51.100.10:1883: other packets: any size, DSCP 46, and any size, DSCP 0 in the "
+         "base"},
+        {"size",
+         [](auto& base, auto& now) {
+             base.kinds[0].size = 88;
+             now.kinds[0].size = 1400;
+         },
+         "tcp 198.51.100.10:1883: other packets: 1400 bytes, DSCP 0, and 88 bytes, DSCP 0 in the "
+         "base"},
+        {"too large",
+         [](auto&, auto& now) {
+             now.kinds[0].counts.too_big = 3;
+             now.kinds[0].too_big = "larger than the way's MTU, 1400";
+         },
+         "now: tcp 198.51.100.10:1883: 3 probes were larger than the way's MTU, 1400"},
+        {"refused by the reflector",
+         [](auto&, auto& now) { now.kinds[0].counts.unreflected = 900; },
+         "now: tcp 198.51.100.10:1883: the reflector refused 900 of"},
+        {"clock", [](auto& base, auto&) { base.clock.stepped_ms = -3000; },
+         "base: the clock was set by -3000.000 ms within the run"},
         {"sampling", [](auto&, auto& now) { now.plan.sampling = Sampling::poisson; },
          "another pace: "},
         {"too old", [](auto&, auto& now) { now.at += 24 * an_hour; },
