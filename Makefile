@@ -237,8 +237,8 @@ $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) -O2 -static -nostdlib -ffreestanding $< -o $@
 
-# How far probe's verdicts can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
-bench-probe: $(BUILD)/bench/probe/compare
+# How far probe's verdicts and figures can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
+bench-probe: $(BUILD)/bench/probe/compare $(BUILD)/bin/probe $(BUILD)/lab/wire
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/probe.py $(ARGS)
 
 $(BUILD)/bench/probe/%: $(BUILD)/obj/tests/bench/probe/%.o $(call library,probe common)

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""How far probe's verdicts can be trusted: make bench-probe.
+"""How far probe's verdicts and figures can be trusted, and what it can do: make bench-probe.
 
-  probe.py [--pairs N]
+  probe.py [FIGURE...] [--pairs N]
 
-Simulates pairs of measurements whose truth is known, 2,000 a row (some five minutes), through the product's own
-comparison (tests/bench/probe/compare.cpp says with which lines), prints how often it errs, and writes it to
-$BUILD/bench/probe.json under "compare"; what else stands there stays.  Exit codes: 0 all that was to be reached is
-reached, 1 not, 2 wrong usage, 3 the simulation failed.
+Figures, all without one; each is printed, and written to $BUILD/bench/probe.json under its name, where what else
+stands there stays:
+
+  compare          how often the comparison errs: pairs of measurements whose truth is known, 2,000 a row (some five
+                   minutes), through the product's own code (compare.cpp says with which lines)
+  pps_own_loss_0   the highest rate on one core at which nothing is lost, with records and the reflector (live.py)
+  delay_error_us   how far round trips are off (live.py)
+
+Exit codes: 0 all that was to be reached is reached, 1 not, 2 wrong usage, 3 a measurement failed.
 """
 import argparse
 import json
@@ -14,7 +19,8 @@ import os
 import subprocess
 import sys
 
-ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.realpath(os.path.join(HERE, "../../.."))
 BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 RESULT = os.path.join(BUILD, "bench/probe.json")
 
@@ -62,31 +68,71 @@ def show(result):
         print(f"{row['row']:<26}{shares[0]:>8} %{shares[1]:>8} %{shares[2]:>11} %{row['coverage']:>10.3f}")
 
 
-def keep(result):
+def keep(name, result):
     try:
         with open(RESULT, encoding="utf-8") as file:
             whole = json.load(file)
     except (OSError, ValueError):
         whole = {}
-    whole["compare"] = result
+    whole[name] = result
     with open(RESULT, "w", encoding="utf-8") as file:
         json.dump(whole, file, indent=1)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=2000)
-    pairs = parser.parse_args().pairs
-    done = subprocess.run([os.path.join(BUILD, "bench/probe/compare"), str(pairs)], stdout=subprocess.PIPE, check=False)
+def measured(*words):
+    """What a program prints as JSON."""
+    done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
-        return 3
-    result = json.loads(done.stdout)
+        sys.exit(3)
+    return json.loads(done.stdout)
+
+
+def live(what):
+    return {**measured(os.path.join(HERE, "live.py"), what), "load": os.getloadavg()[0]}
+
+
+def compare(options):
+    result = measured(os.path.join(BUILD, "bench/probe/compare"), str(options.pairs))
     result["missed"] = [*coverage(result), *(text for row in result["rows"] for text in missed(row))]
     show(result)
-    keep(result)
-    for text in result["missed"]:
-        print(f"not reached: {text}")
-    return 1 if result["missed"] else 0
+    return result
+
+
+def pps_own_loss_0(_):
+    result = live("pace")
+    for row in result["rows"]:
+        print(f"{row['rate']:>7} a second: nothing lost in {row['clean']} of {result['runs']} runs {row['losses']}")
+    print(f"pps_own_loss_0: best {result['best']}, median {result['median']}")
+    result["missed"] = [] if result["best"] >= 10000 else [f"pps_own_loss_0 is {result['best']}, to reach 10000"]
+    return result
+
+
+def delay_error_us(_):
+    result = live("delay")
+    print(f"delay_error_us: p50 {result['p50']}, p99 {result['p99']}, max {result['max']} of {result['probes']}")
+    result["missed"] = [f"delay_error_us {name} is {result[name]}, to reach {limit}"
+                        for name, limit in (("p50", 20), ("p99", 100)) if result[name] > limit]
+    return result
+
+
+FIGURES = {"compare": compare, "pps_own_loss_0": pps_own_loss_0, "delay_error_us": delay_error_us}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE")
+    parser.add_argument("--pairs", type=int, default=2000)
+    options = parser.parse_args()
+    if unknown := [name for name in options.figures if name not in FIGURES]:
+        parser.error(f"no figure {unknown[0]}, expected of {', '.join(FIGURES)}")
+    missed_any = False
+    for name in options.figures or FIGURES:
+        result = FIGURES[name](options)
+        keep(name, result)
+        for text in result["missed"]:
+            print(f"not reached: {text}")
+            missed_any = True
+    return 1 if missed_any else 0
 
 
 if __name__ == "__main__":
