@@ -64,7 +64,7 @@ LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cp
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe bench-probe-real baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -240,6 +240,10 @@ $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 # How far probe's verdicts and figures can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
 bench-probe: $(BUILD)/bench/probe/compare $(BUILD)/bin/probe $(BUILD)/lab/wire
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/probe.py $(ARGS)
+
+# Real pairs over the lab's line beside them, some 10 minutes.
+bench-probe-real: $(BUILD)/bin/probe $(BUILD)/lab/wire
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/real.py $(ARGS)
 
 $(BUILD)/bench/probe/%: $(BUILD)/obj/tests/bench/probe/%.o $(call library,probe common)
 	$(call say,LINK,$@)

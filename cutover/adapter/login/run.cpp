@@ -174,7 +174,7 @@ Result<Exit> run_login(const LoginRun& wanted) {
         (void)!write(STDOUT_FILENO, text.data(), text.size());
         dup2(STDERR_FILENO, STDOUT_FILENO);
     };
-    const auto ended = be_agent(wanted, [&tell] { tell("+"); });
+    auto ended = be_agent(wanted, [&tell] { tell("+"); });
     if (!ended) tell(std::to_string(static_cast<int>(ended.error().kind)) + ended.error().text());
     return ended;
 }
