@@ -288,6 +288,8 @@ parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/state/keyring_t
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip_header mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))
+parts_iptables_fuzz := $(filter lbsync/iptables/% lbsync/policy/%,$(SOURCES)) \
+	$(patsubst %,common/%.cpp,address special_addresses error)
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
 $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)

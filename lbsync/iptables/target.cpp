@@ -142,6 +142,28 @@ Read<Steps> mark(const Target& target) {
     return write_mark(target, field::mark());
 }
 
+// Bits of a mark that stand together.
+struct Run {
+    unsigned offset = 0;  // from the highest
+    unsigned width = 0;
+
+    Field of(const Field& mark) const { return field::slice(mark.source, offset, width); }
+};
+
+std::vector<Run> runs(uint64_t mask) {
+    std::vector<Run> found;
+    for (unsigned offset = 0; offset < 32; ++offset) {
+        if ((mask >> (31 - offset) & 1) == 0) {
+            continue;
+        }
+        if (found.empty() || found.back().offset + found.back().width != offset) {
+            found.push_back({offset, 0});
+        }
+        ++found.back().width;
+    }
+    return found;
+}
+
 // "--restore-mark --nfmask M --ctmask M" copies the bits of one mark under the mask.
 Read<Steps> copy_mark(const Target& target, const Field& from, const Field& into) {
     constexpr uint64_t all = 0xffffffff;
@@ -156,12 +178,20 @@ Read<Steps> copy_mark(const Target& target, const Field& from, const Field& into
     if (!nf || !ct) {
         return wrong(!nf ? nf.error() : ct.error());
     }
-    const uint64_t written = into.source == Field::Source::mark ? *nf : *ct;
-    const uint64_t taken = into.source == Field::Source::mark ? *ct : *nf;
-    if (written != all) {
-        return wrong("a copy of a part of a mark is not modelled here");
+    const bool saves = into.source == Field::Source::ct_mark;
+    const uint64_t written = saves ? *ct : *nf;
+    const uint64_t taken = saves ? *nf : *ct;
+    if ((taken & ~written) != 0) {
+        return wrong("a copy of bits of a mark into bits that stay is not modelled here");
     }
-    return one(Store{into, Value{.from = from, .mask = taken, .flip = 0}});
+    Steps steps;
+    for (const Run& run : runs(written & taken)) {
+        steps.push_back(Store{run.of(into), Value{.from = run.of(from)}});
+    }
+    for (const Run& run : runs(written & ~taken)) {
+        steps.push_back(Store{run.of(into), Value{}});
+    }
+    return steps;
 }
 
 Read<Steps> connmark(const Target& target) {
