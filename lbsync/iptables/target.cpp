@@ -270,7 +270,7 @@ Read<Steps> translation(Nat nat, std::string_view text, Family family) {
 
 std::string nat_flags(const Target& target) {
     std::string flags;
-    for (const std::string_view flag : {"random", "random-fully", "persistent"}) {
+    for (const std::string_view flag : {"random", "persistent", "random-fully"}) {
         if (target.has(fmt::format("--{}", flag))) {
             flags += flags.empty() ? "" : ",";
             flags += flag == "random-fully" ? "fully-random" : flag;
@@ -286,7 +286,11 @@ Read<Steps> translate(const Target& target) {
         {"MASQUERADE", {Nat::Kind::masquerade, "--to-ports"}},
         {"REDIRECT", {Nat::Kind::redirect, "--to-ports"}}};
     const auto& [kind, option] = kinds.at(target.rule.parts[target.part].name);
-    Nat nat{.kind = kind, .address = {}, .port = {}, .flags = nat_flags(target)};
+    Nat nat{.kind = kind,
+            .ip6 = target.context.family == Family::v6,
+            .address = {},
+            .port = {},
+            .flags = nat_flags(target)};
     const auto count = std::count_if(target.options.begin(), target.options.end(),
                                      [&o = option](const Part* part) { return part->option == o; });
     if (count > 1) {
@@ -311,6 +315,7 @@ Read<Steps> netmap(const Target& target) {
         return wrong("NETMAP is reached from hooks where it means two things");
     }
     return one(Nat{.kind = target.reached.source ? Nat::Kind::source : Nat::Kind::destination,
+                   .ip6 = target.context.family == Family::v6,
                    .address = *to,
                    .port = {},
                    .flags = "netmap"});
