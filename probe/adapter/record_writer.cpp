@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "common/clock.h"
@@ -34,9 +35,12 @@ private:
     void take(std::string_view piece);
     void fail_with(const std::string& why);
     void sync();
-    uint64_t rows() const;
+    void count_probe(const Message& probe);
+    void tell_failure();
     std::optional<WriterChild::Limit> until_commit() const;
     void serve();
+    void commit_in_time();
+    void close();
 
     const Fd& channel_;
     std::string path_;
@@ -44,12 +48,16 @@ private:
     std::vector<Statement> statements_;
     MessageReader reader_;
     Message message_;
-    int64_t commit_at_us_ = 0;  // 0: there is nothing to commit
-    bool failed_ = false;
+    int64_t commit_at_us_ = 0;         // 0: there is nothing to commit
+    std::map<int64_t, int64_t> next_;  // index of the next new probe, by path
+    uint64_t rows_ = 0;                // of probes
+    uint64_t committed_ = 0;           // of these
+    std::string failure_;              // empty: none
+    bool failure_told_ = false;
 };
 
-void say(const Fd& channel, const WriterWord& word) {
-    answer(channel, to_bytes(word));
+bool say(const Fd& channel, const WriterWord& word) {
+    return answer(channel, to_bytes(word));
 }
 
 // WAL is made together with its folder's entry for both files (SQLite syncs the folder then).
@@ -70,12 +78,6 @@ bool RecordWriter::create() {
     return good;
 }
 
-// Zero when it cannot be told any more.
-uint64_t RecordWriter::rows() const {
-    auto count = database_.prepare("SELECT count(*) FROM probe");
-    return count && count->step() == SQLITE_ROW ? static_cast<uint64_t>(count->integer(0)) : 0;
-}
-
 bool RecordWriter::begin() {
     if (commit_at_us_ == 0) {
         commit_at_us_ = monotonic_us() + commit_every_us;
@@ -85,7 +87,22 @@ bool RecordWriter::begin() {
 }
 
 bool RecordWriter::commit() {
-    return std::exchange(commit_at_us_, 0) == 0 || database_.execute("COMMIT");
+    if (std::exchange(commit_at_us_, 0) == 0) {
+        return true;
+    }
+    const bool good = database_.execute("COMMIT");
+    committed_ = good ? rows_ : committed_;
+    return good;
+}
+
+// A path's probes come in the order of sending at first, and again when more is known of them.
+void RecordWriter::count_probe(const Message& probe) {
+    const auto* const path = std::get_if<int64_t>(&probe.values.at(1));
+    const auto* const index = std::get_if<int64_t>(&probe.values.at(2));
+    if (path != nullptr && index != nullptr && *index >= next_[*path]) {
+        next_[*path] = *index + 1;
+        ++rows_;
+    }
 }
 
 bool bind(sqlite3_stmt* statement, int index, const MessageValue& value) {
@@ -112,14 +129,24 @@ bool RecordWriter::put(const Message& message) {
     }
     good = good && statement.step() == SQLITE_DONE;
     statement.reset();
+    if (good && message.statement == static_cast<uint8_t>(Put::probe)) {
+        count_probe(message);
+    }
     return good;
 }
 
 void RecordWriter::fail_with(const std::string& why) {
-    failed_ = true;
+    failure_ = path_ + ": " + why;
     database_.execute("ROLLBACK");
     commit_at_us_ = 0;
-    say(channel_, {.letter = 'e', .rows = rows(), .text = path_ + ": " + why});
+    tell_failure();
+}
+
+// Until the channel has room for it.
+void RecordWriter::tell_failure() {
+    if (!failure_.empty() && !failure_told_) {
+        failure_told_ = say(channel_, {.letter = 'e', .rows = committed_, .text = failure_});
+    }
 }
 
 void RecordWriter::sync() {
@@ -127,19 +154,19 @@ void RecordWriter::sync() {
         fail_with(database_.error_text());
         return;
     }
-    say(channel_, {.letter = 's', .rows = rows()});
+    say(channel_, {.letter = 's', .rows = committed_});
 }
 
 void RecordWriter::take(std::string_view piece) {
     reader_.feed(piece);
-    while (!failed_ && reader_.next(message_)) {
+    while (failure_.empty() && reader_.next(message_)) {
         if (message_.statement == static_cast<uint8_t>(Put::sync)) {
             sync();
         } else if (!put(message_)) {
             fail_with(database_.error_text());
         }
     }
-    if (!failed_ && reader_.broken()) {
+    if (failure_.empty() && reader_.broken()) {
         fail_with("what came to be written is damaged");
     }
 }
@@ -154,24 +181,33 @@ std::optional<WriterChild::Limit> RecordWriter::until_commit() const {
 // After a failure the rest is read and thrown away, so that the sender never waits.
 void RecordWriter::serve() {
     std::string room;
-    while (true) {
-        const auto piece = next_piece(channel_, room, until_commit());
-        if (piece && piece->empty()) {
-            break;
-        }
-        if (piece && !failed_) {
+    for (auto piece = next_piece(channel_, room, until_commit()); !piece || !piece->empty();
+         piece = next_piece(channel_, room, until_commit())) {
+        if (piece && failure_.empty()) {
             take(*piece);
         }
-        const bool due = commit_at_us_ != 0 && monotonic_us() >= commit_at_us_;
-        if (!failed_ && due && !commit()) {
-            fail_with(database_.error_text());
+        tell_failure();
+        if (commit_at_us_ != 0 && monotonic_us() >= commit_at_us_) {
+            commit_in_time();
         }
     }
-    if (!failed_ && !commit()) {
+    close();
+}
+
+void RecordWriter::commit_in_time() {
+    if (commit()) {
+        say(channel_, {.letter = 'c', .rows = committed_});
+    } else {
+        fail_with(database_.error_text());
+    }
+}
+
+void RecordWriter::close() {
+    if (!commit()) {
         fail_with(database_.error_text());
     }
     auto run = database_.prepare("SELECT 1 FROM run");
-    if (!failed_ && run && run->step() == SQLITE_DONE) {
+    if (failure_.empty() && run && run->step() == SQLITE_DONE) {
         unlink(path_.c_str());  // nothing was sent: there is nothing to keep
     }
 }

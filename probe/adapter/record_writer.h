@@ -8,8 +8,9 @@
 //
 // To the parent: a letter and 8 bytes of a number (the host's order), then text.
 //
-//   o   opened                 u   the file is there already, or its name is wrong (text)
-//   s   synced: rows so far    e   it ends early (text): rows so far; at any time, once
+//   o   opened                  u   the file is there already (text)
+//   c   committed: probes then  s   the same, as was asked for
+//   e   it ends early (text): probes that are committed
 #pragma once
 
 #include <string>

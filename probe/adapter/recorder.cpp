@@ -60,17 +60,30 @@ void Recorder::fail(const std::string& why) {
     passed_ = 0;
 }
 
-// What the child has to say.
-void Recorder::listen(WriterChild::Limit limit) {
-    for (auto bytes = writer_->receive(limit); bytes;
-         bytes = writer_->receive(WriterChild::Limit(0))) {
-        const WriterWord word = parse_word(*bytes);
+// What the child has to say; false when it says nothing for so long.
+bool Recorder::listen(WriterChild::Limit limit) {
+    const auto bytes = writer_->receive(limit);
+    const WriterWord word = parse_word(bytes.value_or(""));
+    if (word.letter != 0) {
         kept_.rows = word.rows;
-        synced_ = synced_ || word.letter == 's';
-        if (word.letter == 'e') {
-            fail(word.text);
-            return;
-        }
+    }
+    synced_ = synced_ || word.letter == 's';
+    if (word.letter == 'e') {
+        fail(word.text);
+    }
+    return bytes.has_value();
+}
+
+void Recorder::listen_to_all() {
+    while (wanted() && listen(WriterChild::Limit(0))) {
+    }
+}
+
+// What it said before it went is heard first.
+void Recorder::fail_by_silence() {
+    listen_to_all();
+    if (wanted()) {
+        fail(kept_.file + ": its writer was ended, or the disk takes nothing");
     }
 }
 
@@ -83,7 +96,7 @@ void Recorder::pass_on() {
             return;
         }
         if (sent == WriterChild::Sent::gone) {
-            fail(kept_.file + ": its writer was ended");
+            fail_by_silence();
             return;
         }
         passed_ += piece.size();
@@ -95,10 +108,7 @@ void Recorder::pass_on() {
 // The measurement is over: now the child may be waited for.
 void Recorder::pass_all() {
     if (wanted() && !writer_->send_all(std::string_view(pending_).substr(passed_), patience)) {
-        listen(WriterChild::Limit(0));
-        if (wanted()) {
-            fail(kept_.file + ": its writer was ended, or the disk takes nothing");
-        }
+        fail_by_silence();
     }
     pending_.clear();
     passed_ = 0;
@@ -109,11 +119,10 @@ void Recorder::sync() {
     synced_ = false;
     put_sync(pending_);
     pass_all();
-    if (wanted()) {
-        listen(patience);
+    while (wanted() && !synced_ && listen(patience)) {
     }
-    if (wanted() && !synced_) {
-        fail(kept_.file + ": its writer was ended, or the disk takes nothing");
+    if (!synced_) {
+        fail_by_silence();
     }
 }
 
@@ -197,7 +206,7 @@ void Recorder::note(std::vector<Stream>& streams, Nanos now) {
         return;
     }
     next_note_ = now + note_every;
-    listen(WriterChild::Limit(0));
+    listen_to_all();
     if (wanted()) {
         pass_on();
     }

@@ -43,7 +43,9 @@ public:
 private:
     bool wanted() const { return writer_.has_value() && kept_.error.empty(); }
     void fail(const std::string& why);
-    void listen(WriterChild::Limit limit);
+    void fail_by_silence();
+    bool listen(WriterChild::Limit limit);
+    void listen_to_all();
     void pass_on();
     void pass_all();
     bool put_changes(uint32_t path, Stream& stream, size_t most);

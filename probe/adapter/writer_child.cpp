@@ -123,8 +123,8 @@ std::optional<std::string_view> next_piece(const Fd& channel, std::string& room,
     return std::string_view(room).substr(0, static_cast<size_t>(std::max<ssize_t>(size, 0)));
 }
 
-void answer(const Fd& channel, std::string_view bytes) {
-    (void)send(channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+bool answer(const Fd& channel, std::string_view bytes) {
+    return send(channel.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
 }  // namespace rehome::probe

@@ -55,6 +55,7 @@ private:
 // has come.
 std::optional<std::string_view> next_piece(const Fd& channel, std::string& room,
                                            std::optional<WriterChild::Limit> limit);
-void answer(const Fd& channel, std::string_view bytes);
+// False when there is no room for it.  Never waits.
+bool answer(const Fd& channel, std::string_view bytes);
 
 }  // namespace rehome::probe

@@ -127,8 +127,8 @@ struct ClockState {
 // What became of the record that was asked for (record.h).  The measurement does not depend on it.
 struct RecordKept {
     std::string file;
-    uint64_t rows = 0;     // that are on disk
-    uint64_t dropped = 0;  // rows that the writer could not follow with, or that did not fit
+    uint64_t rows = 0;     // probes that are on the disk for certain
+    uint64_t dropped = 0;  // the others
     std::string error;     // why it ends early; empty: it does not
 };
 

@@ -49,7 +49,7 @@ struct PathRecord {
 struct RecordEvent {
     UnixMicros at = 0;
     std::optional<uint32_t> path{};  // empty: of the whole host
-    std::string what{};              // "route", "icmp", "clock", "pause", "records"
+    std::string what{};              // "route", "icmp", "clock", "pause"
     std::string detail{};
 };
 

@@ -66,17 +66,18 @@ echo "# killed at any moment: all but the last second is there"
 kill_at() { # WHOM PACKETS
     local sent kept lost
     rm -f "$dir"/k.db*
-    begin "$2" --count 100000 --rate 1000 --record "$dir/k.db"
+    begin "$2" --count 100000 --rate 1000 --record "$dir/k.db" --out "$dir/k.json"
     local writer
-    writer=$(pgrep -P $running)
+    writer=$(pgrep -oP $running) # the record's, which is begun first
     sent=$(on left cat /sys/class/net/red/statistics/tx_packets)
     sent=$((sent - sent_before))
     case $1 in probe) kill -KILL $running ;; writer) kill -KILL "$writer" ;; both) kill -KILL $running "$writer" ;; esac
     if [ "$1" = writer ]; then # the measurement goes on
         wait_until 5 has_sent red $((sent + 1500))
-        grep -q 'its writer was ended; the measurement goes on without a record' "$dir/run.err"
+        grep -q 'its writer was ended, or the disk takes nothing; the measurement goes on without a record' "$dir/run.err"
         kill -INT $running
         ends 4 $running
+        jq -e --argjson sent $sent '.record | .rows > $sent - 1000 and .rows < $sent + 100' "$dir/k.json"
     else
         ends 137 $running
     fi
