@@ -17,8 +17,10 @@ Series Series::restored(std::vector<Sample> samples, Tally tally, uint32_t bound
             arrived.push_back(&sample);
         }
     }
-    std::stable_sort(arrived.begin(), arrived.end(),
-                     [](const Sample* a, const Sample* b) { return a->order < b->order; });
+    const auto earlier = [](const Sample* a, const Sample* b) { return a->order < b->order; };
+    if (!std::is_sorted(arrived.begin(), arrived.end(), earlier)) {
+        std::stable_sort(arrived.begin(), arrived.end(), earlier);
+    }
     for (Sample* sample : arrived) {
         sample->order = ++series.arrivals_;
     }

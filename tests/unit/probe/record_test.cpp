@@ -444,6 +444,34 @@ TEST_CASE("files that are no databases, and damaged ones") {
     }
 }
 
+TEST_CASE("messages come through in whatever pieces") {
+    std::string out;
+    MessageWriter(out, 7).integer(-1).nothing().text("").text(std::string(3000, 'x'));
+    MessageWriter(out, 0);
+    MessageWriter(out, 5).integer(INT64_MIN);
+    for (const size_t piece : {size_t{1}, size_t{2}, size_t{7}, size_t{1000}, out.size()}) {
+        CAPTURE(piece);
+        MessageReader reader;
+        Message message;
+        std::vector<std::pair<int, size_t>> seen;
+        for (size_t at = 0; at < out.size(); at += piece) {
+            reader.feed(std::string_view(out).substr(at, piece));
+            while (reader.next(message)) {
+                seen.emplace_back(message.statement, message.values.size());
+                if (message.statement == 7) {
+                    CHECK(std::get<int64_t>(message.values[0]) == -1);
+                    CHECK(std::holds_alternative<std::monostate>(message.values[1]));
+                    CHECK(std::get<std::string_view>(message.values[2]).empty());
+                    CHECK(std::get<std::string_view>(message.values[3]) == std::string(3000, 'x'));
+                }
+            }
+        }
+        CHECK(seen == std::vector<std::pair<int, size_t>>{{7, 4}, {0, 0}, {5, 1}});
+        CHECK_FALSE(reader.broken());
+        CHECK(reader.empty());
+    }
+}
+
 TEST_CASE("ports as a row has them") {
     const struct {
         std::vector<uint16_t> ports;
