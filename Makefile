@@ -238,7 +238,7 @@ $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 	$(Q)mkdir -p $(@D) && $(CXX) -O2 -static -nostdlib -ffreestanding $< -o $@
 
 # How far probe's verdicts and figures can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
-bench-probe: $(BUILD)/bench/probe/compare $(BUILD)/bin/probe $(BUILD)/lab/wire
+bench-probe: $(BUILD)/bench/probe/compare $(BUILD)/bench/probe/day $(BUILD)/bin/probe $(BUILD)/lab/wire
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/probe.py $(ARGS)
 
 # Real pairs over the lab's line beside them, some 10 minutes.
