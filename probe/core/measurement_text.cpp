@@ -39,10 +39,14 @@ std::string loss_lines(const Figures& figures) {
     return text + "\n";
 }
 
+}  // namespace
+
 std::string one_way_text(std::string_view name, const OneWay& way) {
     return fmt::format("{} {} of {}, {:.3f} % {}", name, way.lost, way.sent, way.loss_pct,
                        in_parentheses(way.loss_pct_interval, 3));
 }
+
+namespace {
 
 // Near-end and far-end loss, where there is any.
 std::string direction_lines(const Figures& figures) {

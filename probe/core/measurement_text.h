@@ -9,6 +9,9 @@ namespace rehome::probe {
 
 std::string to_text(const Measurement& measurement);
 
+// Lost on the way there, and on the way back, as far as a reflector told.
+std::string one_way_text(std::string_view name, const OneWay& way);
+
 // What no carrier has to answer for: left out of the loss.
 std::vector<std::string> own_losses(const Figures& figures);
 

@@ -39,12 +39,16 @@ Interval binomial_interval(uint64_t hits, uint64_t trials) {
             .high = hits == trials ? 1 : Binomial::find_upper_bound_on_p(n, k, tail_of_both)};
 }
 
-double quantile(std::span<const double> sorted, double p) {
-    assert(!sorted.empty() && p >= 0 && p <= 1);
+size_t quantile_index(size_t count, double p) {
+    assert(count != 0 && p >= 0 && p <= 1);
     // A hair below, so that 0.95 * 20 is not taken for 19.000000000000004.
-    const double rank = std::ceil(p * static_cast<double>(sorted.size()) - 1e-9);
+    const double rank = std::ceil(p * static_cast<double>(count) - 1e-9);
     const auto index = static_cast<size_t>(std::max(rank, 1.0)) - 1;
-    return sorted[std::min(index, sorted.size() - 1)];
+    return std::min(index, count - 1);
+}
+
+double quantile(std::span<const double> sorted, double p) {
+    return sorted[quantile_index(sorted.size(), p)];
 }
 
 // The number of values below the quantile is binomial with probability p.  x(l) is too high with

@@ -26,6 +26,7 @@ Interval binomial_interval(uint64_t hits, uint64_t trials);
 // The smallest value that a share p of the values does not exceed (RFC 2330 section 11.3's
 // empirical distribution): the ceil(p n)-th of n.  sorted: ascending, not empty.
 double quantile(std::span<const double> sorted, double p);
+size_t quantile_index(size_t count, double p);  // which of them, from 0
 
 // Between which of the values that quantile of the whole population lies; nothing when there are
 // too few of them on either side.

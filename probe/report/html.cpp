@@ -141,7 +141,8 @@ std::string path_section(const PathReport& path, size_t run, size_t place) {
     const std::string at = fmt::format("[{},{}]", run, place);
     const std::string name = in_html(path_name(path));
     return fmt::format("<h3>{}</h3>\n", name) + paragraph("Loss: " + loss_text(path)) +
-           paragraph(periods_text(path)) + paragraph("Delay: " + delay_text(path)) +
+           paragraph(periods_text(path)) + paragraph(directions_text(path)) +
+           paragraph("Delay: " + delay_text(path)) +
            graph("loss", at, "Loss in % over time (UTC)",
                  line_key(0, 0, fmt::format("of each {}", length_text(path.timeline.width))) +
                      line_key(2, 1, "of its worst second")) +

@@ -118,8 +118,9 @@ size_t Packets::construct(const ProbeRow& row) {
     if (protocol_ != Protocol::udp) {
         return flow_->construct(row.index, row.sample.sent, message);
     }
-    const size_t size =
-        udp_header + flow_->construct(row.index, row.sample.sent, message.subspan(udp_header));
+    const size_t inside =
+        sealed_ ? 0 : flow_->construct(row.index, row.sample.sent, message.subspan(udp_header));
+    const size_t size = udp_header + inside;
     put(message, 0, ports_of(*path_).front());
     put(message, 2, path_->path.target.port);
     put(message, 4, static_cast<uint16_t>(size));

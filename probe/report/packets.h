@@ -3,10 +3,10 @@
 //
 // A probe's bytes are those that the flow constructs (flow.h), from the record's ports and secret,
 // with an IP header (and UDP's) of its recorded size and DSCP; not recorded, and so 64 and 0, are
-// its TTL and identification, and a key's HMAC.  Of an answer are known addresses, ports, the TTL
-// and what ties it to its probe: ICMP's brings back the probe's content; TCP's has its flags and
-// the number that it acknowledges; STAMP's repeats the sender's number and time.  What else it held
-// is 0.  Checksums are right.  Pure; the record must outlive this.
+// its TTL and identification; of STAMP with a key, the headers alone.  Of an answer are known
+// addresses, ports, the TTL and what ties it to its probe: ICMP's brings back the probe's content;
+// TCP's has its flags and the number that it acknowledges; STAMP's repeats the sender's number and
+// time.  What else it held is 0.  Checksums are right.  Pure; the record must outlive this.
 #pragma once
 
 #include "probe/core/record.h"
@@ -31,6 +31,7 @@ private:
     Protocol protocol_;
     size_t header_;  // of IP
     std::unique_ptr<Flow> flow_;
+    bool sealed_;  // by a key that the record does not hold: nothing behind UDP's header is known
     std::vector<uint8_t> room_;
 };
 

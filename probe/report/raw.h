@@ -6,8 +6,9 @@
 //   index           of the probe in it, from 0
 //   sent_utc        when it left this host, by the kernel where it said so
 //   rtt_ns          empty: no answer
-//   end             received, late, first_lost, on_path, undelivered, elsewhere, no_way_out,
-//                   filtered, not_sent (fate.h); under_way: the record ended before it was known
+//   end             received, late, first_lost, on_path, undelivered, elsewhere, unreflected,
+//                   too_big, no_way_out, filtered, not_sent (fate.h); under_way: the record ended
+//                   before it was known
 //   size            of its IP packet; 0: not known
 //   ttl             of the answer
 //   out, in         the interfaces of probe and answer; empty: not known

@@ -1,4 +1,4 @@
-// A record as pcapng (draft-ietf-opsawg-pcapng), little-endian, times in ns, packets by time.
+// A record as pcapng (draft-ietf-opsawg-pcapng), in the host's order, times in ns, packets by time.
 //
 //   section header   a comment that says what this is: reconstructed, no capture
 //   interfaces       link type RAW (101): packets begin with IP; 0 is "not known"
@@ -7,6 +7,7 @@
 //                    longer than what is known of it is cut (captured less than original length)
 #include <fmt/format.h>
 
+#include <array>
 #include <queue>
 
 #include "probe/report/escape.h"
@@ -21,11 +22,10 @@ namespace {
 constexpr uint16_t raw_link = 101;
 constexpr size_t packets_a_piece = 4096;
 
+// The order of bytes is the host's, which a reader sees by the section's first number.
 template <std::integral Number>
-void add_little(std::string& out, Number number) {
-    for (size_t i = 0; i < sizeof(Number); ++i) {
-        out += static_cast<char>(static_cast<uint64_t>(number) >> (8 * i) & 0xff);
-    }
+void add(std::string& out, Number number) {
+    out.append(reinterpret_cast<const char*>(&number), sizeof number);
 }
 
 void pad(std::string& out, size_t size) {
@@ -33,8 +33,8 @@ void pad(std::string& out, size_t size) {
 }
 
 void add_option(std::string& out, uint16_t code, std::string_view value) {
-    add_little(out, code);
-    add_little(out, static_cast<uint16_t>(value.size()));
+    add(out, code);
+    add(out, static_cast<uint16_t>(value.size()));
     out += value;
     pad(out, value.size());
 }
@@ -42,27 +42,28 @@ void add_option(std::string& out, uint16_t code, std::string_view value) {
 // A block's length stands at both of its ends.
 void add_block(std::string& out, uint32_t type, std::string_view body) {
     const auto length = static_cast<uint32_t>(body.size() + 12);
-    add_little(out, type);
-    add_little(out, length);
+    add(out, type);
+    add(out, length);
     out += body;
-    add_little(out, length);
+    add(out, length);
 }
 
 std::string comment_of(const Record& record) {
     return fmt::format(
         "Reconstructed from the record of run {} (carrier {}, host {}, {}): no capture. Times, "
         "interfaces, sizes, DSCP and the TTL of answers are as recorded; probes are constructed "
-        "as they were sent, but for TTL (64), identification (0) and an HMAC; of answers what is "
+        "as they were sent, but for TTL (64) and identification (0), with a key the headers alone; "
+        "of answers what is "
         "not recorded is 0 (a target's sequence number and window, a reflector's times, DSCP).",
         plain(record.id), plain(record.plan.carrier), plain(record.host), plain(record.program));
 }
 
 void add_section(const Record& record, std::string& out) {
     std::string body;
-    add_little(body, uint32_t{0x1a2b3c4d});
-    add_little(body, uint16_t{1});
-    add_little(body, uint16_t{0});
-    add_little(body, int64_t{-1});  // its length is not told
+    add(body, uint32_t{0x1a2b3c4d});
+    add(body, uint16_t{1});
+    add(body, uint16_t{0});
+    add(body, int64_t{-1});  // its length is not told
     add_option(body, 1, comment_of(record));
     add_option(body, 4, plain(record.program));
     add_option(body, 0, "");
@@ -71,9 +72,9 @@ void add_section(const Record& record, std::string& out) {
 
 void add_interface(const std::string& name, std::string& out) {
     std::string body;
-    add_little(body, raw_link);
-    add_little(body, uint16_t{0});
-    add_little(body, uint32_t{0});  // no limit of its own
+    add(body, raw_link);
+    add(body, uint16_t{0});
+    add(body, uint32_t{0});  // no limit of its own
     add_option(body, 2, plain(name));
     add_option(body, 9, "\x09");  // nanoseconds
     add_option(body, 0, "");
@@ -159,16 +160,17 @@ private:
                    std::string& out) const {
         const auto number = interfaces_.find(interface);
         const auto length = static_cast<uint32_t>(32 + (bytes.size() + 3) / 4 * 4);
-        add_little(out, uint32_t{6});
-        add_little(out, length);
-        add_little(out, number == interfaces_.end() ? 0U : number->second);
-        add_little(out, static_cast<uint32_t>(static_cast<uint64_t>(at) >> 32));
-        add_little(out, static_cast<uint32_t>(at));
-        add_little(out, static_cast<uint32_t>(bytes.size()));
-        add_little(out, static_cast<uint32_t>(std::max(bytes.size(), original)));
+        const std::array<uint32_t, 7> head{6,
+                                           length,
+                                           number == interfaces_.end() ? 0U : number->second,
+                                           static_cast<uint32_t>(static_cast<uint64_t>(at) >> 32),
+                                           static_cast<uint32_t>(at),
+                                           static_cast<uint32_t>(bytes.size()),
+                                           static_cast<uint32_t>(std::max(bytes.size(), original))};
+        out.append(reinterpret_cast<const char*>(head.data()), sizeof head);
         out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         pad(out, bytes.size());
-        add_little(out, length);
+        add(out, length);
     }
 
     const Record& record_;

@@ -42,24 +42,30 @@ LossFigure loss_of(const PathReport& path, const Plan& plan, const Terms& terms)
     return loss;
 }
 
-std::optional<DelayFigure> delay_of(const std::vector<ProbeRow>& probes) {
+// The figures are the summary's, of all probes; how far they are known, of those that stand in its
+// outcomes, as compare.h judges by them.
+std::optional<DelayFigure> delay_of(const Figures& figures) {
     std::vector<double> delays;
-    for (const ProbeRow& probe : probes) {
-        if (probe.fate == Fate::received && probe.sample.round_trip() >= 0) {
-            delays.push_back(static_cast<double>(probe.sample.round_trip()) / 1e6);
+    for (const Outcome& outcome : figures.outcomes.list) {
+        if (outcome.end == Outcome::End::answered && outcome.rtt_us >= 0) {
+            delays.push_back(static_cast<double>(outcome.rtt_us) / 1e3);
         }
     }
-    if (delays.empty()) {
+    if (!figures.rtt || delays.empty()) {
         return std::nullopt;
     }
-    const auto [least, most] = std::minmax_element(delays.begin(), delays.end());
-    DelayFigure delay{.min_ms = *least, .max_ms = *most, .p50 = {}, .p95 = {}, .p99 = {}};
     const Blocks blocks(std::move(delays));
-    delay.p50 = blocks.estimate(0.5, {});
-    delay.p95 = blocks.estimate(0.95, {});
-    delay.p99 = blocks.estimate(0.99, {});
-    delay.too_correlated = blocks.too_correlated();
-    return delay;
+    const auto estimate = [&blocks](double p, double value) {
+        QuantileEstimate known = blocks.estimate(p, {});
+        known.value = value;
+        return known;
+    };
+    return DelayFigure{.min_ms = figures.rtt->min_ms,
+                       .max_ms = figures.rtt->max_ms,
+                       .p50 = estimate(0.5, figures.rtt->p50_ms),
+                       .p95 = estimate(0.95, figures.rtt->p95_ms),
+                       .p99 = estimate(0.99, figures.rtt->p99_ms),
+                       .too_correlated = blocks.too_correlated()};
 }
 
 // Ten intervals without a probe, and at least a second, are no accident of the schedule.
@@ -87,7 +93,7 @@ PathReport report_path(const PathRecord& record, const Figures& figures, const P
     path.record = &record;
     path.figures = figures;
     path.loss = loss_of(path, plan, terms);
-    path.delay = delay_of(record.probes);
+    path.delay = delay_of(figures);
     path.timeline = timeline_of(record.probes);
     path.coarse = timeline_of(record.probes, coarse_buckets);
     path.periods = loss_periods_of(record.probes);

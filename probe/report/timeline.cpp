@@ -38,6 +38,20 @@ Nanos width_for(Nanos span, size_t most_buckets) {
     return (span / static_cast<Nanos>(most_buckets - 1) / second + 1) * second;
 }
 
+// Sorts no more than it has to.
+Spread spread_of(std::vector<double>& delays) {
+    const auto place = [&delays](double p) {
+        return delays.begin() + static_cast<ptrdiff_t>(quantile_index(delays.size(), p));
+    };
+    const auto [least, most] = std::minmax_element(delays.begin(), delays.end());
+    Spread spread{.min_ms = *least, .max_ms = *most};
+    std::nth_element(delays.begin(), place(0.5), delays.end());
+    spread.p50_ms = *place(0.5);
+    std::nth_element(place(0.5), place(0.95), delays.end());
+    spread.p95_ms = *place(0.95);
+    return spread;
+}
+
 // Feeds one bucket after the other with its probes.
 class Filling {
 public:
@@ -63,9 +77,7 @@ public:
     Bucket take(Nanos begin) {
         close_second();
         if (!delays_.empty()) {
-            std::sort(delays_.begin(), delays_.end());
-            bucket_.rtt = Spread{delays_.front(), quantile(delays_, 0.5), quantile(delays_, 0.95),
-                                 delays_.back()};
+            bucket_.rtt = spread_of(delays_);
         }
         bucket_.begin = begin;
         delays_.clear();

@@ -314,6 +314,18 @@ std::string loss_text(const PathReport& path) {
     return text;
 }
 
+std::string directions_text(const PathReport& path) {
+    const auto& directions = path.figures.directions;
+    if (!directions || path.figures.counts.on_path == 0) {
+        return "";
+    }
+    return directions->why.empty()
+               ? fmt::format("By the reflector's count: {}; {}.",
+                             one_way_text("lost on the way there", directions->forward),
+                             one_way_text("on the way back", directions->backward))
+               : "There or back cannot be told: " + directions->why + ".";
+}
+
 std::string delay_text(const PathReport& path) {
     if (!path.delay) {
         return "no answer.";
@@ -401,6 +413,9 @@ std::vector<std::string> not_the_carriers(const RunReport& run) {
     std::vector<std::string> all;
     for (const PathReport& path : run.paths) {
         std::vector<std::string> list = own_losses(path.figures);
+        tell(list, path.figures.counts.unreflected,
+             "were not answered by the reflector, over its rate or without room");
+        tell(list, path.figures.counts.too_big, "were larger than the way's MTU");
         tell(list, path.figures.counts.no_way_out,
              "had no way out of this host: " + path.figures.no_way_out);
         tell(list, path.under_way,
@@ -446,8 +461,10 @@ std::vector<std::string> limits_of(const Report& report) {
         unsynchronised = unsynchronised || !run.measurement.clock.synchronised;
     }
     std::vector<std::string> limits{
-        "A round trip goes there and back: it does not tell in which direction a packet was lost "
-        "or delayed, nor at which hop. The target's own time is part of the delay.",
+        "A round trip goes there and back: but for what a STAMP reflector counted, it does not "
+        "tell "
+        "in which direction a packet was lost or delayed, nor at which hop. The target's own time "
+        "is part of the delay.",
         fmt::format("Between two probes there are {:g} ms: what was shorter may have been missed, "
                     "and begin and end of a loss period are known to so much.",
                     std::round(1e6 / slowest) / 1e3),

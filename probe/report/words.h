@@ -21,6 +21,7 @@ std::string control_text(const RunReport& run, const Report& report);
 
 std::string path_name(const PathReport& path);  // "tcp 198.51.100.10:1883 (meters)"
 std::string loss_text(const PathReport& path);
+std::string directions_text(const PathReport& path);  // empty: nobody told
 std::string delay_text(const PathReport& path);
 std::string periods_text(const PathReport& path);  // how many, and the longest
 

@@ -73,7 +73,7 @@
   const lossRange = (most) => ({ stepPlot: true, valueRange: [0, Math.min(102, Math.max(most * 1.15, 1))] });
   // Where the worst is far above the middle, both are seen on a logarithmic scale alone.
   const delayRange = (low, high) => {
-    const spread = high > 20 * Math.max(low, 1e-3);
+    const spread = high > 8 * Math.max(low, 1e-3);
     return spread ? { logscale: true, valueRange: [Math.max(low * 0.8, 1e-3), high * 1.3] }
                   : { valueRange: [0, high * 1.1 || 1] };
   };
