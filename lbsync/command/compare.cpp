@@ -1,6 +1,9 @@
 // plan and verify: both sites are read and compared, and nothing is changed.
+#include <algorithm>
+
 #include "lbsync/command/commands.h"
 #include "lbsync/command/session.h"
+#include "lbsync/command/sides.h"
 
 namespace rehome::lbsync {
 
@@ -27,11 +30,22 @@ Command plan_command() {
 }
 
 Command verify_command() {
-    return {"verify", "tell whether both sites have the same policies",
-            R"(0 equal under the mapping, 1 differs, 4 not provable.
+    std::vector<Option> options = site_options();
+    std::find_if(options.begin(), options.end(), [](const Option& option) {
+        return option.name == "inventory";
+    })->is_required = false;
+    options.push_back(sides_option());
+    options.push_back(format_option());
+    return {"verify", "tell whether both sites, or two sides, have the same policies",
+            R"(0 equal under the mapping, 1 differs, 4 not provable.  A side is a file or a host.
 
-  lbsync verify --inventory inventory.json)",
-            site_options(), [](const Given& given) { return compare(given, "verify"); }};
+  lbsync verify --inventory inventory.json
+  lbsync verify old.rules new.rules
+  lbsync verify netns:old-gw netns:new-gw)",
+            std::move(options), [](const Given& given) {
+                return given.has("inventory") && !given.has("side") ? compare(given, "verify")
+                                                                    : verify_sides(given);
+            }};
 }
 
 }  // namespace rehome::lbsync
