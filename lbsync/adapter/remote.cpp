@@ -62,8 +62,8 @@ Result<Reading> Remote::ruleset() const {
                                  : "its lbsync is of another version, or broken: " +
                                        finished->err.substr(0, finished->err.find('\n')));
     }
-    const auto read = kernel::parse_host_read(finished->out, name());
-    return read ? read_host(*read, name()) : by_text_alone(read.error().what);
+    auto read = kernel::parse_host_read(finished->out, name());
+    return read ? read_host(std::move(*read), name()) : by_text_alone(read.error().what);
 }
 
 // What nft prints, for people: nothing is proven by it.

@@ -173,12 +173,13 @@ private:
         return word;
     }
 
-    Word load(std::string name, size_t offset, size_t length) {
-        const Source source{std::move(name), epoch_};
-        const auto found = std::find(rule_.sources.begin(), rule_.sources.end(), source);
+    Word load(const Node& it, std::string name, size_t offset, size_t length, Word key = {}) {
+        const auto found = std::find_if(
+            rule_.sources.begin(), rule_.sources.end(),
+            [&](const Source& one) { return one.name == name && one.epoch == epoch_; });
         const auto id = static_cast<uint16_t>(found - rule_.sources.begin());
         if (found == rule_.sources.end()) {
-            rule_.sources.push_back(source);
+            rule_.sources.push_back({std::move(name), epoch_, it, std::move(key)});
         }
         Word word;
         for (size_t i = 0; i < length; ++i) {
@@ -188,7 +189,7 @@ private:
     }
 
     bool load_into(const Node& it, std::string name, std::optional<size_t> length) {
-        return length && write(it.number("dreg"), load(std::move(name), 0, *length));
+        return length && write(it.number("dreg"), load(it, std::move(name), 0, *length));
     }
 
     static Word constants(const Bytes& bytes) {
@@ -247,7 +248,7 @@ private:
         const uint64_t length = it.number("len");
         return base < bases.size() && offset <= UINT16_MAX && length <= file_bytes &&
                write(it.number("dreg"),
-                     load(fmt::format("payload {}", bases[base]), offset, length));
+                     load(it, fmt::format("payload {}", bases[base]), offset, length));
     }
 
     bool meta(const Node& it) {
@@ -299,9 +300,7 @@ private:
         if (present) {
             return load_into(it, words(it, {"dreg"}), 1);
         }
-        return length <= file_bytes &&
-               write(it.number("dreg"),
-                     load(words(it, {"dreg", "offset", "len"}), it.number("offset"), length));
+        return length <= file_bytes && load_into(it, words(it, {"dreg"}), length);
     }
 
     bool hash(const Node& it) {
@@ -312,6 +311,7 @@ private:
                 return false;
             }
             name += " of " + text(*word);
+            return write(it.number("dreg"), load(it, std::move(name), 0, cell, *word));
         }
         return load_into(it, std::move(name), cell);
     }
@@ -325,7 +325,7 @@ private:
         }
         if (it.number("op") != 0) {  // a shift
             const std::string name = words(it, {"dreg", "sreg"}) + " of " + text(*word);
-            return write(it.number("dreg"), load(name, 0, word->size()));
+            return write(it.number("dreg"), load(it, name, 0, word->size(), *word));
         }
         const Bytes mask = data(it, "mask");
         const Bytes flip = data(it, "xor");
@@ -398,8 +398,9 @@ private:
             return true;
         }
         rule_.steps.emplace_back(Test{Test::Op::in_set, *key, {}, {}, it.text("set")});
+        maps_.push_back(rule_.steps.size() - 1);
         const std::string name = fmt::format("map @{} of {}", set_name(*set), text(*key));
-        return write(it.number("dreg"), load(name, 0, set->self.node.number("data_len")));
+        return write(it.number("dreg"), load(it, name, 0, set->self.node.number("data_len"), *key));
     }
 
     // Acts.
@@ -425,12 +426,26 @@ private:
                 return false;
             }
             act.operands.emplace_back(name, *word);
+            used(*word);
             std::erase_if(act.expression.attributes,
                           [&, key = name](const Attribute& one) { return one.name == key; });
         }
         rule_.steps.emplace_back(std::move(act));
         ++epoch_;
         return true;
+    }
+
+    // What a map gave is used here: that it gave something need not be asked apart.
+    void used(const Word& word) {
+        for (const Byte& byte : word) {
+            const Source* source =
+                byte.source == Byte::constant ? nullptr : &rule_.sources[byte.source];
+            for (const size_t step : maps_) {
+                Test& test = std::get<Test>(rule_.steps[step]);
+                test.found |= source != nullptr && source->load.group == "lookup" &&
+                              source->load.text("set") == test.set && source->key == test.value;
+            }
+        }
     }
 
     static uint64_t address_length(uint64_t family) {
@@ -481,6 +496,7 @@ private:
     const Sets& sets_;
     NormalRule rule_;
     std::array<std::optional<Byte>, file_bytes> file_{};
+    std::vector<size_t> maps_;  // steps that look into one
     unsigned epoch_ = 0;
     unsigned generators_ = 0;
 };

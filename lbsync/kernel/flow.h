@@ -22,14 +22,6 @@
 
 namespace rehome::lbsync::kernel {
 
-// A place from which bytes are loaded: "payload network", "meta l4proto", "ct original saddr",
-// "fib ...".  epoch: how many acts that change packets or state stand before it in its rule.
-struct Source {
-    std::string name;
-    unsigned epoch = 0;
-    bool operator==(const Source&) const = default;
-};
-
 // (the source's byte & mask) ^ flip; a constant has no source, mask 0, and flip as its value.
 struct Byte {
     static constexpr uint16_t constant = UINT16_MAX;
@@ -41,13 +33,22 @@ struct Byte {
 };
 using Word = std::vector<Byte>;
 
+// A place from which bytes are loaded: "payload network", "meta(key=16)", "fib(...)".
+struct Source {
+    std::string name;
+    unsigned epoch = 0;  // how many acts that change packets or state stand before it in its rule
+    Node load;           // the expression; of a calculation or a map, the one that makes it
+    Word key;            // what a map is asked for, or what a hash is taken of
+};
+
 struct Test {
     enum class Op : uint8_t { eq, ne, lt, le, gt, ge, in_range, out_of_range, in_set, out_of_set };
     Op op = Op::eq;
     Word value;
     Bytes first;  // what it is compared with, or the range's first
     Bytes last;
-    std::string set;  // its name
+    std::string set;     // its name
+    bool found = false;  // the set is a map, and what it gives is used by an act that follows
     bool operator==(const Test&) const = default;
 };
 

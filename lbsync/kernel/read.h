@@ -5,11 +5,17 @@
 
 #include "common/error.h"
 #include "lbsync/kernel/json.h"
+#include "lbsync/kernel/to_policy.h"
 #include "lbsync/nft/read.h"
 
 namespace rehome::lbsync {
 
 // where: the host.
-Result<Reading> read_host(const kernel::HostRead& read, const std::string& where);
+Result<Reading> read_host(kernel::HostRead read, const std::string& where);
+
+// What its kernel runs, as a policy of the images' site; rules are named by nft's words for them.
+// Without a kernel's telling: a doubt.
+policy::Policy policy_of(const Reading& reading, const std::string& where,
+                         const kernel::Images& images);
 
 }  // namespace rehome::lbsync

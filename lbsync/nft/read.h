@@ -6,6 +6,7 @@
 // neither carried nor called equal to anything.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +16,15 @@
 
 namespace rehome::lbsync {
 
+namespace kernel {
+struct Ruleset;
+}
+
 struct Reading {
     Ruleset ruleset;
     std::vector<Doubt> doubts;
+    // What the kernel runs, where the host's lbsync has told it.
+    std::shared_ptr<const kernel::Ruleset> kernel{};
 };
 
 // Tables of other programs are neither read nor touched: vipd names its own "rehome-INTERFACE";

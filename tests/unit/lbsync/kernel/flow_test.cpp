@@ -1,28 +1,16 @@
 // Rules by the data flow of bytes: what is equal, what is not, and what has no normal form.
 #include "lbsync/kernel/flow.h"
 
-#include <doctest/doctest.h>
-
-#include <nlohmann/json.hpp>
-
-#include "lbsync/kernel/json.h"
+#include "tests/unit/lbsync/kernel/host.h"
 
 namespace rehome::lbsync::kernel {
 
 namespace {
 
-// A rule of these expressions, as `lbsync read` prints them.
+// The normal form of a rule of these expressions.
 std::vector<std::string> lines(const std::string& expressions, const std::string& sets = "") {
-    const std::string table =
-        R"({"family":"inet","name":"t","objects":[],"flowtables":[],"sets":[)" + sets +
-        R"(],"chains":[{"name":"c","rules":[{"expressions":[)" + expressions + "]}]}]}";
-    const std::string rest = R"("generation":1,"byte_order":"little","interfaces":{},)";
-    const auto read = parse_host_read(
-        R"({"schema":"rehome/lbsync-kernel/1",)" + rest + R"("text":"","json":"","reloaded":{)" +
-            rest + R"("tables":[],"not_reloaded":{}},"tables":[)" + table + "]}",
-        "host");
-    REQUIRE_MESSAGE(read.has_value(), read.error().text());
-    const Table& only = read->ruleset.tables.front();
+    const HostRead read = host_with(expressions, sets);
+    const Table& only = read.ruleset.tables.front();
     const Part& rule = only.chains.front().rules.front();
     CHECK(rule.unknown.empty());
     const Sets known(only);
@@ -30,17 +18,7 @@ std::vector<std::string> lines(const std::string& expressions, const std::string
     return normal ? canonical(*normal, known) : std::vector{"refused: " + normal.error()};
 }
 
-std::string load(int reg, int base, int offset, int length) {
-    return R"({"payload":{"dreg":)" + std::to_string(reg) + R"(,"base":)" + std::to_string(base) +
-           R"(,"offset":)" + std::to_string(offset) + R"(,"len":)" + std::to_string(length) + "}}";
-}
-
-std::string equals(int reg, const std::string& hex) {
-    return R"({"cmp":{"sreg":)" + std::to_string(reg) + R"(,"op":0,"data":{"value":")" + hex +
-           R"("}}})";
-}
-
-const std::string accept = R"({"immediate":{"dreg":0,"data":{"verdict":{"code":1}}}})";
+const std::string accept = verdict_of(1);
 const std::string protocol = R"({"meta":{"dreg":1,"key":16}})";
 const std::string mark = R"({"meta":{"dreg":1,"key":3}})";
 const std::string set_mark = R"({"immediate":{"dreg":2,"data":{"value":"01000000"}}},)"

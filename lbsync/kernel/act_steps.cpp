@@ -1,0 +1,447 @@
+// Acts of the kernel's rules as steps of a policy.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "lbsync/kernel/rule_steps.h"
+
+namespace rehome::lbsync::kernel {
+
+namespace {
+
+namespace field = policy::field;
+using policy::Field;
+using Refused = tl::unexpected<std::string>;
+using Where = Field::Source;
+
+std::string_view word(uint64_t number,
+                      std::initializer_list<std::pair<uint64_t, std::string_view>> words) {
+    for (const auto& [known, text] : words) {
+        if (known == number) {
+            return text;
+        }
+    }
+    return "";
+}
+
+// An act, and the bytes that it is done with.
+class Acting {
+public:
+    Acting(const Act& act, const NormalRule& rule, TableContext& table)
+        : act_(act), it_(act.expression), rule_(rule), table_(table) {}
+
+    Understood<Steps> read() {
+        if (it_.group == "lookup") {
+            return verdict_map();
+        }
+        if (const auto from = map_of_operands()) {
+            return by_map(*from);
+        }
+        using Reader = Understood<Steps> (Acting::*)();
+        static const std::map<std::string_view, Reader> readers = {
+            {"counter", &Acting::nothing},   {"last", &Acting::nothing},
+            {"log", &Acting::words},         {"limit", &Acting::drawn},
+            {"quota", &Acting::drawn},       {"connlimit", &Acting::drawn},
+            {"reject", &Acting::reject},     {"nat", &Acting::nat},
+            {"masq", &Acting::masquerade},   {"redir", &Acting::redirect},
+            {"meta", &Acting::set_meta},     {"ct", &Acting::set_ct},
+            {"notrack", &Acting::notrack},   {"dynset", &Acting::update},
+            {"queue", &Acting::queue},       {"synproxy", &Acting::hand_over},
+            {"objref", &Acting::object},     {"payload", &Acting::rewrite},
+            {"flow_offload", &Acting::words}};
+        const auto found = readers.find(it_.group);
+        return found == readers.end()
+                   ? Refused(fmt::format("{} has no meaning here", canonical(it_)))
+                   : (this->*found->second)();
+    }
+
+private:
+    // Operands.
+
+    const Word* operand(std::string_view name) const {
+        const auto found = std::find_if(act_.operands.begin(), act_.operands.end(),
+                                        [&](const auto& one) { return one.first == name; });
+        return found == act_.operands.end() ? nullptr : &found->second;
+    }
+
+    static std::optional<Bytes> constant(const Word& word) {
+        Bytes bytes;
+        for (const Byte& byte : word) {
+            if (byte.source != Byte::constant) {
+                return {};
+            }
+            bytes.push_back(byte.flip);
+        }
+        return bytes;
+    }
+
+    static WideNumber number(const Bytes& bytes, bool little) {
+        WideNumber value = 0;
+        for (size_t i = 0; i < bytes.size(); ++i) {
+            value = value << 8 | bytes[little ? bytes.size() - 1 - i : i];
+        }
+        return value;
+    }
+
+    // The map that all operands come from; none when they do not.
+    const Source* map_of_operands() const {
+        const Source* map = nullptr;
+        for (const auto& [name, word] : act_.operands) {
+            for (const Byte& byte : word) {
+                const bool from_map = byte.source != Byte::constant &&
+                                      rule_.sources[byte.source].load.group == "lookup";
+                map = from_map ? &rule_.sources[byte.source] : map;
+            }
+        }
+        return map;
+    }
+
+    // The act with what the map gives for one element.
+    std::optional<Act> with(const Source& map, const Bytes& data) const {
+        Act act = act_;
+        for (auto& [name, word] : act.operands) {
+            for (Byte& byte : word) {
+                if (byte.source == Byte::constant) {
+                    continue;
+                }
+                if (&rule_.sources[byte.source] != &map || byte.index >= data.size()) {
+                    return {};
+                }
+                byte = {Byte::constant, 0, 0,
+                        static_cast<uint8_t>((data[byte.index] & byte.mask) ^ byte.flip)};
+            }
+        }
+        return act;
+    }
+
+    // Maps.
+
+    Understood<policy::Choice> choice(const std::string& name, const Word& key,
+                                      const std::function<Understood<Steps>(const Node&)>& gives) {
+        const Set* set = table_.sets.find(name);
+        if (set == nullptr || is_dynamic(*set)) {
+            return Refused(fmt::format("map {}, which rules change", name));
+        }
+        const auto of = pieces(key, rule_.sources, table_.context);
+        const auto all = of ? rows(*set, key, *of, table_.context) : Refused(of.error());
+        if (!all) {
+            return Refused(fmt::format("map {}: {}", name, all.error()));
+        }
+        policy::Choice result;
+        std::transform(of->begin(), of->end(), std::back_inserter(result.of), term);
+        for (const Row& row : *all) {
+            auto steps = gives(*row.element);
+            if (!steps) {
+                return Refused(fmt::format("map {}: {}", name, steps.error()));
+            }
+            result.branches.push_back({policy::elements(row.spans, of->size()), std::move(*steps)});
+        }
+        return result;
+    }
+
+    static Understood<Steps> one(Understood<policy::Choice> choice) {
+        return std::move(choice).map([](policy::Choice it) {
+            Steps steps;
+            steps.emplace_back(std::move(it));
+            return steps;
+        });
+    }
+
+    Understood<Steps> verdict_map() {
+        return one(choice(
+            it_.text("set"), *operand("sreg"), [&](const Node& element) -> Understood<Steps> {
+                const Node* data = element.node("data");
+                const Node* given = data == nullptr ? nullptr : data->node("verdict");
+                if (given == nullptr) {
+                    return Refused("an element without a verdict");
+                }
+                const auto code = static_cast<uint32_t>(given->number("code"));
+                return verdict(static_cast<int32_t>(code), given->text("chain"), table_)
+                    .map([](const policy::Verdict& it) { return Steps{it}; });
+            }));
+    }
+
+    Understood<Steps> by_map(const Source& map) {
+        return one(
+            choice(map.load.text("set"), map.key, [&](const Node& element) -> Understood<Steps> {
+                const Node* data = element.node("data");
+                const auto act = data == nullptr ? std::nullopt : with(map, data->bytes("value"));
+                if (!act) {
+                    return Refused("a value made of several sources");
+                }
+                return Acting(*act, rule_, table_).read();
+            }));
+    }
+
+    // Acts.
+
+    Understood<Steps> nothing() { return Steps{}; }
+    Understood<Steps> words() { return Steps{policy::Act{canonical(it_), ""}}; }
+    Understood<Steps> hand_over() {
+        return Steps{policy::Verdict{policy::Verdict::Kind::hand_over, canonical(it_), 0}};
+    }
+    Understood<Steps> drawn() { return passes(canonical(it_), ""); }
+
+    static Steps passes(std::string name, std::string instance) {
+        return Steps{
+            policy::is(field::named(Where::drawn, std::move(name), 1, std::move(instance)), 1)};
+    }
+
+    Understood<Steps> reject() {
+        const uint64_t code = it_.number("icmp_code");
+        std::string how;
+        if (it_.number("type") == 1) {
+            how = "tcp reset";
+        } else if (it_.number("type") == 2) {
+            const auto name = word(code, {{0, "no-route"},
+                                          {1, "port-unreachable"},
+                                          {2, "host-unreachable"},
+                                          {3, "admin-prohibited"}});
+            how = name.empty() ? "" : fmt::format("icmpx {}", name);
+        } else if (table_.context.network == Where::ip6) {
+            const auto name = word(code, {{0, "no-route"},
+                                          {1, "admin-prohibited"},
+                                          {3, "addr-unreachable"},
+                                          {4, "port-unreachable"},
+                                          {5, "policy-fail"},
+                                          {6, "reject-route"}});
+            how = name.empty() ? "" : fmt::format("icmpv6 {}", name);
+        } else if (table_.context.network == Where::ip4) {
+            const auto name = word(code, {{0, "net-unreachable"},
+                                          {1, "host-unreachable"},
+                                          {2, "prot-unreachable"},
+                                          {3, "port-unreachable"},
+                                          {9, "net-prohibited"},
+                                          {10, "host-prohibited"},
+                                          {13, "admin-prohibited"}});
+            how = name.empty() ? "" : fmt::format("icmp {}", name);
+        }
+        if (how.empty()) {
+            return Refused(fmt::format("{} of an unknown kind", canonical(it_)));
+        }
+        return Steps{policy::Verdict{policy::Verdict::Kind::reject, how, 0}};
+    }
+
+    Understood<Steps> queue() {
+        if (operand("sreg_qnum") != nullptr) {
+            return Refused("a queue that is calculated");
+        }
+        const uint64_t first = it_.number("num");
+        const uint64_t total = std::max<uint64_t>(it_.number("total", 1), 1);
+        const uint64_t flags = it_.number("flags");
+        return Steps{policy::Verdict{
+            policy::Verdict::Kind::hand_over,
+            fmt::format("queue num {}{}{}{}", first,
+                        total > 1 ? fmt::format("-{}", first + total - 1) : "",
+                        (flags & 1) != 0 ? " bypass" : "", (flags & 2) != 0 ? " fanout" : ""),
+            0}};
+    }
+
+    Understood<Steps> notrack() {
+        constexpr WideNumber untracked = 64;
+        return Steps{policy::Store{field::ct_state(), {.from = {}, .flip = untracked}}};
+    }
+
+    // Translation.
+
+    std::string nat_flags() const {
+        static constexpr std::array<std::pair<uint64_t, std::string_view>, 5> names = {
+            {{4, "random"},
+             {8, "persistent"},
+             {16, "fully-random"},
+             {32, "offset"},
+             {64, "netmap"}}};
+        std::string text;
+        for (const auto& [bit, name] : names) {
+            if ((it_.number("flags") & bit) != 0) {
+                text += (text.empty() ? "" : ",") + std::string(name);
+            }
+        }
+        return text;
+    }
+
+    // None: it is kept.
+    Understood<std::optional<policy::Span>> range(std::string_view min, std::string_view max,
+                                                  Meant meant) {
+        const Word* first = operand(min);
+        const Word* last = operand(max) == nullptr ? first : operand(max);
+        if (first == nullptr) {
+            return std::nullopt;
+        }
+        const auto from = constant(*first);
+        const auto to = constant(*last);
+        if (!from || !to) {
+            return Refused("a translation that is calculated from the packet");
+        }
+        if (meant == Meant::number) {
+            return policy::Span{number(*from, false), number(*to, false)};
+        }
+        Piece piece;
+        piece.count = from->size();
+        piece.mask = ~WideNumber{0};
+        piece.meant = meant;
+        return span(piece, *from, *to, table_.context).map([](policy::Span it) {
+            return std::optional(it);
+        });
+    }
+
+    Understood<Steps> translate(policy::Nat::Kind kind, Meant meant) {
+        policy::Nat nat;
+        nat.kind = kind;
+        const auto address = range("reg_addr_min", "reg_addr_max", meant);
+        const auto port = range("reg_proto_min", "reg_proto_max", Meant::number);
+        if (!address || !port) {
+            return Refused((address ? port : address).error());
+        }
+        nat.address = *address;
+        nat.port = *port;
+        nat.flags = nat_flags();
+        return Steps{nat};
+    }
+
+    Understood<Steps> nat() {
+        return translate(
+            it_.number("type") == 0 ? policy::Nat::Kind::source : policy::Nat::Kind::destination,
+            it_.number("family") == 2 ? Meant::address4 : Meant::address6);
+    }
+    Understood<Steps> masquerade() {
+        return translate(policy::Nat::Kind::masquerade, Meant::number);
+    }
+    Understood<Steps> redirect() { return translate(policy::Nat::Kind::redirect, Meant::number); }
+
+    // What is written.
+
+    // host_order: the number lies in the host's own order.
+    Understood<Steps> store(const Field& into, bool host_order) {
+        const Word& word = *operand("sreg");
+        const bool little = host_order && table_.context.host->little_endian;
+        if (const auto bytes = constant(word)) {
+            return Steps{policy::Store{into, {.from = {}, .flip = number(*bytes, little)}}};
+        }
+        const auto of = pieces(word, rule_.sources, table_.context);
+        if (!of) {
+            return Refused(of.error());
+        }
+        if (of->size() != 1 || (*of)[0].count != word.size() || (*of)[0].missing != 0 ||
+            (*of)[0].meant != Meant::number || (*of)[0].little != little ||
+            (*of)[0].field.width != into.width) {
+            return Refused(fmt::format("{} set from a part of something", policy::text(into)));
+        }
+        return Steps{policy::Store{
+            into, {.from = (*of)[0].field, .mask = (*of)[0].mask, .flip = (*of)[0].flip}}};
+    }
+
+    Understood<Steps> set_meta() {
+        const uint64_t key = it_.number("key");
+        if (key == 3) {
+            return store(field::mark(), true);
+        }
+        const auto name = word(key, {{2, "priority"}, {12, "nftrace"}, {19, "pkttype"}});
+        return name.empty()
+                   ? Refused(fmt::format("meta key {} is written", key))
+                   : store(field::named(Where::other, fmt::format("meta {}", name),
+                                        static_cast<unsigned>(operand("sreg")->size()) * 8),
+                           true);
+    }
+
+    Understood<Steps> set_ct() {
+        switch (it_.number("key")) {
+            case 3:
+                return store(field::ct_mark(), true);
+            case 13:
+                return store(field::ct_label(), false);
+            case 17:
+                return it_.find("direction") == nullptr ? store(field::ct_zone(), true)
+                                                        : Refused("a zone of one direction");
+            case 18:
+                return store(field::named(Where::other, "ct eventmask", 32), true);
+            default:
+                return Refused(fmt::format("ct key {} is written", it_.number("key")));
+        }
+    }
+
+    Understood<Steps> rewrite() {
+        const auto bytes = constant(*operand("sreg"));
+        Word target;
+        const Source source{"", 0, it_, {}};
+        for (size_t i = 0; i < it_.number("len"); ++i) {
+            target.push_back({0, static_cast<uint16_t>(it_.number("offset") + i), 0xff, 0});
+        }
+        const auto of = pieces(target, {source}, table_.context);
+        if (!bytes || !of) {
+            return Refused(of ? "a header field that is calculated" : of.error());
+        }
+        Steps steps;
+        for (const Piece& piece : *of) {
+            const auto value = span(piece, *bytes, *bytes, table_.context);
+            if (!value || piece.missing != 0) {
+                return Refused(value ? "a part of an address is written" : value.error());
+            }
+            steps.emplace_back(policy::Store{piece.field, {.from = {}, .flip = value->first}});
+        }
+        return steps;
+    }
+
+    // Adds to a set, unless it is full or what stands with it says no; both end the rule.
+    Understood<Steps> update() {
+        const auto of = pieces(*operand("sreg_key"), rule_.sources, table_.context);
+        const Word* data = operand("sreg_data");
+        if (!of || data != nullptr) {
+            return Refused(of ? "a map that rules add to" : of.error());
+        }
+        std::string words = canonical(it_);
+        for (const Piece& piece : *of) {
+            words += fmt::format(" {}&{}", policy::text(piece.field),
+                                 policy::text(piece.field, term(piece).mask));
+        }
+        Steps steps = passes(words, it_.text("set"));
+        steps.emplace_back(policy::Act{words, it_.text("set")});
+        return steps;
+    }
+
+    Understood<Steps> object() {
+        const std::string name = it_.text("imm_name");
+        constexpr uint64_t counter = 1;
+        constexpr uint64_t quota = 2;
+        constexpr uint64_t helper = 3;
+        constexpr uint64_t limit = 4;
+        constexpr uint64_t synproxy = 10;
+        const uint64_t type = it_.number("imm_type");
+        const auto found = std::find_if(
+            table_.table.objects.begin(), table_.table.objects.end(), [&](const Part& object) {
+                return object.node.text("name") == name && object.node.number("type") == type;
+            });
+        if (found == table_.table.objects.end() || found->node.node("data") == nullptr) {
+            return Refused(fmt::format("object {}, which is not there", in_quotes(name)));
+        }
+        const std::string words = canonical(*found->node.node("data"));
+        switch (type) {
+            case counter:
+                return Steps{};
+            case quota:
+            case limit:
+                return passes(words, name);
+            case helper:
+                return Steps{policy::Act{words, ""}};
+            case synproxy:
+                return Steps{policy::Verdict{policy::Verdict::Kind::hand_over, words, 0}};
+            default:
+                return Refused(fmt::format("an object of type {}", type));
+        }
+    }
+
+    const Act& act_;
+    const Node& it_;
+    const NormalRule& rule_;
+    TableContext& table_;
+};
+
+}  // namespace
+
+Understood<Steps> act_steps(const Act& act, const NormalRule& rule, TableContext& table) {
+    return Acting(act, rule, table).read();
+}
+
+}  // namespace rehome::lbsync::kernel

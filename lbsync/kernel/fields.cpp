@@ -1,0 +1,433 @@
+#include "lbsync/kernel/fields.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace rehome::lbsync::kernel {
+
+namespace {
+
+namespace field = policy::field;
+using policy::Field;
+using Where = Field::Source;
+
+using Refused = tl::unexpected<std::string>;
+
+constexpr size_t widest = 16;  // bytes of a field
+
+// What the bytes of one source are.
+struct Origin {
+    Field whole;          // of values; of headers only the source counts
+    bool header = false;  // bytes are slices of it
+    bool host_order = false;
+    Meant meant = Meant::number;
+};
+
+Origin value(Field whole, bool host_order = false, Meant meant = Meant::number) {
+    return {std::move(whole), false, host_order, meant};
+}
+
+Origin named(Where where, std::string name, unsigned bytes, bool host_order = true) {
+    return value(field::named(where, std::move(name), bytes * 8), host_order);
+}
+
+// Keys without a field of their own, by enum nft_meta_keys.
+struct MetaName {
+    uint64_t key;
+    std::string_view name;
+    unsigned bytes;
+};
+constexpr auto meta_names = std::to_array<MetaName>({{0, "length", 4},
+                                                     {2, "priority", 4},
+                                                     {8, "iiftype", 2},
+                                                     {9, "oiftype", 2},
+                                                     {10, "skuid", 4},
+                                                     {11, "skgid", 4},
+                                                     {12, "nftrace", 1},
+                                                     {13, "rtclassid", 4},
+                                                     {19, "pkttype", 1},
+                                                     {20, "cpu", 4},
+                                                     {21, "iifgroup", 4},
+                                                     {22, "oifgroup", 4},
+                                                     {23, "cgroup", 4},
+                                                     {25, "secpath", 1},
+                                                     {28, "ibrpvid", 2},
+                                                     {30, "time", 8},
+                                                     {31, "day", 1},
+                                                     {32, "hour", 4}});
+
+Understood<Origin> meta(uint64_t key) {
+    switch (key) {
+        case 1:
+            return value(field::protocol());
+        case 3:
+            return value(field::mark(), true);
+        case 4:
+            return value(field::in_interface(), true, Meant::index);
+        case 5:
+            return value(field::out_interface(), true, Meant::index);
+        case 6:
+            return value(field::in_interface(), false, Meant::name);
+        case 7:
+            return value(field::out_interface(), false, Meant::name);
+        case 15:
+            return value(field::family());
+        case 16:
+            return value(field::transport_protocol());
+        case 24:
+            return named(Where::drawn, "meta random", 4);
+        default:
+            break;
+    }
+    const auto* found = std::find_if(meta_names.begin(), meta_names.end(),
+                                     [&](const MetaName& it) { return it.key == key; });
+    if (found == meta_names.end()) {
+        return Refused(fmt::format("meta key {} has no field", key));
+    }
+    return named(Where::other, fmt::format("meta {}", found->name), found->bytes);
+}
+
+// By enum nft_ct_keys.
+Understood<Origin> ct(const Node& load) {
+    const uint64_t key = load.number("key");
+    const std::string way = load.find("direction") == nullptr ? ""
+                            : load.number("direction") == 0   ? "original "
+                                                              : "reply ";
+    const auto address = [&](std::string_view name, unsigned bytes, Meant meant) {
+        return Origin{field::named(Where::other, fmt::format("ct {}{}", way, name), bytes * 8),
+                      false, false, meant};
+    };
+    switch (key) {
+        case 0:
+            return value(field::ct_state(), true);
+        case 1:
+            return value(field::ct_direction());
+        case 2:
+            return value(field::ct_status(), true);
+        case 3:
+            return value(field::ct_mark(), true);
+        case 13:
+            return value(field::ct_label());
+        case 17:
+            return value(field::ct_zone(), true);
+        case 7:
+            return named(Where::other, "ct " + way + "l3proto", 1);
+        case 10:
+            return named(Where::other, "ct " + way + "protocol", 1);
+        case 11:
+            return named(Where::other, "ct " + way + "proto-src", 2, false);
+        case 12:
+            return named(Where::other, "ct " + way + "proto-dst", 2, false);
+        case 6:
+            return named(Where::other, "ct helper", 16, false);
+        case 5:
+            return named(Where::opaque, "ct expiration", 4);
+        case 14:
+            return named(Where::opaque, "ct " + way + "packets", 8);
+        case 15:
+            return named(Where::opaque, "ct " + way + "bytes", 8);
+        case 16:
+            return named(Where::opaque, "ct " + way + "avgpkt", 8);
+        case 23:
+            return named(Where::other, "ct id", 4);
+        case 19:
+            return address("ip saddr", 4, Meant::address4);
+        case 20:
+            return address("ip daddr", 4, Meant::address4);
+        case 21:
+            return address("ip6 saddr", 16, Meant::address6);
+        case 22:
+            return address("ip6 daddr", 16, Meant::address6);
+        default:
+            return Refused(fmt::format("ct key {} has no field", key));
+    }
+}
+
+// What is the same at both sites only if it is named by words without an address or interface.
+Understood<Origin> unnamed(const Source& source) {
+    const std::string_view group = source.load.group;
+    if (group == "numgen") {
+        Node words = source.load;
+        std::erase_if(words.attributes, [](const Attribute& it) { return it.name == "dreg"; });
+        return named(Where::drawn, canonical(words), 4);
+    }
+    if (group == "hash") {
+        return named(Where::opaque, source.name, 4);
+    }
+    if (group == "exthdr") {
+        const bool present = (source.load.number("flags") & 1) != 0;
+        const auto bytes = present ? 1 : static_cast<unsigned>(source.load.number("len"));
+        return named(Where::other, source.name, bytes, false);
+    }
+    if (group == "fib") {
+        const bool present = (source.load.number("flags") & 32) != 0;
+        const uint64_t result = source.load.number("result");
+        if (!present && result != 3) {
+            return Refused("an interface by fib");
+        }
+        return named(Where::other, source.name, present ? 1 : 4);
+    }
+    if (group == "socket" || group == "osf") {
+        return named(Where::opaque, source.name, group == "osf" ? 16 : 8);
+    }
+    return Refused(fmt::format("{} has no field", source.name));
+}
+
+Understood<Origin> origin(const Source& source, const Context& context) {
+    if (source.load.group == "meta") {
+        return meta(source.load.number("key"));
+    }
+    if (source.load.group == "ct") {
+        return ct(source.load);
+    }
+    if (source.load.group != "payload") {
+        return unnamed(source);
+    }
+    switch (source.load.number("base")) {
+        case 0:
+            return Origin{field::slice(Where::link, 0, 1), true};
+        case 1:
+            if (!context.network) {
+                return Refused("a network header of which it is not known whose it is");
+            }
+            return Origin{field::slice(*context.network, 0, 1), true};
+        case 2:
+            return Origin{field::slice(Where::transport, 0, 1), true};
+        default:
+            return Refused("what lies behind the transport header");
+    }
+}
+
+// Where another field begins, so that what was loaded together comes apart.
+bool begins_a_field(Where header, size_t byte) {
+    const auto one_of = [&](std::initializer_list<size_t> starts) {
+        return std::find(starts.begin(), starts.end(), byte) != starts.end();
+    };
+    switch (header) {
+        case Where::link:
+            return one_of({6, 12, 14, 16});
+        case Where::ip4:
+            return one_of({9, 12, 16, 20});
+        case Where::ip6:
+            return one_of({6, 7, 8, 24, 40});
+        case Where::arp:
+            return one_of({8, 14, 18, 24});
+        case Where::transport:
+            return one_of({2, 4, 13, 14});
+        default:
+            return false;
+    }
+}
+
+// An address within a header, whole, that these bytes are the front part of.
+struct AddressAt {
+    Where header;
+    size_t byte;
+    size_t bytes;
+    Meant meant;
+};
+constexpr auto addresses = std::to_array<AddressAt>({{Where::ip4, 12, 4, Meant::address4},
+                                                     {Where::ip4, 16, 4, Meant::address4},
+                                                     {Where::ip6, 8, 16, Meant::address6},
+                                                     {Where::ip6, 24, 16, Meant::address6},
+                                                     {Where::arp, 14, 4, Meant::address4},
+                                                     {Where::arp, 24, 4, Meant::address4}});
+
+// Neighbouring bytes of one source, in rising or falling order.
+size_t run_length(const Word& word, size_t first, const Origin& origin, bool& falling) {
+    size_t end = first + 1;
+    falling = false;
+    while (end < word.size() && end - first < widest && word[end].source == word[first].source) {
+        const int step = int{word[end].index} - int{word[end - 1].index};
+        if (end == first + 1) {
+            falling = step == -1;
+        }
+        const bool next = step == (falling ? -1 : 1);
+        if (!next ||
+            (origin.header && (falling || begins_a_field(origin.whole.source, word[end].index)))) {
+            break;
+        }
+        ++end;
+    }
+    return end - first;
+}
+
+WideNumber number_of(const Bytes& bytes, size_t first, size_t count, bool little) {
+    WideNumber number = 0;
+    for (size_t i = 0; i < count; ++i) {
+        number = number << 8 | bytes[little ? first + count - 1 - i : first + i];
+    }
+    return number;
+}
+
+Understood<Piece> header_piece(Piece piece, const Word& word, const Origin& origin) {
+    const Byte& front = word[piece.first];
+    piece.field =
+        field::slice(origin.whole.source, front.index * 8u, static_cast<unsigned>(piece.count) * 8);
+    const auto* address =
+        std::find_if(addresses.begin(), addresses.end(), [&](const AddressAt& it) {
+            return it.header == origin.whole.source && front.index >= it.byte &&
+                   front.index < it.byte + it.bytes;
+        });
+    if (address == addresses.end()) {
+        return piece;
+    }
+    if (front.index != address->byte) {
+        return Refused("a part of an address that is no prefix");
+    }
+    piece.missing = static_cast<unsigned>(address->bytes - piece.count) * 8;
+    piece.field = field::slice(origin.whole.source, front.index * 8u,
+                               static_cast<unsigned>(address->bytes) * 8);
+    piece.meant = address->meant;
+    return piece;
+}
+
+Understood<Piece> value_piece(Piece piece, const Word& word, const Origin& origin, bool falling) {
+    piece.field = origin.whole;
+    piece.meant = origin.meant;
+    const size_t bytes = origin.meant == Meant::index ? 4 : (origin.whole.width + 7u) / 8;
+    const size_t lowest =
+        falling ? word[piece.first + piece.count - 1].index : word[piece.first].index;
+    if (lowest != 0 || piece.count > bytes ||
+        (piece.count < bytes && origin.meant != Meant::name)) {
+        return Refused(fmt::format("a part of {}", policy::text(origin.whole)));
+    }
+    if (falling && !origin.host_order && piece.count > 1) {
+        return Refused(fmt::format("{} turned round", policy::text(origin.whole)));
+    }
+    piece.little = origin.host_order && !falling;
+    piece.missing = static_cast<unsigned>(bytes - piece.count) * 8;
+    return piece;
+}
+
+Understood<Piece> piece_at(const Word& word, size_t first, const Source& source,
+                           const Context& context) {
+    const auto from = origin(source, context);
+    if (!from) {
+        return Refused(from.error());
+    }
+    Piece piece;
+    bool falling = false;
+    piece.first = first;
+    piece.count = run_length(word, first, *from, falling);
+    auto made =
+        from->header ? header_piece(piece, word, *from) : value_piece(piece, word, *from, falling);
+    if (made) {
+        Bytes masks(word.size());
+        Bytes flips(word.size());
+        for (size_t i = 0; i < word.size(); ++i) {
+            masks[i] = word[i].mask;
+            flips[i] = word[i].flip;
+        }
+        made->mask = number_of(masks, first, piece.count, made->little);
+        made->flip = number_of(flips, first, piece.count, made->little);
+    }
+    return made;
+}
+
+WideNumber ones(unsigned bits) {
+    return bits >= 128 ? ~WideNumber{0} : (WideNumber{1} << bits) - 1;
+}
+
+Address to_address(WideNumber number, Meant meant) {
+    if (meant == Meant::address4) {
+        return Address::v4(static_cast<uint32_t>(number));
+    }
+    std::array<uint8_t, 16> bytes{};
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<uint8_t>(number >> (120 - 8 * i));
+    }
+    return Address{Family::v6, bytes};
+}
+
+Understood<policy::Span> address_span(policy::Span values, Meant meant, const Images& images) {
+    const Interval interval{to_address(values.first, meant), to_address(values.last, meant)};
+    return images.address(interval).map([](const Interval& image) {
+        return policy::Span{policy::as_number(image.first), policy::as_number(image.last)};
+    });
+}
+
+Understood<policy::Span> name_span(policy::Span values, const Images& images) {
+    std::string name = policy::from_name(values.first);
+    if (values.first != values.last) {
+        name += '*';
+        if (values != policy::Span{policy::as_name(name, 0), policy::as_name(name, 0xff)}) {
+            return Refused("a range of interfaces' names");
+        }
+    }
+    return images.interface(name).map([](const std::string& image) {
+        return policy::Span{policy::as_name(image, 0), policy::as_name(image, 0xff)};
+    });
+}
+
+Understood<policy::Span> index_span(policy::Span values, const Context& context) {
+    const auto found = context.host->interfaces.find(static_cast<uint32_t>(values.first));
+    if (values.first != values.last || found == context.host->interfaces.end()) {
+        return Refused(fmt::format("interface number {}, which has no name here",
+                                   static_cast<uint64_t>(values.first)));
+    }
+    const WideNumber name = policy::as_name(found->second);
+    return name_span({name, name}, *context.images);
+}
+
+}  // namespace
+
+Images Images::same() {
+    return {[](const Interval& interval) { return interval; },
+            [](const std::string& name) { return name; }};
+}
+
+Understood<std::vector<Piece>> pieces(const Word& word, const std::vector<Source>& sources,
+                                      const Context& context) {
+    std::vector<Piece> all;
+    for (size_t at = 0; at < word.size();) {
+        if (word[at].source == Byte::constant) {
+            ++at;
+            continue;
+        }
+        auto piece = piece_at(word, at, sources[word[at].source], context);
+        if (!piece) {
+            return Refused(piece.error());
+        }
+        at += piece->count;
+        all.push_back(std::move(*piece));
+    }
+    return all;
+}
+
+policy::Term term(const Piece& piece) {
+    const bool whole = piece.meant != Meant::number;
+    return {piece.field, whole ? ~WideNumber{0} : piece.mask};
+}
+
+Understood<policy::Span> span(const Piece& piece, const Bytes& from, const Bytes& to,
+                              const Context& context) {
+    policy::Span values{number_of(from, piece.first, piece.count, piece.little),
+                        number_of(to, piece.first, piece.count, piece.little)};
+    const bool single = values.first == values.last;
+    if (!single && (piece.flip != 0 || (piece.little && piece.count > 1))) {
+        return Refused("a range of what was calculated");
+    }
+    values = {values.first ^ piece.flip, values.last ^ piece.flip};
+    if (piece.meant == Meant::number) {
+        return values;
+    }
+    // What the mask leaves open at the end makes a prefix of a single value.
+    const auto bits = static_cast<unsigned>(piece.count * 8);
+    const WideNumber open = ones(bits) & ~piece.mask;
+    if ((open & (open + 1)) != 0 || (open != 0 && !single) || (values.first & open) != 0) {
+        return Refused("a mask on an address or a name that is no prefix");
+    }
+    values.last |= open;
+    values = {values.first << piece.missing, (values.last << piece.missing) | ones(piece.missing)};
+    if (piece.meant == Meant::name) {
+        return name_span(values, *context.images);
+    }
+    return piece.meant == Meant::index ? index_span(values, context)
+                                       : address_span(values, piece.meant, *context.images);
+}
+
+}  // namespace rehome::lbsync::kernel
