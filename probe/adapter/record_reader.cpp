@@ -127,8 +127,14 @@ Fault RecordReader::open() {
     sqlite3_db_config(connection, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     constexpr int patience_ms = 5000;  // with a writer that is about to close it
     sqlite3_busy_timeout(connection, patience_ms);
-    return database_->execute("PRAGMA cell_size_check = ON; BEGIN") ? Fault()
-                                                                    : database_->error_text();
+    if (database_->execute("PRAGMA cell_size_check = ON; BEGIN; SELECT 1 FROM sqlite_schema")) {
+        return {};
+    }
+    const bool beside = sqlite3_errcode(connection) == SQLITE_CANTOPEN;
+    return database_->error_text() +
+           (beside ? ": it was cut short, and cannot be read where nothing can be written; copy it "
+                     "and its -wal elsewhere"
+                   : "");
 }
 
 // Ours to the letter, and nothing beside them: no view, trigger or index.

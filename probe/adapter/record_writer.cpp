@@ -202,12 +202,20 @@ void RecordWriter::commit_in_time() {
     }
 }
 
+// Left in rollback mode, the file can be read where nothing can be written beside it.  Somebody who
+// reads it just now keeps it from that, and does no other harm.
 void RecordWriter::close() {
     if (!commit()) {
         fail_with(database_.error_text());
     }
     auto run = database_.prepare("SELECT 1 FROM run");
-    if (failure_.empty() && run && run->step() == SQLITE_DONE) {
+    const bool empty = run && run->step() == SQLITE_DONE;
+    run = Statement();
+    statements_.clear();
+    if (failure_.empty()) {
+        database_.execute("PRAGMA journal_mode = DELETE");
+    }
+    if (failure_.empty() && empty) {
         unlink(path_.c_str());  // nothing was sent: there is nothing to keep
     }
 }

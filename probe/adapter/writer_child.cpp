@@ -104,7 +104,10 @@ std::optional<std::string> WriterChild::receive(Limit limit) {
         return std::nullopt;
     }
     std::string room(piece, '\0');
-    const ssize_t size = recv(channel_.get(), room.data(), room.size(), MSG_DONTWAIT);
+    ssize_t size = recv(channel_.get(), room.data(), room.size(), MSG_DONTWAIT);
+    if (size < 0 && errno == ECONNRESET) {  // it went with something unread; what it said is here
+        size = recv(channel_.get(), room.data(), room.size(), MSG_DONTWAIT);
+    }
     if (size <= 0) {
         return std::nullopt;
     }

@@ -129,6 +129,10 @@ constexpr std::array run_times{"started_us", "seen_us"};  // and ended_us, null 
 constexpr std::array path_texts{"kind",       "target",     "source_ports", "icmp_error",
                                 "send_error", "no_way_out", "too_big"};
 
+constexpr const char* event_table =
+    "CREATE TABLE event (at_us INTEGER NOT NULL, path INTEGER, what TEXT NOT NULL, "
+    "detail TEXT NOT NULL)";
+
 // "NAME INTEGER NOT NULL" for each.
 template <typename Row>
 std::string definitions(std::span<const Column<Row>> columns) {
@@ -197,8 +201,7 @@ std::vector<std::string> create_statements() {
                     "fate INTEGER)",
                     definitions(probe_columns())),
         "CREATE TABLE fate (fate INTEGER PRIMARY KEY, name TEXT NOT NULL)",
-        "CREATE TABLE event (at_us INTEGER NOT NULL, path INTEGER, what TEXT NOT NULL, "
-        "detail TEXT NOT NULL)",
+        event_table,
         "CREATE TABLE interface (interface INTEGER PRIMARY KEY, name TEXT NOT NULL)"};
     for (size_t i = 0; i < fate_names.size(); ++i) {
         statements.push_back(fmt::format("INSERT INTO fate VALUES ({}, '{}')", i, fate_names[i]));
