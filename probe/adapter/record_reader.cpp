@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -273,7 +274,15 @@ Fault RecordReader::take_probe(const Statement& row) {
     return {};
 }
 
+// Room for what a file of this size can hold, as a day's rows are not to be moved about.
 Fault RecordReader::read_probes() {
+    constexpr size_t least_row = 32;  // bytes on the disk
+    std::error_code gone;
+    const size_t size = std::filesystem::file_size(path_, gone);
+    const size_t most = gone ? 0 : size / least_row;
+    for (PathRecord& path : record_.paths) {
+        path.probes.reserve(std::min<size_t>(record_.plan.count, most / record_.paths.size()));
+    }
     return each(select_probes(), [this](const Statement& row) { return take_probe(row); });
 }
 
