@@ -63,6 +63,7 @@ MANUALS := $(wildcard $(foreach p,common $(PROGRAMS),$(p)/*.scd))
 LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cpp))
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
+KILL_HAND := $(BUILD)/kills/kill_hand.so
 
 TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe bench-probe-real baseline bench-tables fuzz \
 	lint format install clean
@@ -164,12 +165,12 @@ $(BUILD)/man/vipctl.8: vipctl/vipctl.8.scd $(BUILD)/bin/vipd
 unit: $(UNITS)
 	$(Q)tests/run $(BUILD) unit
 
-smoke: all $(PACKET_ROWS)
+smoke: all $(PACKET_ROWS) $(KILL_HAND)
 	$(Q)tests/run $(BUILD) smoke
 
 # deps first: what follows cannot even be parsed into rules without the libraries.
 test: deps
-	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS)
+	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS) $(KILL_HAND)
 	$(Q)tests/run $(BUILD) unit smoke
 
 # Real applications through every kind of service: what each carried, its errors, vipd's drops.
@@ -186,8 +187,12 @@ test-thread:
 	$(Q)$(MAKE) SANITIZE=thread threads
 
 # cutover killed at every system call that writes, and resumed: no act is lost or done twice.
-test-kills: $(BUILD)/bin/cutover
+test-kills: $(BUILD)/bin/cutover $(KILL_HAND)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/kills/kills.py $(ARGS)
+
+$(KILL_HAND): $(BUILD)/kills/%.so: tests/kills/%.cpp
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -shared $< -o $@
 
 # What is committed, in a Debian that has nothing.
 test-fresh:

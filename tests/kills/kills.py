@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills cutover at every system call that writes, and looks what resume makes of it: make test-kills.
+"""Kills cutover, or its hand, at every call that writes, and looks what becomes of the run: make test-kills.
 
   kills.py [--every N] [--only REGEX]
 
@@ -8,6 +8,9 @@ call (strace -e inject), and then resumed until it ends.  Its acts and undos lea
 lost or done twice is seen: every act with a check is done exactly once and undone at most once, one that is merely
 repeatable at least once; what ends "done" is done, and what is backed out is as it was before.  Three ways: forwards; back,
 because a gate fails; and the resume of a run that was killed in the middle of an act.
+
+The hand is killed by tests/kills/kill_hand.cpp, and cutover lives: it reaches a new hand, and goes on or backs out by
+itself, or stops and is resumed.  What ends "done" is done once, what is backed out is undone as often as it was done.
 
 --every N: each Nth case alone, a fixed sample.  Files go to a folder of their own, in /tmp.  Exit codes: 0 all well, 1 a
 case failed, 3 it could not be tried.
@@ -30,9 +33,11 @@ INVENTORY = os.path.join(ROOT, "tests/lab/inventory.json")  # with all hosts her
 
 WRITING = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "ftruncate", "unlink", "mkdir",
            "clone", "clone3", "fork", "vfork", "openat")
+KILL_HAND = os.path.join(BUILD, "kills/kill_hand.so")
 LIMIT_S = 30
 RESUMES = 5
 CHECKED = ("a", "b", "c")
+HAND = "call"  # any that writes, of the hand
 
 
 class Wrong(Exception):
@@ -75,16 +80,22 @@ class Case:
                 f"{self.folder}/inventory.json", *common] if word == "run" else \
             [CUTOVER, "resume", *common]
 
-    def run(self, word, *strace):
+    def run(self, word, *strace, **environment):
         """The exit code; less than 0: it was killed."""
         done = subprocess.run([*strace, *self.command(word)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, text=True, timeout=LIMIT_S)
+                              stdin=subprocess.DEVNULL, text=True, timeout=LIMIT_S, env={**os.environ, "REHOME_HAND_DIR": f"{self.folder}/hand", **environment})
         self.said += f"--- {word}: {done.returncode}\n{done.stdout}"
         return done.returncode
 
     def killed(self, word, call, number):
         return self.run(word, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                         "-e", f"inject={call}:signal=KILL:when={number}")
+
+    def with_hand_killed(self, number):
+        """The exit code, and whether a hand was killed."""
+        once = f"{self.folder}/killed"
+        code = self.run("run", LD_PRELOAD=KILL_HAND, KILL_HAND_AT=str(number), KILL_HAND_ONCE=once)
+        return code, os.path.exists(once)
 
     def count(self, name):
         try:
@@ -104,6 +115,16 @@ class Case:
             if code in (0, 1):
                 return code
         raise Wrong(f"it has not ended after {RESUMES} resumes")
+
+    def judge_hand(self, code):
+        """Of a run that has lost its hand: whichever way it ended, that is true."""
+        if self.fails and code == 0:
+            raise Wrong("exit 0, and the gate has not passed")
+        for name in CHECKED:
+            done, undone = self.count(f"{name}.do"), self.count(f"{name}.undo")
+            # One that was cut before it had done anything may have come halfway, for all that can be told.
+            if (done, undone) not in ([(1, 0)] if code == 0 else [(0, 0), (0, 1), (1, 1)]):
+                raise Wrong(f"exit {code}, and {name} was done {done} and undone {undone} times")
 
     def judge(self, code):
         if code != (1 if self.fails else 0):
@@ -151,12 +172,30 @@ def cases(folder):
     for way, (word, make) in WAYS.items():
         for call, number in calls_of(make(f"{folder}/look"), word):
             yield way, word, make, call, number
+    for way in ("forwards", "back"):
+        make = WAYS[way][1]
+        case = make(f"{folder}/look")
+        case.run("run", LD_PRELOAD=KILL_HAND, KILL_HAND_COUNT=f"{folder}/count")
+        with open(f"{folder}/count") as file:
+            calls = int(file.readlines()[-1])
+        for number in range(1, calls + 1):
+            yield f"{way}, the hand", "run", make, HAND, number
+
+
+def attempt_hand(case, number):
+    code, killed = case.with_hand_killed(number)
+    if not killed:
+        raise Wrong(f"no hand was killed, exit {code}")
+    case.judge_hand(code if code in (0, 1) else case.settle())
 
 
 def attempt(folder, word, make, call, number):
     """What went wrong; empty: nothing."""
     case = make(folder)
     try:
+        if call == HAND:
+            attempt_hand(case, number)
+            return ""
         code = case.killed(word, call, number)
         # strace ends as its tracee did.
         if code not in (-9, 137):
@@ -177,7 +216,6 @@ def main():
         return 3
     failed = tried = 0
     with tempfile.TemporaryDirectory(prefix="kills.") as folder:
-        os.environ["REHOME_HAND_DIR"] = f"{folder}/hand"
         every = [case for case in cases(folder) if re.search(options.only, f"{case[0]} {case[3]} {case[4]}")]
         sample = every[::options.every]
         for i, (way, word, make, call, number) in enumerate(sample):

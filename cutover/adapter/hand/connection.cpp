@@ -97,6 +97,11 @@ bool Connection::is_dead() const {
     return !dead_.empty();
 }
 
+bool Connection::is_cut() const {
+    const std::lock_guard lock(mutex_);
+    return cut_;
+}
+
 int64_t Connection::last_beat_us() const {
     const std::lock_guard lock(mutex_);
     return last_beat_us_;
@@ -225,6 +230,7 @@ void Connection::follow(const std::stop_token& end) {
             die("told more than it may");
         } else if (heard == LinesIn::Heard::end) {
             hear_errors();  // what it said before it left is there by now
+            cut_ = dead_.empty();
             die("has gone");
         }
         told_.flush(child_.to.get());

@@ -44,6 +44,8 @@ public:
     }
 
     bool is_dead() const;
+    // Dead as the hand's end was closed: it was killed, or ssh has lost its host.
+    bool is_cut() const;
     // The last time at which the hand was heard to be there.
     int64_t last_beat_us() const;
 
@@ -83,6 +85,7 @@ private:
     std::optional<Welcome> welcome_{};
     bool waits_ = false;
     bool refused_ = false;
+    bool cut_ = false;
     std::string dead_{};  // why
     int64_t last_heard_us_;
     int64_t last_beat_us_;

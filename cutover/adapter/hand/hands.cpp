@@ -123,19 +123,35 @@ Result<std::shared_ptr<Connection>> Hand::connection() {
         return connection_;
     }
     connection_.reset();
-    auto opened = Connection::open(command_on(host_), hello_, [this](const std::string& what) {
-        notice_(fmt::format("{}: waits until {}", title_, what));
-    });
-    if (!opened) {
-        return tl::unexpected(at_host(opened.error()));
+    auto made = greet();
+    if (!made) {
+        return tl::unexpected(at_host(made.error()));
     }
-    std::shared_ptr<Connection> made = std::move(*opened);
-    if (const auto welcome = made->await_welcome(greeting_limit); !welcome) {
-        return tl::unexpected(at_host(welcome.error()));
-    }
-    connection_ = made;
+    connection_ = *made;
     reached_ = true;
-    return made;
+    return *made;
+}
+
+Result<std::shared_ptr<Connection>> Hand::greet() {
+    bool again = true;
+    for (;;) {
+        auto opened = Connection::open(command_on(host_), hello_, [this](const std::string& what) {
+            notice_(fmt::format("{}: waits until {}", title_, what));
+        });
+        if (!opened) {
+            return tl::unexpected(opened.error());
+        }
+        std::shared_ptr<Connection> made = std::move(*opened);
+        const auto welcome = made->await_welcome(greeting_limit);
+        if (welcome) {
+            return made;
+        }
+        // It may hold the host for us by now, and nobody would give it up.
+        if (!again || !made->is_cut()) {
+            return tl::unexpected(welcome.error());
+        }
+        again = false;
+    }
 }
 
 Result<Welcome> Hand::reach() {
@@ -143,19 +159,27 @@ Result<Welcome> Hand::reach() {
     return made ? (*made)->await_welcome(greeting_limit) : tl::unexpected(made.error());
 }
 
-Result<Finished> Hand::look(const Argv& argv, Milliseconds limit) {
-    const auto cannot_tell = [&](const Error& error) {
-        return fail(Exit::unknown, title_, printable(argv) + ": cannot tell: " + words_of(error));
-    };
-    const auto made = connection();
-    if (!made) {
-        return cannot_tell(made.error());
+Result<Ended> Hand::ask_to_look(const Argv& argv, Milliseconds limit) {
+    bool again = true;
+    for (;;) {
+        const auto made = connection();
+        if (!made) {
+            return tl::unexpected(made.error());
+        }
+        auto answer = (*made)->ask(Job{++id_, argv, limit, std::nullopt},
+                                   limit + hello_.grace + answer_takes);
+        if (answer || !again || !(*made)->is_cut()) {
+            return answer;
+        }
+        again = false;
     }
-    const uint64_t id = ++id_;
-    const auto answer =
-        (*made)->ask(Job{id, argv, limit, std::nullopt}, limit + hello_.grace + answer_takes);
+}
+
+Result<Finished> Hand::look(const Argv& argv, Milliseconds limit) {
+    const auto answer = ask_to_look(argv, limit);
     if (!answer) {
-        return cannot_tell(answer.error());
+        return fail(Exit::unknown, title_,
+                    printable(argv) + ": cannot tell: " + words_of(answer.error()));
     }
     const Ending& ending = answer->ending;
     if (ending.cause == Cause::itself || ending.cause == Cause::time) {

@@ -2,7 +2,8 @@
 // the run; one that is lost is reached anew.  The one way by which a runner runs anything.
 //
 // Of an act whose connection is lost the hand's record is asked until the time is over in which the
-// hand must have ended it (pulse.h, and the grace); after that nobody can tell.  Thread-safe.
+// hand must have ended it (pulse.h, and the grace); after that nobody can tell.  A greeting and a
+// look, which do no harm twice, are tried once more when the connection is cut.  Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -39,6 +40,8 @@ public:
 
 private:
     Result<std::shared_ptr<Connection>> connection();
+    Result<std::shared_ptr<Connection>> greet();
+    Result<Ended> ask_to_look(const Argv& argv, Milliseconds limit);
     Fate recall_until(size_t line, int64_t until_us);
     Error at_host(const Error& error) const;
 

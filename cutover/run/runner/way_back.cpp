@@ -61,6 +61,11 @@ Runner::Outcome Runner::undo_now(const Step& step) {
     const StepProgress& now = progress_of(step);
     const int64_t started = world_.monotonic();
     const Fate fate = world_.act(step, undo_with(step, now.was), now.line);
+    if (fate.kind == Fate::Kind::cut) {
+        if (const auto found = find_undone(step, fate)) {
+            return *found;
+        }
+    }
     const std::string why =
         fate.kind == Fate::Kind::ended ? failure(fate.finished, step.timeout) : fate.why;
     if (!why.empty()) {

@@ -2,6 +2,7 @@
 #include "cutover/adapter/hand/connection.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 namespace rehome::cutover::testing {
 
@@ -21,7 +22,9 @@ std::string hand_that_says(const std::vector<Tale>& tales) {
     return script + "cat >/dev/null";
 }
 
+// SIGPIPE is ignored, as by every program of ours (common/command.cpp).
 Result<std::unique_ptr<Connection>> open(const std::string& script) {
+    signal(SIGPIPE, SIG_IGN);
     return Connection::open({"sh", "-c", script}, Hello{}, [](const std::string&) {});
 }
 
