@@ -203,7 +203,7 @@ Result<> write_raw(const ReportFolder& folder, Report& report) {
 }
 
 Result<> write_report(ReportFolder& folder, Report& report) {
-    if (const auto raw = write_raw(folder, report); !raw) {
+    if (auto raw = write_raw(folder, report); !raw) {
         return raw;
     }
     std::string sums;

@@ -20,6 +20,15 @@ size_t width_of(std::string_view text) {
         text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
 }
 
+// "95 %" is one.
+size_t end_of_word(std::string_view text, size_t begin) {
+    size_t end = text.find(' ', begin);
+    while (end != std::string_view::npos && text.substr(end + 1).starts_with('%')) {
+        end = text.find(' ', end + 1);
+    }
+    return std::min(end, text.size());
+}
+
 // Breaks between words; a word that is longer than a line stands alone.
 std::string wrapped(std::string_view text, std::string_view first, std::string_view rest) {
     const std::string shown = plain(text);
@@ -27,7 +36,7 @@ std::string wrapped(std::string_view text, std::string_view first, std::string_v
     size_t at = width_of(first);
     bool begun = false;
     for (size_t begin = 0; begin < shown.size();) {
-        const size_t end = std::min(shown.find(' ', begin), shown.size());
+        const size_t end = end_of_word(shown, begin);
         const std::string_view word = std::string_view(shown).substr(begin, end - begin);
         if (begun && at + 1 + width_of(word) > columns) {
             lines += fmt::format("\n{}", rest);
@@ -126,7 +135,7 @@ std::string run_lines(const RunReport& run) {
     text += items(fmt::format("{}: events", run.label), events_of(run));
     text += heading(fmt::format("{}: what was sent", run.label));
     for (const auto& [what, value] : sent_facts(run)) {
-        text += wrapped(what + ": " + value, "", "  ");
+        text += wrapped(fmt::format("{}: {}", what, value), "", "  ");
     }
     return text;
 }

@@ -65,7 +65,7 @@
       unhighlightCallback: () => { readout.textContent = ""; },
       ...options, ...look(),
     });
-    graphs.push({ graph, look, element });
+    graphs.push({ graph, look });
   };
 
   const path = (at) => data.runs[at[0]].paths[at[1]];
@@ -123,15 +123,8 @@
 
   const redraw = () => graphs.forEach(({ graph, look }) => graph.updateOptions(look()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  // Paper is narrower than a screen, and has nothing that can be opened.
-  addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((one) => { one.dataset.was = one.open; one.open = true; });
-    graphs.forEach(({ graph, element }) => { element.style.width = "660px"; graph.resize(); });
-    redraw();
-  });
-  addEventListener("afterprint", () => {
-    document.querySelectorAll("details").forEach((one) => { one.open = one.dataset.was === "true"; });
-    graphs.forEach(({ graph, element }) => { element.style.width = ""; graph.resize(); });
-    redraw();
-  });
+  // Paper has nothing that can be opened.  The graphs stay as they are, report.css makes them fit.
+  const eachDetails = (act) => document.querySelectorAll("details").forEach(act);
+  addEventListener("beforeprint", () => eachDetails((one) => { one.dataset.was = one.open; one.open = true; }));
+  addEventListener("afterprint", () => eachDetails((one) => { one.open = one.dataset.was === "true"; }));
 })();
