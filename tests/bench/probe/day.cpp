@@ -25,7 +25,7 @@ constexpr Nanos begin = 1'777'863'600'000 * ms;  // 2026-05-04T03:00:00Z
 constexpr WriterChild::Limit patience(60'000);
 
 Nanos sent_at(uint32_t index) {
-    return begin + index * 100 * ms;
+    return begin + Nanos{index} * 100 * ms;
 }
 
 // Nothing: lost.
