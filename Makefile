@@ -254,6 +254,15 @@ $(BUILD)/bench/probe/%: $(BUILD)/obj/tests/bench/probe/%.o $(call library,probe 
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_probe) -o $@
 
+# What lbsync costs; ARGS goes to the driver (see tests/bench/lbsync/lbsync.py --help).
+LBSYNC_BENCH := $(patsubst tests/bench/lbsync/%.cpp,$(BUILD)/bench/lbsync/%,$(wildcard tests/bench/lbsync/*.cpp))
+bench-lbsync: $(BUILD)/bin/lbsync $(LBSYNC_BENCH)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/lbsync/lbsync.py $(ARGS)
+
+$(BUILD)/bench/lbsync/%: $(BUILD)/obj/tests/bench/lbsync/%.o $(call library,lbsync common)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LDFLAGS) $^ $(LIBS_lbsync) -o $@
+
 # vipd of the commits that files name, built apart: the one that changes are held against
 # (ARGS="rows --against build/baseline/build"), and the one that the demo of an upgrade begins with.
 baseline: build/baseline/build/bin/vipd
@@ -294,6 +303,8 @@ parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))
 parts_iptables_fuzz := $(filter lbsync/iptables/% lbsync/policy/%,$(SOURCES)) \
+	$(patsubst %,common/%.cpp,address special_addresses error)
+parts_services_fuzz := $(filter lbsync/services/%,$(SOURCES)) lbsync/policy/services.cpp \
 	$(patsubst %,common/%.cpp,address special_addresses error)
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
