@@ -1,15 +1,17 @@
 #include "lbsync/adapter/host_side.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
 #include "common/far_program.h"
+#include "lbsync/adapter/remote.h"
 #include "lbsync/iptables/meaning.h"
 #include "lbsync/iptables/read.h"
-#include "lbsync/nft/read.h"
+#include "lbsync/kernel/read.h"
 #include "lbsync/services/ipvsadm.h"
+#include "lbsync/side/kernel_policy.h"
+#include "lbsync/side/merge.h"
 
 namespace rehome::lbsync {
 
@@ -42,8 +44,7 @@ public:
             tables(family, program);
         }
         sets();
-        Side side{name(), iptables::meaning(dump_, name()), services()};
-        nft();
+        Side side{name(), nft(), services()};
         auto& doubts = side.policy->doubts;
         doubts.insert(doubts.end(), doubts_.begin(), doubts_.end());
         if (!errors_.empty()) {
@@ -139,22 +140,18 @@ private:
         }
     }
 
-    // "table ip filter", a line each.
-    void nft() {
-        const auto tables = ask({"nft", "list", "tables"});
-        if (!tables) {
-            doubt("there is no nft to tell what its kernel runs");
+    // What nf_tables and iptables' two backends do.
+    policy::Policy nft() {
+        const auto reading =
+            Remote::to(name()).and_then([](const Remote& remote) { return remote.ruleset(); });
+        if (!reading) {
+            errors_.push_back(reading.error());
+            return {};
         }
-        for (const std::string& line : lines_of(tables.value_or(""))) {
-            const std::string title =
-                line.substr(std::min<size_t>(line.find(' ') + 1, line.size()));
-            const std::string table = title.substr(title.rfind(' ') + 1);
-            const Family family = title.starts_with("ip6 ") ? Family::v6 : Family::v4;
-            const bool xt = title.starts_with("ip ") || title.starts_with("ip6 ");
-            if (!belongs_to_others(table) && !(xt && has(family, iptables::Backend::nft, table))) {
-                doubt(fmt::format("table {} of nft is not read here", title));
-            }
-        }
+        side::keep_whole(dump_, *reading);
+        policy::Policy policy = iptables::meaning(dump_, name());
+        side::append(policy, side::kernel_policy(*reading, name(), dump_));
+        return policy;
     }
 
     policy::Services services() {

@@ -166,6 +166,7 @@ std::vector<std::string> lines_of(const VirtualService& service, bool checks) {
 Differences differences(const Services& old_one, const Services& new_one) {
     Differences found;
     found.checks_seen = !old_one.running && !new_one.running;
+    found.one_runs = old_one.running != new_one.running;
     const auto add = [&found](const std::string& title, Lines lines) {
         if (!lines.empty()) {
             found.services.push_back({title, std::move(lines)});

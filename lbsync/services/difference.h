@@ -20,7 +20,8 @@ struct ServiceDifference {
 struct Differences {
     std::vector<ServiceDifference> services;
     std::vector<std::string> state;  // "tcp 198.51.100.10:80: 10.1.1.11:8080 is absent: ..."
-    bool checks_seen = true;         // false: one side is what IPVS runs
+    bool checks_seen = true;         // false: a side is what IPVS runs
+    bool one_runs = false;           // and the other is a file
 };
 
 Differences differences(const policy::Services& old_one, const policy::Services& new_one);

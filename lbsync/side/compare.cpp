@@ -56,7 +56,7 @@ std::string text(const services::Differences& found) {
     for (const std::string& state : found.state) {
         said += fmt::format("note: {}: state, no difference\n", state);
     }
-    if (!found.checks_seen) {
+    if (found.one_runs) {
         said +=
             "note: IPVS has no checks, sorry servers or quorums: what a file says of them is not "
             "compared\n";

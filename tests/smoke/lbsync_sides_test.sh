@@ -4,7 +4,7 @@
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 
-ns old-gw new-gw
+ns old-gw new-gw nft-gw
 answers() { # EXIT WORDS COMMAND...: ends so, and says so
     local code=0 said
     said=$("${@:3}" 2>&1) || code=$?
@@ -88,6 +88,37 @@ verify netns:old-gw netns:new-gw --json >"$dir/report" || [ $? = 1 ]
 fits lbsync-sides <"$dir/report"
 on new-gw iptables-nft -t filter -A admin -p tcp --dport 443 -j ACCEPT
 
+echo "# and nft's own words for it are equal too"
+on nft-gw nft -f - <<END
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        meta nfproto ipv6 accept
+        ct state established,related accept
+        ip saddr 10.1.0.0/16 tcp dport { 22, 443 } accept
+    }
+    chain forward {
+        type filter hook forward priority 0; policy drop;
+        meta nfproto ipv6 accept
+        ct state { established, related } accept
+        ip daddr . meta l4proto . th dport { 198.51.100.10 . tcp . 80, 198.51.100.10 . udp . 53 } accept
+    }
+}
+table ip nat {
+    chain prerouting {
+        type nat hook prerouting priority -100; policy accept;
+        ip daddr 203.0.113.9 tcp dport 80 dnat to 198.51.100.10
+    }
+    chain postrouting {
+        type nat hook postrouting priority 100; policy accept;
+        oifname "eth0" masquerade
+    }
+}
+END
+answers 0 "equal: netns:old-gw and netns:nft-gw" verify netns:old-gw netns:nft-gw
+on nft-gw nft insert rule inet filter forward ip saddr 10.1.2.3 accept
+answers 1 "10.1.2.3" verify netns:new-gw netns:nft-gw
+
 echo "# the other family counts"
 on new-gw ip6tables-nft -A INPUT -s 2001:db8::/32 -j DROP
 answers 1 "2001:db8:" verify netns:old-gw netns:new-gw
@@ -97,9 +128,9 @@ echo "# rules that ipset decides are not provable without the set"
 on old-gw iptables-legacy-save >"$dir/no-sets.rules"
 answers 4 "set door is not there: add what ipset save prints" verify "$dir/no-sets.rules" "$dir/new.rules"
 
-echo "# what only nft can say is told"
+echo "# what nft itself made counts beside it"
 on new-gw nft 'add table inet guard; add chain inet guard in { type filter hook input priority 5; policy drop; }'
-answers 4 "table inet guard of nft is not read here" verify netns:old-gw netns:new-gw
+answers 1 "table inet guard: chain in: policy: drop" verify netns:old-gw netns:new-gw
 on new-gw nft delete table inet guard
 
 echo "# wrong input: with file and line, and nothing passed over"
