@@ -323,7 +323,7 @@ void refuse_controls(const nlohmann::json& json, const std::string& at, Mistakes
     }
     if (json.is_structured()) {
         for (const auto& [key, value] : json.items()) {
-            refuse_controls(value, at + "/" + key, mistakes);
+            refuse_controls(value, pointer_to(at, key), mistakes);
             if (has_control(key)) {
                 mistakes.add(at, "has a key with a control character, expected none");
             }
