@@ -7,6 +7,9 @@
 #include "common/child.h"
 #include "lbsync/adapter/netlink.h"
 #include "lbsync/adapter/scratch.h"
+#include "lbsync/kernel/faithful.h"
+#include "lbsync/kernel/raw.h"
+#include "lbsync/nft/print.h"
 #include "lbsync/nft/read.h"
 
 namespace rehome::lbsync {
@@ -28,6 +31,15 @@ Result<std::string> nft(const Argv& options) {
                                       : done->err.substr(0, done->err.find('\n')));
     }
     return std::move(done->out);
+}
+
+// In the namespace that the process is in.
+bool replace_rule(const kernel::Table& table, const kernel::Chain& chain, uint64_t handle,
+                  const std::string& words) {
+    const std::string text = fmt::format("replace rule {} {} {} handle {} {}\n", table.family,
+                                         table.name(), chain.self.node.text("name"), handle, words);
+    const auto done = run({"nft", "-f", "-"}, {.input = text});
+    return done && done->code == 0;
 }
 
 // The kernel's rule sets and nft's forms of one generation.  terse: the text without elements.
@@ -79,6 +91,34 @@ std::vector<std::pair<uint32_t, std::string>> named_in(const Tables& tables,
     return named;
 }
 
+// Rules that were loaded as others than they are, replaced by words that imply nothing.  Whether
+// those became what the kernel runs is seen when all is read once more.
+Result<> mend(HostRead& read) {
+    auto reading = read_ruleset(read.json, read.text, "");
+    if (!reading) {
+        return {};  // whoever reads this will say so
+    }
+    for (const kernel::Table& table : read.ruleset.tables) {
+        const kernel::Table* again = read.reloaded.find(table.family, table.name());
+        const kernel::Sets sets(table);
+        for (const kernel::Unlike& it :
+             again == nullptr ? std::vector<kernel::Unlike>{} : unlike_rules(table, *again)) {
+            const uint64_t handle = it.rule->node.number("handle");
+            const Rule* own = find_rule(reading->ruleset, table, *it.chain, handle);
+            const auto runs = normal_form(it.rule->node, sets);
+            const auto raw = own == nullptr || !runs ? std::nullopt : raw_rule(*own, *runs);
+            const std::string words = raw ? print(*raw, table.family) : "";
+            if (raw && replace_rule(table, *it.chain, it.again, words)) {
+                read.raw[raw_name(table, *it.chain, handle)] = words;
+            }
+        }
+    }
+    if (read.raw.empty()) {
+        return {};
+    }
+    return read_kernel().map([&](kernel::Ruleset now) { read.reloaded = std::move(now); });
+}
+
 }  // namespace
 
 Result<HostRead> read_this_host() {
@@ -93,6 +133,9 @@ Result<HostRead> read_this_host() {
     if (reloaded) {
         read->reloaded = std::move(reloaded->ruleset);
         read->not_reloaded = std::move(reloaded->failures);
+        if (auto mended = mend(*read); !mended) {
+            return tl::unexpected(mended.error());
+        }
     } else {
         for (const auto& [title, text] : tables) {
             read->not_reloaded[title] = reloaded.error().text();

@@ -173,4 +173,24 @@ std::vector<Doubt> doubts(const HostRead& read, const std::string& where,
     return comparison.take();
 }
 
+std::vector<Unlike> unlike_rules(const Table& table, const Table& again) {
+    std::vector<Unlike> all;
+    const Sets sets(table);
+    const Sets sets_again(again);
+    for (const Chain& chain : table.chains) {
+        const Chain* other = find_chain(again, chain.self.node.text("name"));
+        if (other == nullptr || other->rules.size() != chain.rules.size()) {
+            continue;
+        }
+        for (size_t i = 0; i < chain.rules.size(); ++i) {
+            const auto runs = normal_form(chain.rules[i].node, sets);
+            const auto reads = normal_form(other->rules[i].node, sets_again);
+            if (runs && reads && canonical(*runs, sets) != canonical(*reads, sets_again)) {
+                all.push_back({&chain, &chain.rules[i], other->rules[i].node.number("handle")});
+            }
+        }
+    }
+    return all;
+}
+
 }  // namespace rehome::lbsync::kernel

@@ -20,4 +20,12 @@ namespace rehome::lbsync::kernel {
 std::vector<Doubt> doubts(const HostRead& read, const std::string& where,
                           const std::function<bool(std::string_view table)>& skipped);
 
+// Rules of a table that its text does not become, by their handles here and there.
+struct Unlike {
+    const Chain* chain = nullptr;
+    const Part* rule = nullptr;
+    uint64_t again = 0;
+};
+std::vector<Unlike> unlike_rules(const Table& table, const Table& again);
+
 }  // namespace rehome::lbsync::kernel

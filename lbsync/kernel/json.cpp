@@ -132,10 +132,8 @@ public:
         read.json = text(document, "json");
         const json& reloaded = at(document, "reloaded", json::value_t::object);
         read.reloaded = ruleset(reloaded);
-        for (const auto& [name, why] :
-             at(reloaded, "not_reloaded", json::value_t::object).items()) {
-            read.not_reloaded[name] = why.is_string() ? why.get<std::string>() : why.dump();
-        }
+        read.not_reloaded = words_by_name(reloaded, "not_reloaded");
+        read.raw = words_by_name(reloaded, "raw");
         return read;
     }
 
@@ -164,6 +162,14 @@ private:
 
     std::string text(const json& object, const char* key) {
         return at(object, key, json::value_t::string).get<std::string>();
+    }
+
+    std::map<std::string, std::string> words_by_name(const json& object, const char* key) {
+        std::map<std::string, std::string> words;
+        for (const auto& [name, value] : at(object, key, json::value_t::object).items()) {
+            words[name] = value.is_string() ? value.get<std::string>() : value.dump();
+        }
+        return words;
     }
 
     uint32_t number(const json& object, const char* key) {
@@ -364,6 +370,7 @@ ordered_json to_json(const HostRead& read) {
     object.update(to_json(read.ruleset));
     object["reloaded"] = to_json(read.reloaded);
     object["reloaded"]["not_reloaded"] = read.not_reloaded;
+    object["reloaded"]["raw"] = read.raw;
     object["text"] = read.text;
     object["json"] = read.json;
     return object;

@@ -23,6 +23,9 @@ struct HostRead {
     std::string json;  // nft -s -j list ruleset
     // nft's text, without the elements of named sets, loaded into an empty namespace of its own.
     Ruleset reloaded;
+    // Rules whose text says something else than the kernel runs, in words that say it: "inet filter
+    // input 7" -> "@nh,48,8 6 ...".  They stand in `reloaded` as these words become.
+    std::map<std::string, std::string> raw;
     // Tables that could not be loaded there: "inet filter" -> why.
     std::map<std::string, std::string> not_reloaded;
 };

@@ -3,12 +3,45 @@
 #include <map>
 
 #include "lbsync/kernel/faithful.h"
+#include "lbsync/kernel/raw.h"
 #include "lbsync/nft/print.h"
 
 namespace rehome::lbsync {
 
+namespace {
+
+// Rules whose words say something else than the kernel runs get those that have proven right.
+void mend(const kernel::HostRead& read, Reading& reading) {
+    for (const kernel::Table& table : read.ruleset.tables) {
+        const kernel::Sets sets(table);
+        for (const kernel::Chain& chain : table.chains) {
+            for (const kernel::Part& part : chain.rules) {
+                const uint64_t handle = part.node.number("handle");
+                const auto words = read.raw.find(raw_name(table, chain, handle));
+                Rule* rule = words == read.raw.end()
+                                 ? nullptr
+                                 : find_rule(reading.ruleset, table, chain, handle);
+                if (rule == nullptr) {
+                    continue;
+                }
+                const auto runs = normal_form(part.node, sets);
+                auto raw = runs ? raw_rule(*rule, *runs) : std::nullopt;
+                if (raw && print(*raw, table.family) == words->second) {
+                    *rule = std::move(*raw);
+                } else {
+                    reading.doubts.push_back(
+                        {words->first, "its raw words are not known here: " + words->second});
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
 Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
     return read_ruleset(read.json, read.text, where).map([&](Reading reading) {
+        mend(read, reading);
         auto more = kernel::doubts(read, where, belongs_to_others);
         reading.doubts.insert(reading.doubts.end(), more.begin(), more.end());
         reading.kernel = std::make_shared<const kernel::Ruleset>(std::move(read.ruleset));

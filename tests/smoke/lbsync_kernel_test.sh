@@ -40,12 +40,19 @@ lb verify
 echo "# the next header is not the protocol behind all headers, though nft prints both alike"
 on old-s1 nft 'flush chain ip6 t c; add rule ip6 t c ip6 nexthdr tcp tcp dport 22 accept'
 alike
-refuses 4 "loaded again it has meta(key=16)[0000] == 06, and the kernel payload network[0006] == 06" lb verify
+refuses 1 "+   @nh,48,8 6 @th,16,16 22 accept" lb verify
+lb apply --state "$dir/state.json"
+alike
+for host in old-s1 new-s1; do on $host lbsync read | jq -c '[.tables[].chains[].rules[].expressions]' >"$dir/$host"; done
+cmp "$dir/old-s1" "$dir/new-s1"
+lb verify
+lbsync undo --state "$dir/state.json"
+refuses 1 "+   @nh,48,8 6 @th,16,16 22 accept" lb verify
 both 'delete table ip6 t'
 
 echo "# the type of a frame is not that of what a tag wraps"
 both 'add table bridge t; add chain bridge t c { type filter hook input priority 0; }'
-on old-s1 nft 'add rule bridge t c ether type ip ip saddr 192.0.2.1 accept'
+on old-s1 nft 'add rule bridge t c ether type ip ip saddr 192.0.2.1 accept' # for which text has no words
 on new-s1 nft 'add rule bridge t c ip saddr 192.0.2.1 accept'
 alike
 refuses 4 "nft's text is another rule than the kernel's" lb verify

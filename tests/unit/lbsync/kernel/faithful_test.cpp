@@ -31,6 +31,7 @@ json read_with(const std::string& patch = "[]", const std::string& patch_again =
         again.erase(key);
     }
     again["not_reloaded"] = json::object();
+    again["raw"] = json::object();
     document["reloaded"] = again.patch(json::parse(patch_again));
     return document;
 }

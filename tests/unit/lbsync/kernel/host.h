@@ -19,10 +19,10 @@ inline HostRead host_with(const std::string& expressions, const std::string& set
                               R"("hook":{"hooknum":1,"priority":4294967286},"rules":[{"handle":4,)"
                               R"("expressions":[)" +
                               expressions + R"(]}]},{"name":"other","rules":[]}]})";
-    auto read = parse_host_read(R"({"schema":"rehome/lbsync-kernel/1",)" + rest +
-                                    R"("text":"","json":"","reloaded":{)" + rest +
-                                    R"("tables":[],"not_reloaded":{}},"tables":[)" + table + "]}",
-                                "host");
+    auto read = parse_host_read(
+        R"({"schema":"rehome/lbsync-kernel/1",)" + rest + R"("text":"","json":"","reloaded":{)" +
+            rest + R"("tables":[],"not_reloaded":{},"raw":{}},"tables":[)" + table + "]}",
+        "host");
     REQUIRE_MESSAGE(read.has_value(), read.error().text());
     return *read;
 }
