@@ -42,8 +42,17 @@ std::string line_key(size_t place, size_t colour, std::string_view what) {
 
 // ---- parts --------------------------------------------------------------------------------------
 
+// "95 %" stays on one line.
+std::string prose(std::string_view text) {
+    std::string html = in_html(text);
+    for (size_t at = html.find(" %"); at != std::string::npos; at = html.find(" %", at)) {
+        html.replace(at, 1, "&nbsp;");
+    }
+    return html;
+}
+
 std::string paragraph(std::string_view text) {
-    return text.empty() ? "" : fmt::format("<p>{}</p>\n", in_html(text));
+    return text.empty() ? "" : fmt::format("<p>{}</p>\n", prose(text));
 }
 
 std::string list(std::string_view title, const std::vector<std::string>& items) {

@@ -110,6 +110,7 @@ Packets::Packets(const Plan& plan, const PathRecord& path)
                        .ports = ports_of(path),
                        .secret = path.secret,
                        .size = size_of(plan, path)})),
+      sealed_(plan.authenticated && path.path.kind == Kind::udp),
       room_(largest) {}
 
 // The message behind the IP header; returns its size.

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "probe/core/measurement_text.h"
-#include "probe/report/inputs.h"
 
 namespace rehome::probe {
 
@@ -161,11 +160,6 @@ std::string seen_text(const RunReport& run) {
     }
     return fmt::format("{}: {} {}{} There is no baseline: nothing is said of better or worse.",
                        path_name(path), loss_text(path), periods_text(path), paths);
-}
-
-bool is_tcp(const RunReport& run) {
-    return std::any_of(run.paths.begin(), run.paths.end(),
-                       [](const PathReport& path) { return path.record->path.kind == Kind::tcp; });
 }
 
 std::string clock_text(const ClockState& clock) {
@@ -449,52 +443,6 @@ std::vector<std::string> events_of(const RunReport& run) {
             fmt::format("and {} more, in the raw data", grouped(events.size() - told_events)));
     }
     return list;
-}
-
-std::vector<std::string> limits_of(const Report& report) {
-    double slowest = std::numeric_limits<double>::max();
-    bool tcp = false;
-    bool unsynchronised = false;
-    for (const RunReport& run : report.runs) {
-        slowest = std::min(slowest, run.record->plan.rate_pps);
-        tcp = tcp || is_tcp(run);
-        unsynchronised = unsynchronised || !run.measurement.clock.synchronised;
-    }
-    std::vector<std::string> limits;
-    const auto tell = [&limits](std::string what) { limits.push_back(std::move(what)); };
-    tell(
-        "A round trip goes there and back: but for what a STAMP reflector counted, it does not "
-        "tell in which direction a packet was lost or delayed, nor at which hop. The target's own "
-        "time is part of the delay.");
-    tell(
-        fmt::format("Between two probes there are {:g} ms: what was shorter may have been missed, "
-                    "and begin and end of a loss period are known to so much.",
-                    std::round(1e6 / slowest) / 1e3));
-    tell(
-        "Only these packets were sent: of other sizes, other ports or another class of service a "
-        "router may think otherwise, and other flows may take another of several equal ways.");
-    tell(
-        fmt::format("Intervals hold the truth in 95 of 100 cases as long as losses come in bursts "
-                    "of up to {:g} s, and delays hang together for no longer than a part of the "
-                    "run. What stood still over the whole run cannot be seen in it.",
-                    report.terms.burst_s));
-    tell(
-        "Times are the kernel's, of this host: what its network card and driver add or drop is "
-        "not seen, and is part of the figures.");
-    if (tcp) {
-        limits.emplace_back(
-            "TCP: an answer that came 1 s after its SYN or later was repeated by the target; its "
-            "first one was lost on the way, or the SYN was answered late. It counts as lost.");
-    }
-    limits.emplace_back(
-        unsynchronised
-            ? "The clock of a host was not synchronised: delays and lengths are right, the times "
-              "of day may be off. Ask for its offset before holding them against other logs."
-            : "The times of day are as good as the synchronisation of the host's clock.");
-    for (std::string& difference : differences_of(report.runs)) {
-        limits.push_back(std::move(difference));
-    }
-    return limits;
 }
 
 }  // namespace rehome::probe

@@ -143,5 +143,32 @@ TEST_CASE("packets: a probe is what the flow sent, and its answer is one that th
     }
 }
 
+TEST_CASE("packets: a STAMP probe in its headers, and of one with a key the headers alone") {
+    Record record = make_record({.count = 1, .kind = Kind::udp}, [](uint32_t) { return 20 * ms; });
+    PathRecord& path = record.paths.front();
+    path.source_ports = {50000};
+    ProbeRow& row = path.probes.front();
+    row.sample.size = 72;
+    const auto flow = make_flow({.kind = Kind::udp,
+                                 .source = record.plan.binding.source,
+                                 .target = path.path.target,
+                                 .ports = path.source_ports,
+                                 .size = row.sample.size});
+    std::vector<uint8_t> room(9000);
+    const size_t size = flow->construct(0, row.sample.sent, room);
+    Packets packets(record.plan, path);
+    const ByteView probe = packets.probe(row);
+    REQUIRE(probe.size() == 28 + size);
+    CHECK(get<uint16_t>(probe, 20) == 50000);
+    CHECK(get<uint16_t>(probe, 22) == 1883);
+    CHECK(std::equal(probe.begin() + 28, probe.end(), room.begin()));
+    CHECK(get<uint16_t>(packets.answer(row), 20) == 1883);
+
+    record.plan.authenticated = true;
+    Packets sealed(record.plan, path);
+    CHECK(sealed.probe(row).size() == 28);
+    CHECK(get<uint16_t>(sealed.probe(row), 2) == 72);
+}
+
 }  // namespace
 }  // namespace rehome::probe
