@@ -306,6 +306,8 @@ parts_iptables_fuzz := $(filter lbsync/iptables/% lbsync/policy/%,$(SOURCES)) \
 	$(patsubst %,common/%.cpp,address special_addresses error)
 parts_services_fuzz := $(filter lbsync/services/%,$(SOURCES)) lbsync/policy/services.cpp \
 	$(patsubst %,common/%.cpp,address special_addresses error)
+parts_stamp_fuzz := $(patsubst %,probe/core/%.cpp,directions reflection sessions source_limits stamp stamp_extensions statistics udp_flow wire) \
+	common/address.cpp common/error.cpp common/hmac.cpp
 fuzz_object = $(patsubst %.cpp,$(BUILD)/fuzz/obj/%.o,$(1))
 
 $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)

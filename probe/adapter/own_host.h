@@ -13,6 +13,9 @@ bool link_is_up(const std::string& interface);
 // Whether packets may leave from it: an address of this host, or of a local route.
 bool is_here(const Address& address);
 
+// Whether the kernel asked for that neighbour's link address and got no answer, or has none yet.
+bool is_silent(const std::string& interface, const Address& neighbour);
+
 // By index.
 std::map<uint32_t, std::string> interface_names();
 

@@ -55,7 +55,9 @@ Result<Fd> open_one(const Endpoint& here) {
     enlarge_receive_buffer(fd.get());
     SocketAddress address = to_socket(here);
     if (bind(fd.get(), address.get(), address.size) != 0) {
-        return fail_system(where, "bind");
+        return fail_system(where, errno == EACCES
+                                      ? "bind (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
+                                      : "bind");
     }
     return fd;
 }

@@ -351,7 +351,24 @@ PathRecord Stream::path_record() {
     return record;
 }
 
+// The kernel tells of a next hop that does not answer only when it has given it up, after some
+// seconds; a run may be over by then.
+void Stream::note_silent_neighbour() {
+    const auto& samples = series_.samples();
+    const bool any = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) {
+        return sample.stamped != never || sample.captured != never || sample.order != 0;
+    });
+    const Address neighbour = route_.next_hop.value_or(path_.target.address);
+    if (any || !series_.tally().no_way_out.empty() || !is_silent(route_.interface, neighbour)) {
+        return;
+    }
+    for (uint32_t index = 0; index < series_.next_index(); ++index) {
+        series_.unsent(index, Unsent::no_way_out, silent_neighbour(route_, path_.target.address));
+    }
+}
+
 Figures Stream::figures() {
+    note_silent_neighbour();
     mark_unreflected(series_, wait_);
     Figures figures;
     figures.path = path_;

@@ -64,6 +64,7 @@ private:
     void take_packet(const Delivered& packet);
     void take_captured(const Delivered& packet);
     void take_report(const Delivered& report);
+    void note_silent_neighbour();
     void take_icmp_error(const Delivered& report);
     bool has_rested(Nanos now) const;
     Room room(size_t place);

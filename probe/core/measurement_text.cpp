@@ -202,6 +202,26 @@ std::string packets_line(const Plan& plan) {
     return line.empty() ? line : line + "\n";
 }
 
+// Why no answer came from a reflector, where it need not be the path; empty: it is not known.
+std::string stamp_doubt(const Plan& plan, const Figures& figures) {
+    const Counts& counts = figures.counts;
+    if (figures.path.kind != Kind::udp || counts.sent == 0 || counts.received != 0) {
+        return "";
+    }
+    const std::string refusal = "port unreachable by " + figures.path.target.address.text();
+    if (figures.icmp_error == refusal) {
+        return fmt::format("no reflector is there: {}; the path is whole", refusal);
+    }
+    if (!plan.authenticated) {
+        return "";
+    }
+    return fmt::format(
+        "{}: the path, or the key or the mode of the reflector?",
+        counts.unauthentic != 0
+            ? fmt::format("{} answers without the right HMAC, and none with it", counts.unauthentic)
+            : "no answer");
+}
+
 }  // namespace
 
 std::vector<std::string> own_losses(const Figures& figures) {
@@ -245,16 +265,8 @@ std::vector<std::string> failures_of(const Measurement& measurement) {
 std::vector<std::string> doubts_of(const Measurement& measurement) {
     std::vector<std::string> doubts;
     for (const Figures& figures : measurement.kinds) {
-        const Counts& counts = figures.counts;
-        const bool keyed = measurement.plan.authenticated && figures.path.kind == Kind::udp;
-        if (keyed && counts.sent != 0 && counts.received == 0) {
-            doubts.push_back(
-                fmt::format("udp {}: {}: the path, or the key or the mode of the reflector?",
-                            figures.path.target_text(),
-                            counts.unauthentic != 0
-                                ? fmt::format("{} answers without the right HMAC, and none with it",
-                                              counts.unauthentic)
-                                : "no answer"));
+        if (std::string doubt = stamp_doubt(measurement.plan, figures); !doubt.empty()) {
+            doubts.push_back(fmt::format("udp {}: {}", figures.path.target_text(), doubt));
         }
     }
     if (measurement.clock.stepped_ms != 0) {

@@ -23,8 +23,8 @@ std::string route_line(const Path& path, const Route& route);
 // large for it.
 std::vector<std::string> failures_of(const Measurement& measurement);
 
-// Why it says nothing, where that does not show in the figures: paths on which STAMP's key or the
-// clock spoil what was measured.
+// Why it says nothing, where that does not show in the figures: paths without an answer where no
+// reflector is or its key may be another, and a clock that was set.
 std::vector<std::string> doubts_of(const Measurement& measurement);
 
 }  // namespace rehome::probe

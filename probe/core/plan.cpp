@@ -168,8 +168,9 @@ void Planner::choose_target() {
     } else if (const auto address = Address::parse(asked_.target)) {
         target.address = *address;
     } else {
-        mistake("--target", "expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, not " +
-                                in_quotes(asked_.target));
+        mistake("--target",
+                "expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT (names are not looked up), not " +
+                    in_quotes(asked_.target));
         return;
     }
     const bool stamp = asked_.udp || (!any_kind() && target.port == stamp_port);

@@ -79,6 +79,8 @@ wanted "$dir/run.json" 'all(k["lost"] <= 12 and k["no_way_out"]["count"] > 20
     and k["no_way_out"]["why"] == "link: red is down or gone" for k in kinds)'
 
 echo "# the next hop does not answer: IPv4 and IPv6, from the start"
+exits 3 on left probe run --carrier red --source 100.80.1.200 --target 100.80.1.98 --icmp --count 20 --rate 100 --wait 100
+said 'no way out for 20 of its probes: neighbour: 100.80.1.98 on red does not answer' # which the kernel tells after 3 s
 for ip in ipv4 ipv6; do
     ip netns exec left sysctl -qw net.$ip.neigh.red.retrans_time_ms=100 net.$ip.neigh.red.mcast_solicit=2
 done

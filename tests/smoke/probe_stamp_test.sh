@@ -134,6 +134,24 @@ echo 'no key' >"$dir/right.key"
 exits 2 stamp --key "$dir/right.key"
 said 'is no key, expected one line of 32 to 128 hexadecimal digits'
 
+echo "# no reflector is there: the path is whole"
+exits 4 on left probe run --carrier red --source 100.80.1.200 --target 198.51.100.10:8629 --udp --count 20 --rate 100 \
+    --wait 200
+said 'no reflector is there: port unreachable by 198.51.100.10; the path is whole'
+
+echo "# on a terminal the reflector shows its counters about once a second"
+ip netns exec right "$here/terminal.py" "$dir/screen" probe reflect --port 8622 >"$dir/seen" <<'END' &
+see 0 sessions
+until /run/rehome/measured
+see 1 sessions, 20 answered
+type ^C
+END
+watching=$!
+wait_until 5 sh -c 'ip netns exec right ss -Hlun | grep -q "\[::\]:8622"'
+port=8622 stamp --count 20 --rate 1000 >"$dir/stdout.json"
+touch "$dir/measured"
+ends 0 $watching
+
 echo "# scapy reads what both sides send"
 ip netns exec right tcpdump -qUni r -w "$dir/stamp.pcap" udp port 862 2>"$dir/tcpdump.txt" &
 capturing=$!

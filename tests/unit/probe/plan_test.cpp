@@ -177,7 +177,8 @@ TEST_CASE("refused, every mistake at once") {
         {{.carrier = "red", .target = "2001:db8::9", .source = "::"},
          "--source: :: is no address to send from, expected one of this host\n"},
         {{.carrier = "red", .target = "example.org"},
-         "--target: expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, not \"example.org\"\n"},
+         "--target: expected ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT (names are not looked up), "
+         "not \"example.org\"\n"},
         {{.carrier = "red", .target = "2001:db8::1"},
          "--target: 2001:db8::1 is not of the family of the source 100.80.1.200\n"},
         {{.carrier = "red", .target = "192.0.2.9", .tcp = true},
