@@ -159,10 +159,11 @@ void Stream::take_icmp_error(const Delivered& report) {
     series_.icmp_error(*report.icmp_error + (by.empty() ? "" : " by " + by));
     const std::string about = index ? fmt::format(" about probe {}", *index) : "";
     note("icmp", *report.icmp_error + (by.empty() ? "" : " by " + by) + about);
+    if (report.mtu) {
+        series_.too_big(too_big_text(*report.mtu, by));
+    }
     if (report.mtu && index) {
         series_.unsent(*index, Unsent::too_big, too_big_text(*report.mtu, by));
-    } else if (report.mtu) {
-        series_.too_big(too_big_text(*report.mtu, by));
     }
 }
 

@@ -74,7 +74,7 @@ std::string_view name(Reflection reflection) {
 Reflector::Reflector(ReflectorAsked asked)
     : asked_(std::move(asked)),
       limit_(asked_.most_pps),
-      source_limits_(asked_.most_pps_a_source, mixed(asked_.secret)),
+      source_limits_(asked_.most_pps_a_source, asked_.source_places, mixed(asked_.secret)),
       sessions_(most_sessions, idle_at_most, mixed(asked_.secret + 1)) {}
 
 Reflection Reflector::judge(const Received& received) const {

@@ -49,6 +49,7 @@ struct ReflectorAsked {
     uint16_t port = stamp_port;  // its own
     double most_pps = 0;         // answers, in all
     double most_pps_a_source = 0;
+    size_t source_places = 65'536;
     bool stateful = true;
     StampKey key{};
     uint16_t error_estimate = 0;

@@ -53,7 +53,7 @@ void Series::unsent(uint32_t index, Unsent how, const std::string& why) {
     }
     change(index).unsent = how;
     if (how == Unsent::too_big) {
-        too_big(why);
+        tally_.too_big = tally_.too_big.empty() ? why : tally_.too_big;
     } else if (how != Unsent::no_way_out) {
         tally_.send_error = why;
     } else if (tally_.no_way_out.empty()) {
@@ -68,9 +68,7 @@ void Series::unreflected(uint32_t index) {
 }
 
 void Series::too_big(const std::string& why) {
-    if (tally_.too_big.empty()) {
-        tally_.too_big = why;
-    }
+    tally_.too_big = why;
 }
 
 void Series::stamped(uint32_t index, Nanos when, uint32_t interface) {

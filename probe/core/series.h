@@ -93,7 +93,8 @@ public:
     }
 
     void unreflected(uint32_t index);
-    // A probe, it is not known which, was larger than the way's MTU.
+    // A router told so, which says more than what our own kernel repeats; of which probe may not be
+    // known.
     void too_big(const std::string& why);
 
     // The indexes of samples that are new or changed since they were taken last, each once; what is

@@ -35,7 +35,7 @@ bool SourceLimits::take(const Address& source, double tokens, Nanos now) {
     if (source.family == Family::v6) {
         std::fill(network.bytes.begin() + 8, network.bytes.end(), uint8_t{0});
     }
-    return limit_.take(buckets_[hash_of(network, secret_) % buckets], tokens, now);
+    return limit_.take(buckets_[hash_of(network, secret_) % buckets_.size()], tokens, now);
 }
 
 }  // namespace rehome::probe

@@ -32,9 +32,7 @@ private:
 
 class SourceLimits {
 public:
-    static constexpr size_t buckets = 65'536;
-
-    SourceLimits(double rate_pps, uint64_t secret)
+    SourceLimits(double rate_pps, size_t buckets, uint64_t secret)
         : limit_(rate_pps), secret_(secret), buckets_(buckets) {}
 
     bool take(const Address& source, double tokens, Nanos now);

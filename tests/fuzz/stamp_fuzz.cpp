@@ -43,6 +43,7 @@ public:
           reflector_({.port = 862,
                       .most_pps = 1000,
                       .most_pps_a_source = 100,
+                      .source_places = 16,
                       .stateful = true,
                       .key = key_,
                       .error_estimate = 1,

@@ -59,6 +59,7 @@ def own_loss(result):
               ("not_sent", "filtered_out", "filtered_in", "receive_dropped", "skipped")}
     losses["rows"] = result["record"]["dropped"]
     losses["lost"] = figures["lost"]
+    losses["unreflected"] = figures["unreflected"]
     return {name: count for name, count in losses.items() if count}
 
 
@@ -77,7 +78,7 @@ def pace():
     address("left", "l", "192.0.2.1/24")
     address("right", "r", "192.0.2.2/24")
     reflector = world.start_on("right", "taskset", "-c", CORE, PROBE, "reflect", "--max-rate", "1000000",
-                               stdout=subprocess.DEVNULL)
+                               "--max-source-rate", "1000000", stdout=subprocess.DEVNULL)
     world.wait_until(5, "the reflector listens", lambda: ":862 " in world.on("right", "ss", "-Hlun"))
     rows = []
     for rate in RATES:

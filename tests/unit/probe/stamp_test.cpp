@@ -376,7 +376,7 @@ TEST_CASE("the rate of answers is bounded: a burst of a tenth of a second, then 
 }
 
 TEST_CASE("each source has its own limit; of IPv6 a /64 is one source") {
-    SourceLimits limits(100, 1);
+    SourceLimits limits(100, 65'536, 1);
     const auto burst = [&limits](const char* source) {
         int count = 0;
         while (limits.take(*Address::parse(source), 1, 0)) {
