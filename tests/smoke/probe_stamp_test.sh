@@ -32,12 +32,17 @@ assert eval(sys.argv[2], {**said["packets"], "sessions": said["sessions"]}), sai
 }
 # How many of the probes (frames of 102 bytes) the line's log calls lost, in one direction.
 lost_by_line() { "$BUILD/lab/wire" log "$dir/packets" | grep -c "$1.*proto 17 .* 102 B: lost" || true; }
+# Whether the log, which comes later, has both directions of so many probes.
+line_told_all() {
+    [ "$("$BUILD/lab/wire" log "$dir/packets" | grep -c 'proto 17 .* 102 B:')" -ge $((2 * $1 - $(lost_by_line 'up  '))) ]
+}
 
 echo "# 5 % lost each way: there and back as many as the line's log says"
 reflector
 line_set loss=5%
 stamp --count 1000 --rate 1000 >"$dir/stdout.json"
 line_set loss=0
+wait_until 5 line_told_all 1000
 there=$(lost_by_line 'up  ') back=$(lost_by_line down)
 wanted "$dir/run.json" "udp['directions']['why'] is None and udp['lost'] == udp['on_path'] > 40
     and udp['directions']['unknown'] <= 5
