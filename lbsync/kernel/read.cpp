@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lbsync/kernel/faithful.h"
+#include "lbsync/kernel/hook_order.h"
 #include "lbsync/kernel/raw.h"
 #include "lbsync/nft/print.h"
 
@@ -44,6 +45,8 @@ Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
         mend(read, reading);
         auto more = kernel::doubts(read, where, belongs_to_others);
         reading.doubts.insert(reading.doubts.end(), more.begin(), more.end());
+        auto order = kernel::unknown_order(read.ruleset, where);
+        reading.doubts.insert(reading.doubts.end(), order.begin(), order.end());
         reading.kernel = std::make_shared<const kernel::Ruleset>(std::move(read.ruleset));
         return reading;
     });

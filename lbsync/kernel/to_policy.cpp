@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/kernel/hook_order.h"
 #include "lbsync/kernel/rule_steps.h"
 
 namespace rehome::lbsync::kernel {
@@ -79,7 +80,7 @@ private:
         constexpr uint64_t dormant = 1;
         const bool asleep = (context.table.self.node.number("flags") & dormant) != 0;
         if (from.self.node.node("hook") != nullptr && !asleep) {
-            hook(from.self.node, chain, context.table);
+            hook(from, chain, context.table);
         }
         const std::string title = context.table.family + " " + context.table.name();
         for (const Part& part : from.rules) {
@@ -96,7 +97,8 @@ private:
         }
     }
 
-    void hook(const Node& node, policy::Chain& chain, const Table& table) {
+    void hook(const Chain& from_chain, policy::Chain& chain, const Table& table) {
+        const Node& node = from_chain.self.node;
         const Node& from = *node.node("hook");
         policy::Hook hook;
         hook.layer = layer_of(table.family);
@@ -116,6 +118,7 @@ private:
         for (const Node& one : from.nodes("devices")) {
             device(one.text("name"), hook, chain);
         }
+        hook.rank = rank(ruleset_, table, from_chain);
         chain.hook = std::move(hook);
     }
 

@@ -1,10 +1,12 @@
 #include "lbsync/plan/plan.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "common/sha256.h"
+#include "lbsync/kernel/hook_order.h"
 #include "lbsync/nft/canonical.h"
-#include "lbsync/nft/hook_order.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/translate.h"
 #include "lbsync/plan/vipd_config.h"
@@ -29,8 +31,6 @@ public:
     void host(const HostState& state) {
         append(plan_.doubts, state.from.doubts);
         append(plan_.doubts, state.to.doubts);
-        append(plan_.doubts, unknown_order(state.from.ruleset, state.pair.from));
-        append(plan_.doubts, unknown_order(state.to.ruleset, state.pair.to));
         from_ += state.pair.from + "\n" + canonical(state.from.ruleset);
         to_ += state.pair.to + "\n" + canonical(state.to.ruleset);
 
@@ -39,6 +39,7 @@ public:
                                 state.pair.from, errors_);
         plan.batch = batch(plan.current, plan.wanted);
         append(plan_.changes, differences(plan.current, plan.wanted, plan.host));
+        order(state, !plan.batch.empty());
         plan_.hosts.push_back(std::move(plan));
     }
 
@@ -76,6 +77,24 @@ public:
     }
 
 private:
+    // Chains that do not commute run in the order in which they were registered, of which a batch
+    // has no say: what it makes anew comes first.
+    void order(const HostState& state, bool batch) {
+        if (!state.from.kernel || !state.to.kernel) {
+            return;
+        }
+        const auto from = kernel::known_order(*state.from.kernel);
+        const auto to = kernel::known_order(*state.to.kernel);
+        for (const std::string& line : from) {
+            if (batch || std::find(to.begin(), to.end(), line) == to.end()) {
+                plan_.doubts.push_back(
+                    {state.pair.to, fmt::format("the order of {} is policy at {}, and apply cannot "
+                                                "promise it here",
+                                                line, state.pair.from)});
+            }
+        }
+    }
+
     std::optional<OfferReading> offer(std::string_view text, const std::string& where) {
         auto read = read_offer(text, where, in_scope_);
         if (!read) {

@@ -59,6 +59,19 @@ refuses 4 "nft's text is another rule than the kernel's" lb verify
 both 'delete table bridge t'
 lb verify
 
+echo "# order is policy: where it decides and the kernel does not tell it, nothing is proven"
+for table in one two; do
+    both "add table inet $table; add chain inet $table c { type filter hook input priority 0; }"
+    both "add rule inet $table c ip saddr 192.0.2.1 drop"
+done
+lb verify
+both 'add rule inet one c meta mark set 1'
+if [ "$(on old-s1 lbsync read | jq 'has("hooks")')" = false ]; then
+    refuses 4 "this kernel does not tell which of them runs first" lb verify
+    refuses 4 "this kernel does not tell which of them runs first" lb apply
+fi
+both 'delete table inet one; delete table inet two'
+
 echo "# a far host without lbsync, or with one of another version"
 mkdir "$dir/bin" "$dir/far"
 cat >"$dir/bin/ssh" <<'SSH'

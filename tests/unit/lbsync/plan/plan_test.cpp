@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lbsync/nft/canonical.h"
-#include "lbsync/nft/hook_order.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/plan.h"
@@ -310,46 +309,6 @@ TEST_CASE("the plan of the lab") {
                 CHECK(unclear.error().front().kind == Exit::usage);
             }
         }
-    }
-}
-
-TEST_CASE("hooks whose order nft does not tell") {
-    const auto table = [](const char* family, const char* name, const char* hook, bool marks) {
-        Rule rule;
-        if (marks) {
-            rule.statements.push_back(Assign{});
-        } else {
-            rule.statements.push_back(Counter{});
-        }
-        return Table{
-            family,
-            name,
-            {},
-            {},
-            {},
-            {{"c", {std::string("type filter hook ") + hook + "; policy accept;"}, {rule}}}};
-    };
-    struct Case {
-        Table a;
-        Table b;
-        bool doubted;
-    };
-    const Case cases[] = {
-        {table("inet", "a", "input priority filter", true),
-         table("ip", "b", "input priority filter", false), true},
-        {table("inet", "a", "input priority filter", true),
-         table("inet", "b", "input priority filter", true), true},
-        {table("inet", "a", "input priority filter", false),
-         table("ip", "b", "input priority filter", false), false},
-        {table("inet", "a", "input priority filter", true),
-         table("ip", "b", "input priority mangle", true), false},
-        {table("ip6", "a", "input priority filter", true),
-         table("ip", "b", "input priority filter", true), false},
-        {table("inet", "a", "input priority filter", true),
-         table("inet", "b", "output priority filter", true), false},
-    };
-    for (const Case& one : cases) {
-        CHECK(unknown_order({{one.a, one.b}}, "h").empty() != one.doubted);
     }
 }
 
