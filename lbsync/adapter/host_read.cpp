@@ -1,10 +1,12 @@
 #include "lbsync/adapter/host_read.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "common/child.h"
+#include "common/json/file.h"
 #include "lbsync/adapter/netlink.h"
 #include "lbsync/adapter/scratch.h"
 #include "lbsync/kernel/faithful.h"
@@ -119,7 +121,77 @@ Result<> mend(HostRead& read) {
     return read_kernel().map([&](kernel::Ruleset now) { read.reloaded = std::move(now); });
 }
 
+// The words of nft's language, without quotes; a brace is a word.
+std::vector<std::string> words_in(std::string_view text) {
+    constexpr std::string_view between = " \t\r\n\",;=!";
+    std::vector<std::string> words;
+    size_t at = 0;
+    while ((at = text.find_first_not_of(between, at)) != text.npos) {
+        const bool brace = text[at] == '{' || text[at] == '}';
+        const size_t end =
+            brace ? at + 1 : std::min(text.find_first_of(" \t\r\n\",;=!{}", at), text.size());
+        words.emplace_back(text.substr(at, end - at));
+        at = end;
+    }
+    return words;
+}
+
+// What stands behind iif, oif, device and devices, alone or in braces: nft wants it to be there.
+std::vector<std::pair<uint32_t, std::string>> interfaces_in(std::string_view text) {
+    const std::set<std::string_view> keys{"iif", "oif", "device", "devices"};
+    std::set<std::string> names;
+    const auto words = words_in(text);
+    for (size_t i = 0; i + 1 < words.size(); ++i) {
+        if (!keys.contains(words[i])) {
+            continue;
+        }
+        const bool list = words[i + 1] == "{";
+        for (i += list ? 2 : 1; i < words.size() && words[i] != "}"; ++i) {
+            names.insert(words[i]);
+            if (!list) {
+                break;
+            }
+        }
+    }
+    std::vector<std::pair<uint32_t, std::string>> interfaces;
+    uint32_t index = 1000;  // the numbers that the kernel gives itself are smaller here
+    for (const std::string& name : names) {
+        if (name != "lo" && name.size() < 16 && name.find_first_of("/@$<>&|():") == name.npos) {
+            interfaces.emplace_back(index++, name);
+        }
+    }
+    return interfaces;
+}
+
+// nft's first words about what it refuses.
+Result<> load(const std::string& path) {
+    const auto done = run({"nft", "-f", path});
+    if (!done || done->timed_out) {
+        return fail(Exit::world, path, done ? "nft has not ended in time" : done.error().text());
+    }
+    if (done->code != 0) {
+        return fail(Exit::usage, path, done->err.substr(0, done->err.find('\n')));
+    }
+    return {};
+}
+
 }  // namespace
+
+Result<HostRead> read_loaded(const std::string& path) {
+    const auto text = read_file(path);
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    const auto loaded = enter_scratch(interfaces_in(*text)).and_then([&] { return load(path); });
+    if (!loaded) {
+        return tl::unexpected(loaded.error());
+    }
+    std::string terse;
+    return read_in_one_state(terse).map([](HostRead read) {
+        read.reloaded = read.ruleset;
+        return read;
+    });
+}
 
 Result<HostRead> read_this_host() {
     std::string terse;

@@ -4,12 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "common/far_program.h"
 #include "common/json/file.h"
 #include "lbsync/adapter/host_side.h"
 #include "lbsync/iptables/meaning.h"
 #include "lbsync/iptables/read.h"
+#include "lbsync/kernel/read.h"
 #include "lbsync/services/ipvsadm.h"
 #include "lbsync/services/keepalived.h"
+#include "lbsync/side/kernel_policy.h"
 
 namespace rehome::lbsync {
 
@@ -52,6 +55,22 @@ Checked<Side> dump_side(const std::string& name, const std::string& text,
     });
 }
 
+// By an lbsync of its own, which ends in the empty host that the rules were loaded into.
+Checked<Side> nft_side(const std::string& path) {
+    const auto side =
+        output_of_ours(Host{}, "lbsync", {"read", "--nft-file", path})
+            .and_then([&](const std::string& text) { return kernel::parse_host_read(text, path); })
+            .and_then([&](kernel::HostRead read) { return read_host(std::move(read), path); })
+            .map([&](const Reading& reading) {
+                return Side{path, side::kernel_policy(reading, path, {}), {}};
+            });
+    if (!side) {
+        // Its words name the file; that it was read by a program on this host is no news.
+        return tl::unexpected(std::vector<Error>{{side.error().kind, "", side.error().what}});
+    }
+    return *side;
+}
+
 Checked<Side> read_as(Format format, const std::string& name, const std::string& text,
                       bool family_known) {
     const auto of_services = [&](policy::Services read) { return Side{name, {}, std::move(read)}; };
@@ -62,6 +81,8 @@ Checked<Side> read_as(Format format, const std::string& name, const std::string&
             return dump_side(name, text, Family::v6);
         case Format::ipvsadm:
             return services::read_ipvsadm(text, name).map(of_services);
+        case Format::nft:
+            return nft_side(name);
         default:
             return services::read_keepalived({name, text}, included).map(of_services);
     }

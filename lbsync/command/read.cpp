@@ -10,8 +10,10 @@ namespace rehome::lbsync {
 
 namespace {
 
-Result<Exit> read(const Given& /*given*/) {
-    return read_this_host().map([](const kernel::HostRead& read) {
+Result<Exit> read(const Given& given) {
+    const auto found =
+        given.has("nft-file") ? read_loaded(given.text("nft-file")) : read_this_host();
+    return found.map([](const kernel::HostRead& read) {
         // Names and comments are the operators' own bytes, whatever their encoding.
         const auto replace = nlohmann::ordered_json::error_handler_t::replace;
         const std::string text = kernel::to_json(read).dump(-1, ' ', false, replace);
@@ -30,7 +32,8 @@ Command read_command() {
         R"(By expressions, with what nft prints and what nft makes of it again.  Changes nothing.
 
   lbsync read --json | jq '.tables[].chains[].rules[]')",
-        {Option::flag("json", "the only form there is")},
+        {Option::flag("json", "the only form there is"),
+         Option::text("nft-file", "rules to be loaded into an empty host and read from there")},
         read};
 }
 

@@ -8,7 +8,8 @@ namespace rehome::lbsync::side {
 namespace {
 
 constexpr std::array names{std::string_view("iptables-save"), std::string_view("ip6tables-save"),
-                           std::string_view("ipvsadm"), std::string_view("keepalived")};
+                           std::string_view("ipvsadm"), std::string_view("keepalived"),
+                           std::string_view("nft")};
 
 bool is_in(std::string_view word, std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
@@ -35,6 +36,13 @@ std::optional<Format> recognise_line(std::string_view line) {
     }
     if (is_in(first, {"-A", "-a"}) && is_in(second, {"-t", "-u", "-f", "--sctp-service"})) {
         return Format::ipvsadm;
+    }
+    if (is_in(first, {"table", "flush", "add", "delete", "destroy"}) &&
+        is_in(second, {"ruleset", "table", "ip", "ip6", "inet", "arp", "bridge", "netdev"})) {
+        return Format::nft;
+    }
+    if (first.starts_with("#!") && first.ends_with("nft")) {
+        return Format::nft;
     }
     if (is_in(first,
               {"global_defs", "virtual_server", "virtual_server_group", "vrrp_instance",

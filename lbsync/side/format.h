@@ -12,6 +12,7 @@ enum class Format {
     ip6tables,   // the same; where no line tells the program, its tables are IPv6's
     ipvsadm,     // ipvsadm -Sn
     keepalived,  // keepalived.conf
+    nft,         // rules for nft -f: nft list ruleset, or written by hand
 };
 
 std::string_view name(Format format);  // "iptables-save"
