@@ -13,5 +13,6 @@ Result<> drop_privileges();
 // Ahead of the host's other programs from here on, where that is allowed: slots that we miss, as
 // others hold the processor, leave a hole in what is measured.
 void go_first();
+void go_as_others();  // once nothing is sent any more
 
 }  // namespace rehome::probe

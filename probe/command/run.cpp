@@ -188,6 +188,7 @@ Result<Measurement> measure(const Plan& plan, const std::vector<Route>& routes, 
         show_progress(line);
     };
     Result<Measurement> measurement = session->measure(progress, keeping.recorder);
+    go_as_others();
     end_progress();
     if (measurement) {
         keep(*measurement, keeping);

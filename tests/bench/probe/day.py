@@ -3,8 +3,7 @@
 
   day.py [RUNS]
 
-Prints JSON: seconds by the clock and of the processors, and what is written.  It has the machine before other sessions
-while it runs, as far as the kernel lets it.  Exit codes: 0 measured, 3 not.
+Prints JSON: seconds by the clock and of the processors, and what is written.  Exit codes: 0 measured, 3 not.
 """
 import json
 import os
@@ -18,16 +17,6 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(HERE, "../../../build")))
-
-
-def go_first():
-    """Its own session goes before others: they share a busy machine by sessions."""
-    try:
-        os.setsid()
-        with open("/proc/self/autogroup", "w", encoding="ascii") as file:
-            file.write("-20")
-    except OSError:
-        pass
 
 
 def processor_s():
@@ -49,7 +38,6 @@ def one(folder):
 
 def main():
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    go_first()
     with tempfile.TemporaryDirectory(dir=os.path.join(BUILD, "bench")) as folder:
         try:
             subprocess.run([os.path.join(BUILD, "bench/probe/day"), folder], check=True)
