@@ -10,6 +10,7 @@ Command apply_command();
 Command verify_command();
 Command undo_command();
 Command put_command();
+Command services_command();
 Command read_command();
 
 }  // namespace rehome::lbsync

@@ -15,12 +15,12 @@ namespace {
 using side::Side;
 
 // Both, or the mistakes of both.
-tl::expected<std::vector<Side>, Exit> read_both(const std::vector<std::string>& names,
-                                                std::optional<side::Format> format) {
+tl::expected<std::vector<Side>, Exit> read_both(const Given& given,
+                                                const std::vector<std::string>& names) {
     std::vector<Side> sides;
     std::vector<Error> errors;
     for (const std::string& name : names) {
-        auto read = read_side(name, format);
+        auto read = read_one_side(given, name);
         if (read) {
             sides.push_back(std::move(*read));
         } else {
@@ -47,17 +47,22 @@ Option format_option() {
                         "of files: " + side::format_names() + "; as they look unless given");
 }
 
+Checked<Side> read_one_side(const Given& given, const std::string& name) {
+    const auto format = side::format_of(given.text("format"));
+    if (given.has("format") && !format) {
+        return tl::unexpected(std::vector<Error>{
+            {Exit::usage, "--format",
+             in_quotes(given.text("format")) + " is none of " + side::format_names()}});
+    }
+    return read_side(name, format);
+}
+
 Result<Exit> verify_sides(const Given& given) {
     const auto names = given.texts("side");
     if (names.size() != 2 || given.has("inventory")) {
         return fail(Exit::usage, "", "expected --inventory FILE, or two sides: OLD NEW");
     }
-    const auto format = side::format_of(given.text("format"));
-    if (given.has("format") && !format) {
-        return fail(Exit::usage, "--format",
-                    in_quotes(given.text("format")) + " is none of " + side::format_names());
-    }
-    const auto sides = read_both(names, format);
+    const auto sides = read_both(given, names);
     if (!sides) {
         return sides.error();
     }

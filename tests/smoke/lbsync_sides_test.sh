@@ -182,6 +182,13 @@ answers 0 "10.1.1.11:8080 is absent, as one that failed its check: state" verify
 verify "$dir/ha.conf" "$dir/ipvs" --json | fits lbsync-sides
 sed -i 's/weight 2/weight 3/' "$dir/ha.d/web.conf"
 answers 1 "- server 10.1.1.12:8080 weight 3" verify "$dir/ha.conf" "$dir/ipvs"
+
+echo "# and as vipd's services, but for what vipd cannot do"
+answers 0 "server 10.1.1.11:8080 weight 1 by masquerade, TCP_CHECK { }" lbsync services "$dir/ha.conf"
+answers 2 "not by wlc (--without scheduler leaves it out)" lbsync services "$dir/ha.conf" --vipd
+lbsync services "$dir/ha.conf" --vipd --without scheduler --without checks |
+    jq -e '.services[0].servers[1] == {"name":"10.1.1.12-8080","address":"10.1.1.12","port":8080,"weight":3}' >/dev/null
+answers 2 "is none of checks" lbsync services "$dir/ha.conf" --vipd --without everything
 echo 'include web.conf' >>"$dir/ha.d/web.conf"
 answers 2 "includes itself" verify "$dir/ha.conf" "$dir/ipvs"
 answers 2 "nothing to compare" verify "$dir/ipvs" "$dir/new.rules"

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "lbsync/services/difference.h"
 #include "lbsync/services/ipvsadm.h"
 #include "lbsync/services/keepalived.h"
+#include "lbsync/services/to_vipd.h"
 
 namespace rehome::lbsync::services {
 
@@ -317,6 +319,93 @@ TEST_CASE("between two files checks count") {
     CHECK(differences(*one, *one).services.empty());
     CHECK(differences(*one, *one).checks_seen);
     CHECK(differences(*one, *other).services.size() == 3);
+}
+
+TEST_CASE("as vipd's services") {
+    const auto read = read_ipvsadm(
+        "-A -t 198.51.100.10:80 -s wrr\n"
+        "-a -t 198.51.100.10:80 -r 10.1.1.11:8080 -m -w 2\n"
+        "-a -t 198.51.100.10:80 -r 10.1.1.12:0 -m -w 0\n"
+        "-A -u [2001:db8::10]:53 -s rr\n"
+        "-a -u [2001:db8::10]:53 -r 10.1.1.11:53 -i -w 9 --tun-type gue --tun-port 6080\n",
+        "f");
+    REQUIRE(read);
+    const auto written = to_vipd(*read, {});
+    REQUIRE_MESSAGE(written, all(written));
+    using vipd::ServerConfig;
+    const std::vector<vipd::ServiceConfig> expected{
+        {"tcp-198.51.100.10-80",
+         Address::parse("198.51.100.10").value(),
+         Protocol::tcp,
+         80,
+         vipd::Forward::nat,
+         vipd::Encapsulation::ipip,
+         {},
+         {ServerConfig{"10.1.1.11-8080", Address::parse("10.1.1.11").value(), 8080, 2, false},
+          ServerConfig{"10.1.1.12-0", Address::parse("10.1.1.12").value(), 80, 1, true}}},
+        {"udp--2001-db8--10--53",
+         Address::parse("2001:db8::10").value(),
+         Protocol::udp,
+         53,
+         vipd::Forward::tunnel,
+         vipd::Encapsulation::gue,
+         {},
+         {ServerConfig{"10.1.1.11-53", Address::parse("10.1.1.11").value(), 0, 1, false}}}};
+    CHECK(*written == expected);
+
+    nlohmann::ordered_json config{{"schema", "rehome/vipd/1"},
+                                  {"inventory", "i.json"},
+                                  {"gateway", "g"},
+                                  {"control", "/run/vipd.sock"},
+                                  {"ports", {{{"name", "p"}, {"device", "null:"}}}},
+                                  {"lines", nlohmann::ordered_json::array()}};
+    for (const vipd::ServiceConfig& service : *written) {
+        config["services"].push_back(vipd::to_json(service, {}));
+    }
+    const auto taken = vipd::parse_config_alone("f", config.dump());
+    REQUIRE_MESSAGE(taken, all(taken));
+    CHECK(taken->services == expected);
+}
+
+TEST_CASE("what vipd has no counterpart for is refused, or left out where it is said") {
+    const std::string at = "198.51.100.10:80";
+    const std::string server = "-a -t " + at + " -r 10.1.1.11:80 -m -w 1";
+    const struct {
+        std::string text;
+        const char* sentence;
+        Without without;
+    } cases[] = {
+        {"-A -t " + at + " -s wlc\n" + server, "not by wlc", {"scheduler"}},
+        {"-A -t " + at + " -s mh -b mh-port\n" + server, "with its flags", {"scheduler"}},
+        {"-A -t " + at + " -s rr -p 30\n" + server, "not clients", {"persistence"}},
+        {"-A -t " + at + " -s rr\n" + server + " -x 5", "no limit", {"thresholds"}},
+        {"-A -t " + at + " -s rr -o\n" + server, "one-packet", {}},
+        {"-A -t " + at + " -s rr\n", "no servers", {}},
+        {"-A -t " + at + " -s wrr\n" + server + "001", "weight 1001", {}},
+        {"-A -t " + at + " -s rr\n-a -t " + at + " -r 10.1.1.11:80 -g", "direct routing", {}},
+        {"-A -t " + at + " -s rr\n-a -t " + at + " -r 10.1.1.11:81 -i", "keeps the service's", {}},
+        {"-A -t " + at + " -s rr\n-a -t " + at + " -r 10.1.1.11:80 -i --tun-type gre", "gre", {}},
+        {"-A -t " + at + " -s rr\n" + server + "\n-a -t " + at + " -r 10.1.1.12:80 -g -w 1",
+         "in one way",
+         {}},
+        {"-A -t 198.51.100.10:0 -s rr -p 9\n", "single ports", {}},
+        {"-A --sctp-service " + at + " -s rr\n", "not sctp", {}},
+        {"-A -f 5 -s rr\n", "no firewall marks", {}},
+    };
+    for (const auto& row : cases) {
+        CAPTURE(row.text);
+        const auto read = read_ipvsadm(row.text, "f");
+        REQUIRE_MESSAGE(read, all(read));
+        CHECK_MESSAGE(all(to_vipd(*read, {})).find(row.sentence) != std::string::npos,
+                      all(to_vipd(*read, {})));
+        if (!row.without.empty()) {
+            CHECK(to_vipd(*read, row.without));
+        }
+    }
+    const auto checked = keepalived(conf);
+    REQUIRE(checked);
+    CHECK(all(to_vipd(*checked, {"persistence", "scheduler", "sorry"})).find("servers' health") !=
+          std::string::npos);
 }
 
 }  // namespace rehome::lbsync::services
