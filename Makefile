@@ -10,7 +10,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	librapidcheck-dev libbdd-dev libmnl-dev libsqlite3-dev libjs-dygraphs \
 	bird2 frr nftables iptables ipset mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
 	util-linux procps python3 python3-scapy traceroute jq curl git \
-	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace
+	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace fping irtt mtr-tiny
 
 PREFIX ?= /usr/local
 empty :=
@@ -65,7 +65,7 @@ UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 KILL_HAND := $(BUILD)/kills/kill_hand.so
 
-TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe bench-probe-real baseline bench-tables fuzz \
+TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe baseline bench-tables fuzz \
 	lint format install clean
 .PHONY: $(TARGETS) help
 all: $(PROGRAMS:%=$(BUILD)/bin/%) $(LAB_TOOLS) manuals
@@ -245,10 +245,6 @@ $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 # How far probe's verdicts and figures can be trusted; ARGS goes to the driver (see tests/bench/probe/probe.py --help).
 bench-probe: $(BUILD)/bench/probe/compare $(BUILD)/bench/probe/day $(BUILD)/bin/probe $(BUILD)/lab/wire
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/probe.py $(ARGS)
-
-# Real pairs over the lab's line beside them, some 10 minutes.
-bench-probe-real: $(BUILD)/bin/probe $(BUILD)/lab/wire
-	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/probe/real.py $(ARGS)
 
 $(BUILD)/bench/probe/%: $(BUILD)/obj/tests/bench/probe/%.o $(call library,probe common)
 	$(call say,LINK,$@)

@@ -11,6 +11,8 @@ stands there stays:
   pps_own_loss_0   the highest rate on one core at which nothing is lost, with records and the reflector (live.py)
   delay_error_us   how far round trips are off (live.py)
   report_24h_s     how long the report of three carriers' day takes (day.py)
+  pairs            real pairs over the lab's line, twenty a row, some ten minutes, without a claim (real.py)
+  beside           probe, fping, mtr and irtt on one line, by what passed the interface (beside.py)
 
 Exit codes: 0 all that was to be reached is reached, 1 not, 2 wrong usage, 3 a measurement failed.
 """
@@ -124,8 +126,23 @@ def report_24h_s(_):
     return {**result, "load": os.getloadavg()[0]}
 
 
+def pairs(_):
+    result = measured(os.path.join(HERE, "real.py"))
+    print(f"{'real pairs':<26}{'no worse':>10}{'worse':>8}{'cannot tell':>13}")
+    for row in result["rows"]:
+        print(f"{row['row']:<26}{row['no_worse']:>10}{row['worse']:>8}{row['cannot_tell']:>13}")
+    return {**result, "missed": []}  # no claim
+
+
+def beside(_):
+    result = measured(os.path.join(HERE, "beside.py"))
+    for name, row in result["rows"].items():
+        print(f"{name:<14} {row['off']:>4} answers counted wrongly, the middle {row['error_us']:>6} us off")
+    return {**result, "missed": []}
+
+
 FIGURES = {"compare": compare, "pps_own_loss_0": pps_own_loss_0, "delay_error_us": delay_error_us,
-           "report_24h_s": report_24h_s}
+           "report_24h_s": report_24h_s, "pairs": pairs, "beside": beside}
 
 
 def main():
