@@ -293,7 +293,7 @@ const Command* find_command(const Program& program, const Words& words) {
 
 int finish(const Program& program, Result<Exit> result) {
     if (!result) {
-        std::cerr << result.error().text() << "\n";
+        std::cerr << in_one_line(result.error().text()) << "\n";
         result = result.error().kind;
     }
     std::cout.flush();
@@ -463,7 +463,7 @@ int run_program(const Program& program, int argc, char** argv) {
 
 Exit print_mistakes(const std::vector<Error>& errors) {
     for (const Error& error : errors) {
-        std::cerr << error.text() << "\n";
+        std::cerr << in_one_line(error.text()) << "\n";
     }
     return errors.empty() ? Exit::usage : errors.front().kind;
 }

@@ -46,4 +46,8 @@ inline tl::unexpected<Error> fail(Exit kind, std::string where, std::string what
 // cut.
 std::string in_quotes(std::string_view text);
 
+// Text from outside as a part of a line that is shown: what would end the line, move a terminal's
+// cursor or turn the direction of writing around stands as \xNN, and so does what is no UTF-8.
+std::string in_one_line(std::string_view text);
+
 }  // namespace rehome

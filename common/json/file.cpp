@@ -47,20 +47,6 @@ bool write_all(int fd, std::string_view content) {
     return true;
 }
 
-// Keys and names of the file must not break the line that tells of them.
-std::string one_line(std::string_view text) {
-    std::string line;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            line += fmt::format("\\x{:02x}", byte);
-        } else {
-            line += c;
-        }
-    }
-    return line;
-}
-
 // Where a symbolic link leads to, so that the link stays; a path that is none, as it is.
 Result<std::string> file_behind(const std::string& path) {
     struct stat status {};
@@ -137,7 +123,8 @@ Checked<json> checked(std::optional<json> document, Mistakes& mistakes) {
 void Mistakes::add(std::string_view pointer, std::string_view what) {
     const std::string at = under_ + std::string(pointer);
     const std::string where = at.empty() ? file_ : fmt::format("{}: {}", file_, at);
-    Error error{Exit::usage, one_line(where), one_line(what)};
+    // Keys and names of the file must not break the line that tells of them.
+    Error error{Exit::usage, in_one_line(where), in_one_line(what)};
     pointers_.emplace(pointer);
     if (told_.emplace(error.where, error.what).second) {
         errors_.push_back(std::move(error));

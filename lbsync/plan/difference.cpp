@@ -49,17 +49,34 @@ public:
             after != nullptr ? members(*after) : std::vector<Member>{},
             [](const auto& list, const Member& like) { return find(list, like); },
             [&](Kind part, const Member* old_one, const Member* new_one) {
-                tell(part, title + " " + (new_one != nullptr ? new_one : old_one)->title(),
-                     old_one != nullptr ? all_lines(*old_one) : none,
-                     new_one != nullptr ? all_lines(*new_one) : none);
+                member(part, title, old_one, new_one);
             });
     }
 
     std::vector<Change> take() { return std::move(changes_); }
 
 private:
+    // A chain's rules are told with their place, as their order is policy.
+    void member(Kind kind, const std::string& table, const Member* before, const Member* after) {
+        const Member& one = after != nullptr ? *after : *before;
+        const std::string title = table + " " + one.title();
+        if (kind != Kind::change || one.kind != "chain") {
+            const Lines none;
+            tell(kind, title, before != nullptr ? all_lines(*before) : none,
+                 after != nullptr ? all_lines(*after) : none);
+            return;
+        }
+        Lines lines = line_diff(before->properties, after->properties);
+        const Lines rules = diff_in_place(before->lines, after->lines, "rule");
+        lines.insert(lines.end(), rules.begin(), rules.end());
+        tell(kind, title, std::move(lines));
+    }
+
     void tell(Kind kind, std::string object, const Lines& before, const Lines& after) {
-        Lines lines = line_diff(before, after);
+        tell(kind, std::move(object), line_diff(before, after));
+    }
+
+    void tell(Kind kind, std::string object, Lines lines) {
         if (kind != Kind::change || !lines.empty()) {
             changes_.push_back({host_, std::move(object), kind, std::move(lines)});
         }

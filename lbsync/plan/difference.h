@@ -15,7 +15,9 @@ struct Change {
     std::string host;    // where, or the gateway
     std::string object;  // "table inet filter chain input", "service meters"
     Kind kind = Kind::change;
-    std::vector<std::string> lines;  // "- ..." goes, "+ ..." comes, in the order of the new state
+    // "- ..." goes, "+ ..." comes, in the order of the new state; around changed rules "  ..." stays,
+    // and "@ rule 27, now 28" says where they stand.
+    std::vector<std::string> lines;
 };
 
 std::string_view name(Change::Kind kind);  // "add", "remove", "change"

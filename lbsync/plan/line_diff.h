@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rehome::lbsync {
@@ -11,5 +12,10 @@ namespace rehome::lbsync {
 // the old middle gone and all of the new come.
 std::vector<std::string> line_diff(const std::vector<std::string>& from,
                                    const std::vector<std::string>& to);
+
+// The same where order counts, with its place: before each group of changes a line "@ NOUN 27, now
+// 28" (counted from 1) and around it up to two lines "  LINE" that stay.
+std::vector<std::string> diff_in_place(const std::vector<std::string>& from,
+                                       const std::vector<std::string>& to, std::string_view noun);
 
 }  // namespace rehome::lbsync

@@ -13,10 +13,11 @@ std::string painted(const std::string& line, bool colour) {
     constexpr std::string_view red = "\x1b[31m";
     constexpr std::string_view green = "\x1b[32m";
     constexpr std::string_view plain = "\x1b[0m";
+    const std::string shown = in_one_line(line);
     if (!colour || line.empty() || (line[0] != '-' && line[0] != '+')) {
-        return line + "\n";
+        return shown + "\n";
     }
-    return fmt::format("{}{}{}\n", line[0] == '-' ? red : green, line, plain);
+    return fmt::format("{}{}{}\n", line[0] == '-' ? red : green, shown, plain);
 }
 
 std::string_view verdict_name(Exit verdict) {

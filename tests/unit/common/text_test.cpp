@@ -167,6 +167,25 @@ TEST_CASE("text from outside cannot disguise itself in a message") {
     CHECK(in_quotes(std::string(61, 'x')) == "\"" + std::string(60, 'x') + "...\"");
 }
 
+TEST_CASE("a line that is shown says nothing to the terminal") {
+    const std::pair<std::string_view, std::string_view> cases[] = {
+        {"", ""},
+        {"drop all", "drop all"},
+        {"\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\xa5", "\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\xa5"},
+        {"a\x1b[2Jb\r\n\x7f", "a\\x1b[2Jb\\x0d\\x0a\\x7f"},
+        {"\xc2\x9b", "\\xc2\\x9b"},              // CSI as one character
+        {"\x9b[31m", "\\x9b[31m"},               // and as a byte, which is no UTF-8
+        {"\xe2\x80\xae", "\\xe2\\x80\\xae"},     // right-to-left override
+        {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},     // isolate
+        {"\xe2\x82", "\\xe2\\x82"},              // cut
+        {"\xc0\x80", "\\xc0\\x80"},              // too long a form
+        {"\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf"},
+    };
+    for (const auto& [text, shown] : cases) {
+        CHECK(in_one_line(text) == shown);
+    }
+}
+
 TEST_CASE("an error reads as one line") {
     CHECK(Error{Exit::world, "/run/vipd.sock", "no answer"}.text() == "/run/vipd.sock: no answer");
     CHECK(Error{Exit::world, "", "no answer"}.text() == "no answer");

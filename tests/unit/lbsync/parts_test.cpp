@@ -57,6 +57,29 @@ TEST_CASE("line differences") {
     CHECK(diff.back() == "+ new 2099");
 }
 
+TEST_CASE("a difference in its place") {
+    using Lines = std::vector<std::string>;
+    struct Case {
+        Lines from, to, diff;
+    };
+    const Case cases[] = {
+        {{}, {}, {}},
+        {{"a"}, {"a"}, {}},
+        {{}, {"a"}, {"@ rule 1, now 1", "+ a"}},
+        {{"a", "b", "c", "d"},
+         {"a", "b", "c", "d", "e"},
+         {"@ rule 5, now 5", "  c", "  d", "+ e"}},
+        // The same words at another place: what moved shows by what it passes.
+        {{"28", "x", "y"}, {"x", "y", "28"}, {"@ rule 1, now 1", "- 28", "  x", "  y", "+ 28"}},
+        {{"a", "1", "2", "3", "4", "5", "6", "z"},
+         {"1", "2", "3", "4", "5", "6", "b", "z"},
+         {"@ rule 1, now 1", "- a", "  1", "  2", "@ rule 8, now 7", "  5", "  6", "+ b", "  z"}},
+    };
+    for (const Case& one : cases) {
+        CHECK(diff_in_place(one.from, one.to, "rule") == one.diff);
+    }
+}
+
 TEST_CASE("a saved state comes back as it was") {
     Saved saved;
     saved.at = "2026-05-04T03:02:01.000123Z";
