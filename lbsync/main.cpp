@@ -23,6 +23,6 @@ counterpart, 3 the world failed (what is left undone is listed), 4 not provable.
   lbsync verify --inventory inventory.json
   lbsync undo --inventory inventory.json --state before.json)",
         .commands = {plan_command(), apply_command(), verify_command(), undo_command(),
-                     services_command(), put_command(), read_command()}};
+                     services_command(), put_command(), hold_command(), read_command()}};
     return rehome::run_program(program, argc, argv);
 }

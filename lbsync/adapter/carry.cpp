@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,8 +12,11 @@
 #include "common/clock.h"
 #include "common/json/file.h"
 #include "common/sha256.h"
+#include "lbsync/adapter/at_once.h"
+#include "lbsync/adapter/hold.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/nft/canonical.h"
+#include "lbsync/plan/batch.h"
 #include "lbsync/plan/vipd_config.h"
 
 namespace rehome::lbsync {
@@ -34,30 +40,108 @@ Result<> expect(const Remote& remote, const Ruleset& expected, std::string_view 
     return {};
 }
 
-// Goes through a plan, and knows what it has touched.
-class Carrier {
-public:
-    Carrier(const Plan& plan, const Saved& saved, bool reload)
-        : plan_(plan), saved_(saved), reload_(reload) {}
+std::vector<std::string> hosts_touched_by(const Plan& plan) {
+    std::set<std::string> hosts;
+    for (const HostPlan& host : plan.hosts) {
+        if (!host.batch.empty()) {
+            hosts.insert(host.host);
+        }
+    }
+    for (const GatewayPlan& gateway : plan.gateways) {
+        if (gateway.reload || gateway.wanted_file != gateway.current_file) {
+            hosts.insert(gateway.pair.to->host);
+        }
+    }
+    return {hosts.begin(), hosts.end()};
+}
 
-    Result<> all() {
-        for (const HostPlan& plan : plan_.hosts) {
-            auto done = plan.batch.empty() ? Result<>() : host(plan);
-            if (!done) {
-                return done;
-            }
-        }
-        for (const GatewayPlan& plan : plan_.gateways) {
-            if (auto done = gateway(plan); !done) {
-                return done;
-            }
-        }
-        return {};
+bool has_dynamic_sets(const Ruleset& ruleset) {
+    return std::any_of(ruleset.tables.begin(), ruleset.tables.end(), [](const Table& table) {
+        return std::any_of(table.sets.begin(), table.sets.end(),
+                           [](const Set& set) { return set.dynamic; });
+    });
+}
+
+// What was touched, by whichever host's thread, and whether anything has failed.
+class Touched {
+public:
+    explicit Touched(const Saved& saved) : saved_(saved) {}
+
+    void tables(const std::string& host) {
+        const std::lock_guard lock(mutex_);
+        std::copy_if(saved_.tables.begin(), saved_.tables.end(),
+                     std::back_inserter(touched_.tables),
+                     [&](const SavedTable& table) { return table.host == host; });
     }
 
-    const Saved& touched() const { return touched_; }
+    void file(const std::string& host, const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        std::copy_if(saved_.files.begin(), saved_.files.end(), std::back_inserter(touched_.files),
+                     [&](const SavedFile& file) { return file.host == host && file.path == path; });
+    }
+
+    void failed(Error error) {
+        const std::lock_guard lock(mutex_);
+        failures_.push_back(std::move(error));
+    }
+
+    bool any_failed() const {
+        const std::lock_guard lock(mutex_);
+        return !failures_.empty();
+    }
+
+    // Once the threads have ended.
+    const Saved& saved() const { return touched_; }
+    std::vector<Error> take_failures() { return std::move(failures_); }
 
 private:
+    const Saved& saved_;
+    mutable std::mutex mutex_;
+    Saved touched_;
+    std::vector<Error> failures_;
+};
+
+// Goes through a plan.
+class Carrier {
+public:
+    Carrier(const Plan& plan, const Manner& manner, const StopSignal& stop, const Saved& saved)
+        : plan_(plan), manner_(manner), stop_(stop), saved_(saved), touched_(saved) {}
+
+    Checked<void> lock() { return holds_.take(hosts_touched_by(plan_), manner_.at_once); }
+
+    void all() {
+        std::vector<Task> hosts;
+        for (const HostPlan& plan : plan_.hosts) {
+            if (!plan.batch.empty()) {
+                hosts.emplace_back([this, &plan] { unless_failed([&] { return host(plan); }); });
+            }
+        }
+        run_at_once(hosts, manner_.at_once, "applying");
+        std::vector<Task> gateways;
+        for (const GatewayPlan& plan : plan_.gateways) {
+            gateways.emplace_back([this, &plan] { unless_failed([&] { return gateway(plan); }); });
+        }
+        run_at_once(gateways, manner_.at_once, "reloading");
+    }
+
+    Touched& touched() { return touched_; }
+
+private:
+    template <typename Act>
+    void unless_failed(Act act) {
+        if (touched_.any_failed()) {
+            return;
+        }
+        auto done = stop_.wanted() ? interrupted() : act();
+        if (!done) {
+            touched_.failed(done.error());
+        }
+    }
+
+    static Result<> interrupted() {
+        return fail(Exit::no, "", "interrupted: what was done is put back");
+    }
+
     Result<> host(const HostPlan& plan) {
         const auto remote = Remote::to(plan.host);
         if (!remote) {
@@ -67,13 +151,33 @@ private:
         if (!same) {
             return same;
         }
-        std::copy_if(saved_.tables.begin(), saved_.tables.end(),
-                     std::back_inserter(touched_.tables),
-                     [&](const SavedTable& table) { return table.host == plan.host; });
-        if (auto loaded = remote->run_batch(plan.batch); !loaded) {
+        const auto more = kept_there(*remote, plan);
+        if (!more) {
+            return tl::unexpected(more.error());
+        }
+        if (auto ours = holds_.expect(plan.host); !ours) {
+            return ours;
+        }
+        touched_.tables(plan.host);
+        if (auto loaded = remote->run_batch(plan.batch + *more); !loaded) {
             return loaded;
         }
         return expect(*remote, plan.wanted, "does not read back as it was loaded");
+    }
+
+    // What rules have added to sets of tables that are made anew.
+    Result<std::string> kept_there(const Remote& remote, const HostPlan& plan) const {
+        const bool any =
+            std::any_of(saved_.tables.begin(), saved_.tables.end(), [&](const SavedTable& table) {
+                return table.host == plan.host && !table.learned.empty() &&
+                       remakes(plan.batch, table.family, table.name);
+            });
+        if (!any) {
+            return "";
+        }
+        return remote.learned(plan.current).map([&](const std::vector<Learned>& learned) {
+            return kept(plan.batch, plan.wanted, learned);
+        });
     }
 
     Result<> gateway(const GatewayPlan& plan) {
@@ -82,8 +186,14 @@ private:
         if (!remote) {
             return tl::unexpected(remote.error());
         }
+        if (!rewrite && !plan.reload) {
+            return {};
+        }
+        if (auto ours = holds_.expect(plan.pair.to->host); !ours) {
+            return ours;
+        }
         auto written = rewrite ? file(*remote, plan) : Result<>();
-        if (!written || !reload_ || (!rewrite && !plan.reload)) {
+        if (!written || !manner_.reload) {
             return written;
         }
         if (auto done = remote->reload(plan.pair.to->vipd_socket); !done) {
@@ -94,9 +204,7 @@ private:
 
     Result<> file(const Remote& remote, const GatewayPlan& plan) {
         const std::string& path = plan.pair.to->vipd_config;
-        std::copy_if(
-            saved_.files.begin(), saved_.files.end(), std::back_inserter(touched_.files),
-            [&](const SavedFile& file) { return file.host == remote.name() && file.path == path; });
+        touched_.file(remote.name(), path);
         auto done = remote.write_file(path, plan.wanted_file, sha256(plan.current_file));
         if (!done) {
             return done;
@@ -123,10 +231,37 @@ private:
     }
 
     const Plan& plan_;
+    const Manner& manner_;
+    const StopSignal& stop_;
     const Saved& saved_;
-    bool reload_;
-    Saved touched_;
+    Touched touched_;
+    Holds holds_;
 };
+
+// What rules have added to sets of the tables that are to be changed.
+Checked<void> read_all_learned(const Plan& plan, Saved& saved, unsigned at_once) {
+    std::vector<Result<std::vector<Learned>>> learned(plan.hosts.size());
+    std::vector<Task> tasks;
+    for (size_t i = 0; i < plan.hosts.size(); ++i) {
+        const HostPlan& host = plan.hosts[i];
+        if (!host.batch.empty() && has_dynamic_sets(host.current)) {
+            tasks.emplace_back([&host, &place = learned[i]] {
+                place = Remote::to(host.host).and_then(
+                    [&](const Remote& remote) { return remote.learned(host.current); });
+            });
+        }
+    }
+    run_at_once(tasks, at_once, "reading what sets have learned");
+    std::vector<Error> errors;
+    for (size_t i = 0; i < plan.hosts.size(); ++i) {
+        if (learned[i]) {
+            note_learned(saved, plan.hosts[i].host, *learned[i]);
+        } else {
+            errors.push_back(learned[i].error());
+        }
+    }
+    return errors.empty() ? Checked<void>() : tl::unexpected(std::move(errors));
+}
 
 // An existing state file is gone on with, never lost: the apply that wrote it may have broken off.
 Checked<void> write_state(const Plan& plan, Saved saved, const std::string& path) {
@@ -148,34 +283,44 @@ Checked<void> write_state(const Plan& plan, Saved saved, const std::string& path
 
 }  // namespace
 
-Result<> check(const Plan& plan) {
-    for (const HostPlan& host : plan.hosts) {
-        if (host.batch.empty()) {
-            continue;
-        }
-        auto done = Remote::to(host.host).and_then(
-            [&](const Remote& remote) { return remote.check_batch(host.batch); });
-        if (!done) {
-            return done;
+Checked<void> check(const Plan& plan, unsigned at_once) {
+    std::vector<Result<>> results(plan.hosts.size());
+    std::vector<Task> tasks;
+    for (size_t i = 0; i < plan.hosts.size(); ++i) {
+        if (const HostPlan& host = plan.hosts[i]; !host.batch.empty()) {
+            tasks.emplace_back([&host, &result = results[i]] {
+                result = Remote::to(host.host).and_then(
+                    [&](const Remote& remote) { return remote.check_batch(host.batch); });
+            });
         }
     }
-    return {};
+    run_at_once(tasks, at_once, "checking");
+    std::vector<Error> errors;
+    for (const Result<>& result : results) {
+        if (!result) {
+            errors.push_back(result.error());
+        }
+    }
+    return errors.empty() ? Checked<void>() : tl::unexpected(std::move(errors));
 }
 
-Carried carry(const Plan& plan, bool reload, const std::string& state_file) {
-    Carried carried;
-    Saved saved = to_save(plan, reload);
+Carried carry(const Plan& plan, const Manner& manner, const StopSignal& stop) {
+    Saved saved = to_save(plan, manner.reload);
     saved.at = iso8601(now_us());
-    if (auto written = write_state(plan, saved, state_file); !written) {
-        carried.failures = written.error();
-        return carried;
+    Carrier carrier(plan, manner, stop, saved);
+    const auto ready = carrier.lock()
+                           .and_then([&] { return read_all_learned(plan, saved, manner.at_once); })
+                           .and_then([&] { return write_state(plan, saved, manner.state_file); });
+    if (!ready) {
+        return {ready.error(), {}};
     }
-    Carrier carrier(plan, saved, reload);
-    if (auto done = carrier.all(); !done) {
-        carried.failures.push_back(done.error());
+    carrier.all();
+    Carried carried{carrier.touched().take_failures(), {}};
+    if (!carried.failures.empty()) {
         // A table that did not read back is neither as before nor as wanted: by force.  A file that
         // somebody else has changed meanwhile is theirs.
-        carried.undone = undo(carrier.touched(), {.tables = true, .files = false});
+        carried.undone =
+            undo(carrier.touched().saved(), {.tables = true, .files = false}, manner.at_once);
     }
     return carried;
 }

@@ -2,81 +2,119 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/remote.h"
 
 namespace rehome::lbsync {
 
 namespace {
 
-// Reads one thing after another and collects what cannot be read.
+// What is to be read of a pair, each by a task of its own.
+struct HostRead {
+    const HostPair& pair;
+    Result<Reading> from{};
+    Result<Reading> to{};
+};
+
+struct GatewayRead {
+    const GatewayPair& pair;
+    Result<std::string> from_file{};
+    Result<std::string> to_file{};
+    std::optional<Result<std::string>> in_force{};
+};
+
+Result<Reading> ruleset(const std::string& host) {
+    return Remote::to(host).and_then([](const Remote& remote) { return remote.ruleset(); });
+}
+
+Result<std::string> file(const Gateway& gateway) {
+    return Remote::to(gateway.host).and_then([&](const Remote& remote) {
+        return remote.read_file(gateway.vipd_config);
+    });
+}
+
+Result<std::string> config(const Gateway& gateway) {
+    auto result = Remote::to(gateway.host).and_then([&](const Remote& remote) {
+        return remote.config(gateway.vipd_socket);
+    });
+    if (!result) {
+        result.error().what += fmt::format(
+            "; start vipd there (vipd run --config {}), or give --no-reload to look at its file "
+            "alone",
+            gateway.vipd_config);
+    }
+    return result;
+}
+
+// Reads all of it, and sorts it into what is known and what could not be read.
 class Gatherer {
 public:
-    explicit Gatherer(bool reload) : reload_(reload) {}
-
-    void host(const HostPair& pair) {
-        const auto from = ruleset(pair.from);
-        const auto to = ruleset(pair.to);
-        if (from && to) {
-            state_.hosts.push_back({pair, *from, *to});
+    Gatherer(const Pairs& pairs, bool reload) : reload_(reload) {
+        for (const HostPair& pair : pairs.hosts) {
+            hosts_.push_back({pair});
+        }
+        for (const GatewayPair& pair : pairs.gateways) {
+            gateways_.push_back({pair});
         }
     }
 
-    void gateway(const GatewayPair& pair) {
-        const auto from = file(*pair.from);
-        const auto to = file(*pair.to);
-        std::optional<std::string> in_force;
-        if (reload_) {
-            in_force = config(*pair.to);
+    std::vector<Task> tasks() {
+        std::vector<Task> tasks;
+        for (HostRead& read : hosts_) {
+            tasks.emplace_back([&read] { read.from = ruleset(read.pair.from); });
+            tasks.emplace_back([&read] { read.to = ruleset(read.pair.to); });
         }
-        if (from && to) {
-            state_.gateways.push_back({pair, *from, *to, in_force});
+        for (GatewayRead& read : gateways_) {
+            tasks.emplace_back([&read] { read.from_file = file(*read.pair.from); });
+            tasks.emplace_back([&read] { read.to_file = file(*read.pair.to); });
+            if (reload_) {
+                tasks.emplace_back([&read] { read.in_force = config(*read.pair.to); });
+            }
         }
+        return tasks;
     }
 
-    Checked<State> take() {
-        if (!errors_.empty()) {
-            return tl::unexpected(std::move(errors_));
+    State take() {
+        for (HostRead& read : hosts_) {
+            const bool from = known(read.from);
+            const bool to = known(read.to);
+            if (from && to) {
+                state_.hosts.push_back({read.pair, std::move(*read.from), std::move(*read.to)});
+            }
+        }
+        for (GatewayRead& read : gateways_) {
+            take(read);
         }
         return std::move(state_);
     }
 
 private:
+    void take(GatewayRead& read) {
+        const bool from = known(read.from_file);
+        const bool to = known(read.to_file);
+        const bool in_force = !read.in_force || known(*read.in_force);
+        if (!from || !to) {
+            return;
+        }
+        GatewayState state{read.pair, *read.from_file, *read.to_file, {}};
+        if (read.in_force && in_force) {
+            state.in_force = std::move(**read.in_force);
+        }
+        state_.gateways.push_back(std::move(state));
+    }
+
     template <typename T>
-    std::optional<T> keep(Result<T> result) {
+    bool known(const Result<T>& result) {
         if (!result) {
-            errors_.push_back(result.error());
-            return {};
+            state_.unread.push_back(result.error());
         }
-        return std::move(*result);
-    }
-
-    std::optional<Reading> ruleset(const std::string& host) {
-        return keep<Reading>(
-            Remote::to(host).and_then([](const Remote& remote) { return remote.ruleset(); }));
-    }
-
-    std::optional<std::string> file(const Gateway& gateway) {
-        return keep<std::string>(Remote::to(gateway.host).and_then([&](const Remote& remote) {
-            return remote.read_file(gateway.vipd_config);
-        }));
-    }
-
-    std::optional<std::string> config(const Gateway& gateway) {
-        auto result = Remote::to(gateway.host).and_then([&](const Remote& remote) {
-            return remote.config(gateway.vipd_socket);
-        });
-        if (!result) {
-            result.error().what += fmt::format(
-                "; start vipd there (vipd run --config {}), or give --no-reload to "
-                "look at its file alone",
-                gateway.vipd_config);
-        }
-        return keep<std::string>(std::move(result));
+        return result.has_value();
     }
 
     bool reload_;
+    std::vector<HostRead> hosts_;
+    std::vector<GatewayRead> gateways_;
     State state_;
-    std::vector<Error> errors_;
 };
 
 }  // namespace
@@ -90,18 +128,9 @@ Checked<Plan> gather(const Inventory& inventory, const Request& request) {
     if (!pairs) {
         return tl::unexpected(pairs.error());
     }
-    Gatherer gatherer(request.reload);
-    for (const HostPair& pair : pairs->hosts) {
-        gatherer.host(pair);
-    }
-    for (const GatewayPair& pair : pairs->gateways) {
-        gatherer.gateway(pair);
-    }
-    const auto state = gatherer.take();
-    if (!state) {
-        return tl::unexpected(state.error());
-    }
-    return make_plan(inventory, *move, *pairs, *state);
+    Gatherer gatherer(*pairs, request.reload);
+    run_at_once(gatherer.tasks(), request.at_once, "reading");
+    return make_plan(inventory, *move, *pairs, gatherer.take());
 }
 
 }  // namespace rehome::lbsync

@@ -1,4 +1,4 @@
-// Reads both sites, host by host, and makes the plan.
+// Reads both sites, many hosts at once, and makes the plan.
 #pragma once
 
 #include <string>
@@ -14,11 +14,13 @@ struct Request {
     std::string inventory;
     std::string from;  // site; empty: as the inventory says
     std::string to;
-    bool reload = true;  // the target's vipd runs: what it has in force counts too
+    bool reload = true;     // the target's vipd runs: what it has in force counts too
+    unsigned at_once = 32;  // calls of hosts
 };
 
-// Reads everything that the inventory names, changing nothing.  Errors: wrong input (usage), a host
-// or a vipd that cannot be reached (world), objects without a counterpart (usage).
+// Reads everything that the inventory names, changing nothing.  A host or a vipd that cannot be
+// read stands in the plan, beside what the others say.  Errors: wrong input, objects without a
+// counterpart (usage), and then what could not be read too.
 Checked<Plan> gather(const Inventory& inventory, const Request& request);
 
 }  // namespace rehome::lbsync

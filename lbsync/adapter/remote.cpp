@@ -80,6 +80,11 @@ Result<Reading> Remote::by_text_alone(const std::string& why) const {
     return reading;
 }
 
+Result<std::vector<Learned>> Remote::learned(const Ruleset& ruleset) const {
+    const auto text = command({"nft", "-a", "list", "ruleset"});
+    return text ? read_learned(*text, ruleset) : tl::unexpected(text.error());
+}
+
 Result<> Remote::check_batch(const std::string& batch) const {
     return command({"nft", "-c", "-f", "-"}, batch).map([](const std::string&) {});
 }

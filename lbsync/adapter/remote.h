@@ -5,9 +5,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/error.h"
 #include "common/host.h"
+#include "lbsync/nft/learned.h"
 #include "lbsync/nft/read.h"
 
 namespace rehome::lbsync {
@@ -26,6 +28,9 @@ public:
     // nft prints is read all the same, with a doubt that says so.
     Result<Reading> ruleset() const;
 
+    // What rules have added to the dynamic sets of this rule set.
+    Result<std::vector<Learned>> learned(const Ruleset& ruleset) const;
+
     Result<> check_batch(const std::string& batch) const;  // nft -c: nothing is changed
     Result<> run_batch(const std::string& batch) const;    // one transaction
 
@@ -33,6 +38,7 @@ public:
     Result<> reload(const std::string& socket) const;
     Result<std::string> config(const std::string& socket) const;
 
+    const Host& host() const { return host_; }
     std::string name() const { return host_.text(); }
 
 private:

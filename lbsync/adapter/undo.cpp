@@ -1,11 +1,12 @@
 #include "lbsync/adapter/undo.h"
 
 #include <algorithm>
-#include <map>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "common/sha256.h"
+#include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/plan/batch.h"
 
@@ -33,11 +34,46 @@ tl::unexpected<Error> changed_since(std::string where) {
                 "puts it back all the same)");
 }
 
-class Undo {
+// Puts back what one host had, and keeps what became of it.
+class HostUndo {
 public:
-    explicit Undo(Force force) : force_(force) {}
+    HostUndo(std::string host, Force force) : host_(std::move(host)), force_(force) {}
 
-    void file(const SavedFile& saved) {
+    const std::string& host() const { return host_; }
+
+    void files(const std::vector<SavedFile>& files) {
+        for (auto file = files.rbegin(); file != files.rend(); ++file) {
+            if (file->host == host_) {
+                put_back(*file);
+            }
+        }
+    }
+
+    // All of them in one transaction.
+    void tables(const std::vector<SavedTable>& all) {
+        std::vector<SavedTable> tables;
+        std::copy_if(all.begin(), all.end(), std::back_inserter(tables),
+                     [&](const SavedTable& table) { return table.host == host_; });
+        if (tables.empty()) {
+            return;
+        }
+        const auto remote = Remote::to(host_);
+        const auto reading = remote ? remote->ruleset() : tl::unexpected(remote.error());
+        if (!reading) {
+            result_.left_undone.push_back(reading.error());
+            return;
+        }
+        std::erase_if(tables,
+                      [&](const SavedTable& table) { return !to_put_back(table, *reading); });
+        if (!tables.empty()) {
+            restore(*remote, *reading, tables);
+        }
+    }
+
+    Undone take() { return std::move(result_); }
+
+private:
+    void put_back(const SavedFile& saved) {
         const std::string where = saved.host + ": " + saved.path;
         const auto remote = Remote::to(saved.host);
         const auto done = remote ? put_back(*remote, saved, where) : tl::unexpected(remote.error());
@@ -48,33 +84,6 @@ public:
         }
     }
 
-    // All the tables of one host in one transaction.
-    void host(const std::string& name, const std::vector<SavedTable>& tables) {
-        const auto remote = Remote::to(name);
-        const auto reading = remote ? remote->ruleset() : tl::unexpected(remote.error());
-        if (!reading) {
-            result_.left_undone.push_back(reading.error());
-            return;
-        }
-        std::string batch;
-        std::vector<SavedTable> touched;
-        for (const SavedTable& table : tables) {
-            const std::string now = digest_now(*reading, table);
-            if (now != table.before_sha256 && now != table.after_sha256 && !force_.tables) {
-                told(changed_since(title(table)), "");
-            } else if (now != table.before_sha256) {
-                batch += restore_batch(table.family, table.name, table.before);
-                touched.push_back(table);
-            }
-        }
-        if (!touched.empty()) {
-            restore(*remote, batch, touched);
-        }
-    }
-
-    Undone take() { return std::move(result_); }
-
-private:
     // Whether there was anything to put back.
     Result<bool> put_back(const Remote& remote, const SavedFile& saved, const std::string& where) {
         const auto now = remote.read_file(saved.path);
@@ -96,9 +105,29 @@ private:
         return remote.reload(saved.socket).map([] { return true; });
     }
 
-    void restore(const Remote& remote, const std::string& batch,
+    bool to_put_back(const SavedTable& table, const Reading& reading) {
+        const std::string now = digest_now(reading, table);
+        if (now != table.before_sha256 && now != table.after_sha256 && !force_.tables) {
+            told(changed_since(title(table)), "");
+            return false;
+        }
+        return now != table.before_sha256;
+    }
+
+    void restore(const Remote& remote, const Reading& before,
                  const std::vector<SavedTable>& tables) {
-        const auto done = remote.run_batch(batch);
+        std::string batch;
+        for (const SavedTable& table : tables) {
+            batch += restore_batch(table.family, table.name, table.before);
+        }
+        const std::string kept = learned_now(remote, before, tables);
+        auto done = remote.run_batch(batch + kept);
+        if (!done && !kept.empty()) {
+            told(fail(Exit::world, host_,
+                      "what rules had added to sets cannot be kept: " + done.error().what),
+                 "");
+            done = remote.run_batch(batch);
+        }
         const auto reading = done ? remote.ruleset() : tl::unexpected(done.error());
         for (const SavedTable& table : tables) {
             if (!reading) {
@@ -111,6 +140,20 @@ private:
         }
     }
 
+    std::string learned_now(const Remote& remote, const Reading& before,
+                            const std::vector<SavedTable>& tables) {
+        const bool any = std::any_of(tables.begin(), tables.end(), [](const SavedTable& table) {
+            return !table.learned.empty();
+        });
+        const auto learned = any ? remote.learned(before.ruleset)
+                                 : Result<std::vector<Learned>>(std::vector<Learned>{});
+        std::string text;
+        for (const SavedTable& table : tables) {
+            text += learned_text(table, learned ? *learned : std::vector<Learned>{});
+        }
+        return text;
+    }
+
     void told(const Result<>& done, const std::string& what) {
         if (done) {
             result_.done.push_back(what);
@@ -119,29 +162,46 @@ private:
         }
     }
 
+    std::string host_;
     Force force_;
     Undone result_;
 };
 
 }  // namespace
 
-Undone undo(const Saved& saved, Force force) {
-    Undo run(force);
-    for (auto file = saved.files.rbegin(); file != saved.files.rend(); ++file) {
-        run.file(*file);
-    }
+std::vector<std::string> hosts_of(const Saved& saved) {
     std::vector<std::string> hosts;
-    std::map<std::string, std::vector<SavedTable>> tables;
-    for (const SavedTable& table : saved.tables) {
-        if (tables[table.host].empty()) {
-            hosts.push_back(table.host);
+    const auto add = [&hosts](const auto& one) {
+        if (std::find(hosts.begin(), hosts.end(), one.host) == hosts.end()) {
+            hosts.push_back(one.host);
         }
-        tables[table.host].push_back(table);
+    };
+    std::for_each(saved.tables.begin(), saved.tables.end(), add);
+    std::for_each(saved.files.begin(), saved.files.end(), add);
+    return hosts;
+}
+
+Undone undo(const Saved& saved, Force force, unsigned at_once) {
+    std::vector<HostUndo> hosts;
+    for (const std::string& host : hosts_of(saved)) {
+        hosts.emplace_back(host, force);
     }
-    for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) {
-        run.host(*host, tables[*host]);
+    std::vector<Task> files;
+    std::vector<Task> tables;
+    for (HostUndo& host : hosts) {
+        files.emplace_back([&] { host.files(saved.files); });
+        tables.emplace_back([&] { host.tables(saved.tables); });
     }
-    return run.take();
+    run_at_once(files, at_once, "putting files back");
+    run_at_once(tables, at_once, "putting tables back");
+    Undone all;
+    for (HostUndo& host : hosts) {
+        Undone one = host.take();
+        std::move(one.done.begin(), one.done.end(), std::back_inserter(all.done));
+        std::move(one.left_undone.begin(), one.left_undone.end(),
+                  std::back_inserter(all.left_undone));
+    }
+    return all;
 }
 
 }  // namespace rehome::lbsync

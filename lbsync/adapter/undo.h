@@ -14,13 +14,18 @@ struct Undone {
     std::vector<Error> left_undone;  // what was not, and why
 };
 
-// In reverse order: files, then tables.  What is as it was is left alone; what is neither that nor
-// what the apply made of it has been changed by somebody else since, and is put back only by force.
+// What is as it was is left alone; what is neither that nor what the apply made of it has been
+// changed by somebody else since, and is put back only by force.
 struct Force {
     bool tables = false;
     bool files = false;
 };
 
-Undone undo(const Saved& saved, Force force);
+// First files, then tables, many hosts at once.  What rules have added to sets stays in them.  Who
+// calls holds the hosts.
+Undone undo(const Saved& saved, Force force, unsigned at_once);
+
+// The hosts that it names.
+std::vector<std::string> hosts_of(const Saved& saved);
 
 }  // namespace rehome::lbsync

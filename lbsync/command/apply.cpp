@@ -52,6 +52,19 @@ Result<> expect_plan(const Plan& plan, const std::string& path) {
     return {};
 }
 
+// Between two acts a wish to stop is heard, and what was done is put back.
+Result<Carried> carry_out(const Plan& plan, const Given& given) {
+    const auto stop = StopSignal::watch({.asked = "stopping: what was done is put back\n"});
+    if (!stop) {
+        return tl::unexpected(stop.error());
+    }
+    return carry(plan,
+                 {.reload = !given.has("no-reload"),
+                  .state_file = given.text("state"),
+                  .at_once = static_cast<unsigned>(given.integer("at-once"))},
+                 *stop);
+}
+
 Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
     const bool done = carried.failures.empty();
     const bool undone = carried.undone.left_undone.empty();
@@ -87,18 +100,20 @@ Result<Exit> apply(const Given& given) {
         }
     }
     const bool dry = given.has("dry-run");
-    if (plan->verdict() == Exit::unknown) {
+    if (const Exit verdict = plan->verdict(); verdict != Exit::yes && verdict != Exit::no) {
         show(*plan, "apply", given);
-        return Exit::unknown;
+        return verdict;
     }
-    if (auto good = check(*plan); !good) {
-        return tl::unexpected(good.error());
+    if (auto good = check(*plan, static_cast<unsigned>(given.integer("at-once"))); !good) {
+        return print_mistakes(good.error());
     }
     if (dry) {
         show(*plan, "apply", given);
         return plan->verdict();
     }
-    return finish(*plan, carry(*plan, !given.has("no-reload"), given.text("state")), given);
+    return carry_out(*plan, given).map([&](const Carried& carried) {
+        return finish(*plan, carried, given);
+    });
 }
 
 }  // namespace

@@ -12,5 +12,6 @@ Command undo_command();
 Command put_command();
 Command services_command();
 Command read_command();
+Command hold_command();
 
 }  // namespace rehome::lbsync

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/inventory.h"
 #include "common/json/file.h"
+#include "lbsync/adapter/hold.h"
 #include "lbsync/command/commands.h"
 #include "lbsync/command/session.h"
 #include "lbsync/plan/saved.h"
@@ -13,6 +14,20 @@ namespace rehome::lbsync {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr unsigned at_once = 32;
+
+// What cannot be locked is left as it is, and does not keep the others from being put back.
+Undone hold_and_undo(const Saved& saved, Force force) {
+    Holds holds;
+    const auto held = holds.take(hosts_of(saved), at_once);
+    Undone undone = undo(of_hosts(saved, holds.hosts()), force, at_once);
+    if (!held) {
+        undone.left_undone.insert(undone.left_undone.end(), held.error().begin(),
+                                  held.error().end());
+    }
+    return undone;
+}
 
 Result<Exit> put_back(const Given& given) {
     if (given.has("inventory")) {
@@ -30,7 +45,7 @@ Result<Exit> put_back(const Given& given) {
         return print_mistakes(saved.error());
     }
     const bool force = given.has("force");
-    const Undone undone = undo(*saved, {force, force});
+    const Undone undone = hold_and_undo(*saved, {force, force});
     if (given.has("json")) {
         ordered_json report = to_json(undone);
         report["schema"] = "rehome/lbsync-undo/1";

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lbsync/nft/dynamic_sets.h"
 #include "lbsync/nft/json.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/nft/text.h"
@@ -217,7 +218,9 @@ Result<Reading> read_ruleset(std::string_view json_text, std::string_view text,
     if (!tables) {
         return fail(tables.error().kind, std::string(where), tables.error().text());
     }
-    return Reader(sorted(*entries), where).read(*tables);
+    Reading reading = Reader(sorted(*entries), where).read(*tables);
+    mark_dynamic_sets(reading.ruleset);
+    return reading;
 }
 
 }  // namespace rehome::lbsync

@@ -11,13 +11,21 @@ namespace rehome::lbsync {
 
 namespace {
 
-// A table can be edited in place if nothing that is fixed at its creation changes.
+bool is_constant(const Member& member) {
+    return std::any_of(member.properties.begin(), member.properties.end(), [](const auto& it) {
+        return it.starts_with("flags ") && it.find("constant") != std::string::npos;
+    });
+}
+
+// A table can be edited in place if nothing that is fixed at its creation changes; the elements of
+// a constant set are, once a rule refers to it.
 bool editable(const Table& current, const std::vector<Member>& now, const std::vector<Member>& then,
               const Table& wanted) {
     return current.properties == wanted.properties &&
            std::all_of(then.begin(), then.end(), [&](const Member& member) {
                const Member* before = find(now, member);
-               return before == nullptr || before->properties == member.properties;
+               return before == nullptr || *before == member ||
+                      (before->properties == member.properties && !is_constant(member));
            });
 }
 
@@ -86,6 +94,28 @@ std::string batch(const Ruleset& current, const Ruleset& wanted) {
     for (const Table& table : wanted.tables) {
         const Table* before = find(current.tables, table);
         text += before == nullptr ? print(table) : change(*before, table);
+    }
+    return text;
+}
+
+bool remakes(std::string_view batch, const std::string& family, const std::string& name) {
+    return batch.find(fmt::format("delete table {} {}\n", family, name)) != std::string_view::npos;
+}
+
+std::string kept(const std::string& batch, const Ruleset& wanted,
+                 const std::vector<Learned>& learned) {
+    std::string text;
+    for (const Learned& one : learned) {
+        Table like;
+        like.family = one.family;
+        like.name = one.table;
+        const Table* table = find(wanted.tables, like);
+        const bool stays =
+            table != nullptr && remakes(batch, one.family, one.table) &&
+            std::any_of(table->sets.begin(), table->sets.end(), [&](const Set& set) {
+                return set.dynamic && set.name == one.set && type_property(set) == one.type;
+            });
+        text += stays ? add_elements(one) : "";
     }
     return text;
 }

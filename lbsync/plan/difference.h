@@ -15,8 +15,8 @@ struct Change {
     std::string host;    // where, or the gateway
     std::string object;  // "table inet filter chain input", "service meters"
     Kind kind = Kind::change;
-    // "- ..." goes, "+ ..." comes, in the order of the new state; around changed rules "  ..." stays,
-    // and "@ rule 27, now 28" says where they stand.
+    // "- ..." goes, "+ ..." comes, in the order of the new state; around changed rules "  ..."
+    // stays, and "@ rule 27, now 28" says where they stand.
     std::vector<std::string> lines;
 };
 

@@ -136,6 +136,9 @@ private:
 }  // namespace
 
 Exit Plan::verdict() const {
+    if (!unread.empty()) {
+        return Exit::world;
+    }
     if (!doubts.empty()) {
         return Exit::unknown;
     }
@@ -156,7 +159,10 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
         planner.gateway(gateway);
     }
     auto plan = planner.take();
-    if (plan) {
+    if (!plan) {
+        plan.error().insert(plan.error().end(), state.unread.begin(), state.unread.end());
+    } else {
+        plan->unread = state.unread;
         plan->from = move.from->name;
         plan->to = move.to->name;
         plan->skipped = pairs.skipped;

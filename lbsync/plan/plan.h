@@ -36,6 +36,7 @@ struct GatewayState {
 struct State {
     std::vector<HostState> hosts;
     std::vector<GatewayState> gateways;
+    std::vector<Error> unread;  // hosts, and vipds, of which nothing is known
 };
 
 struct HostPlan {
@@ -61,15 +62,18 @@ struct Plan {
     std::vector<GatewayPlan> gateways;
     std::vector<Change> changes;
     std::vector<Doubt> doubts;
+    std::vector<Error> unread;
     std::vector<std::string> skipped;
     std::string from_digest;
     std::string to_digest;
 
-    // yes: nothing to do; no: changes; unknown: there are doubts, so nothing is carried.
+    // yes: nothing to do; no: changes; unknown: there are doubts; world: something could not be
+    // read.  With either of the last two nothing is carried.
     Exit verdict() const;
 };
 
-// Errors are objects without a counterpart and unreadable configurations; all of them.
+// Errors are objects without a counterpart and unreadable configurations; all of them, and what
+// could not be read.
 Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
                         const State& state);
 

@@ -21,22 +21,40 @@ std::string painted(const std::string& line, bool colour) {
 }
 
 std::string_view verdict_name(Exit verdict) {
-    return verdict == Exit::yes ? "equal" : verdict == Exit::no ? "differs" : "not provable";
+    switch (verdict) {
+        case Exit::yes:
+            return "equal";
+        case Exit::no:
+            return "differs";
+        case Exit::world:
+            return "not read";
+        default:
+            return "not provable";
+    }
+}
+
+// "3 objects"
+std::string counted(size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 }  // namespace
 
 std::string summary(const Plan& plan) {
+    if (!plan.unread.empty()) {
+        return fmt::format("not read: {} of sites {} and {}, and {} of the others {}",
+                           counted(plan.unread.size(), "part"), plan.from, plan.to,
+                           counted(plan.changes.size(), "object"),
+                           plan.changes.size() == 1 ? "differs" : "differ");
+    }
     if (!plan.doubts.empty()) {
-        return fmt::format("not provable: {} {} of the policies of sites {} and {}",
-                           plan.doubts.size(), plan.doubts.size() == 1 ? "part" : "parts",
-                           plan.from, plan.to);
+        return fmt::format("not provable: {} of the policies of sites {} and {}",
+                           counted(plan.doubts.size(), "part"), plan.from, plan.to);
     }
     if (plan.changes.empty()) {
         return fmt::format("equal: site {} has the policies of site {}", plan.to, plan.from);
     }
-    return fmt::format("differs: {} {} at site {}", plan.changes.size(),
-                       plan.changes.size() == 1 ? "object" : "objects", plan.to);
+    return fmt::format("differs: {} at site {}", counted(plan.changes.size(), "object"), plan.to);
 }
 
 std::string text_report(const Plan& plan, bool colour) {
@@ -47,16 +65,20 @@ std::string text_report(const Plan& plan, bool colour) {
             text += change.host + "\n";
             host = change.host;
         }
-        text += fmt::format("  {} {}\n", name(change.kind), change.object);
+        text += fmt::format("  {} {}\n", name(change.kind), in_one_line(change.object));
         for (const std::string& line : change.lines) {
             text += painted(line.substr(0, 1) + "  " + line.substr(1), colour);
         }
     }
     for (const Doubt& doubt : plan.doubts) {
-        text += fmt::format("not provable: {}: {}\n", doubt.where, doubt.what);
+        text += fmt::format("not provable: {}: {}\n", in_one_line(doubt.where),
+                            in_one_line(doubt.what));
+    }
+    for (const Error& error : plan.unread) {
+        text += fmt::format("not read: {}\n", in_one_line(error.text()));
     }
     for (const std::string& skipped : plan.skipped) {
-        text += "skipped: " + skipped + "\n";
+        text += "skipped: " + in_one_line(skipped) + "\n";
     }
     return text;
 }
@@ -73,6 +95,10 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
     for (const Doubt& doubt : plan.doubts) {
         doubts.push_back({{"where", doubt.where}, {"what", doubt.what}});
     }
+    ordered_json unread = ordered_json::array();
+    for (const Error& error : plan.unread) {
+        unread.push_back({{"where", error.where}, {"what", error.what}});
+    }
     return {{"schema", "rehome/lbsync-plan/1"},
             {"at", at},
             {"command", command},
@@ -82,6 +108,7 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
             {"bound_to", {{"from", plan.from_digest}, {"to", plan.to_digest}}},
             {"changes", std::move(changes)},
             {"not_provable", std::move(doubts)},
+            {"not_read", std::move(unread)},
             {"skipped", plan.skipped}};
 }
 

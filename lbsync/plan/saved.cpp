@@ -68,6 +68,39 @@ bool differs(const SavedTable& table, const std::vector<Change>& changes) {
     });
 }
 
+// Whether it is still as the apply before has left it.
+bool stands(const SavedTable& table, const Plan& plan) {
+    return std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
+        return host.host == table.host &&
+               digest_of(host.current, table.family, table.name) == table.after_sha256;
+    });
+}
+
+bool stands(const SavedFile& file, const Plan& plan) {
+    return std::any_of(plan.gateways.begin(), plan.gateways.end(), [&](const GatewayPlan& gateway) {
+        return gateway.pair.to->host == file.host && gateway.pair.to->vipd_config == file.path &&
+               sha256(gateway.current_file) == file.after_sha256;
+    });
+}
+
+ordered_json learned_json(const SavedTable& table) {
+    ordered_json all = ordered_json::array();
+    for (const Learned& one : table.learned) {
+        all.push_back({{"set", one.set}, {"type", one.type}, {"elements", pieces(one.elements)}});
+    }
+    return all;
+}
+
+std::vector<Learned> learned_of(const json& table) {
+    std::vector<Learned> all;
+    for (const json& one : table.value("learned", json::array())) {
+        all.push_back({table["family"].get<std::string>(), table["name"].get<std::string>(),
+                       one["set"].get<std::string>(), one["type"].get<std::string>(),
+                       joined(one["elements"])});
+    }
+    return all;
+}
+
 }  // namespace
 
 std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name) {
@@ -95,38 +128,60 @@ Saved to_save(const Plan& plan, bool reload) {
     return saved;
 }
 
+void note_learned(Saved& saved, const std::string& host, const std::vector<Learned>& learned) {
+    for (SavedTable& table : saved.tables) {
+        std::copy_if(learned.begin(), learned.end(), std::back_inserter(table.learned),
+                     [&](const Learned& one) {
+                         return table.host == host && table.family == one.family &&
+                                table.name == one.table;
+                     });
+    }
+}
+
+std::string learned_text(const SavedTable& table, const std::vector<Learned>& now) {
+    std::string text;
+    for (const Learned& saved : table.learned) {
+        const auto same = std::find_if(now.begin(), now.end(), [&](const Learned& one) {
+            return one.family == saved.family && one.table == saved.table && one.set == saved.set &&
+                   one.type == saved.type;
+        });
+        text += add_elements(same == now.end() ? saved : *same);
+    }
+    return text;
+}
+
+Saved of_hosts(const Saved& saved, const std::vector<std::string>& hosts) {
+    const auto other = [&](const auto& one) {
+        return std::find(hosts.begin(), hosts.end(), one.host) == hosts.end();
+    };
+    Saved result = saved;
+    std::erase_if(result.tables, other);
+    std::erase_if(result.files, other);
+    return result;
+}
+
 Saved continued(const Saved& earlier, Saved saved, const Plan& plan) {
     for (const SavedTable& old : earlier.tables) {
-        const bool stands =
-            std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
-                return host.host == old.host &&
-                       digest_of(host.current, old.family, old.name) == old.after_sha256;
-            });
         const auto same =
             std::find_if(saved.tables.begin(), saved.tables.end(), [&](const SavedTable& table) {
                 return table.host == old.host && table.family == old.family &&
                        table.name == old.name;
             });
-        if (stands && same == saved.tables.end()) {
+        if (same == saved.tables.end()) {
             saved.tables.push_back(old);
-        } else if (stands) {
+        } else if (stands(old, plan)) {
             same->before = old.before;
             same->before_sha256 = old.before_sha256;
+            same->learned = old.learned;
         }
     }
     for (const SavedFile& old : earlier.files) {
-        const bool stands = std::any_of(plan.gateways.begin(), plan.gateways.end(),
-                                        [&](const GatewayPlan& gateway) {
-                                            return gateway.pair.to->host == old.host &&
-                                                   gateway.pair.to->vipd_config == old.path &&
-                                                   sha256(gateway.current_file) == old.after_sha256;
-                                        });
         const auto same = std::find_if(
             saved.files.begin(), saved.files.end(),
             [&](const SavedFile& file) { return file.host == old.host && file.path == old.path; });
-        if (stands && same == saved.files.end()) {
+        if (same == saved.files.end()) {
             saved.files.push_back(old);
-        } else if (stands) {
+        } else if (stands(old, plan)) {
             same->before = old.before;
         }
     }
@@ -141,7 +196,8 @@ ordered_json to_json(const Saved& saved) {
                           {"name", table.name},
                           {"before", pieces(table.before)},
                           {"before_sha256", table.before_sha256},
-                          {"after_sha256", table.after_sha256}});
+                          {"after_sha256", table.after_sha256},
+                          {"learned", learned_json(table)}});
     }
     ordered_json files = ordered_json::array();
     for (const SavedFile& file : saved.files) {
@@ -165,18 +221,17 @@ Checked<Saved> parse_saved(std::string_view file, std::string_view text) {
     Saved saved;
     saved.at = (*document)["at"].get<std::string>();
     for (const json& table : (*document)["tables"]) {
-        saved.tables.push_back(
-            {table["host"].get<std::string>(), table["family"].get<std::string>(),
-             table["name"].get<std::string>(), joined(table["before"]),
-             table["before_sha256"].get<std::string>(), table["after_sha256"].get<std::string>()});
+        saved.tables.push_back({table["host"].get<std::string>(),
+                                table["family"].get<std::string>(),
+                                table["name"].get<std::string>(), joined(table["before"]),
+                                table["before_sha256"].get<std::string>(),
+                                table["after_sha256"].get<std::string>(), learned_of(table)});
     }
-
     for (const json& one : (*document)["files"]) {
         saved.files.push_back({one["host"].get<std::string>(), one["path"].get<std::string>(),
                                one["socket"].get<std::string>(), joined(one["before"]),
                                one["after_sha256"].get<std::string>()});
     }
-
     return saved;
 }
 

@@ -13,6 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
+#include "lbsync/nft/learned.h"
 #include "lbsync/plan/plan.h"
 
 namespace rehome::lbsync {
@@ -21,9 +22,10 @@ struct SavedTable {
     std::string host;
     std::string family;
     std::string name;
-    std::string before;         // as `nft -f` takes it; empty: there was none
-    std::string before_sha256;  // empty: there was none
-    std::string after_sha256;   // empty: there is none any more
+    std::string before;              // as `nft -f` takes it; empty: there was none
+    std::string before_sha256;       // empty: there was none
+    std::string after_sha256;        // empty: there is none any more
+    std::vector<Learned> learned{};  // what rules had added to its sets
     bool operator==(const SavedTable&) const = default;
 };
 
@@ -48,8 +50,19 @@ std::string digest_of(const Ruleset& ruleset, std::string_view family, std::stri
 // What the plan will change.  reload: whether vipd is told.
 Saved to_save(const Plan& plan, bool reload);
 
+// Notes what rules of this host have added to sets of the tables that are saved.
+void note_learned(Saved& saved, const std::string& host, const std::vector<Learned>& learned);
+
+// What is to be added when a saved table is put back: what a set of the same type holds now, else
+// what it held when it was saved.
+std::string learned_text(const SavedTable& table, const std::vector<Learned>& now);
+
+// What of it belongs to these hosts.
+Saved of_hosts(const Saved& saved, const std::vector<std::string>& hosts);
+
 // The state of an apply that goes on where an earlier one ended or broke off: what is still as the
-// earlier one left it keeps the older `before`, so that one undo takes both back.
+// earlier one left it keeps the older `before`, so that one undo takes both back.  What the plan
+// does not name is kept too.
 Saved continued(const Saved& earlier, Saved saved, const Plan& plan);
 
 nlohmann::ordered_json to_json(const Saved& saved);

@@ -111,15 +111,16 @@ void translate_devices(std::string& property, Translator& translator) {
     at += start.size();
     const size_t end = std::min(property.find(single ? '"' : '}', at), property.size());
     std::string rest = property.substr(at, end - at);
-    std::string devices;
+    std::vector<std::string> names;
     while (!rest.empty()) {
         const size_t length = std::min(rest.find_first_of(", "), rest.size());
         std::string name = rest.substr(0, length);
         rest.erase(0, std::min(rest.find_first_not_of(", ", length), rest.size()));
         translator.interface(name);
-        devices += (devices.empty() ? "" : ", ") + name;
+        names.push_back(std::move(name));
     }
-    property.replace(at, end - at, devices + (single ? "" : " "));
+    std::sort(names.begin(), names.end());  // as nft lists them
+    property.replace(at, end - at, fmt::format("{}{}", fmt::join(names, ", "), single ? "" : " "));
 }
 
 void translate_table(Table& table, const std::string& where, Translator& translator) {

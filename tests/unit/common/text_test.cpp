@@ -173,12 +173,12 @@ TEST_CASE("a line that is shown says nothing to the terminal") {
         {"drop all", "drop all"},
         {"\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\xa5", "\xc3\xbc \xe2\x82\xac \xf0\x9f\x94\xa5"},
         {"a\x1b[2Jb\r\n\x7f", "a\\x1b[2Jb\\x0d\\x0a\\x7f"},
-        {"\xc2\x9b", "\\xc2\\x9b"},              // CSI as one character
-        {"\x9b[31m", "\\x9b[31m"},               // and as a byte, which is no UTF-8
-        {"\xe2\x80\xae", "\\xe2\\x80\\xae"},     // right-to-left override
-        {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},     // isolate
-        {"\xe2\x82", "\\xe2\\x82"},              // cut
-        {"\xc0\x80", "\\xc0\\x80"},              // too long a form
+        {"\xc2\x9b", "\\xc2\\x9b"},           // CSI as one character
+        {"\x9b[31m", "\\x9b[31m"},            // and as a byte, which is no UTF-8
+        {"\xe2\x80\xae", "\\xe2\\x80\\xae"},  // right-to-left override
+        {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},  // isolate
+        {"\xe2\x82", "\\xe2\\x82"},           // cut
+        {"\xc0\x80", "\\xc0\\x80"},           // too long a form
         {"\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf"},
     };
     for (const auto& [text, shown] : cases) {

@@ -66,9 +66,7 @@ TEST_CASE("a difference in its place") {
         {{}, {}, {}},
         {{"a"}, {"a"}, {}},
         {{}, {"a"}, {"@ rule 1, now 1", "+ a"}},
-        {{"a", "b", "c", "d"},
-         {"a", "b", "c", "d", "e"},
-         {"@ rule 5, now 5", "  c", "  d", "+ e"}},
+        {{"a", "b", "c", "d"}, {"a", "b", "c", "d", "e"}, {"@ rule 5, now 5", "  c", "  d", "+ e"}},
         // The same words at another place: what moved shows by what it passes.
         {{"28", "x", "y"}, {"x", "y", "28"}, {"@ rule 1, now 1", "- 28", "  x", "  y", "+ 28"}},
         {{"a", "1", "2", "3", "4", "5", "6", "z"},
@@ -88,8 +86,9 @@ TEST_CASE("a saved state comes back as it was") {
         longer += "\xc3\xbc, ";
     }
     const std::string digest = sha256("x");
-    saved.tables = {{"netns:new-gw", "inet", "t", longer + "} }\n}\n", digest, ""},
-                    {"netns:new-gw", "ip", "u", "", "", digest}};
+    const Learned bans{"inet", "t", "bans", "type ipv4_addr", "192.0.2.1 expires 4m"};
+    saved.tables = {{"netns:new-gw", "inet", "t", longer + "} }\n}\n", digest, "", {bans}},
+                    {"netns:new-gw", "ip", "u", "", "", digest, {}}};
     saved.files = {{"netns:new-gw", "/etc/vipd.json", "", "{\n}\n", digest}};
     CHECK(misfits("lbsync-state", to_json(saved).dump()) == "");
     const auto back = parse_saved("f", to_json(saved).dump());

@@ -2,10 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include "lbsync/nft/canonical.h"
+#include "lbsync/nft/dynamic_sets.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/plan.h"
 #include "lbsync/plan/report.h"
+#include "lbsync/plan/saved.h"
 #include "lbsync/plan/translate.h"
 #include "tests/unit/fits.h"
 #include "tests/unit/lbsync/lbsync_data.h"
@@ -142,7 +144,7 @@ TEST_CASE("devices of base chains are mapped") {
         translate(ruleset, lab.mapping, {{"green", "up1"}, {"red", "red"}}, "h", errors);
     CHECK(errors.empty());
     CHECK(contains(result.tables[0].chains[0].properties[0], "device \"up1\" priority filter;"));
-    CHECK(contains(result.tables[0].chains[1].properties[0], "devices = { up1, red } priority"));
+    CHECK(contains(result.tables[0].chains[1].properties[0], "devices = { red, up1 } priority"));
     CHECK(result.tables[0].chains[2].properties == ruleset.tables[0].chains[2].properties);
     ruleset.tables[0].chains[0].properties[0] =
         "type filter hook ingress device \"up1\" priority filter;";
@@ -258,6 +260,17 @@ TEST_CASE("only what differs is touched") {
         CHECK(map < chain);
         CHECK(chain != std::string::npos);
     }
+    SUBCASE("elements of a constant set: the table is made anew") {
+        Ruleset constant = base;
+        constant.tables[0].sets[0].properties.push_back("flags constant");
+        wanted.tables[0].sets[0].properties = constant.tables[0].sets[0].properties;
+        CHECK(batch(constant, wanted).empty());
+        wanted.tables[0].chains[1].rules.clear();
+        CHECK(!remakes(batch(constant, wanted), "inet", "guard"));
+        wanted.tables[0].sets[0].elements.pop_back();
+        CHECK(remakes(batch(constant, wanted), "inet", "guard"));
+        CHECK(!remakes(batch(constant, wanted), "ip", "translate"));
+    }
     SUBCASE("a base chain's policy: the table is made anew") {
         wanted.tables[0].chains[2].properties[0] += " ";
         CHECK(batch(base, wanted)
@@ -268,6 +281,86 @@ TEST_CASE("only what differs is touched") {
         wanted.tables.pop_back();
         CHECK(batch(base, wanted) == "add table ip translate\ndelete table ip translate\n");
     }
+}
+
+TEST_CASE("what rules have added to sets stays") {
+    const std::string listing = R"(table inet guard { # handle 1
+	set bans { # handle 2
+		type ipv4_addr
+		flags dynamic,timeout
+		elements = { 192.0.2.1 timeout 1h expires 59m,
+			     192.0.2.2 expires 3m }
+	}
+	set fixed { # handle 3
+		type ipv4_addr
+		elements = { 192.0.2.3 }
+	}
+}
+)";
+    Set bans{"set", "bans", {"type ipv4_addr", "flags dynamic,timeout"}, {"ipv4_addr"}, {}, true,
+             false, {}};
+    Set fixed{"set", "fixed", {"type ipv4_addr"}, {"ipv4_addr"}, {}, false, false, {}};
+    const Ruleset now{{{"inet", "guard", {"comment \"a\""}, {}, {bans, fixed}, {}}}};
+    const auto learned = read_learned(listing, now);
+    REQUIRE(learned.has_value());
+    REQUIRE(learned->size() == 1);
+    CHECK(add_elements((*learned)[0]) ==
+          "add element inet guard bans { 192.0.2.1 timeout 1h expires "
+          "59m, 192.0.2.2 expires 3m }\n");
+    Ruleset wanted = now;
+    wanted.tables[0].properties.clear();
+    const std::string made_anew = batch(now, wanted);
+    REQUIRE(remakes(made_anew, "inet", "guard"));
+    CHECK(kept(made_anew, wanted, *learned) == add_elements((*learned)[0]));
+    CHECK(kept("", wanted, *learned).empty());  // not touched: they are there
+    wanted.tables[0].sets[0].properties[0] = "type ipv6_addr";
+    CHECK(kept(made_anew, wanted, *learned).empty());
+    CHECK(!read_learned("what", now).has_value());
+
+    SavedTable saved{"h", "inet", "guard", "", "", "", *learned};
+    saved.learned[0].elements = "192.0.2.9";
+    CHECK(contains(learned_text(saved, *learned), "192.0.2.2 expires 3m"));
+    CHECK(contains(learned_text(saved, {}), "192.0.2.9"));
+}
+
+TEST_CASE("a set that was declared before the rule that adds to it") {
+    Rule rule;
+    rule.statements.push_back(Update{"add", "seen", {}, {}});
+    Set seen{"set",
+             "seen",
+             {"type ipv4_addr", "size 65535", "timeout 1h"},
+             {"ipv4_addr"},
+             {},
+             false,
+             false,
+             set_of({"192.0.2.1"}).args};
+    Set other = seen;
+    other.name = "other";
+    Ruleset ruleset{{{"inet", "t", {}, {}, {seen, other}, {{"c", {}, {rule}}}}}};
+    mark_dynamic_sets(ruleset);
+    const auto& sets = ruleset.tables[0].sets;
+    CHECK(sets[0].dynamic);
+    CHECK(sets[0].elements.empty());
+    CHECK(sets[0].properties == std::vector<std::string>{"type ipv4_addr", "size 65535",
+                                                         "flags dynamic,timeout", "timeout 1h"});
+    CHECK(!sets[1].dynamic);
+    CHECK(sets[1].properties == seen.properties);
+}
+
+TEST_CASE("what cannot be read hides nothing of the others") {
+    static const Lab lab;
+    State state;
+    state.gateways.push_back({lab.pairs.gateways[0], old_config, new_config, {}});
+    state.unread.push_back({Exit::world, "netns:new-s1: nft", "exit 1: \x1b[2J"});
+    const auto plan = make_plan(lab.inventory, lab.move, lab.pairs, state);
+    REQUIRE(plan.has_value());
+    CHECK(plan->verdict() == Exit::world);
+    CHECK(contains(text_report(*plan, false), "add service meters"));
+    CHECK(contains(text_report(*plan, false), "not read: netns:new-s1: nft: exit 1: \\x1b[2J"));
+    CHECK(summary(*plan) ==
+          "not read: 1 part of sites old and new, and 1 object of the others differs");
+    CHECK(misfits("lbsync-plan",
+                  json_report(*plan, "verify", "2026-05-06T01:02:03.456789Z").dump()) == "");
 }
 
 TEST_CASE("the plan of the lab") {
