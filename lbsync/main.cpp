@@ -2,8 +2,11 @@
 //
 //   plan, verify  both sites read -> mapped -> compared: equal, differs, not provable
 //   apply         plan -> one transaction a host -> read back, or put back
+//   confirm       what an apply with --confirm has done stays
+//   confirm       what an apply with --confirm has done stays
 //   undo          what an apply has replaced -> where it was
-//   put, read     a file of a far host, for apply; what its kernel runs
+//   read          what this host's kernel runs
+//   put, hold, arm, armed, wait, disarm   the far ends of apply, verify, confirm and undo
 #include "lbsync/command/commands.h"
 
 int main(int argc, char** argv) {
@@ -22,7 +25,9 @@ counterpart, 3 the world failed (what is left undone is listed), 4 not provable.
   lbsync apply --inventory inventory.json --state before.json
   lbsync verify --inventory inventory.json
   lbsync undo --inventory inventory.json --state before.json)",
-        .commands = {plan_command(), apply_command(), verify_command(), undo_command(),
-                     services_command(), put_command(), hold_command(), read_command()}};
+        .commands = {plan_command(), apply_command(), verify_command(), confirm_command(),
+                     undo_command(), services_command(), put_command(), hold_command(),
+                     read_command(), arm_command(), armed_command(), wait_command(),
+                     disarm_command()}};
     return rehome::run_program(program, argc, argv);
 }

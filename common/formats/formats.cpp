@@ -36,6 +36,7 @@ constexpr Printing printings[] = {
     {"cutover status", "cutover-status"},
     {"cutover undo", "cutover-events", true},
     {"lbsync apply", "lbsync-plan"},
+    {"lbsync armed", "lbsync-armed"},
     {"lbsync plan", "lbsync-plan"},
     {"lbsync read", "lbsync-kernel"},
     {"lbsync undo", "lbsync-undo"},

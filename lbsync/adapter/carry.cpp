@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/json/file.h"
+#include "common/process.h"
 #include "common/sha256.h"
 #include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/hold.h"
@@ -43,7 +44,7 @@ Result<> expect(const Remote& remote, const Ruleset& expected, std::string_view 
 std::vector<std::string> hosts_touched_by(const Plan& plan) {
     std::set<std::string> hosts;
     for (const HostPlan& host : plan.hosts) {
-        if (!host.batch.empty()) {
+        if (!host.batch.empty() || host.wanted_boot != host.current_boot) {
             hosts.insert(host.host);
         }
     }
@@ -109,6 +110,57 @@ public:
 
     Checked<void> lock() { return holds_.take(hosts_touched_by(plan_), manner_.at_once); }
 
+    // The targets that will undo it by themselves.
+    Checked<void> arm() {
+        std::vector<Task> tasks;
+        std::vector<std::string> hosts = hosts_touched_by(plan_);
+        std::vector<Result<Armed>> results(hosts.size());
+        for (size_t i = 0; manner_.confirm_s > 0 && i < hosts.size(); ++i) {
+            tasks.emplace_back([this, &host = hosts[i], &result = results[i]] {
+                result = Remote::to(host).and_then([&](const Remote& remote) {
+                    return remote.arm(to_arm(host), manner_.confirm_s);
+                });
+            });
+        }
+        // Theirs begins later: we stop before any of them acts.
+        deadline_us_ = monotonic_us() + manner_.confirm_s * 1'000'000;
+        run_at_once(tasks, manner_.at_once, "arming");
+        std::vector<Error> errors;
+        for (size_t i = 0; i < tasks.size(); ++i) {
+            if (results[i]) {
+                armed_.emplace(hosts[i], *results[i]);
+            } else {
+                errors.push_back({results[i].error().kind, hosts[i], results[i].error().what});
+            }
+        }
+        if (!errors.empty()) {
+            disarm(errors);
+            return tl::unexpected(std::move(errors));
+        }
+        return {};
+    }
+
+    // After what was done was put back.
+    void disarm(std::vector<Error>& left) const {
+        for (const auto& [host, armed] : armed_) {
+            const auto done = Remote::to(host).and_then(
+                [&id = armed.id](const Remote& remote) { return remote.disarm(id); });
+            if (!done) {
+                left.push_back({Exit::world, host,
+                                fmt::format("its own undo, at {}, is still armed: {}", armed.until,
+                                            done.error().what)});
+            }
+        }
+    }
+
+    std::string until() const {
+        std::string first;
+        for (const auto& [host, armed] : armed_) {
+            first = first.empty() ? armed.until : std::min(first, armed.until);
+        }
+        return first;
+    }
+
     void all() {
         std::vector<Task> hosts;
         for (const HostPlan& plan : plan_.hosts) {
@@ -122,6 +174,17 @@ public:
             gateways.emplace_back([this, &plan] { unless_failed([&] { return gateway(plan); }); });
         }
         run_at_once(gateways, manner_.at_once, "reloading");
+        if (manner_.confirm_s > 0) {
+            return;  // boot files are written when it is confirmed
+        }
+        std::vector<Task> boot;
+        for (const HostPlan& plan : plan_.hosts) {
+            if (plan.wanted_boot != plan.current_boot) {
+                boot.emplace_back(
+                    [this, &plan] { unless_failed([&] { return boot_file(plan); }); });
+            }
+        }
+        run_at_once(boot, manner_.at_once, "writing boot files");
     }
 
     Touched& touched() { return touched_; }
@@ -132,7 +195,8 @@ private:
         if (touched_.any_failed()) {
             return;
         }
-        auto done = stop_.wanted() ? interrupted() : act();
+        const bool late = manner_.confirm_s > 0 && monotonic_us() > deadline_us_;
+        auto done = stop_.wanted() ? interrupted() : late ? too_late() : act();
         if (!done) {
             touched_.failed(done.error());
         }
@@ -140,6 +204,39 @@ private:
 
     static Result<> interrupted() {
         return fail(Exit::no, "", "interrupted: what was done is put back");
+    }
+
+    static Result<> too_late() {
+        return fail(Exit::world, "",
+                    "took longer than --confirm allows: what was done is put back");
+    }
+
+    // What one target puts back by itself, and writes when it is confirmed.
+    Armed to_arm(const std::string& host) const {
+        Armed armed;
+        armed.id = sha256(fmt::format("{} {} {}", host, now_us(), own_mark().pid)).substr(0, 16);
+        armed.by = fmt::format("{}, process {}", who_we_are(), own_mark().pid);
+        armed.command = our_command();
+        armed.saved = of_hosts(saved_, {host});
+        for (const HostPlan& plan : plan_.hosts) {
+            if (plan.host == host && plan.wanted_boot != plan.current_boot) {
+                armed.boot.push_back({plan_.boot_path, plan.wanted_boot});
+            }
+        }
+        for (const GatewayPlan& plan : plan_.gateways) {
+            if (plan.pair.to->host == host && plan.wanted_file != plan.current_file) {
+                armed.boot.push_back({plan.pair.to->vipd_config, plan.wanted_file});
+            }
+        }
+        return armed;
+    }
+
+    Result<> boot_file(const HostPlan& plan) {
+        const auto remote = Remote::to(plan.host);
+        if (!remote) {
+            return tl::unexpected(remote.error());
+        }
+        return write(*remote, plan_.boot_path, plan.current_boot, plan.wanted_boot);
     }
 
     Result<> host(const HostPlan& plan) {
@@ -192,25 +289,33 @@ private:
         if (auto ours = holds_.expect(plan.pair.to->host); !ours) {
             return ours;
         }
-        auto written = rewrite ? file(*remote, plan) : Result<>();
+        const bool confirmed_later = manner_.confirm_s > 0;
+        if (confirmed_later && !manner_.reload) {
+            return {};  // its file is written when it is confirmed
+        }
+        const std::string& path = plan.pair.to->vipd_config;
+        auto written =
+            rewrite ? write(*remote, path, plan.current_file, plan.wanted_file) : Result<>();
         if (!written || !manner_.reload) {
             return written;
         }
-        if (auto done = remote->reload(plan.pair.to->vipd_socket); !done) {
-            return done;
-        }
-        return expect_in_force(*remote, plan);
+        auto done = remote->reload(plan.pair.to->vipd_socket).and_then([&] {
+            return expect_in_force(*remote, plan);
+        });
+        return done && rewrite && confirmed_later
+                   ? remote->write_file(path, plan.current_file, sha256(plan.wanted_file))
+                   : done;
     }
 
-    Result<> file(const Remote& remote, const GatewayPlan& plan) {
-        const std::string& path = plan.pair.to->vipd_config;
+    Result<> write(const Remote& remote, const std::string& path, const std::string& current,
+                   const std::string& wanted) {
         touched_.file(remote.name(), path);
-        auto done = remote.write_file(path, plan.wanted_file, sha256(plan.current_file));
+        auto done = remote.write_file(path, wanted, sha256(current));
         if (!done) {
             return done;
         }
         const auto now = remote.read_file(path);
-        if (!now || *now != plan.wanted_file) {
+        if (!now || *now != wanted) {
             return fail(Exit::world, remote.name() + ": " + path,
                         now ? "does not read back as it was written" : now.error().text());
         }
@@ -236,6 +341,8 @@ private:
     const Saved& saved_;
     Touched touched_;
     Holds holds_;
+    std::map<std::string, Armed> armed_;
+    int64_t deadline_us_ = 0;
 };
 
 // What rules have added to sets of the tables that are to be changed.
@@ -310,17 +417,20 @@ Carried carry(const Plan& plan, const Manner& manner, const StopSignal& stop) {
     Carrier carrier(plan, manner, stop, saved);
     const auto ready = carrier.lock()
                            .and_then([&] { return read_all_learned(plan, saved, manner.at_once); })
-                           .and_then([&] { return write_state(plan, saved, manner.state_file); });
+                           .and_then([&] { return write_state(plan, saved, manner.state_file); })
+                           .and_then([&] { return carrier.arm(); });
     if (!ready) {
-        return {ready.error(), {}};
+        return {ready.error(), {}, {}};
     }
     carrier.all();
-    Carried carried{carrier.touched().take_failures(), {}};
+    Carried carried{carrier.touched().take_failures(), {}, carrier.until()};
     if (!carried.failures.empty()) {
         // A table that did not read back is neither as before nor as wanted: by force.  A file that
         // somebody else has changed meanwhile is theirs.
         carried.undone =
             undo(carrier.touched().saved(), {.tables = true, .files = false}, manner.at_once);
+        carrier.disarm(carried.undone.left_undone);
+        carried.until.clear();
     }
     return carried;
 }

@@ -14,6 +14,8 @@ struct HostRead {
     const HostPair& pair;
     Result<Reading> from{};
     Result<Reading> to{};
+    Result<Standing> standing{};  // of the target
+    std::optional<Result<std::string>> boot{};
 };
 
 struct GatewayRead {
@@ -25,6 +27,10 @@ struct GatewayRead {
 
 Result<Reading> ruleset(const std::string& host) {
     return Remote::to(host).and_then([](const Remote& remote) { return remote.ruleset(); });
+}
+
+Result<Standing> standing(const std::string& host) {
+    return Remote::to(host).and_then([](const Remote& remote) { return remote.standing(); });
 }
 
 Result<std::string> file(const Gateway& gateway) {
@@ -49,7 +55,8 @@ Result<std::string> config(const Gateway& gateway) {
 // Reads all of it, and sorts it into what is known and what could not be read.
 class Gatherer {
 public:
-    Gatherer(const Pairs& pairs, bool reload) : reload_(reload) {
+    Gatherer(const Pairs& pairs, const Request& request) : request_(request) {
+        state_.boot_path = request.boot_file;
         for (const HostPair& pair : pairs.hosts) {
             hosts_.push_back({pair});
         }
@@ -63,11 +70,15 @@ public:
         for (HostRead& read : hosts_) {
             tasks.emplace_back([&read] { read.from = ruleset(read.pair.from); });
             tasks.emplace_back([&read] { read.to = ruleset(read.pair.to); });
+            tasks.emplace_back([&read] { read.standing = standing(read.pair.to); });
+            if (!request_.boot_file.empty()) {
+                tasks.emplace_back([this, &read] { read.boot = boot(read.pair.to); });
+            }
         }
         for (GatewayRead& read : gateways_) {
             tasks.emplace_back([&read] { read.from_file = file(*read.pair.from); });
             tasks.emplace_back([&read] { read.to_file = file(*read.pair.to); });
-            if (reload_) {
+            if (request_.reload) {
                 tasks.emplace_back([&read] { read.in_force = config(*read.pair.to); });
             }
         }
@@ -78,8 +89,14 @@ public:
         for (HostRead& read : hosts_) {
             const bool from = known(read.from);
             const bool to = known(read.to);
-            if (from && to) {
-                state_.hosts.push_back({read.pair, std::move(*read.from), std::move(*read.to)});
+            const bool boot = !read.boot || known(*read.boot);
+            if (known(read.standing) && read.standing->armed) {
+                unconfirmed(read);
+            }
+            if (from && to && boot) {
+                state_.hosts.push_back(
+                    {read.pair, std::move(*read.from), std::move(*read.to),
+                     read.boot ? std::optional(**read.boot) : std::optional<std::string>()});
             }
         }
         for (GatewayRead& read : gateways_) {
@@ -89,6 +106,28 @@ public:
     }
 
 private:
+    Result<std::string> boot(const std::string& host) const {
+        return Remote::to(host).and_then(
+            [&](const Remote& remote) { return remote.read_file(request_.boot_file); });
+    }
+
+    // What its files become when it is confirmed counts as written.
+    void unconfirmed(HostRead& read) {
+        const Armed& armed = *read.standing->armed;
+        state_.unconfirmed.push_back({read.pair.to, armed.until, armed.by, read.standing->waits});
+        for (const BootFile& file : armed.boot) {
+            if (read.boot && *read.boot && file.path == request_.boot_file) {
+                **read.boot = file.content;
+            }
+            for (GatewayRead& gateway : gateways_) {
+                const Gateway& to = *gateway.pair.to;
+                if (gateway.to_file && to.host == read.pair.to && to.vipd_config == file.path) {
+                    *gateway.to_file = file.content;
+                }
+            }
+        }
+    }
+
     void take(GatewayRead& read) {
         const bool from = known(read.from_file);
         const bool to = known(read.to_file);
@@ -111,7 +150,7 @@ private:
         return result.has_value();
     }
 
-    bool reload_;
+    const Request& request_;
     std::vector<HostRead> hosts_;
     std::vector<GatewayRead> gateways_;
     State state_;
@@ -128,7 +167,7 @@ Checked<Plan> gather(const Inventory& inventory, const Request& request) {
     if (!pairs) {
         return tl::unexpected(pairs.error());
     }
-    Gatherer gatherer(*pairs, request.reload);
+    Gatherer gatherer(*pairs, request);
     run_at_once(gatherer.tasks(), request.at_once, "reading");
     return make_plan(inventory, *move, *pairs, gatherer.take());
 }

@@ -16,6 +16,7 @@ struct Request {
     std::string to;
     bool reload = true;     // the target's vipd runs: what it has in force counts too
     unsigned at_once = 32;  // calls of hosts
+    std::string boot_file;  // on each target; empty: none
 };
 
 // Reads everything that the inventory names, changing nothing.  A host or a vipd that cannot be

@@ -14,6 +14,8 @@ namespace {
 
 constexpr size_t most_bytes = 64u << 20;
 
+}  // namespace
+
 Result<std::string> read_standard_input() {
     std::string text;
     std::vector<char> buffer(1u << 16);
@@ -27,8 +29,6 @@ Result<std::string> read_standard_input() {
     }
     return text;
 }
-
-}  // namespace
 
 Result<> put(const std::string& path, const std::string& expected_sha256) {
     const auto content = read_standard_input();

@@ -10,6 +10,9 @@
 
 namespace rehome::lbsync {
 
+// Of at most 64 MiB.
+Result<std::string> read_standard_input();
+
 Result<> put(const std::string& path, const std::string& expected_sha256);
 
 }  // namespace rehome::lbsync

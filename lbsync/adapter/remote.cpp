@@ -1,5 +1,7 @@
 #include "lbsync/adapter/remote.h"
 
+#include <nlohmann/json.hpp>
+
 #include "common/far_program.h"
 #include "lbsync/kernel/read.h"
 
@@ -16,6 +18,13 @@ Result<T> of_the_world(Result<T> result) {
     return std::move(result).map_error([](Error error) {
         error.kind = Exit::world;
         return error;
+    });
+}
+
+// What our own program prints is ours to understand.
+Result<Standing> parse_here(const std::string& where, const std::string& text) {
+    return parse_standing(where, text).map_error([](const std::vector<Error>& errors) {
+        return Error{Exit::world, errors.front().where, errors.front().what};
     });
 }
 
@@ -91,6 +100,49 @@ Result<> Remote::check_batch(const std::string& batch) const {
 
 Result<> Remote::run_batch(const std::string& batch) const {
     return command({"nft", "-f", "-"}, batch).map([](const std::string&) {});
+}
+
+Result<Standing> Remote::standing() const {
+    const auto finished =
+        of_the_world(run_ours_on(host_, "lbsync", {"armed"}, {.timeout = longest_command}));
+    if (!finished) {
+        return tl::unexpected(finished.error());
+    }
+    // Where there is none, or one of a version before, nothing can have been armed.
+    if (finished->code == not_found || finished->code == static_cast<int>(Exit::usage)) {
+        return Standing{};
+    }
+    if (finished->timed_out || finished->code != 0) {
+        return fail(Exit::world, name() + ": lbsync armed",
+                    finished->timed_out ? "has not ended in time"
+                                        : finished->err.substr(0, finished->err.find('\n')));
+    }
+    return parse_here(name() + ": lbsync armed", finished->out);
+}
+
+Result<Armed> Remote::arm(const Armed& armed, int64_t seconds) const {
+    Standing wanted;
+    wanted.armed = armed;
+    wanted.armed->saved = renamed(armed.saved, "local");
+    const auto said =
+        ours("lbsync", {"arm", "--seconds", std::to_string(seconds)}, to_json(wanted).dump());
+    if (!said) {
+        return tl::unexpected(said.error());
+    }
+    return parse_here(name() + ": lbsync arm", *said).and_then([&](Standing there) {
+        return there.armed ? Result<Armed>(std::move(*there.armed))
+                           : fail(Exit::world, name(), "lbsync arm: says nothing of what it armed");
+    });
+}
+
+Result<> Remote::confirm(const std::string& id) const {
+    return output_of_ours(host_, "lbsync", {"disarm", "--id", id, "--confirmed"},
+                          {.timeout = longest_command})
+        .map([](const std::string&) {});
+}
+
+Result<> Remote::disarm(const std::string& id) const {
+    return ours("lbsync", {"disarm", "--id", id}).map([](const std::string&) {});
 }
 
 Result<> Remote::reload(const std::string& socket) const {

@@ -11,6 +11,7 @@
 #include "common/host.h"
 #include "lbsync/nft/learned.h"
 #include "lbsync/nft/read.h"
+#include "lbsync/plan/armed.h"
 
 namespace rehome::lbsync {
 
@@ -33,6 +34,12 @@ public:
 
     Result<> check_batch(const std::string& batch) const;  // nft -c: nothing is changed
     Result<> run_batch(const std::string& batch) const;    // one transaction
+
+    // An undo that waits there (lbsync/adapter/armed_undo.h).
+    Result<Standing> standing() const;
+    Result<Armed> arm(const Armed& armed, int64_t seconds) const;
+    Result<> confirm(const std::string& id) const;
+    Result<> disarm(const std::string& id) const;
 
     // By vipctl.  Exit::world also when vipd does not run.
     Result<> reload(const std::string& socket) const;

@@ -25,6 +25,11 @@ std::vector<Option> apply_options() {
         Option::text("state", "write what is replaced into this file first, for undo"));
     options.push_back(Option::text(
         "plan", "carry out only this plan (of `plan --json`): refuse if a site has changed since"));
+    options.push_back(Option::integer("confirm",
+                                      "let the targets undo it after so many seconds, unless "
+                                      "`lbsync confirm` is given")
+                          .shown_as("S")
+                          .within(5, 86'400));
     options.push_back(Option::flag("dry-run", "show and check (nft -c), change nothing"));
     return options;
 }
@@ -61,7 +66,8 @@ Result<Carried> carry_out(const Plan& plan, const Given& given) {
     return carry(plan,
                  {.reload = !given.has("no-reload"),
                   .state_file = given.text("state"),
-                  .at_once = static_cast<unsigned>(given.integer("at-once"))},
+                  .at_once = static_cast<unsigned>(given.integer("at-once")),
+                  .confirm_s = given.integer("confirm")},
                  *stop);
 }
 
@@ -75,6 +81,9 @@ Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
         ordered_json report = json_report(plan, "apply", iso8601(now_us()));
         report["result"] = result;
         report["undo"] = to_json(carried.undone);
+        if (!carried.until.empty()) {
+            report["until"] = carried.until;
+        }
         print(report);
     } else {
         std::fputs(text_report(plan, isatty(STDOUT_FILENO) != 0).c_str(), stdout);
@@ -85,6 +94,10 @@ Exit finish(const Plan& plan, const Carried& carried, const Given& given) {
                               plan.changes.size(), plan.changes.size() == 1 ? "object" : "objects",
                               plan.to);
         std::printf("%s\n", last.c_str());
+        if (!carried.until.empty()) {
+            std::printf("it is undone at %s unless confirmed: lbsync confirm --inventory %s\n",
+                        carried.until.c_str(), given.text("inventory").c_str());
+        }
     }
     return done ? Exit::yes : undone ? Exit::no : Exit::world;
 }
@@ -100,6 +113,12 @@ Result<Exit> apply(const Given& given) {
         }
     }
     const bool dry = given.has("dry-run");
+    if (!plan->unconfirmed.empty() && !dry) {
+        const Unconfirmed& host = plan->unconfirmed.front();
+        return fail(Exit::no, host.host,
+                    fmt::format("is unconfirmed until {} (by {}); confirm or undo that first",
+                                host.until, host.by));
+    }
     if (const Exit verdict = plan->verdict(); verdict != Exit::yes && verdict != Exit::no) {
         show(*plan, "apply", given);
         return verdict;

@@ -13,5 +13,10 @@ Command put_command();
 Command services_command();
 Command read_command();
 Command hold_command();
+Command arm_command();
+Command armed_command();
+Command wait_command();
+Command disarm_command();
+Command confirm_command();
 
 }  // namespace rehome::lbsync

@@ -10,12 +10,21 @@ namespace rehome::lbsync {
 namespace {
 
 Result<Exit> compare(const Given& given, std::string_view command) {
-    const auto plan = make_plan(given);
+    auto plan = make_plan(given);
     if (!plan) {
         return plan.error();
     }
+    if (given.find("applied") != nullptr && given.has("applied")) {
+        plan->unconfirmed.clear();
+    }
     show(*plan, command, given);
     return plan->verdict();
+}
+
+std::vector<Option> verify_options() {
+    std::vector<Option> options = site_options();
+    options.push_back(Option::flag("applied", "equal is enough, confirmed or not"));
+    return options;
 }
 
 }  // namespace
@@ -30,14 +39,15 @@ Command plan_command() {
 }
 
 Command verify_command() {
-    std::vector<Option> options = site_options();
+    std::vector<Option> options = verify_options();
     std::find_if(options.begin(), options.end(), [](const Option& option) {
         return option.name == "inventory";
     })->is_required = false;
     options.push_back(sides_option());
     options.push_back(format_option());
     return {"verify", "tell whether both sites, or two sides, have the same policies",
-            R"(0 equal under the mapping, 1 differs, 4 not provable.  A side is a file or a host.
+            R"(0 equal under the mapping, 1 differs, 4 not provable, or
+equal and unconfirmed.  A side is a file or a host.
 
   lbsync verify --inventory inventory.json
   lbsync verify old.rules new.rules

@@ -24,6 +24,8 @@ std::vector<Option> site_options() {
         Option::text("from", "the site whose policies are carried; as the inventory says"),
         Option::text("to", "the site that gets them; as the inventory says"),
         Option::flag("no-reload", "leave the target's vipd alone: its file only"),
+        Option::text("boot-file", "on each target, written with what it has to load at boot")
+            .shown_as("PATH"),
         Option::integer("at-once", "calls of hosts side by side").within(1, 256).by_default("32"),
         json_option(),
     };
@@ -36,9 +38,9 @@ tl::expected<Plan, Exit> make_plan(const Given& given) {
     if (!inventory) {
         return tl::unexpected(print_mistakes(inventory.error()));
     }
-    auto plan =
-        gather(*inventory, {path, given.text("from"), given.text("to"), !given.has("no-reload"),
-                            static_cast<unsigned>(given.integer("at-once"))});
+    auto plan = gather(*inventory,
+                       {path, given.text("from"), given.text("to"), !given.has("no-reload"),
+                        static_cast<unsigned>(given.integer("at-once")), given.text("boot-file")});
     if (!plan) {
         return tl::unexpected(print_mistakes(plan.error()));
     }

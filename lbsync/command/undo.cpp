@@ -5,6 +5,7 @@
 #include "common/inventory.h"
 #include "common/json/file.h"
 #include "lbsync/adapter/hold.h"
+#include "lbsync/adapter/remote.h"
 #include "lbsync/command/commands.h"
 #include "lbsync/command/session.h"
 #include "lbsync/plan/saved.h"
@@ -17,11 +18,28 @@ using nlohmann::ordered_json;
 
 constexpr unsigned at_once = 32;
 
+// What was put back needs no undo of its own any more.
+void disarm_all(const std::vector<std::string>& hosts, Undone& undone) {
+    for (const std::string& host : hosts) {
+        const auto done = Remote::to(host).and_then([](const Remote& remote) {
+            return remote.standing().and_then([&](const Standing& standing) {
+                return standing.armed ? remote.disarm(standing.armed->id) : Result<>();
+            });
+        });
+        if (!done) {
+            undone.left_undone.push_back(done.error());
+        }
+    }
+}
+
 // What cannot be locked is left as it is, and does not keep the others from being put back.
 Undone hold_and_undo(const Saved& saved, Force force) {
     Holds holds;
     const auto held = holds.take(hosts_of(saved), at_once);
     Undone undone = undo(of_hosts(saved, holds.hosts()), force, at_once);
+    if (undone.left_undone.empty()) {
+        disarm_all(holds.hosts(), undone);
+    }
     if (!held) {
         undone.left_undone.insert(undone.left_undone.end(), held.error().begin(),
                                   held.error().end());

@@ -50,6 +50,32 @@ std::string only_in(const std::vector<std::string>& a, const std::vector<std::st
     return lines.empty() ? "nothing more" : fmt::format("{}", fmt::join(lines, "; "));
 }
 
+constexpr uint64_t constant_flag =
+    0x2;  // linux/netfilter/nf_tables.h: NFT_SET_CONSTANT, NFT_SET_EVAL
+constexpr uint64_t dynamic_flag = 0x20;
+
+// A set as nft's text of it is loaded, where that alone changes nothing: a set that was declared
+// before the rule that adds to it gets the flag for it, and one that takes no more elements is not
+// told for how many it had room.
+Node as_loaded(Node set, const Node& again) {
+    const uint64_t gained = again.number("flags") & dynamic_flag & ~set.number("flags");
+    const bool constant = (set.number("flags") & constant_flag) != 0;
+    if (gained != 0 && set.find("flags") == nullptr) {
+        set.attributes.push_back({again.find("flags")->name, uint64_t{0}});
+    }
+    for (Attribute& attribute : set.attributes) {
+        auto* nested = std::get_if<std::vector<Node>>(&attribute.value);
+        if (attribute.name == "flags") {
+            attribute.value = set.number("flags") | gained;
+        } else if (constant && attribute.name == "desc" && nested != nullptr) {
+            for (Node& desc : *nested) {
+                std::erase_if(desc.attributes, [](const auto& it) { return it.name == "size"; });
+            }
+        }
+    }
+    return set;
+}
+
 class Comparison {
 public:
     explicit Comparison(std::string where) : where_(std::move(where)) {}
@@ -59,7 +85,10 @@ public:
         const auto then = parts_of(again);
         for (const auto& [title, part] : parts_of(table)) {
             const auto found = then.find(title);
-            if (found == then.end() || canonical(found->second->node) != canonical(part->node)) {
+            const bool set = title.starts_with("set ");
+            if (found == then.end() ||
+                canonical(found->second->node) !=
+                    canonical(set ? as_loaded(part->node, found->second->node) : part->node)) {
                 doubt(
                     fmt::format("{}: {}", place(table), title),
                     fmt::format("nft's text of it, loaded again, becomes {}, and the kernel has {}",

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "lbsync/nft/text.h"
 #include "lbsync/nft/members.h"
+#include "lbsync/nft/text.h"
 
 namespace rehome::lbsync {
 

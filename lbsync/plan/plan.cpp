@@ -8,6 +8,7 @@
 #include "lbsync/kernel/hook_order.h"
 #include "lbsync/nft/canonical.h"
 #include "lbsync/plan/batch.h"
+#include "lbsync/plan/boot_file.h"
 #include "lbsync/plan/translate.h"
 #include "lbsync/plan/vipd_config.h"
 
@@ -25,8 +26,10 @@ void append(std::vector<Change>& changes, std::vector<Change> more) {
 
 class Planner {
 public:
-    Planner(const Mapping& mapping, const std::vector<Prefix>& prefixes)
-        : mapping_(mapping), in_scope_(in_prefixes(prefixes)) {}
+    Planner(const Mapping& mapping, const std::vector<Prefix>& prefixes, std::string boot_path)
+        : mapping_(mapping), in_scope_(in_prefixes(prefixes)) {
+        plan_.boot_path = std::move(boot_path);
+    }
 
     void host(const HostState& state) {
         append(plan_.doubts, state.from.doubts);
@@ -39,6 +42,7 @@ public:
                                 state.pair.from, errors_);
         plan.batch = batch(plan.current, plan.wanted);
         append(plan_.changes, differences(plan.current, plan.wanted, plan.host));
+        boot(state, plan);
         order(state, !plan.batch.empty());
         plan_.hosts.push_back(std::move(plan));
     }
@@ -105,6 +109,27 @@ private:
         return std::move(*read);
     }
 
+    // What the target loads at boot is a file of ours, or nothing yet.
+    void boot(const HostState& state, HostPlan& plan) {
+        if (!state.boot) {
+            return;
+        }
+        if (!is_our_boot_file(*state.boot)) {
+            errors_.push_back({Exit::usage, plan.host + ": " + plan_.boot_path,
+                               "holds what lbsync has not written, expected a file of its own, "
+                               "empty at first, that the host's boot file includes"});
+            return;
+        }
+        plan.current_boot = *state.boot;
+        plan.wanted_boot = boot_file(*state.boot, plan.current, plan.wanted);
+        if (plan.wanted_boot != plan.current_boot) {
+            plan_.changes.push_back({plan.host,
+                                     "boot file " + plan_.boot_path,
+                                     Change::Kind::change,
+                                     {"+ what stands here, at the next boot too"}});
+        }
+    }
+
     // The file may be right and not loaded: that is a change too.
     void in_force(const GatewayState& state, GatewayPlan& plan) {
         if (!state.in_force) {
@@ -142,7 +167,10 @@ Exit Plan::verdict() const {
     if (!doubts.empty()) {
         return Exit::unknown;
     }
-    return changes.empty() ? Exit::yes : Exit::no;
+    if (!changes.empty()) {
+        return Exit::no;
+    }
+    return unconfirmed.empty() ? Exit::yes : Exit::unknown;
 }
 
 Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
@@ -151,7 +179,7 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
     if (!mapping) {
         return tl::unexpected(mapping.error());
     }
-    Planner planner(*mapping, inventory.prefixes);
+    Planner planner(*mapping, inventory.prefixes, state.boot_path);
     for (const HostState& host : state.hosts) {
         planner.host(host);
     }
@@ -163,6 +191,7 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
         plan.error().insert(plan.error().end(), state.unread.begin(), state.unread.end());
     } else {
         plan->unread = state.unread;
+        plan->unconfirmed = state.unconfirmed;
         plan->from = move.from->name;
         plan->to = move.to->name;
         plan->skipped = pairs.skipped;

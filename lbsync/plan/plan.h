@@ -23,6 +23,15 @@ struct HostState {
     HostPair pair;
     Reading from;
     Reading to;
+    std::optional<std::string> boot{};  // the target's boot file; none: not asked for
+};
+
+// A target whose last apply is undone there unless it is confirmed.
+struct Unconfirmed {
+    std::string host;
+    std::string until;
+    std::string by;
+    bool waits = true;  // the process that is to undo lives
 };
 
 // What was read of a pair of gateways.
@@ -37,13 +46,17 @@ struct State {
     std::vector<HostState> hosts;
     std::vector<GatewayState> gateways;
     std::vector<Error> unread;  // hosts, and vipds, of which nothing is known
+    std::vector<Unconfirmed> unconfirmed;
+    std::string boot_path;
 };
 
 struct HostPlan {
     std::string host;
     Ruleset current;
     Ruleset wanted;
-    std::string batch;  // empty: nothing to do
+    std::string batch;           // empty: nothing to do
+    std::string current_boot{};  // the boot file
+    std::string wanted_boot{};   // the same where it needs no change
 };
 
 struct GatewayPlan {
@@ -63,12 +76,15 @@ struct Plan {
     std::vector<Change> changes;
     std::vector<Doubt> doubts;
     std::vector<Error> unread;
+    std::vector<Unconfirmed> unconfirmed;
+    std::string boot_path;  // empty: boot files are not written
     std::vector<std::string> skipped;
     std::string from_digest;
     std::string to_digest;
 
-    // yes: nothing to do; no: changes; unknown: there are doubts; world: something could not be
-    // read.  With either of the last two nothing is carried.
+    // yes: nothing to do; no: changes; unknown: there are doubts, or all is equal but not
+    // confirmed; world: something could not be read.  With either of the last two nothing is
+    // carried.
     Exit verdict() const;
 };
 

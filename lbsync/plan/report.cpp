@@ -1,5 +1,7 @@
 #include "lbsync/plan/report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -20,8 +22,16 @@ std::string painted(const std::string& line, bool colour) {
     return fmt::format("{}{}{}\n", line[0] == '-' ? red : green, shown, plain);
 }
 
-std::string_view verdict_name(Exit verdict) {
-    switch (verdict) {
+// Until when it is known that all stands; the first of several.
+std::string_view until(const Plan& plan) {
+    const auto first = std::min_element(
+        plan.unconfirmed.begin(), plan.unconfirmed.end(),
+        [](const Unconfirmed& a, const Unconfirmed& b) { return a.until < b.until; });
+    return first->until;
+}
+
+std::string_view verdict_name(const Plan& plan) {
+    switch (plan.verdict()) {
         case Exit::yes:
             return "equal";
         case Exit::no:
@@ -29,7 +39,7 @@ std::string_view verdict_name(Exit verdict) {
         case Exit::world:
             return "not read";
         default:
-            return "not provable";
+            return plan.doubts.empty() ? "unconfirmed" : "not provable";
     }
 }
 
@@ -50,6 +60,13 @@ std::string summary(const Plan& plan) {
     if (!plan.doubts.empty()) {
         return fmt::format("not provable: {} of the policies of sites {} and {}",
                            counted(plan.doubts.size(), "part"), plan.from, plan.to);
+    }
+    if (plan.changes.empty() && !plan.unconfirmed.empty()) {
+        return fmt::format(
+            "equal, unconfirmed until {}: {} of site {} will then have what was there before, "
+            "unless "
+            "`lbsync confirm` is given",
+            until(plan), counted(plan.unconfirmed.size(), "host"), plan.to);
     }
     if (plan.changes.empty()) {
         return fmt::format("equal: site {} has the policies of site {}", plan.to, plan.from);
@@ -77,6 +94,11 @@ std::string text_report(const Plan& plan, bool colour) {
     for (const Error& error : plan.unread) {
         text += fmt::format("not read: {}\n", in_one_line(error.text()));
     }
+    for (const Unconfirmed& one : plan.unconfirmed) {
+        text += fmt::format("unconfirmed: {} until {} (by {}){}\n", one.host, one.until,
+                            in_one_line(one.by),
+                            one.waits ? "" : "; the process that was to undo it has gone");
+    }
     for (const std::string& skipped : plan.skipped) {
         text += "skipped: " + in_one_line(skipped) + "\n";
     }
@@ -99,16 +121,22 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
     for (const Error& error : plan.unread) {
         unread.push_back({{"where", error.where}, {"what", error.what}});
     }
+    ordered_json unconfirmed = ordered_json::array();
+    for (const Unconfirmed& host : plan.unconfirmed) {
+        unconfirmed.push_back(
+            {{"host", host.host}, {"until", host.until}, {"by", host.by}, {"waits", host.waits}});
+    }
     return {{"schema", "rehome/lbsync-plan/1"},
             {"at", at},
             {"command", command},
             {"from", plan.from},
             {"to", plan.to},
-            {"verdict", verdict_name(plan.verdict())},
+            {"verdict", verdict_name(plan)},
             {"bound_to", {{"from", plan.from_digest}, {"to", plan.to_digest}}},
             {"changes", std::move(changes)},
             {"not_provable", std::move(doubts)},
             {"not_read", std::move(unread)},
+            {"unconfirmed", std::move(unconfirmed)},
             {"skipped", plan.skipped}};
 }
 

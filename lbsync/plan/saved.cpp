@@ -9,6 +9,7 @@
 #include "lbsync/nft/canonical.h"
 #include "lbsync/nft/members.h"
 #include "lbsync/nft/print.h"
+#include "lbsync/plan/pieces.h"
 
 namespace rehome::lbsync {
 
@@ -20,30 +21,6 @@ using nlohmann::ordered_json;
 constexpr std::string_view schema =
 #include "common/formats/lbsync-state.schema.inc"
     ;
-
-// Cut at lines where they are short, and never within a character of UTF-8.
-ordered_json pieces(std::string_view text) {
-    constexpr size_t longest = 4096;
-    ordered_json result = ordered_json::array();
-    while (!text.empty()) {
-        size_t length = std::min({text.find('\n'), text.size() - 1, longest - 1}) + 1;
-        while (length > 1 && length < text.size() &&
-               (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) {
-            --length;
-        }
-        result.push_back(text.substr(0, length));
-        text.remove_prefix(length);
-    }
-    return result;
-}
-
-std::string joined(const json& parts) {
-    std::string text;
-    for (const json& part : parts) {
-        text += part.get<std::string>();
-    }
-    return text;
-}
 
 void save_tables(const HostPlan& plan, Saved& saved) {
     for (const Table& table : plan.current.tables) {
@@ -77,6 +54,12 @@ bool stands(const SavedTable& table, const Plan& plan) {
 }
 
 bool stands(const SavedFile& file, const Plan& plan) {
+    const bool boot = file.path == plan.boot_path;
+    if (boot) {
+        return std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
+            return host.host == file.host && sha256(host.current_boot) == file.after_sha256;
+        });
+    }
     return std::any_of(plan.gateways.begin(), plan.gateways.end(), [&](const GatewayPlan& gateway) {
         return gateway.pair.to->host == file.host && gateway.pair.to->vipd_config == file.path &&
                sha256(gateway.current_file) == file.after_sha256;
@@ -115,6 +98,10 @@ Saved to_save(const Plan& plan, bool reload) {
     Saved saved;
     for (const HostPlan& host : plan.hosts) {
         save_tables(host, saved);
+        if (host.wanted_boot != host.current_boot) {
+            saved.files.push_back(
+                {host.host, plan.boot_path, "", host.current_boot, sha256(host.wanted_boot)});
+        }
     }
     std::erase_if(saved.tables,
                   [&](const SavedTable& table) { return !differs(table, plan.changes); });

@@ -111,7 +111,8 @@ on old-s2 nft 'add table inet second'
 before=$(on new-s1 nft -s list ruleset; on new-s2 nft -s list ruleset)
 mkdir "$dir/slow"
 # shellcheck disable=SC2016  # the script expands it
-printf '#!/bin/bash\nif [ "$1" = -f ]; then touch %s/loading; sleep 2; fi\nexec %s "$@"\n' "$dir" "$(command -v nft)" >"$dir/slow/nft"
+printf '#!/bin/bash\nif [ "$1" = -f ] && [ "$(stat -Lc %%i /proc/self/ns/net)" = %s ]; then touch %s/loading; sleep 2; fi\nexec %s "$@"\n' \
+    "$(on new-s1 stat -Lc %i /proc/self/ns/net)" "$dir" "$(command -v nft)" >"$dir/slow/nft"
 chmod +x "$dir/slow/nft"
 PATH=$dir/slow:$PATH lbsync apply --inventory "$inventory" --no-reload --at-once 1 >"$dir/said" 2>&1 &
 apply=$!
