@@ -30,11 +30,9 @@ const std::string& value_of(const Part& option) {
     return option.values[0].text;
 }
 
-// Every bit of the field may be anything, but the packet must hold it: a match of a transport
-// header is false for what has none.
-Test held(Field of) {
-    const WideNumber highest = all_ones(of.width);
-    return test(std::move(of), {{0, highest}}, false);
+// A match of a transport header is false for a packet that holds none.
+Test transport() {
+    return test(field::slice(Field::Source::transport, 0, 8), {{0, 255}}, false);
 }
 
 Read<Steps> in_range(const Part& option, Field of) {
@@ -105,6 +103,14 @@ tl::unexpected<std::string> no_meaning(const Part& option) {
     return wrong(fmt::format("{} is not modelled here", option.option));
 }
 
+Read<Steps> opaque_option(const Part& option, std::string_view module) {
+    std::string words = fmt::format("xt {} {}", module, option.option);
+    for (const Word& word : option.values) {
+        words += " " + word.text;
+    }
+    return steps(test(field::named(Field::Source::opaque, words), {{1, 1}}, option.negated));
+}
+
 // FIN,SYN,RST,... as bits.
 Read<uint8_t> tcp_flag_bits(std::string_view text) {
     static const std::unordered_map<std::string_view, uint8_t> names{
@@ -145,12 +151,12 @@ Read<Steps> ports(const Part& option, const Context&) {
         return steps(test(field::named(Field::Source::opaque, "tcp option " + value_of(option)),
                           {{1, 1}}, option.negated));
     }
-    return no_meaning(option);
+    return opaque_option(option, "transport");
 }
 
 // Of tcp, udp, sctp and dccp, whose headers begin with the two ports.
 Read<Steps> port_match(const Rule& rule, size_t part, const Context& context) {
-    return each_option(rule, part, context, {held(field::destination_port())}, ports);
+    return each_option(rule, part, context, {transport()}, ports);
 }
 
 Read<Steps> multiport(const Rule& rule, size_t part, const Context& context) {
@@ -186,10 +192,12 @@ Read<Steps> icmp_type(const Part& option, const Context& context) {
     }
     const size_t slash = text.find('/');
     const auto type = icmp_name(text.substr(0, slash), context.family);
-    const auto code =
-        slash == text.npos ? Read<Span>(Span{0, 255}) : range(text.substr(slash + 1), ':', 255);
+    const auto code = range(slash == text.npos ? "0" : text.substr(slash + 1), ':', 255);
     if (!type || !code) {
         return wrong(!type ? type.error() : code.error());
+    }
+    if (slash == text.npos) {
+        return steps(test(field::icmp_type(), {{*type, *type}}, option.negated));
     }
     return steps(Test{{Term{field::icmp_type()}, Term{field::icmp_code()}},
                       policy::elements({{*type, *type}, *code}, 2),
@@ -197,7 +205,7 @@ Read<Steps> icmp_type(const Part& option, const Context& context) {
 }
 
 Read<Steps> icmp(const Rule& rule, size_t part, const Context& context) {
-    return each_option(rule, part, context, {held(field::icmp_type())}, icmp_type);
+    return each_option(rule, part, context, {transport()}, icmp_type);
 }
 
 // What conntrack knows, of which the packet has one state and may have two kinds of translation.
@@ -236,14 +244,6 @@ Read<Steps> ct_state(const Part& option) {
         Test{{Term{field::ct_state(), states->state}, Term{field::ct_status(), states->status}},
              policy::elements({{1, states->state}, any_status, any_state, {1, states->status}}, 2),
              option.negated});
-}
-
-Read<Steps> opaque_option(const Part& option, std::string_view module) {
-    std::string words = fmt::format("xt {} {}", module, option.option);
-    for (const Word& word : option.values) {
-        words += " " + word.text;
-    }
-    return steps(test(field::named(Field::Source::opaque, words), {{1, 1}}, option.negated));
 }
 
 Read<Steps> conntrack(const Rule& rule, size_t part, const Context& context) {
@@ -327,7 +327,7 @@ Read<Steps> tos(const Rule& rule, size_t part, const Context& context) {
 Read<Steps> esp(const Rule& rule, size_t part, const Context& context) {
     const Field spi = field::slice(Field::Source::transport, 0, 32);
     return each_option(
-        rule, part, context, {held(spi)},
+        rule, part, context, {transport()},
         [&spi](const Part& option, const Context&) { return in_range(option, spi); });
 }
 
@@ -339,18 +339,22 @@ Read<Steps> length(const Rule& rule, size_t part, const Context& context) {
 }
 
 Read<Steps> mac(const Rule& rule, size_t part, const Context& context) {
-    return each_option(rule, part, context, {}, [](const Part& option, const Context&) {
-        WideNumber value = 0;
-        const auto bytes = split(value_of(option), ':');
-        for (const std::string& byte : bytes) {
-            const auto read = number("0x" + byte, 255);
-            if (!read || bytes.size() != 6) {
-                return Read<Steps>(wrong(in_quotes(value_of(option)) + " is no hardware address"));
+    constexpr WideNumber ethernet = 1;  // ARPHRD_ETHER
+    Test link = policy::is(field::named(Field::Source::other, "meta iiftype", 16), ethernet);
+    return each_option(
+        rule, part, context, {std::move(link)}, [](const Part& option, const Context&) {
+            WideNumber value = 0;
+            const auto bytes = split(value_of(option), ':');
+            for (const std::string& byte : bytes) {
+                const auto read = number("0x" + byte, 255);
+                if (!read || bytes.size() != 6) {
+                    return Read<Steps>(
+                        wrong(in_quotes(value_of(option)) + " is no hardware address"));
+                }
+                value = value << 8 | *read;
             }
-            value = value << 8 | *read;
-        }
-        return steps(test(field::ether_source(), {{value, value}}, option.negated));
-    });
+            return steps(test(field::ether_source(), {{value, value}}, option.negated));
+        });
 }
 
 Read<Steps> comment(const Rule&, size_t, const Context&) {
@@ -390,6 +394,8 @@ using Matcher = Read<Steps> (*)(const Rule&, size_t, const Context&);
 const std::unordered_map<std::string_view, Matcher>& matchers() {
     static const std::unordered_map<std::string_view, Matcher> all{{"tcp", port_match},
                                                                    {"udp", port_match},
+                                                                   {"sctp", port_match},
+                                                                   {"dccp", port_match},
                                                                    {"comment", comment},
                                                                    {"multiport", multiport},
                                                                    {"icmp", icmp},

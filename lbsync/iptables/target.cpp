@@ -256,6 +256,7 @@ Read<Steps> translation(Nat nat, std::string_view text, Family family) {
         if (!span) {
             return wrong(span.error());
         }
+        nat.ip6 = family == Family::v6;
         nat.address = *span;
     }
     if (!port.empty()) {
@@ -287,7 +288,7 @@ Read<Steps> translate(const Target& target) {
         {"REDIRECT", {Nat::Kind::redirect, "--to-ports"}}};
     const auto& [kind, option] = kinds.at(target.rule.parts[target.part].name);
     Nat nat{.kind = kind,
-            .ip6 = target.context.family == Family::v6,
+            .ip6 = false,
             .address = {},
             .port = {},
             .flags = nat_flags(target)};

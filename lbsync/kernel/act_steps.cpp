@@ -290,6 +290,7 @@ private:
     Understood<Steps> translate(policy::Nat::Kind kind, Meant meant) {
         policy::Nat nat;
         nat.kind = kind;
+        nat.ip6 = meant == Meant::address6;
         const auto address = range("reg_addr_min", "reg_addr_max", meant);
         const auto port = range("reg_proto_min", "reg_proto_max", Meant::number);
         if (!address || !port) {
