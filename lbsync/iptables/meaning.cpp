@@ -141,9 +141,9 @@ private:
     void rule(const Rule& rule) {
         policy::Chain& chain = policy_.chains[base_ + chain_];
         policy::Rule meant{.steps = {}, .number = rule.line, .words = print(rule)};
-        const auto steps = steps_of(rule);
+        auto steps = steps_of(rule);
         if (steps) {
-            meant.steps = *steps;
+            meant.steps = std::move(*steps);
         } else {
             doubt(policy::place(chain, meant),
                   fmt::format("{}: {}", steps.error(), in_quotes(meant.words)));

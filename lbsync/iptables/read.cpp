@@ -173,7 +173,8 @@ private:
             return s.family == family_ && s.backend == backend_;
         });
         if (save == dump_.saves.end()) {
-            dump_.saves.push_back({family_.value_or(Family::v4), backend_, {std::move(*table_)}});
+            dump_.saves.push_back({family_.value_or(Family::v4), backend_, {}});
+            dump_.saves.back().tables.push_back(std::move(*table_));
         } else if (std::any_of(save->tables.begin(), save->tables.end(),
                                [&](const Table& t) { return t.name == table_->name; })) {
             mistake(table_->line, fmt::format("table {} stands here twice", table_->name));

@@ -287,11 +287,7 @@ Read<Steps> translate(const Target& target) {
         {"MASQUERADE", {Nat::Kind::masquerade, "--to-ports"}},
         {"REDIRECT", {Nat::Kind::redirect, "--to-ports"}}};
     const auto& [kind, option] = kinds.at(target.rule.parts[target.part].name);
-    Nat nat{.kind = kind,
-            .ip6 = false,
-            .address = {},
-            .port = {},
-            .flags = nat_flags(target)};
+    Nat nat{.kind = kind, .ip6 = false, .address = {}, .port = {}, .flags = nat_flags(target)};
     const auto count = std::count_if(target.options.begin(), target.options.end(),
                                      [&o = option](const Part* part) { return part->option == o; });
     if (count > 1) {
