@@ -61,6 +61,7 @@ public:
             ++line_;
             mistake(fmt::format("the dump ends within table {}, before its COMMIT", table_->name));
         }
+        begun_dump_ends();
         if (!mistakes_.empty()) {
             return tl::unexpected(std::move(mistakes_));
         }
@@ -75,6 +76,8 @@ private:
 
     void comment(std::string_view text) {
         if (text.starts_with(generated)) {
+            begun_dump_ends();
+            begun_ = line_;
             const std::string_view program = text.substr(generated.size());
             family_ = program.starts_with("ip6tables") ? Family::v6 : Family::v4;
             backend_ = program.find("nft-save") != program.npos ||
@@ -84,6 +87,14 @@ private:
         } else if (text.starts_with("# Warning") || text.starts_with("# Table `")) {
             dump_.warnings.push_back({line_, std::string(text.substr(2))});
         }
+    }
+
+    // Where a program begins its dump it has a table to print.
+    void begun_dump_ends() {
+        if (begun_ != 0) {
+            mistake(begun_, "the dump ends before its first table");
+        }
+        begun_ = 0;
     }
 
     void outside(const std::vector<Word>& words) {
@@ -101,6 +112,7 @@ private:
     }
 
     void open(const std::string& name) {
+        begun_ = 0;
         table_ = Table{.line = line_, .name = name, .chains = {}};
         chains_.clear();
         if (!is_table(name)) {
@@ -218,6 +230,7 @@ private:
     std::optional<Family> family_;
     Backend backend_ = Backend::legacy;
     unsigned line_ = 0;
+    unsigned begun_ = 0;  // the line that tells a program whose first table is still to come
     std::optional<Table> table_;                      // the one that is open
     std::unordered_map<std::string, size_t> chains_;  // of it
     std::unordered_map<std::string, size_t> sets_;
