@@ -74,7 +74,8 @@ public:
                 matches.push_back(*match);
                 continue;
             }
-            if (!tests(matches, rule) || step_ == runs_.steps.size()) {
+            if (std::holds_alternative<Verbatim>(statement) || !tests(matches, rule) ||
+                step_ == runs_.steps.size()) {
                 return {};
             }
             ++step_;  // the act that the statement stands for

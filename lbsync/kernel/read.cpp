@@ -2,9 +2,12 @@
 
 #include <map>
 
+#include <fmt/format.h>
+
 #include "lbsync/kernel/faithful.h"
 #include "lbsync/kernel/hook_order.h"
 #include "lbsync/kernel/raw.h"
+#include "lbsync/kernel/siteless.h"
 #include "lbsync/nft/print.h"
 
 namespace rehome::lbsync {
@@ -38,10 +41,37 @@ void mend(const kernel::HostRead& read, Reading& reading) {
     }
 }
 
+// Rules without a model, in which nothing is to be mapped, are carried in nft's words, which must
+// become the same again as those of any rule: their doubts go.
+void lift(const kernel::Ruleset& ruleset, const std::string& where, Reading& reading) {
+    for (const kernel::Table& table : ruleset.tables) {
+        const kernel::Sets sets(table);
+        for (const kernel::Chain& chain : table.chains) {
+            for (const kernel::Part& part : chain.rules) {
+                const uint64_t handle = part.node.number("handle");
+                const Rule* rule = find_rule(reading.ruleset, table, chain, handle);
+                if (rule == nullptr || rule->statements.size() != 1 ||
+                    !std::holds_alternative<Verbatim>(rule->statements.front())) {
+                    continue;
+                }
+                const auto runs = normal_form(part.node, sets);
+                const std::string at =
+                    fmt::format("{}: table {} {}: chain {}: handle {}", where, table.family,
+                                table.name(), chain.self.node.text("name"), handle);
+                if (runs && is_siteless(*runs, sets)) {
+                    std::erase_if(reading.doubts,
+                                  [&](const Doubt& doubt) { return doubt.where == at; });
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 
 Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
     return read_ruleset(read.json, read.text, where).map([&](Reading reading) {
+        lift(read.ruleset, where, reading);
         mend(read, reading);
         auto more = kernel::doubts(read, where, belongs_to_others);
         reading.doubts.insert(reading.doubts.end(), more.begin(), more.end());

@@ -92,10 +92,15 @@ struct VerdictMap {
     Expr data;
 };
 struct NoTrack {};
+// A whole rule in nft's own words, for which there is no model.  It is doubted, unless what the
+// kernel runs shows that nothing in it belongs to a site (kernel/siteless.h).
+struct Verbatim {
+    std::string words;
+};
 struct Update;  // "add @seen { ip saddr limit rate over 5/second }"
 
 using Statement = std::variant<Match, Verdict, Counter, Limit, Log, Reject, Nat, Assign, VerdictMap,
-                               NoTrack, Update>;
+                               NoTrack, Verbatim, Update>;
 
 struct Update {
     std::string op;  // add, update, delete

@@ -100,6 +100,7 @@ struct StatementPrinter {
         return print(map.key, {}) + " vmap " + print(map.data, types_of(map.key));
     }
     std::string operator()(const NoTrack&) const { return "notrack"; }
+    std::string operator()(const Verbatim& verbatim) const { return verbatim.words; }
     std::string operator()(const Update& update) const {
         std::string text = update.op + " @" + update.set + " { " + print(update.key, {});
         for (const Statement& statement : update.statements) {

@@ -126,28 +126,26 @@ private:
         for (size_t i = 0; i < std::min(rules.size(), text.rules.size()); ++i) {
             const auto& [handle, words] = text.rules[i];
             const std::string at = fmt::format("{}: handle {}", where, handle);
-            if (auto rule = read_rule(*rules[i], table.family, handle, words, at)) {
-                chain.rules.push_back(std::move(*rule));
-            }
+            chain.rules.push_back(read_rule(*rules[i], table.family, handle, words, at));
         }
         table.chains.push_back(std::move(chain));
     }
 
-    std::optional<Rule> read_rule(const json& body, const std::string& family, uint64_t handle,
-                                  const std::string& words, const std::string& where) {
+    Rule read_rule(const json& body, const std::string& family, uint64_t handle,
+                   const std::string& words, const std::string& where) {
         Rule rule{handle, text_at(body, "comment"), {}};
         for (const json& expr : body.value("expr", json::array())) {
             auto statement = parse_statement(expr);
             if (!statement) {
                 doubt(where, fmt::format("{}: {}", words, statement.error()));
-                return {};
+                return {handle, "", {Verbatim{words}}};
             }
             rule.statements.push_back(std::move(*statement));
         }
         const std::string printed = print(rule, family);
         if (body.value("handle", json(0)) != json(handle) || printed != words) {
             doubt(where, fmt::format("{}: the JSON form reads as {}", words, in_quotes(printed)));
-            return {};
+            return {handle, "", {Verbatim{words}}};
         }
         return rule;
     }

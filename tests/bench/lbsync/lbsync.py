@@ -6,6 +6,8 @@
 Figures (all without one):
   read_iptables    seconds to read 6,000 rules of iptables with their sets, and what they mean
   verify_iptables  seconds of `lbsync verify` of such a dump and the same rules in other words
+  carried          of rule_texts, the share that lbsync carries to another site, and how many lines of the two
+                   kernels' expressions then differ (carried.sh; needs root)
 
 Files go to $BUILD/bench/lbsync.d (default: build), the figures to $BUILD/bench/lbsync.json.  Exit codes: 0 measured,
 2 wrong usage, 3 a figure failed.
@@ -25,7 +27,7 @@ FILES = os.path.join(BUILD, "bench/lbsync.d")
 TOOLS = os.path.join(BUILD, "bench/lbsync")
 LBSYNC = os.path.join(BUILD, "bin/lbsync")
 
-TARGETS = {"read_iptables_6000_s": 0.3}
+TARGETS = {"read_iptables_6000_s": 0.3, "carried_share": 0.85, "carried_wrong": 0}
 SEED = 13
 
 
@@ -95,7 +97,19 @@ def verify_iptables(rounds):
     return {"verify_iptables_6000_s": [seconds([LBSYNC, "verify", one, other]) for _ in range(rounds)]}
 
 
-FIGURES = {"read_iptables": read_iptables, "verify_iptables": verify_iptables}
+def carried(_rounds):
+    done = subprocess.run([os.path.join(os.path.dirname(__file__), "carried.sh")], capture_output=True, text=True,
+                          timeout=300, env={**os.environ, "BUILD": BUILD})
+    if done.returncode != 0:
+        raise Failed(f"carried.sh: exit {done.returncode}: {done.stderr[-300:]}")
+    found = json.loads(done.stdout)
+    for text, why in found["refused"].items():
+        print(f"not carried: {text}: {why[:100]}", file=sys.stderr)
+    return {"carried_texts": [found["texts"]], "carried_share": [found["carried"] / found["texts"]],
+            "carried_wrong": [found["wrong"]]}
+
+
+FIGURES = {"read_iptables": read_iptables, "verify_iptables": verify_iptables, "carried": carried}
 
 
 def main():
