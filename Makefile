@@ -50,6 +50,7 @@ LIBS_probe = $(LIBS_common) -lsqlite3 -lpcap $(call pkg_libs,libnl-route-3.0)
 LIBS_cutover = $(LIBS_common)
 $(BUILD)/test/unit-cutover: LIBS_cutover += -lrapidcheck
 $(BUILD)/test/unit-probe: LIBS_probe += -lrapidcheck
+$(BUILD)/test/unit-lbsync: LIBS_lbsync += -lrapidcheck
 
 # Folders: P/main.cpp is the program, P/adapter touches the world, P/command and P/daemon put things
 # together; P's other rooms are pure.

@@ -119,9 +119,9 @@ Result<Exit> apply(const Given& given) {
                     fmt::format("is unconfirmed until {} (by {}); confirm or undo that first",
                                 host.until, host.by));
     }
-    if (const Exit verdict = plan->verdict(); verdict != Exit::yes && verdict != Exit::no) {
+    if (!plan->can_be_carried()) {
         show(*plan, "apply", given);
-        return verdict;
+        return plan->verdict();
     }
     if (auto good = check(*plan, static_cast<unsigned>(given.integer("at-once"))); !good) {
         return print_mistakes(good.error());

@@ -41,9 +41,14 @@ public:
         plan.wanted = translate(state.from.ruleset, mapping_, state.pair.interfaces,
                                 state.pair.from, errors_);
         plan.batch = batch(plan.current, plan.wanted);
-        append(plan_.changes, differences(plan.current, plan.wanted, plan.host));
         boot(state, plan);
         order(state, !plan.batch.empty());
+        auto changes = differences(plan.current, plan.wanted, plan.host);
+        if (plan_.doubts.empty() && errors_.empty()) {
+            plan_.proofs.push_back(
+                prove(plan.wanted, plan.current, state.pair.from, plan.host, changes.empty()));
+        }
+        append(plan_.changes, std::move(changes));
         plan_.hosts.push_back(std::move(plan));
     }
 
@@ -167,10 +172,18 @@ Exit Plan::verdict() const {
     if (!doubts.empty()) {
         return Exit::unknown;
     }
-    if (!changes.empty()) {
+    const auto proven = [&](HostProof::How how) {
+        return std::any_of(proofs.begin(), proofs.end(),
+                           [&](const HostProof& proof) { return proof.how == how; });
+    };
+    // What is not told of a host with a proof is told of services and files.
+    const bool others = std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
+        return !change.object.starts_with("table ");
+    });
+    if (others || proven(HostProof::How::differs)) {
         return Exit::no;
     }
-    return unconfirmed.empty() ? Exit::yes : Exit::unknown;
+    return proven(HostProof::How::unknown) || !unconfirmed.empty() ? Exit::unknown : Exit::yes;
 }
 
 Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,

@@ -15,6 +15,7 @@
 #include "lbsync/plan/difference.h"
 #include "lbsync/plan/mapping.h"
 #include "lbsync/plan/pairs.h"
+#include "lbsync/plan/proven.h"
 
 namespace rehome::lbsync {
 
@@ -74,6 +75,7 @@ struct Plan {
     std::vector<HostPlan> hosts;
     std::vector<GatewayPlan> gateways;
     std::vector<Change> changes;
+    std::vector<HostProof> proofs;  // one a pair of hosts, unless there are doubts
     std::vector<Doubt> doubts;
     std::vector<Error> unread;
     std::vector<Unconfirmed> unconfirmed;
@@ -82,10 +84,13 @@ struct Plan {
     std::string from_digest;
     std::string to_digest;
 
-    // yes: nothing to do; no: changes; unknown: there are doubts, or all is equal but not
-    // confirmed; world: something could not be read.  With either of the last two nothing is
-    // carried.
+    // yes: every packet meets the same, and no service differs; no: something differs for sure;
+    // unknown: there are doubts, or what reads differently cannot be proven either way, or all is
+    // equal but not confirmed; world: something could not be read.
     Exit verdict() const;
+
+    // Whether all was understood: rule sets that may or may not mean the same can be carried.
+    bool can_be_carried() const { return doubts.empty() && unread.empty() && unconfirmed.empty(); }
 };
 
 // Errors are objects without a counterpart and unreadable configurations; all of them, and what

@@ -68,8 +68,18 @@ std::string summary(const Plan& plan) {
             "`lbsync confirm` is given",
             until(plan), counted(plan.unconfirmed.size(), "host"), plan.to);
     }
-    if (plan.changes.empty()) {
-        return fmt::format("equal: site {} has the policies of site {}", plan.to, plan.from);
+    if (plan.verdict() == Exit::unknown) {
+        return fmt::format(
+            "not provable: {} {} at site {}, and whether packets meet the same "
+            "there cannot be proven",
+            plan.changes.size(),
+            plan.changes.size() == 1 ? "object reads differently" : "objects read differently",
+            plan.to);
+    }
+    if (plan.verdict() == Exit::yes) {
+        return fmt::format(
+            "equal: site {} has the policies of site {} ({})", plan.to, plan.from,
+            name(plan.changes.empty() ? HostProof::How::alike : HostProof::How::proven));
     }
     return fmt::format("differs: {} at site {}", counted(plan.changes.size(), "object"), plan.to);
 }
@@ -85,6 +95,11 @@ std::string text_report(const Plan& plan, bool colour) {
         text += fmt::format("  {} {}\n", name(change.kind), in_one_line(change.object));
         for (const std::string& line : change.lines) {
             text += painted(line.substr(0, 1) + "  " + line.substr(1), colour);
+        }
+    }
+    for (const HostProof& proof : plan.proofs) {
+        for (const std::string& line : lines(proof)) {
+            text += line + "\n";
         }
     }
     for (const Doubt& doubt : plan.doubts) {
@@ -113,6 +128,10 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
                            {"change", name(change.kind)},
                            {"lines", change.lines}});
     }
+    ordered_json proofs = ordered_json::array();
+    for (const HostProof& proof : plan.proofs) {
+        proofs.push_back(to_json(proof));
+    }
     ordered_json doubts = ordered_json::array();
     for (const Doubt& doubt : plan.doubts) {
         doubts.push_back({{"where", doubt.where}, {"what", doubt.what}});
@@ -134,6 +153,7 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
             {"verdict", verdict_name(plan)},
             {"bound_to", {{"from", plan.from_digest}, {"to", plan.to_digest}}},
             {"changes", std::move(changes)},
+            {"proofs", std::move(proofs)},
             {"not_provable", std::move(doubts)},
             {"not_read", std::move(unread)},
             {"unconfirmed", std::move(unconfirmed)},

@@ -294,6 +294,7 @@ void Follower::act(const Store& store, Held& held, State& state, Gone&) {
     }
     for (auto& [bit, set] : now) {
         state.changed[bit] = std::move(set);
+        state.written.insert(bit);
     }
 }
 

@@ -72,8 +72,13 @@ private:
         }
     }
 
-    void remember(std::string when, const State& state, Outcome& outcome) {
-        outcome.moments.push_back({std::move(when), state.reach, state.changed});
+    // What rules wrote.  What headers hold behind a translation follows from what was done.
+    static void remember(std::string when, const State& state, Outcome& outcome) {
+        Moment moment{std::move(when), state.reach, {}};
+        for (const Bit& bit : state.written) {
+            moment.values[bit] = state.changed.at(bit);
+        }
+        outcome.moments.push_back(std::move(moment));
     }
 
     void hook(Stage stage, State& state, Outcome& outcome) {
@@ -119,6 +124,7 @@ private:
     void track(State& state) {
         const PacketSet untracked = marked_untracked(state);
         state.tracked = true;
+        std::erase_if(state.written, [](const Bit& bit) { return bit.source == Source::ct_state; });
         if (untracked.empty()) {
             return;
         }
@@ -127,6 +133,7 @@ private:
             const PacketSet value = index == 25 ? PacketSet::all() : PacketSet();
             state.changed[bit] =
                 PacketSet::choose(untracked, value, follower_.values().bit(state, bit));
+            state.written.insert(bit);
         }
     }
 

@@ -24,9 +24,13 @@ struct Running {
 };
 Running running;
 
-constexpr size_t node_bytes = 20;  // BuDDy's BddNode
-constexpr size_t first_nodes = 1 << 18;
-constexpr size_t caches_bytes = size_t{5 * 20} << 17;  // five tables of operations' results
+constexpr size_t node_bytes = 20;       // BuDDy's BddNode
+constexpr size_t cache_bytes = 5 * 16;  // an entry in each of its five tables of results
+constexpr size_t nodes_an_entry = 4;
+
+// The time ran out within an operation.  It goes through BuDDy's C, whose frames hold nothing that
+// would have to be given back, and no operation follows.
+struct Expired {};
 
 void fail(std::string what) {
     if (running.failure.empty()) {
@@ -44,12 +48,33 @@ void on_error(int code) {
     }
 }
 
+void expire() {
+    fail(fmt::format("the proof took longer than {} ms", running.limits.time.count()));
+}
+
 bool failed() {
     constexpr unsigned between_looks_at_the_clock = 64;
     if (++running.operations % between_looks_at_the_clock == 0 && Clock::now() > running.deadline) {
-        fail(fmt::format("the proof took longer than {} ms", running.limits.time.count()));
+        expire();
     }
     return !running.failure.empty();
+}
+
+void on_collection(int before, bddGbcStat*) {
+    if (before == 0 && Clock::now() > running.deadline) {
+        throw Expired{};
+    }
+}
+
+// An operation's answer.
+template <typename Operation>
+int within_time(Operation operation) {
+    try {
+        return operation();
+    } catch (const Expired&) {
+        expire();
+        return 0;
+    }
 }
 
 // What an operation has answered, if it can be believed.
@@ -82,33 +107,43 @@ PacketSet PacketSet::variable(int number, bool value) {
 }
 
 PacketSet PacketSet::operator&(const PacketSet& other) const {
-    return failed() ? PacketSet() : PacketSet(bdd_apply(node_, other.node_, bddop_and));
+    return failed()
+               ? PacketSet()
+               : PacketSet(within_time([&] { return bdd_apply(node_, other.node_, bddop_and); }));
 }
 
 PacketSet PacketSet::operator|(const PacketSet& other) const {
-    return failed() ? PacketSet() : PacketSet(bdd_apply(node_, other.node_, bddop_or));
+    return failed()
+               ? PacketSet()
+               : PacketSet(within_time([&] { return bdd_apply(node_, other.node_, bddop_or); }));
 }
 
 PacketSet PacketSet::operator-(const PacketSet& other) const {
-    return failed() ? PacketSet() : PacketSet(bdd_apply(node_, other.node_, bddop_diff));
+    return failed()
+               ? PacketSet()
+               : PacketSet(within_time([&] { return bdd_apply(node_, other.node_, bddop_diff); }));
 }
 
 PacketSet PacketSet::operator^(const PacketSet& other) const {
-    return failed() ? PacketSet() : PacketSet(bdd_apply(node_, other.node_, bddop_xor));
+    return failed()
+               ? PacketSet()
+               : PacketSet(within_time([&] { return bdd_apply(node_, other.node_, bddop_xor); }));
 }
 
 PacketSet PacketSet::operator!() const {
-    return failed() ? PacketSet() : PacketSet(bdd_not(node_));
+    return failed() ? PacketSet() : PacketSet(within_time([&] { return bdd_not(node_); }));
 }
 
 PacketSet PacketSet::choose(const PacketSet& condition, const PacketSet& then,
                             const PacketSet& otherwise) {
-    return failed() ? PacketSet()
-                    : PacketSet(bdd_ite(condition.node_, then.node_, otherwise.node_));
+    return failed() ? PacketSet() : PacketSet(within_time([&] {
+        return bdd_ite(condition.node_, then.node_, otherwise.node_);
+    }));
 }
 
 PacketSet PacketSet::for_all(const PacketSet& variables) const {
-    return failed() ? PacketSet() : PacketSet(bdd_forall(node_, variables.node_));
+    return failed() ? PacketSet()
+                    : PacketSet(within_time([&] { return bdd_forall(node_, variables.node_); }));
 }
 
 PacketSet PacketSet::one() const {
@@ -119,16 +154,20 @@ bool PacketSet::fixes(int variable, bool value) const {
     return !empty() && (*this & PacketSet::variable(variable, !value)).empty();
 }
 
-Diagrams::Diagrams(const Limits& limits) {
-    const size_t memory = limits.memory_mib << 20;
-    const size_t for_nodes = memory > caches_bytes ? memory - caches_bytes : 0;
-    running = {
-        limits, std::min(limits.nodes, for_nodes / node_bytes), Clock::now() + limits.time, 0, {}};
-    const size_t start = std::min(first_nodes, std::max<size_t>(running.most_nodes, 1000));
-    bdd_init(static_cast<int>(start), 1 << 17);
+Diagrams::Diagrams(const Limits& limits, size_t steps) {
+    constexpr size_t nodes_a_step = 128;
+    constexpr size_t least = 1 << 15;
+    constexpr size_t most_at_first = 1 << 22;
+    const size_t by_memory =
+        (limits.memory_mib << 20) / (node_bytes + cache_bytes / nodes_an_entry);
+    running = {limits, std::min(limits.nodes, by_memory), Clock::now() + limits.time, 0, {}};
+    const size_t start =
+        std::min(std::clamp(steps * nodes_a_step, least, most_at_first), running.most_nodes);
+    bdd_init(static_cast<int>(start), static_cast<int>(start / nodes_an_entry));
     bdd_error_hook(on_error);
-    bdd_gbc_hook(nullptr);
+    bdd_gbc_hook(on_collection);
     bdd_clear_error();
+    bdd_setcacheratio(nodes_an_entry);
     bdd_setmaxnodenum(static_cast<int>(std::max(running.most_nodes, start + 1)));
     bdd_setmaxincrease(4'000'000);
     bdd_setminfreenodes(30);

@@ -6,7 +6,8 @@
 // BuDDy has one state in a process: at most one Diagrams lives at a time, and no other thread uses
 // sets meanwhile.  It answers 0, which is the empty set, when it fails: its error is asked after
 // every operation.  From the first failure or exceeded limit on, failure() says what it was, every
-// operation answers the empty set at once, and nothing that was computed may be believed.
+// operation answers the empty set at once, and nothing that was computed may be believed.  Time is
+// looked at between operations, and within one whenever BuDDy collects what it does not need.
 #pragma once
 
 #include <chrono>
@@ -72,7 +73,8 @@ private:
 
 class Diagrams {
 public:
-    explicit Diagrams(const Limits& limits);
+    // steps: about how many sets the proof is made of, so that small ones cost little.
+    Diagrams(const Limits& limits, size_t steps);
     ~Diagrams();
     Diagrams(const Diagrams&) = delete;
     Diagrams& operator=(const Diagrams&) = delete;

@@ -91,7 +91,7 @@ public:
         : bounds_(bounds),
           a_(a),
           b_(b),
-          diagrams_(bounds.limits),
+          diagrams_(bounds.limits, rules_of(a) + rules_of(b)),
           space_(diagrams_, std::array{&a, &b}),
           unknowns_(space_) {}
 
@@ -122,6 +122,14 @@ private:
     static bool any_hook(const Policy& policy, auto what) {
         return std::any_of(policy.chains.begin(), policy.chains.end(),
                            [&](const Chain& chain) { return chain.hook && what(*chain.hook); });
+    }
+
+    static size_t rules_of(const Policy& policy) {
+        size_t rules = 0;
+        for (const Chain& chain : policy.chains) {
+            rules += chain.rules.size();
+        }
+        return rules;
     }
 
     void append(const std::vector<Doubt>& doubts) {

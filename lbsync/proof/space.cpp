@@ -41,9 +41,18 @@ unsigned level(const Bit& bit) {
             return bit.index < 64 ? 9 : bit.index < 192 ? 6 : 5;
         case Source::transport:
             return bit.index < 16 ? 8 : bit.index < 32 ? 7 : 9;
+        case Source::mark:
+        case Source::ct_mark:
+            return 11;
         default:
             return 10;
     }
+}
+
+// Marks that are copied to each other stand bit beside bit: to compare two numbers that stand one
+// below the other takes a diagram of exponential size.
+unsigned beside(const Bit& bit) {
+    return bit.source == Source::mark || bit.source == Source::ct_mark ? bit.index : 0;
 }
 
 }  // namespace
@@ -153,7 +162,7 @@ void Space::allocate() {
         }
     }
     std::sort(wanted_.begin(), wanted_.end(), [](const Bit& a, const Bit& b) {
-        return std::tuple(level(a), a) < std::tuple(level(b), b);
+        return std::tuple(level(a), beside(a), a) < std::tuple(level(b), beside(b), b);
     });
     for (const Bit& bit : wanted_) {
         variable(bit);

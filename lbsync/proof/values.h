@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace rehome::lbsync::proof {
 struct State {
     PacketSet reach;
     std::map<Bit, PacketSet> changed;          // by rules, or by conntrack
+    std::set<Bit> written;                     // by rules
     std::map<std::string, PacketSet> updated;  // sets whose members rules have changed
     PacketSet bound;                           // translated at this hook
     std::vector<std::pair<PacketSet, policy::Nat>> translations;  // of these, and how

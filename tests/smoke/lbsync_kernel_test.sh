@@ -33,7 +33,7 @@ on old-s1 lbsync read --json | fits lbsync-kernel
 on old-s1 nft flush ruleset
 
 echo "# equal as long as both run the same"
-both 'add table ip6 t; add chain ip6 t c { type filter hook input priority 0; }'
+both 'add table ip6 t; add chain ip6 t c { type filter hook input priority 0; policy drop; }'
 both 'add rule ip6 t c meta l4proto tcp tcp dport 22 accept'
 lb verify
 
