@@ -17,6 +17,20 @@ std::string in_parentheses(const std::optional<Interval>& interval, int digits) 
     return fmt::format("(95 %: {:.{}f} to {:.{}f})", interval->low, digits, interval->high, digits);
 }
 
+// Of those that are lost: answers that came damaged may be of more.
+uint32_t damaged_of(const Counts& counts) {
+    return counts.lost - counts.on_path - counts.late - counts.first_lost;
+}
+
+// Takes a number and what it counts; only what happened is told.
+auto counts_into(std::string& text) {
+    return [&text](uint32_t number, std::string_view what) {
+        if (number != 0) {
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, what);
+        }
+    };
+}
+
 std::string loss_lines(const Figures& figures) {
     const Counts& counts = figures.counts;
     if (!figures.loss_interval_pct) {
@@ -26,20 +40,30 @@ std::string loss_lines(const Figures& figures) {
                                    in_parentheses(figures.loss_interval_pct, 3), counts.lost,
                                    counts.received + counts.lost);
     if (counts.lost != 0) {
-        text += fmt::format("; longest run {}\n  lost     {} on the path", counts.longest_loss_run,
-                            counts.on_path);
-        const uint32_t damaged = counts.lost - counts.on_path - counts.late - counts.first_lost;
-        text += damaged != 0 ? fmt::format(", {} damaged", damaged) : "";
-        text +=
-            counts.first_lost != 0
-                ? fmt::format(", {} at first (the target repeated its answer)", counts.first_lost)
-                : "";
-        text += counts.late != 0 ? fmt::format(", {} answered late", counts.late) : "";
+        text += fmt::format("; longest run {}\n  lost     {}", counts.longest_loss_run,
+                            lost_kinds(figures));
     }
     return text + "\n";
 }
 
 }  // namespace
+
+std::string lost_kinds(const Figures& figures) {
+    const Counts& counts = figures.counts;
+    std::string text;
+    const auto tell = counts_into(text);
+    tell(counts.on_path,
+         figures.service == Service::dead ? "on the path or by the service" : "on the path");
+    tell(damaged_of(counts), "damaged");
+    tell(counts.first_lost, "at first (the target repeated its answer)");
+    tell(counts.late, "answered late");
+    return text;
+}
+
+std::string service_text(const Figures& figures) {
+    return fmt::format("{}; {}", name(*figures.service),
+                       figures.path_whole ? "the path is whole" : "nothing came back");
+}
 
 std::string one_way_text(std::string_view name, const OneWay& way) {
     return fmt::format("{} {} of {}, {:.3f} % {}", name, way.lost, way.sent, way.loss_pct,
@@ -89,15 +113,12 @@ std::string delay_lines(const Figures& figures) {
     return text;
 }
 
-// Only what happened is told.
-std::string events(const Figures& figures) {
+}  // namespace
+
+std::string besides(const Figures& figures) {
     const Counts& counts = figures.counts;
     std::string text;
-    const auto tell = [&text](uint32_t number, std::string_view what) {
-        if (number != 0) {
-            text += fmt::format("{}{} {}", text.empty() ? "  besides  " : ", ", number, what);
-        }
-    };
+    const auto tell = counts_into(text);
     tell(counts.duplicates, "duplicates");
     tell(counts.reordered, "reordered");
     tell(counts.refused, "refused by a reset");
@@ -107,8 +128,10 @@ std::string events(const Figures& figures) {
     tell(figures.icmp_errors, "ICMP errors, the last: " + figures.icmp_error);
     tell(figures.timing.sent_unstamped, "sending times by the program, not the kernel");
     tell(figures.timing.received_unstamped, "receiving times by the program, not the kernel");
-    return text.empty() ? text : text + "\n";
+    return text;
 }
+
+namespace {
 
 std::string own_lines(const Figures& figures) {
     std::string text;
@@ -133,6 +156,10 @@ std::string own_lines(const Figures& figures) {
     return text;
 }
 
+bool is_another(const std::map<std::string, uint32_t>& by, const Route& route) {
+    return by.size() > 1 || (by.size() == 1 && by.begin()->first != route.interface);
+}
+
 std::string shares(const std::map<std::string, uint32_t>& by) {
     std::string text;
     for (const auto& [interface, count] : by) {
@@ -141,7 +168,21 @@ std::string shares(const std::map<std::string, uint32_t>& by) {
     return text;
 }
 
-// By which interfaces, where it was not by the route's alone.
+}  // namespace
+
+std::vector<std::string> other_interfaces(const Figures& figures) {
+    std::vector<std::string> list;
+    if (is_another(figures.sent_by, figures.route)) {
+        list.push_back("sent by " + shares(figures.sent_by));
+    }
+    if (is_another(figures.answered_by, figures.route)) {
+        list.push_back("answers came by " + shares(figures.answered_by));
+    }
+    return list;
+}
+
+namespace {
+
 std::string way_lines(const Figures& figures) {
     std::string text;
     for (const RouteChange& change : figures.route_changes) {
@@ -151,14 +192,8 @@ std::string way_lines(const Figures& figures) {
     if (!figures.route_changes.empty()) {
         text += "           the figures mix these ways\n";
     }
-    const auto other = [&figures](const std::map<std::string, uint32_t>& by) {
-        return by.size() > 1 || (by.size() == 1 && by.begin()->first != figures.route.interface);
-    };
-    if (other(figures.sent_by)) {
-        text += "  sent by  " + shares(figures.sent_by) + "\n";
-    }
-    if (other(figures.answered_by)) {
-        text += "  answers  came by " + shares(figures.answered_by) + "\n";
+    for (const std::string& line : other_interfaces(figures)) {
+        text += fmt::format("  ways     {}\n", line);
     }
     return text;
 }
@@ -175,11 +210,13 @@ std::string to_text(const Figures& figures) {
     text += "  flow     " + figures.flow + "\n";
     text += way_lines(figures);
     if (figures.service) {
-        text += fmt::format("  service  {}; {}\n", name(*figures.service),
-                            figures.path_whole ? "the path is whole" : "nothing came back");
+        text += fmt::format("  service  {}\n", service_text(figures));
     }
-    text += loss_lines(figures) + direction_lines(figures) + delay_lines(figures) +
-            events(figures) + own_lines(figures);
+    text += loss_lines(figures) + direction_lines(figures) + delay_lines(figures);
+    if (const std::string more = besides(figures); !more.empty()) {
+        text += fmt::format("  besides  {}\n", more);
+    }
+    text += own_lines(figures);
     return text + fmt::format("  schedule kept within {:.3f} ms (p99; max {:.3f})\n",
                               figures.timing.behind_p99_ms, figures.timing.behind_max_ms);
 }
@@ -202,7 +239,8 @@ std::string packets_line(const Plan& plan) {
     return line.empty() ? line : line + "\n";
 }
 
-// Why no answer came from a reflector, where it need not be the path; empty: it is not known.
+}  // namespace
+
 std::string stamp_doubt(const Plan& plan, const Figures& figures) {
     const Counts& counts = figures.counts;
     if (figures.path.kind != Kind::udp || counts.sent == 0 || counts.received != 0) {
@@ -221,8 +259,6 @@ std::string stamp_doubt(const Plan& plan, const Figures& figures) {
             ? fmt::format("{} answers without the right HMAC, and none with it", counts.unauthentic)
             : "no answer");
 }
-
-}  // namespace
 
 std::vector<std::string> own_losses(const Figures& figures) {
     const OwnLoss& own = figures.own;

@@ -9,6 +9,21 @@ namespace rehome::probe {
 
 std::string to_text(const Measurement& measurement);
 
+// What the lost ones are made of: "3 on the path, 2 answered late"; empty: none was lost.
+std::string lost_kinds(const Figures& figures);
+
+// What else happened: "2 duplicates, 1 reordered"; empty: nothing did.
+std::string besides(const Figures& figures);
+
+// By which interfaces probes left and answers came, where that was not the route's alone.
+std::vector<std::string> other_interfaces(const Figures& figures);
+
+// Of tcp: "up; the path is whole".
+std::string service_text(const Figures& figures);
+
+// Of udp: why no answer came, where it need not be the path; empty: it is not known.
+std::string stamp_doubt(const Plan& plan, const Figures& figures);
+
 // Lost on the way there, and on the way back, as far as a reflector told.
 std::string one_way_text(std::string_view name, const OneWay& way);
 

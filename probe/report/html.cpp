@@ -149,9 +149,11 @@ std::string periods(const PathReport& path) {
 std::string path_section(const PathReport& path, size_t run, size_t place) {
     const std::string at = fmt::format("[{},{}]", run, place);
     const std::string name = in_html(path_name(path));
-    return fmt::format("<h3>{}</h3>\n", name) + paragraph("Loss: " + loss_text(path)) +
-           paragraph(periods_text(path)) + paragraph(directions_text(path)) +
-           paragraph("Delay: " + delay_text(path)) +
+    std::string html = fmt::format("<h3>{}</h3>\n", name);
+    for (const std::string& words : path_words(path)) {
+        html += paragraph(words);
+    }
+    return html +
            graph("loss", at, "Loss in % over time (UTC)",
                  line_key(0, 0, fmt::format("of each {}", length_text(path.timeline.width))) +
                      line_key(2, 1, "of its worst second")) +

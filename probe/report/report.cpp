@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "probe/core/measurement_text.h"
 #include "probe/report/inputs.h"
 
 namespace rehome::probe {
@@ -87,6 +88,19 @@ uint32_t under_way(const std::vector<ProbeRow>& probes) {
     }));
 }
 
+// A dead service, no reflector and two ways in one show in the figures as the carrier's loss.
+std::string blames_none(const Figures& figures, const Plan& plan) {
+    if (!figures.route_changes.empty()) {
+        return "this host's way changed during the run, and the figures mix both ways";
+    }
+    if (figures.service == Service::dead) {
+        return "the service answers nothing, while its address answers other probes: the service, "
+               "or "
+               "a filter before it";
+    }
+    return stamp_doubt(plan, figures);
+}
+
 PathReport report_path(const PathRecord& record, const Figures& figures, const Plan& plan,
                        const Terms& terms) {
     PathReport path;
@@ -99,6 +113,7 @@ PathReport report_path(const PathRecord& record, const Figures& figures, const P
     path.periods = loss_periods_of(record.probes);
     path.holes = holes_of(record.probes, plan.rate_pps);
     path.under_way = under_way(record.probes);
+    path.blames_none = blames_none(figures, plan);
     return path;
 }
 
@@ -210,16 +225,22 @@ Headline headline_of(const RunInput& input, const RunReport& run) {
                 break;
         }
     }
-    bool lost = false;
-    bool all = !run.paths.empty();
-    for (const PathReport& path : run.paths) {
-        lost = lost || path.loss.lost != 0;
-        all = all && path.loss.probes != 0;
-    }
-    if (input.base || !all) {
+    if (input.base || run.paths.empty()) {
         return Headline::cannot_tell;
     }
-    return lost ? Headline::loss : Headline::no_loss;
+    const auto any = [&run](auto what) {
+        return std::any_of(run.paths.begin(), run.paths.end(), what);
+    };
+    if (any([](const PathReport& p) { return p.loss.probes == 0; })) {
+        return Headline::cannot_tell;
+    }
+    if (any([](const PathReport& p) { return p.loss.lost != 0 && p.blames_none.empty(); })) {
+        return Headline::loss;
+    }
+    const bool doubtful = any([](const PathReport& p) {
+        return !p.blames_none.empty() || p.figures.counts.no_way_out != 0;
+    });
+    return doubtful ? Headline::cannot_tell : Headline::no_loss;
 }
 
 Figures figures_for(const Measurement& measurement, const Path& path) {

@@ -78,9 +78,12 @@ struct PathReport {
     std::vector<TellingPeriod> longest;  // of these the longest, in the order of time
     std::vector<Hole> holes;
     uint32_t under_way = 0;  // when the record ended: neither answered nor lost
+    // Why its losses cannot be laid on the carrier; empty: they can.
+    std::string blames_none;
 };
 
-// The verdict in a word.
+// The verdict in a word.  Without a baseline: loss where a path that can be laid on the carrier
+// lost; cannot_tell where none did, and a path blames none, had no way out or has no sample.
 enum class Headline { worse, no_worse, cannot_tell, loss, no_loss };
 
 struct RunReport {

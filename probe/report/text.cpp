@@ -98,15 +98,12 @@ std::string period_lines(const PathReport& path) {
     return text;
 }
 
-std::string optional(const std::string& text) {
-    return text.empty() ? "" : wrapped(text, "  ", "  ");
-}
-
 std::string path_lines(const PathReport& path) {
-    return "\n" + wrapped(path_name(path), "", "  ") +
-           wrapped("Loss: " + loss_text(path) + " " + periods_text(path), "  ", "  ") +
-           optional(directions_text(path)) + wrapped("Delay: " + delay_text(path), "  ", "  ") +
-           period_lines(path);
+    std::string text = "\n" + wrapped(path_name(path), "", "  ");
+    for (const std::string& words : path_words(path)) {
+        text += wrapped(words, "  ", "  ");
+    }
+    return text + period_lines(path);
 }
 
 // One row an hour, or a part of it where the run is short: the worst of it stands beside.

@@ -14,24 +14,6 @@ namespace {
 
 constexpr size_t told_events = 20;
 
-// Three decimals, and as many more as show two digits of what is not nothing.
-std::string pct_text(double pct) {
-    if (pct == 0) {
-        return "0";
-    }
-    const int decimals =
-        pct >= 0.01 ? 3 : std::min(9, 1 - static_cast<int>(std::floor(std::log10(pct))));
-    return fmt::format("{:.{}f}", pct, decimals);
-}
-
-std::string ends(const QuantileEstimate& estimate) {
-    if (!estimate.low || !estimate.high) {
-        return fmt::format("{:.3f} ms (too few for an interval)", estimate.value);
-    }
-    return fmt::format("{:.3f} ms (95 %: {:.3f} to {:.3f})", estimate.value,
-                       std::max(0.0, *estimate.low), *estimate.high);
-}
-
 struct FigureName {
     std::string_view key;
     std::string_view text;
@@ -125,41 +107,62 @@ std::string compared_text(const RunReport& run) {
                        first_reasons(comparison));
 }
 
+// Where one can be laid on the carrier, no other.
 const PathReport* worst_path(const RunReport& run) {
+    const auto rank = [](const PathReport& path) {
+        return std::tuple(path.blames_none.empty() && path.loss.lost != 0, path.loss.pct);
+    };
     const auto worst = std::max_element(
         run.paths.begin(), run.paths.end(),
-        [](const PathReport& a, const PathReport& b) { return a.loss.pct < b.loss.pct; });
+        [&rank](const PathReport& a, const PathReport& b) { return rank(a) < rank(b); });
     return worst == run.paths.end() ? nullptr : &*worst;
 }
 
-std::string without_probes(const RunReport& run) {
+std::string no_way_out_text(const PathReport& path) {
+    return fmt::format("{} probes had no way out of this host ({}), which blames no carrier",
+                       grouped(path.figures.counts.no_way_out), path.figures.no_way_out);
+}
+
+// What the loss must not be read without.
+std::string notes_of(const RunReport& run) {
+    std::string text;
+    const auto note = [&text](const PathReport& path, const std::string& what) {
+        text += fmt::format(" {}: {}.", path_name(path), what);
+    };
     for (const PathReport& path : run.paths) {
         if (path.loss.probes == 0) {
-            const uint32_t no_way_out = path.figures.counts.no_way_out;
-            return fmt::format("Cannot tell: of {} there is no sample{}.", path_name(path),
-                               no_way_out == 0
-                                   ? ""
-                                   : fmt::format("; {} probes had no way out of this "
-                                                 "host ({}), which blames no carrier",
-                                                 grouped(no_way_out), path.figures.no_way_out));
+            note(path, "there is no sample");
+        }
+        if (path.figures.counts.no_way_out != 0) {
+            note(path, no_way_out_text(path));
+        }
+        if (!path.blames_none.empty()) {
+            note(path,
+                 (path.loss.lost != 0 ? "its losses blame no carrier; " : "") + path.blames_none);
+        }
+        if (path.figures.service == Service::resets) {
+            note(path, "the path is whole, and the service resets each connection");
         }
     }
-    return "Cannot tell: the record was cut short and holds no result to compare.";
+    return text;
 }
 
 // Without a baseline: what was seen, of the path that lost most.
 std::string seen_text(const RunReport& run) {
     const PathReport& path = *worst_path(run);
-    const std::string paths =
-        run.paths.size() == 1 ? ""
-                              : fmt::format(" Of {} paths this one lost most.", run.paths.size());
+    const size_t paths = run.paths.size();
+    const std::string seen = fmt::format("{}: {}", path_name(path), loss_text(path));
     if (run.headline == Headline::no_loss) {
-        return fmt::format(
-            "Every probe that counts was answered. {}: {}{}", path_name(path), loss_text(path),
-            run.paths.size() == 1 ? "" : fmt::format(" So on all {} paths.", run.paths.size()));
+        return fmt::format("Every probe that counts was answered{}. {}{}",
+                           paths == 1 ? "" : fmt::format(", on each of {} paths", paths), seen,
+                           notes_of(run));
     }
-    return fmt::format("{}: {} {}{} There is no baseline: nothing is said of better or worse.",
-                       path_name(path), loss_text(path), periods_text(path), paths);
+    const std::string periods = periods_text(path);
+    const std::string of_paths =
+        paths == 1 ? "" : fmt::format(" Of {} paths this one lost most.", paths);
+    return fmt::format("{}{}{}{} There is no baseline: nothing is said of better or worse.", seen,
+                       periods.empty() ? "" : " " + periods,
+                       run.headline == Headline::loss ? of_paths : "", notes_of(run));
 }
 
 std::string clock_text(const ClockState& clock) {
@@ -264,7 +267,8 @@ std::string verdict_text(const RunReport& run) {
     if (run.comparison) {
         return compared_text(run);
     }
-    return run.headline == Headline::cannot_tell ? without_probes(run) : seen_text(run);
+    return (run.headline == Headline::cannot_tell ? "Cannot tell of the carrier. " : "") +
+           seen_text(run);
 }
 
 std::string control_text(const RunReport& run, const Report& report) {
@@ -279,99 +283,6 @@ std::string control_text(const RunReport& run, const Report& report) {
                             !meanwhile ? "not measured at the same time."
                                        : fmt::format("{}; {}: {}", headline_text(other.headline),
                                                      path_name(*path), loss_text(*path)));
-    }
-    return text;
-}
-
-std::string path_name(const PathReport& path) {
-    const Path& of = path.record->path;
-    std::string services;
-    for (const std::string& service : of.services) {
-        services += (services.empty() ? " (" : ", ") + service;
-    }
-    return fmt::format("{} {}{}{}", name(of.kind), of.target_text(), services,
-                       services.empty() ? "" : ")");
-}
-
-std::string loss_text(const PathReport& path) {
-    const LossFigure& loss = path.loss;
-    if (!loss.interval_pct) {
-        return "no sample.";
-    }
-    std::string text = fmt::format(
-        "{} of {} probes lost, {} % (95 %: {} to {}).", grouped(loss.lost), grouped(loss.probes),
-        pct_text(loss.pct), pct_text(loss.interval_pct->low), pct_text(loss.interval_pct->high));
-    if (loss.lost == 0) {
-        text += fmt::format(" Bursts that the run did not meet may take up to {} %.",
-                            pct_text(loss.unseen_pct));
-    }
-    return text;
-}
-
-std::string directions_text(const PathReport& path) {
-    const auto& directions = path.figures.directions;
-    if (!directions || path.figures.counts.on_path == 0) {
-        return "";
-    }
-    return directions->why.empty()
-               ? fmt::format("By the reflector's count: {}; {}.",
-                             one_way_text("lost on the way there", directions->forward),
-                             one_way_text("on the way back", directions->backward))
-               : "There or back cannot be told: " + directions->why + ".";
-}
-
-std::string delay_text(const PathReport& path) {
-    if (!path.delay) {
-        return "no answer.";
-    }
-    const DelayFigure& delay = *path.delay;
-    std::string text =
-        fmt::format("median {}, 95th percentile {}, 99th {}; lowest {:.3f}, highest {:.3f} ms",
-                    ends(delay.p50), ends(delay.p95), ends(delay.p99), delay.min_ms, delay.max_ms);
-    if (path.figures.rtt) {
-        text += fmt::format("; each within {:.6f} ms", path.figures.rtt->error_ms);
-    }
-    return text + (delay.too_correlated
-                       ? ". Delays hung together for so long that the run is worth few independent "
-                         "ones: the intervals are those of its parts, widened."
-                       : ".");
-}
-
-std::string periods_text(const PathReport& path) {
-    if (path.periods.empty()) {
-        return "";
-    }
-    const auto longest =
-        std::max_element(path.periods.begin(), path.periods.end(),
-                         [](const LossPeriod& a, const LossPeriod& b) { return a.lost < b.lost; });
-    if (longest->lost == 1) {
-        return path.periods.size() == 1
-                   ? fmt::format("It left at {} UTC.", utc(longest->begin))
-                   : fmt::format("Each was lost alone, the first at {} and the last at {} UTC.",
-                                 utc(path.periods.front().begin), utc(path.periods.back().begin));
-    }
-    return fmt::format("{}, {} probes in a row, from {} to {} UTC.",
-                       path.periods.size() == 1
-                           ? "One loss period"
-                           : grouped(path.periods.size()) + " loss periods; the longest",
-                       grouped(longest->lost), utc(longest->begin), utc(longest->end));
-}
-
-PeriodText period_text(const TellingPeriod& telling) {
-    const LossPeriod& period = telling.period;
-    PeriodText text;
-    text.begin = utc(period.begin);
-    text.end = utc(period.end);
-    text.lost = grouped(period.lost);
-    const std::string least = length_text(period.end - period.begin);
-    const bool bounded = period.good_before && period.good_after;
-    const std::string most = bounded ? length_text(*period.good_after - *period.good_before) : "";
-    text.length = !bounded           ? least + " or more"
-                  : period.lost == 1 ? "up to " + most
-                                     : fmt::format("{} to {}", least, most);
-    for (const Meanwhile& other : telling.others) {
-        text.meanwhile += fmt::format("{}{} {} of {}", text.meanwhile.empty() ? "" : ", ",
-                                      other.run, other.lost, other.probes);
     }
     return text;
 }
@@ -414,7 +325,9 @@ std::vector<std::string> not_the_carriers(const RunReport& run) {
              "had no way out of this host: " + path.figures.no_way_out);
         tell(list, path.under_way,
              "were under way when the record ended, and count neither as answered nor as lost");
-        tell(list, path.figures.counts.damaged, "answers came damaged");
+        for (const std::string& way : other_interfaces(path.figures)) {
+            list.push_back(way);
+        }
         tell_holes(path, list);
         for (const RouteChange& change : path.figures.route_changes) {
             list.push_back(fmt::format("this host's way changed at {} UTC: the figures mix both",

@@ -21,9 +21,9 @@ std::string control_text(const RunReport& run, const Report& report);
 
 std::string path_name(const PathReport& path);  // "tcp 198.51.100.10:1883 (meters)"
 std::string loss_text(const PathReport& path);
-std::string directions_text(const PathReport& path);  // empty: nobody told
-std::string delay_text(const PathReport& path);
 std::string periods_text(const PathReport& path);  // how many, and the longest
+// All that is said of it, a sentence or some each.
+std::vector<std::string> path_words(const PathReport& path);
 
 struct PeriodText {
     std::string begin;  // "2026-05-04 03:02:01.000"

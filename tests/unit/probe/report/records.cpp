@@ -43,6 +43,7 @@ ProbeRow row_of(uint32_t index, Nanos sent, Nanos round_trip, uint32_t order) {
 }
 
 Figures figures_of(const PathRecord& path, Nanos wait) {
+    const OwnSide own{.interfaces = {{2, path.route.interface}}};
     Series series(static_cast<uint32_t>(path.probes.size()));
     for (const ProbeRow& row : path.probes) {
         series.sent(row.sample.sent, 0);
@@ -52,7 +53,7 @@ Figures figures_of(const PathRecord& path, Nanos wait) {
         }
     }
     Figures figures;
-    summarise(series, wait, {}, figures);
+    summarise(series, wait, own, figures);
     figures.path = path.path;
     figures.route = path.route;
     figures.flow = path.flow;

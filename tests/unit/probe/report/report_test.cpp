@@ -157,6 +157,76 @@ TEST_CASE("no way out blames no carrier") {
     CHECK(has(verdict_text(report.runs.front()), "which blames no carrier"));
 }
 
+TEST_CASE("what is lost stands by what became of it") {
+    Record record = make_record({}, [](uint32_t i) { return i < 10 ? 0 : 20 * ms; });
+    Counts& counts = record.result->kinds.front().counts;
+    counts.on_path = 3;
+    counts.late = 5;
+    counts.damaged = 2;
+    const Report report = report_of({{.file = "r", .record = &record}});
+    CHECK(
+        has(verdict_text(report.runs.front()), "Lost: 3 on the path, 2 damaged, 5 answered late."));
+    CHECK(has(to_text(report), "Besides: 2 damaged answers."));
+    CHECK(not_the_carriers(report.runs.front()).empty());  // damaged ones are its losses
+}
+
+// Each changes the figures of a path that answered nothing.
+TEST_CASE("losses that nobody can lay on the carrier are no LOSS") {
+    const auto nothing = [](uint32_t) { return Nanos{0}; };
+    struct Case {
+        Kind kind;
+        void (*change)(Figures&);
+        const char* why;
+    };
+    const Case cases[] = {
+        {Kind::tcp, [](Figures& figures) { figures.service = Service::dead; },
+         "the service answers nothing"},
+        {Kind::udp,
+         [](Figures& figures) {
+             figures.icmp_error = "port unreachable by 198.51.100.10";
+             figures.counts.received = 0;
+         },
+         "no reflector is there"},
+        {Kind::icmp,
+         [](Figures& figures) { figures.route_changes = {{.at = 1, .to = std::nullopt}}; },
+         "way changed during the run"}};
+    for (const Case& one : cases) {
+        Record record = make_record({.kind = one.kind}, nothing);
+        CHECK(report_of({{.file = "r", .record = &record}}).runs.front().headline ==
+              Headline::loss);
+        one.change(record.result->kinds.front());
+        const Report report = report_of({{.file = "r", .record = &record}});
+        CAPTURE(one.why);
+        CHECK(report.runs.front().headline == Headline::cannot_tell);
+        CHECK(has(verdict_text(report.runs.front()), "Cannot tell of the carrier."));
+        CHECK(has(verdict_text(report.runs.front()), "its losses blame no carrier; "));
+        CHECK(has(verdict_text(report.runs.front()), one.why));
+    }
+}
+
+TEST_CASE("a service that resets is told beside a whole path") {
+    Record record = make_record({.kind = Kind::tcp}, whole);
+    Figures& figures = record.result->kinds.front();
+    figures.service = Service::resets;
+    figures.path_whole = true;
+    figures.counts.refused = 100;
+    const Report report = report_of({{.file = "r", .record = &record}});
+    CHECK(report.runs.front().headline == Headline::no_loss);
+    CHECK(has(verdict_text(report.runs.front()), "the service resets each connection"));
+    CHECK(has(to_text(report), "Service: resets; the path is whole."));
+}
+
+TEST_CASE("no loss seen is not said of a run that had no way out for a while") {
+    Record record = make_record({}, whole);
+    Figures& figures = record.result->kinds.front();
+    figures.counts.no_way_out = 40;
+    figures.no_way_out = "link: red is down or gone";
+    const Report report = report_of({{.file = "r", .record = &record}});
+    CHECK(report.runs.front().headline == Headline::cannot_tell);
+    CHECK(!has(verdict_text(report.runs.front()), "  "));
+    CHECK(has(verdict_text(report.runs.front()), "40 probes had no way out of this host (link: "));
+}
+
 TEST_CASE("refused: all of it at once") {
     const Record one = dark();
     Record twin = dark();
