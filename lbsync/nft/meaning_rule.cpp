@@ -434,6 +434,12 @@ Meant<void> RuleMeaning::add(const NoTrack&, Steps& steps) {
     return {};
 }
 
+// Carried word by word, and not understood.
+Meant<void> RuleMeaning::add(const Verbatim& verbatim, Steps&) {
+    return tl::unexpected(
+        fmt::format("{} is carried as it stands, its meaning is not modelled", words(verbatim)));
+}
+
 // Adding may fail when the set is full, and what is counted for the element may say no; both end
 // the rule.
 Meant<void> RuleMeaning::add(const Update& update, Steps& steps) {

@@ -39,6 +39,7 @@ private:
     Meant<void> add(const VerdictMap& map, Steps& steps);
     Meant<void> add(const NoTrack& no_track, Steps& steps);
     Meant<void> add(const Update& update, Steps& steps);
+    Meant<void> add(const Verbatim& verbatim, Steps& steps);
 
     Meant<Columns> columns(const Expr& left) const;
     Meant<policy::Step> test(const Columns& columns, const Match& match);
