@@ -34,7 +34,7 @@ public:
 
     tl::expected<Rule, std::string> read() {
         while (at_ < words_.size()) {
-            const auto taken = part();
+            auto taken = part();
             if (!taken) {
                 return tl::unexpected(taken.error());
             }
@@ -65,7 +65,7 @@ private:
 
     Failed base(Part part) {
         const bool flag = part.option == "-f" || part.option == "--fragment";
-        const auto taken = values(part, flag ? 0 : 1);
+        auto taken = values(part, flag ? 0 : 1);
         if (!taken) {
             return taken;
         }
@@ -122,7 +122,7 @@ private:
             return wrong(fmt::format("option {} is not known here", in_quotes(part.option)));
         }
         part.kind = Part::Kind::option;
-        const auto taken = values(part, *number);
+        auto taken = values(part, *number);
         if (taken) {
             rule_.parts.push_back(std::move(part));
         }

@@ -219,7 +219,7 @@ public:
         if (words.empty() || words[0].starts_with("#")) {
             return;
         }
-        const auto read = command(words);
+        auto read = command(words);
         if (!read) {
             mistakes_.push_back({Exit::usage, fmt::format("{}:{}", where_, line_), read.error()});
         }
@@ -265,7 +265,7 @@ private:
             return wrong(fmt::format("service {} stands here twice", title));
         }
         service.where = fmt::format("{}:{}", where_, line_);
-        const auto read = read_service(options, service);
+        auto read = read_service(options, service);
         result_.services.push_back(std::move(service));
         return read;
     }
@@ -276,7 +276,7 @@ private:
             return wrong(fmt::format("service {} is not there", named.title()));
         }
         Server server;
-        const auto read = read_server(options, server);
+        auto read = read_server(options, server);
         if (!read) {
             return read;
         }

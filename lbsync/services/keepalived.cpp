@@ -31,7 +31,7 @@ Failed read_method(const Statement& statement, Forwarding& way, std::string& enc
     if (statement.words.size() < 2) {
         return wrong("expected NAT, DR or TUN");
     }
-    const auto read = forwarding(statement.words[1]);
+    auto read = forwarding(statement.words[1]);
     if (!read) {
         return wrong(read.error());
     }
@@ -300,7 +300,7 @@ private:
 
     static Failed sorry(const Statement& one, const Defaults& defaults, VirtualService& service) {
         Server server = fresh(defaults);
-        const auto read = where_of(one, server);
+        auto read = where_of(one, server);
         if (read) {
             service.sorry = std::move(server);
         }
