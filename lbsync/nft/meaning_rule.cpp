@@ -428,10 +428,6 @@ Meant<void> RuleMeaning::add(const Assign& assign, Steps& steps) {
     return {};
 }
 
-Meant<void> RuleMeaning::add(const Verbatim& verbatim, Steps&) {
-    return tl::unexpected(fmt::format("{} is not modelled", in_quotes(verbatim.words)));
-}
-
 Meant<void> RuleMeaning::add(const NoTrack&, Steps& steps) {
     constexpr WideNumber untracked = 64;
     steps.emplace_back(policy::Store{policy::field::ct_state(), {{}, ~WideNumber{0}, untracked}});

@@ -38,7 +38,6 @@ private:
     Meant<void> add(const Assign& assign, Steps& steps);
     Meant<void> add(const VerdictMap& map, Steps& steps);
     Meant<void> add(const NoTrack& no_track, Steps& steps);
-    Meant<void> add(const Verbatim& verbatim, Steps& steps);
     Meant<void> add(const Update& update, Steps& steps);
     Meant<void> add(const Verbatim& verbatim, Steps& steps);
 
