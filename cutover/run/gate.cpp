@@ -75,7 +75,7 @@ Result<UnixMicros> fresh_time(const Sample& sample, const json& document, UnixMi
     if (at == nullptr || !at->is_string()) {
         return fail(Exit::unknown, "", sample.fresh + " is not there");
     }
-    const auto time = parse_iso8601(at->get_ref<const std::string&>());
+    auto time = parse_iso8601(at->get_ref<const std::string&>());
     if (!time) {
         return fail(Exit::unknown, "", sample.fresh + ": " + time.error().what);
     }

@@ -69,7 +69,7 @@ bool filter_captured(int fd, const Path& path, const std::vector<uint16_t>& port
     want(program, BPF_STMT(BPF_LD | BPF_B | BPF_ABS, v4 ? 9u : 6u), protocol);
     for (uint32_t word = 0; word < target.bits() / 32; ++word) {
         want(program, BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (v4 ? 12u : 8u) + word * 4),
-             get<uint32_t>(target.data(), word * 4));
+             get<uint32_t>(target.data(), size_t{word} * 4));
     }
     program.push_back(message_at(v4, 40));
     want_message(program, path, ports);

@@ -129,7 +129,7 @@ Runner::Outcome Runner::gate(const Step& step) {
         const std::string now = reading.why.empty() ? "was not good for long enough" : reading.why;
         // The last one is cut as the gate's own time is up, and tells less than the one before.
         const bool cut = answer && answer->timed_out && !why.empty();
-        why = cut ? why + "; then " + now : now;
+        why = cut ? fmt::format("{}; then {}", why, now) : now;
         if (reading.verdict == Verdict::cannot_tell && may_add(step)) {
             const auto failed = add_sample(step);
             if (!failed) {
