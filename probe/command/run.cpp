@@ -9,6 +9,7 @@
 #include "probe/adapter/session.h"
 #include "probe/command/commands.h"
 #include "probe/command/progress.h"
+#include "probe/core/doubts.h"
 #include "probe/core/measurement_json.h"
 #include "probe/core/measurement_text.h"
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "probe/core/compare_path.h"
+#include "probe/core/doubts.h"
 
 namespace rehome::probe {
 
@@ -160,6 +161,15 @@ void append(Run& run, const Figures& figures, const Plan& plan) {
     run.outcomes.insert(run.outcomes.end(), outcomes.list.begin(), outcomes.list.end());
 }
 
+// Why the losses of a path need not be its own; empty: they are, or there are too few to matter.
+std::string doubt_in(const Measurement& measurement, const Figures& figures, const Terms& terms) {
+    const double lost = figures.counts.lost;
+    const double sent = figures.counts.sent;
+    return lost <= sent * terms.loss_pct / 100 * a_third
+               ? ""
+               : reflector_doubt(measurement.plan, figures);
+}
+
 std::vector<Finding> findings_of(const Path& path, const Pair& pair, const Terms& terms,
                                  const Risk& risk) {
     const auto no_answer = [](std::string why) {
@@ -169,6 +179,9 @@ std::vector<Finding> findings_of(const Path& path, const Pair& pair, const Terms
     if (before == nullptr) {
         return no_answer("was not measured in the base");
     }
+    if (const std::string doubt = doubt_in(pair.base, *before, terms); !doubt.empty()) {
+        return no_answer("base: " + doubt);
+    }
     Run base;
     append(base, *before, pair.base.plan);
     Run now;
@@ -176,6 +189,9 @@ std::vector<Finding> findings_of(const Path& path, const Pair& pair, const Terms
         const Figures* after = find(measurement, path);
         if (after == nullptr) {
             return no_answer("was not measured now");
+        }
+        if (const std::string doubt = doubt_in(measurement, *after, terms); !doubt.empty()) {
+            return no_answer("now: " + doubt);
         }
         append(now, *after, measurement.plan);
     }
@@ -220,17 +236,19 @@ std::string mistake_in(const Pair& pair, const Terms& terms) {
         return fmt::format("there are {} measurements now, expected at most the {} of --looks",
                            pair.now.size(), terms.looks);
     }
-    UnixMicros at_least = pair.base.at;
+    UnixMicros at_least = pair.base.ended;
     for (const Measurement& now : pair.now) {
         if (now.plan.carrier != pair.base.plan.carrier) {
             return fmt::format("the base is of carrier {}, expected {} as the other",
                                in_quotes(pair.base.plan.carrier), in_quotes(now.plan.carrier));
         }
         if (now.at < at_least) {
-            return fmt::format("of {} is older than what it is compared with or extends, of {}",
-                               iso8601(now.at), iso8601(at_least));
+            return fmt::format(
+                "of {} is older than what it is compared with or extends, which ended {}, or is "
+                "the same",
+                iso8601(now.at), iso8601(at_least));
         }
-        at_least = now.at;
+        at_least = now.ended;
     }
     return "";
 }

@@ -20,7 +20,8 @@
 // nobody counts.
 //
 // What was not measured alike (source, rate, waiting time), cut short, or missed by our own side
-// cannot be told, nor a base that is too old.  A carrier that got worse while one that did not move
+// cannot be told, nor a base that is too old, nor a path whose losses may be its reflector's
+// (doubts.h).  A carrier that got worse while one that did not move
 // got worse too cannot be told either: it was not the move.  Pure.
 #pragma once
 
@@ -76,8 +77,8 @@ struct Comparison {
 constexpr UnixMicros control_near_us = 600'000'000;
 
 // controls: carriers that did not move in those minutes.  An error (Exit::usage) when a pair is of
-// different carriers, the base is younger than what it is the base of, or there are more
-// measurements than looks.
+// different carriers, the base or what is extended had not ended when the next began (or is the
+// same), or there are more measurements than looks.
 Result<Comparison> compare(const Pair& pair, const std::vector<Pair>& controls, const Terms& terms);
 
 std::string to_text(const Comparison& comparison);

@@ -44,6 +44,9 @@ std::string obstacle(const Mirrors& mirrors, const std::vector<Mirror>& ordered)
     if (ordered.empty()) {
         return "there was no answer";
     }
+    if (mirrors.not_asked()) {
+        return "somebody else asked in this session, by forged packets";
+    }
     if (mirrors.reported() && !mirrors.stateful()) {
         return "the reflector is stateless";
     }
@@ -60,7 +63,7 @@ std::string obstacle(const Mirrors& mirrors, const std::vector<Mirror>& ordered)
         const Mirror& before = ordered[i - 1];
         const Mirror& after = ordered[i];
         if (after.sequence <= before.sequence || after.session != before.session) {
-            return "the reflector began to count anew: it was started again, or forgot the session";
+            return began_anew;
         }
     }
     std::vector<uint32_t> indices;

@@ -9,9 +9,9 @@
 //
 // What would make that wrong is noticed, and then nothing is told: numbers that began anew (in the
 // order of the reflector's own times they must rise; our own reflector names its session too), and
-// requests that were doubled on the way, whose answers may be the ones that are missing.  A foreign
-// reflector may have begun anew without a trace while its numbers are lower than probes are
-// missing: what was before that is left out.  Pure.
+// requests that were doubled on the way or forged, whose answers may be the ones that are missing.
+// A foreign reflector may have begun anew without a trace while its numbers are lower than probes
+// are missing: what was before that is left out.  Pure.
 #pragma once
 
 #include <optional>
@@ -27,6 +27,7 @@ namespace rehome::probe {
 class Mirrors {
 public:
     void take(const Answer& answer);  // of those without a reflector's number nothing is kept
+    void take_not_asked() { not_asked_ = true; }  // Refusal::not_asked
 
     struct Mirror {
         uint32_t index = 0;
@@ -43,6 +44,7 @@ public:
     bool reported() const { return reported_; }
     bool stateful() const { return stateful_; }
     bool other_version() const { return other_version_; }
+    bool not_asked() const { return not_asked_; }
     // The latest probe that was answered, if any was.
     std::optional<uint32_t> latest() const { return latest_; }
 
@@ -51,12 +53,17 @@ private:
     bool reported_ = false;  // by reports as we know them
     bool stateful_ = false;
     bool other_version_ = false;
+    bool not_asked_ = false;
     std::optional<uint32_t> latest_;
 };
 
 // Which probes stand for those that the reflector refused; which ones it were between two answers
 // nobody knows, only how many.  missing: by index, left and not answered.
 std::vector<uint32_t> unreflected(const Mirrors& mirrors, const std::vector<bool>& missing);
+
+// One of the reasons below; other reflectors may have forgotten the session without being away.
+constexpr char began_anew[] =
+    "the reflector began to count anew: it was started again, or forgot the session";
 
 struct OneWay {
     uint32_t sent = 0;  // of which it is known

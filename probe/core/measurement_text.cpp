@@ -241,25 +241,6 @@ std::string packets_line(const Plan& plan) {
 
 }  // namespace
 
-std::string stamp_doubt(const Plan& plan, const Figures& figures) {
-    const Counts& counts = figures.counts;
-    if (figures.path.kind != Kind::udp || counts.sent == 0 || counts.received != 0) {
-        return "";
-    }
-    const std::string refusal = "port unreachable by " + figures.path.target.address.text();
-    if (figures.icmp_error == refusal) {
-        return fmt::format("no reflector is there: {}; the path is whole", refusal);
-    }
-    if (!plan.authenticated) {
-        return "";
-    }
-    return fmt::format(
-        "{}: the path, or the key or the mode of the reflector?",
-        counts.unauthentic != 0
-            ? fmt::format("{} answers without the right HMAC, and none with it", counts.unauthentic)
-            : "no answer");
-}
-
 std::vector<std::string> own_losses(const Figures& figures) {
     const OwnLoss& own = figures.own;
     std::vector<std::string> losses;
@@ -296,22 +277,6 @@ std::vector<std::string> failures_of(const Measurement& measurement) {
         }
     }
     return failures;
-}
-
-std::vector<std::string> doubts_of(const Measurement& measurement) {
-    std::vector<std::string> doubts;
-    for (const Figures& figures : measurement.kinds) {
-        if (std::string doubt = stamp_doubt(measurement.plan, figures); !doubt.empty()) {
-            doubts.push_back(fmt::format("udp {}: {}", figures.path.target_text(), doubt));
-        }
-    }
-    if (measurement.clock.stepped_ms != 0) {
-        doubts.push_back(
-            fmt::format("the clock was set by {:.3f} ms during the run: delays across "
-                        "that moment are wrong",
-                        measurement.clock.stepped_ms));
-    }
-    return doubts;
 }
 
 namespace {

@@ -21,9 +21,6 @@ std::vector<std::string> other_interfaces(const Figures& figures);
 // Of tcp: "up; the path is whole".
 std::string service_text(const Figures& figures);
 
-// Of udp: why no answer came, where it need not be the path; empty: it is not known.
-std::string stamp_doubt(const Plan& plan, const Figures& figures);
-
 // Lost on the way there, and on the way back, as far as a reflector told.
 std::string one_way_text(std::string_view name, const OneWay& way);
 
@@ -37,9 +34,5 @@ std::string route_line(const Path& path, const Route& route);
 // Why the run did not do what it was to do, one line each: probes that had no way out, or were too
 // large for it.
 std::vector<std::string> failures_of(const Measurement& measurement);
-
-// Why it says nothing, where that does not show in the figures: paths without an answer where no
-// reflector is or its key may be another, and a clock that was set.
-std::vector<std::string> doubts_of(const Measurement& measurement);
 
 }  // namespace rehome::probe

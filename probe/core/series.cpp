@@ -126,9 +126,12 @@ void Series::skipped(uint32_t slots, Nanos behind) {
 
 // Other traffic that a capture overhears is nobody's fault; what was damaged may be ours.
 void Series::refused(Refusal refusal) {
-    const bool damaged = refusal != Refusal::not_ours && refusal != Refusal::unauthentic;
+    const bool damaged = refusal == Refusal::truncated || refusal == Refusal::wrong_checksum;
     tally_.damaged += damaged ? 1 : 0;
     tally_.unauthentic += refusal == Refusal::unauthentic ? 1 : 0;
+    if (refusal == Refusal::not_asked) {
+        mirrors_.take_not_asked();
+    }
 }
 
 }  // namespace rehome::probe

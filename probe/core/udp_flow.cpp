@@ -17,13 +17,16 @@ size_t UdpFlow::construct(uint32_t index, Nanos now, Room room) {
     return size_;
 }
 
+// What is too short for a reflector's answer is one of another service, or of another mode: it is
+// whole, as its sum was right.
 tl::expected<Answer, Refusal> UdpFlow::deconstruct(ByteView message) const {
     const auto reply = deconstruct_reply(message, key_);
     if (!reply) {
-        return tl::unexpected(reply.error());
+        return tl::unexpected(key_.empty() ? Refusal::not_ours : Refusal::unauthentic);
     }
     if (!is_sent(reply->request.sequence, reply->request.sent)) {
-        return tl::unexpected(Refusal::not_ours);
+        const bool of_session = reply->request.session == session_;
+        return tl::unexpected(of_session ? Refusal::not_asked : Refusal::not_ours);
     }
     const Extensions extensions = deconstruct_extensions(message, key_);
     return Answer{.index = reply->request.sequence,

@@ -48,6 +48,7 @@ enum class Refusal {
     truncated,       // shorter than its own headers say, or than the format is
     wrong_checksum,  // damaged on its way
     not_ours,        // somebody else's traffic, or an answer to something that we did not send
+    not_asked,       // STAMP: of our session, to something that we did not send
     unauthentic,     // STAMP's authenticated mode: without the right HMAC
 };
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "probe/core/measurement_text.h"
+#include "probe/core/doubts.h"
 #include "probe/report/inputs.h"
 
 namespace rehome::probe {
@@ -98,7 +98,7 @@ std::string blames_none(const Figures& figures, const Plan& plan) {
                "or "
                "a filter before it";
     }
-    return stamp_doubt(plan, figures);
+    return reflector_doubt(plan, figures);
 }
 
 PathReport report_path(const PathRecord& record, const Figures& figures, const Plan& plan,

@@ -3,7 +3,7 @@
 Usage: bad_reflector.py ADDRESS PORT
 
   1  answers twice
-  3  answers with the packet cut short, then rightly
+  3  answers too shortly, then rightly
   5  answers after 400 ms
   7  answers after the next probe's answer
 """

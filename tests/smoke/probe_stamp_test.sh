@@ -77,7 +77,8 @@ stamp --count 600 --rate 300 >"$dir/stdout.json" 2>"$dir/run.err" &
 running=$!
 wait_until 10 has_sent red 150
 reflector
-ends 0 $running
+ends 4 $running
+grep -q 'which of the [0-9]* lost the path lost cannot be told' "$dir/run.err"
 wanted "$dir/run.json" '"began to count anew" in udp["directions"]["why"] and udp["directions"]["forward"] is None'
 reflector --stateless
 stamp --count 400 --rate 1000 >"$dir/stdout.json"
@@ -126,7 +127,8 @@ wanted "$dir/run.json" 'udp["directions"]["why"] is None and udp["size"] == 176 
 exits 4 timeout 10 ip netns exec left probe run --carrier red --source 100.80.1.200 --target 198.51.100.10:862 --udp \
     --count 50 --rate 100 --wait 300 --key "$dir/wrong.key"
 said 'no answer: the path, or the key or the mode of the reflector?'
-exits 0 stamp --count 50 --rate 100
+exits 4 stamp --count 50 --rate 100
+said 'no answer: the path, or the reflector: is one there, and without a key?'
 wanted "$dir/run.json" 'udp["received"] == 0 and udp["directions"]["why"] == "there was no answer"'
 counted 'bad_hmac >= 100'
 reflector
@@ -143,6 +145,18 @@ echo "# no reflector is there: the path is whole"
 exits 4 on left probe run --carrier red --source 100.80.1.200 --target 198.51.100.10:8629 --udp --count 20 --rate 100 \
     --wait 200
 said 'no reflector is there: port unreachable by 198.51.100.10; the path is whole'
+
+echo "# gone in mid-run: what was lost since is not said to be the path's, which lost nothing"
+reflector
+mark_sent red
+stamp --count 300 --rate 300 >"$dir/stdout.json" 2>"$dir/run.err" &
+running=$!
+wait_until 10 has_sent red 100
+kill "$reflecting" && wait "$reflecting"
+reflecting=
+ends 4 $running
+grep -q 'the reflector was away: port unreachable by 198.51.100.10; which of the' "$dir/run.err"
+reflector
 
 echo "# on a terminal the reflector shows its counters about once a second"
 ip netns exec right "$here/terminal.py" "$dir/screen" probe reflect --port 8622 >"$dir/seen" <<'END' &

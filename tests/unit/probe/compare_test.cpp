@@ -200,6 +200,7 @@ TEST_CASE("an extension adds samples, up to as many as were planned") {
     const Measurement now = measured_now({.lost = 270, .burst = 10});
     Measurement more = now;
     more.at += an_hour;
+    more.ended += an_hour;
     const auto looked = [&base](std::vector<Measurement> nows, uint32_t looks) {
         return compare({base, std::move(nows)}, {}, {.looks = looks});
     };
@@ -328,10 +329,62 @@ TEST_CASE("a path that only one side has cannot be told; nor one without samples
     CHECK(compare({Measurement{}, {Measurement{}}}, {}, {})->verdict == Verdict::cannot_tell);
 }
 
+// A reflector that was not there in a part of the run, or in all of it.
+Measurement reflected(uint32_t lost, const char* icmp_error, UnixMicros at) {
+    Measurement measurement = measured({.lost = lost, .burst = std::max(lost, 1U)}, at);
+    Figures& figures = measurement.kinds[0];
+    figures.path.kind = Kind::udp;
+    figures.counts.lost = lost;
+    figures.counts.received = figures.counts.sent - lost;
+    figures.icmp_error = icmp_error;
+    return measurement;
+}
+
+TEST_CASE("losses that may be the reflector's own are no carrier's") {
+    constexpr char away[] = "port unreachable by 198.51.100.10";
+    const Measurement base = reflected(0, "", 0);
+    const auto told = [&base](uint32_t lost, const char* icmp_error) {
+        const auto comparison = compared(base, reflected(lost, icmp_error, an_hour));
+        const Finding& first = comparison.findings[0];
+        return fmt::format("{}: {}", name(comparison.verdict), first.why);
+    };
+    CHECK(told(2700, "") == "worse: ");
+    CHECK(told(2700, "time exceeded in transit by 192.0.2.1") == "worse: ");
+    CHECK(told(2700, away) ==
+          "cannot tell: now: the reflector was away: port unreachable by 198.51.100.10; which of "
+          "the 2700 lost the path lost cannot be told");
+    CHECK(told(9000, "") ==
+          "cannot tell: now: no answer: the path, or the reflector: is one there, and without a "
+          "key?");
+    CHECK(told(9000, away) ==
+          "cannot tell: now: no reflector is there: port unreachable by 198.51.100.10; the path is "
+          "whole");
+    // too few to matter
+    CHECK(told(20, away) == "no worse: ");
+    // another path tells all the same
+    Measurement both = measured_now({.lost = 9000, .burst = 9000});
+    both.kinds.push_back(reflected(9000, "", an_hour).kinds[0]);
+    Measurement before = base;
+    before.kinds.push_back(measured({}).kinds[0]);
+    CHECK(compared(before, both).verdict == Verdict::worse);
+    CHECK(compared(reflected(9000, away, 0), reflected(0, "", an_hour))
+              .findings[0]
+              .why.starts_with("base: no reflector is there"));
+    Measurement anew = reflected(2700, "", an_hour);
+    anew.kinds[0].directions = Directions{.why = began_anew};
+    CHECK(compared(base, anew).verdict == Verdict::cannot_tell);
+}
+
 TEST_CASE("mistakes: another carrier, a base that is younger") {
     const Measurement base = measured({});
     Measurement now = measured_now({});
     CHECK(compare({now, {base}}, {}, {}).error().kind == Exit::usage);
+    // nor is a measurement another one than itself, or than what it was beside
+    CHECK(compare({base, {base}}, {}, {}).error().kind == Exit::usage);
+    CHECK(compare({base, {now, now}}, {}, {.looks = 2}).error().kind == Exit::usage);
+    Measurement beside = now;
+    beside.at = base.ended - 1;
+    CHECK(compare({base, {beside}}, {}, {}).error().kind == Exit::usage);
     now.plan.carrier = "green";
     CHECK(compare({base, {now}}, {}, {}).error().kind == Exit::usage);
 }

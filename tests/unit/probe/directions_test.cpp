@@ -116,6 +116,15 @@ TEST_CASE("by hand") {
     }
 }
 
+TEST_CASE("who asks in our name uses up numbers, which are no loss") {
+    Mirrors mirrors = mirrors_of({{0, 0}, {1, 1}, {3, 3}});
+    CHECK(directions(mirrors, missing_of("..x.")).backward.lost == 1);
+    mirrors.take_not_asked();
+    CHECK(text(directions(mirrors, missing_of("..x."))) ==
+          "somebody else asked in this session, by forged packets; unknown 1");
+    CHECK(text(directions(mirrors, missing_of("...."))) == "forward 0/3 backward 0/3 unknown 0");
+}
+
 TEST_CASE("a reflector of a later version of this program") {
     Mirrors mirrors;
     Answer told = answer(0, 0, 1, std::nullopt);

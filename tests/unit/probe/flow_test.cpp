@@ -50,6 +50,7 @@ void check_answers(const Flow& flow, std::span<const Case> cases) {
 constexpr auto truncated = tl::unexpected(Refusal::truncated);
 constexpr auto damaged = tl::unexpected(Refusal::wrong_checksum);
 constexpr auto foreign = tl::unexpected(Refusal::not_ours);
+constexpr auto not_asked = tl::unexpected(Refusal::not_asked);
 
 TEST_CASE("icmp: the request, and only its checksum's balance changes with the index") {
     IcmpFlow flow(left, right, secret);
@@ -198,11 +199,11 @@ TEST_CASE("udp: the request and its answers") {
          "00000007 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
          "40 000000",
          1u},
-        {"empty", "", truncated},
-        {"43 bytes",
+        {"empty", "", foreign},
+        {"43 bytes: another service's, and whole",
          "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000000 0001 0000"
          "40 0000",
-         truncated},
+         foreign},
         {"another time of sending",
          "00000001 eeab95c080000300 0001 0000 eeab95c080000200 00000001 eeab95c080000001 0001 0000"
          "40 000000",
@@ -215,6 +216,10 @@ TEST_CASE("udp: the request and its answers") {
          "00000001 eeab95c080000300 0001 0000 eeab95c080000200 ffffffff eeab95c080000000 0001 0000"
          "40 000000",
          foreign},
+        {"the same in our session: somebody asked in our name",
+         "00000002 eeab95c080000300 0001 cdef eeab95c080000200 00000002 eeab95c080000000 0001 0000"
+         "40 000000",
+         not_asked},
     };
     check_answers(flow, cases);
     const auto answer = flow.deconstruct(from_hex(cases[0].message));
