@@ -30,6 +30,27 @@ std::vector<Interval> intervals(const std::vector<Prefix>& prefixes) {
     return result;
 }
 
+// Where IPv4 addresses stand in the last 32 bits of others: NAT64's well-known prefix (RFC 6052
+// 2.1), and IPv4-mapped ones (RFC 4291 2.5.5.2).
+const Interval translated_v4 = Interval::of(Prefix::parse("64:ff9b::/96").value());
+const Interval mapped_v4 = Interval::of(Prefix::parse("::ffff:0:0/96").value());
+
+Address hidden(const Address& address) {
+    Address v4;
+    std::copy_n(address.bytes.begin() + 12, 4, v4.bytes.begin());
+    return v4;
+}
+
+Interval hidden(const Interval& interval) {
+    return {hidden(interval.first), hidden(interval.last)};
+}
+
+// like: an address of the same hiding place.
+Address hidden_as(const Address& v4, Address like) {
+    std::copy_n(v4.bytes.begin(), 4, like.bytes.begin() + 12);
+    return like;
+}
+
 // How much of a set of addresses an interval holds.
 enum class Share { none, some, all };
 
@@ -143,6 +164,14 @@ bool Mapping::one_by_one(const Interval& interval, Interval& image) const {
 }
 
 tl::expected<Interval, std::string> Mapping::map(const Interval& interval) const {
+    for (const Interval& hiding : {translated_v4, mapped_v4}) {
+        if (hiding.contains(interval)) {
+            return map(hidden(interval)).map([&](const Interval& image) {
+                return Interval{hidden_as(image.first, interval.first),
+                                hidden_as(image.last, interval.last)};
+            });
+        }
+    }
     if (const auto whole = wholes_.find(interval); whole != wholes_.end()) {
         return whole->second;
     }
@@ -210,20 +239,61 @@ std::optional<Address> Mapping::paired(const Address& address) const {
     return found == addresses_.end() ? std::nullopt : std::optional(found->second);
 }
 
+namespace {
+
+tl::unexpected<std::string> no_counterpart(const std::string& name, const std::string& why) {
+    return tl::unexpected(fmt::format("object without a counterpart: interface {}, {}", name, why));
+}
+
+// The port of "PORT.7", a VLAN's interface; empty: it is none.
+std::string port_of(const std::string& name) {
+    const size_t dot = name.rfind('.');
+    const bool vlan = dot != std::string::npos && dot + 1 < name.size() &&
+                      name.find_first_not_of("0123456789", dot + 1) == std::string::npos;
+    return vlan ? name.substr(0, dot) : "";
+}
+
+// The one counterpart of a name that has some, if it is the counterpart of nothing else but a
+// VLAN's own port.
+tl::expected<std::string, std::string> only_counterpart(const Interfaces& interfaces,
+                                                        const std::string& name) {
+    const auto [begin, end] = interfaces.equal_range(name);
+    const std::string& image = begin->second;
+    if (std::next(begin) != end) {
+        return no_counterpart(name, fmt::format("which becomes both {} and {}: a rule cannot tell "
+                                                "which is meant",
+                                                image, std::next(begin)->second));
+    }
+    for (const auto& [from, to] : interfaces) {
+        if (to == image && from != name && from != port_of(name)) {
+            return no_counterpart(
+                name, fmt::format("which becomes {} as {} does: a rule can no longer tell them "
+                                  "apart",
+                                  image, from));
+        }
+    }
+    return image;
+}
+
+}  // namespace
+
 tl::expected<std::string, std::string> map_interface(const Interfaces& interfaces,
                                                      const std::string& name) {
-    if (const auto found = interfaces.find(name); found != interfaces.end()) {
-        return found->second;
+    if (interfaces.contains(name)) {
+        return only_counterpart(interfaces, name);
+    }
+    if (const std::string port = port_of(name); interfaces.contains(port)) {
+        return only_counterpart(interfaces, port).map([&](const std::string& image) {
+            return image + name.substr(port.size());
+        });
     }
     const bool wildcard = name.ends_with('*') && !name.ends_with("\\*");
     const std::string_view start = std::string_view(name).substr(0, name.size() - wildcard);
     for (const auto& [from, to] : interfaces) {
         const bool renamed = from != to;
         if (renamed && ((wildcard && (from.starts_with(start) != to.starts_with(start))) ||
-                        (!wildcard && to == name))) {
-            return tl::unexpected(
-                fmt::format("object without a counterpart: interface {}, where port {} becomes {}",
-                            name, from, to));
+                        (!wildcard && (to == name || to == port_of(name))))) {
+            return no_counterpart(name, fmt::format("where port {} becomes {}", from, to));
         }
     }
     return name;

@@ -6,6 +6,7 @@
 // - Addresses in the prefixes that move, and foreign ones (clients), stay as they are.
 // - Any other address of the old site has no counterpart, and one of the new site means something
 //   else at the old one: both are refused.
+// - IPv4 addresses in NAT64's well-known prefix, and IPv4-mapped ones, map as what they hold.
 // - A range is carried if it stays the same set of hosts: it holds all or nothing of what maps, and
 //   of what that maps onto, or consists of mapped addresses whose counterparts are a range too.
 #pragma once
@@ -64,7 +65,8 @@ private:
     std::vector<Prefix> moving_;
 };
 
-// The same for an interface's name, which may end in "*".
+// The same for an interface's name, which may end in "*"; a VLAN's ("PORT.7") goes with its port.
+// Refused is a name with two counterparts, and one of two with the same.
 tl::expected<std::string, std::string> map_interface(const Interfaces& interfaces,
                                                      const std::string& name);
 

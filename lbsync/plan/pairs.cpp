@@ -12,14 +12,34 @@ tl::unexpected<std::vector<Error>> wrong(std::string what) {
     return tl::unexpected(std::vector<Error>{{Exit::usage, "inventory", std::move(what)}});
 }
 
+void add_once(Interfaces& interfaces, const std::string& from, const std::string& to) {
+    const auto [begin, end] = interfaces.equal_range(from);
+    if (std::none_of(begin, end, [&](const auto& pair) { return pair.second == to; })) {
+        interfaces.emplace(from, to);
+    }
+}
+
+// The port, and its VLAN's own interface.
+template <typename Link>
+void add_link(Interfaces& interfaces, const Link& from, const Link& to) {
+    const auto name = [](const Link& link) {
+        return link.vlan == 0 ? link.port : fmt::format("{}.{}", link.port, link.vlan);
+    };
+    add_once(interfaces, from.port, to.port);
+    if (from.vlan != 0 || to.vlan != 0) {
+        add_once(interfaces, name(from), name(to));
+    }
+}
+
 Interfaces interfaces_of(const GatewayPair& pair, const Move& move) {
-    Interfaces interfaces{{pair.from->tunnel->port, pair.to->tunnel->port}};
+    Interfaces interfaces;
+    add_link(interfaces, *pair.from->tunnel, *pair.to->tunnel);
     for (const Line& line : move.from->lines) {
         if (line.gateway != pair.from->name) {
             continue;
         }
         if (const Line* other = counterpart(line, pair, *move.to)) {
-            interfaces[line.port] = other->port;
+            add_link(interfaces, line, *other);
         }
     }
     return interfaces;

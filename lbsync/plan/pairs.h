@@ -32,7 +32,9 @@ struct GatewayPair {
     const Gateway* to = nullptr;
 };
 
-using Interfaces = std::map<std::string, std::string>;  // old name -> new name
+// Old name -> new name, each pair once.  Where lines share ports at one site and not at the other,
+// a name has several counterparts, or is the counterpart of several.
+using Interfaces = std::multimap<std::string, std::string>;
 
 struct HostPair {
     std::string from;  // local | netns:NAME | ssh:USER@HOST

@@ -69,6 +69,9 @@ public:
         for (Expr& address : nat.address) {
             value(address, {});
         }
+        for (Expr& port : nat.port) {
+            value(port, {});  // a map's keys may be addresses
+        }
     }
     void operator()(Assign& assign) { value(assign.value, types_of(assign.key)); }
     void operator()(VerdictMap& map) { value(map.data, types_of(map.key)); }

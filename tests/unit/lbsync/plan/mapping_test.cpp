@@ -84,6 +84,24 @@ TEST_CASE("what is refused") {
     }
 }
 
+TEST_CASE("IPv4 addresses in IPv6 ones") {
+    const Lab lab;
+    const std::pair<const char*, const char*> good[] = {
+        {"64:ff9b::10.1.1.11", "64:ff9b::ac14:515"},
+        {"::ffff:10.1.1.11", "::ffff:172.20.5.21"},
+        {"64:ff9b::198.51.100.7", "64:ff9b::c633:6407"},
+        {"64:ff9b::/96", "64:ff9b::/96"},
+        {"2001:db8::10.1.1.11", "2001:db8::a01:10b"}};
+    for (const auto& [from, to] : good) {
+        CAPTURE(from);
+        const auto image = lab.mapping.map(interval(from));
+        REQUIRE_MESSAGE(image.has_value(), image.error());
+        CHECK(*image == interval(to));
+    }
+    CHECK(!lab.mapping.map(interval("64:ff9b::10.1.9.9")));
+    CHECK(!lab.mapping.map(interval("::ffff:172.20.5.21")));
+}
+
 TEST_CASE("the way back maps backwards") {
     const Lab back(true);
     CHECK(back.mapping.map(interval("172.20.5.21"))->text() == "10.1.1.11");
@@ -118,9 +136,53 @@ TEST_CASE("interfaces") {
         CAPTURE(from);
         CHECK(map_interface(interfaces, from) == std::string(to));
     }
-    for (const char* name : {"uplink1", "dci", "gre*", "up*", "d*"}) {
+    CHECK(map_interface(interfaces, "green.7") == std::string("uplink1.7"));
+    CHECK(map_interface(interfaces, "red.7") == std::string("red.7"));
+    CHECK(map_interface(interfaces, "green.x") == std::string("green.x"));
+    for (const char* name : {"uplink1", "dci", "gre*", "up*", "d*", "uplink1.7"}) {
         CAPTURE(name);
         CHECK(!map_interface(interfaces, name).has_value());
+    }
+}
+
+TEST_CASE("ports that are not one to one are refused where a rule names one") {
+    Lab lab;
+    const auto interfaces = [&] {
+        return make_pairs(lab.inventory, lab.move).value().hosts[0].interfaces;
+    };
+    auto& from = lab.inventory.sites[0].lines;
+    auto& to = lab.inventory.sites[1].lines;
+    REQUIRE(from.size() >= 2);
+    const auto other = [&](const Line& line) -> Line& {
+        return *std::find_if(to.begin(), to.end(),
+                             [&](const Line& it) { return it.carrier == line.carrier; });
+    };
+    from[0].port = "a";
+    from[1].port = "b";
+    SUBCASE("two onto one") {
+        other(from[0]).port = other(from[1]).port = "x";
+        CHECK(contains(map_interface(interfaces(), "a").error(), "becomes x as b does"));
+        CHECK(contains(map_interface(interfaces(), "b").error(), "no longer tell them apart"));
+        CHECK(!map_interface(interfaces(), "a.7"));
+    }
+    SUBCASE("one onto two") {
+        from[1].port = "a";
+        other(from[0]).port = "x";
+        other(from[1]).port = "y";
+        CHECK(contains(map_interface(interfaces(), "a").error(), "becomes both x and y"));
+        SUBCASE("whose VLANs tell them apart") {
+            from[0].vlan = 10;
+            from[1].vlan = 20;
+            other(from[1]).vlan = 30;
+            CHECK(map_interface(interfaces(), "a.10") == std::string("x"));
+            CHECK(map_interface(interfaces(), "a.20") == std::string("y.30"));
+            CHECK(!map_interface(interfaces(), "a.40"));
+        }
+    }
+    SUBCASE("shared at both sites") {
+        from[1].port = "a";
+        other(from[0]).port = other(from[1]).port = "x";
+        CHECK(map_interface(interfaces(), "a") == std::string("x"));
     }
 }
 
@@ -129,7 +191,7 @@ TEST_CASE("pairs") {
     REQUIRE(lab.pairs.hosts.size() == 3);
     CHECK(lab.pairs.hosts[0].from == "netns:old-gw");
     CHECK(lab.pairs.hosts[0].to == "netns:new-gw");
-    CHECK(lab.pairs.hosts[0].interfaces.at("red") == "red");
+    CHECK(lab.pairs.hosts[0].interfaces.find("red")->second == "red");
     CHECK(lab.pairs.hosts[1].to == "netns:new-s1");
     CHECK(lab.pairs.hosts[2].to == "netns:new-s2");
     CHECK(lab.pairs.skipped.empty());

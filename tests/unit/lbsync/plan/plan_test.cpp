@@ -126,6 +126,34 @@ TEST_CASE("objects without a counterpart are told with where they stand, all of 
     CHECK(told("table inet nat: chain pre", "in: tcp dport 80 dnat ip to 10.1.1.11-10.1.1.20"));
 }
 
+TEST_CASE("a port map's keys are mapped") {
+    const Lab lab;
+    Expr map;
+    map.kind = Expr::Kind::map;
+    Expr key;
+    key.kind = Expr::Kind::key;
+    key.text = "ip saddr";
+    key.type = "ipv4_addr";
+    Expr pair;
+    pair.kind = Expr::Kind::pair;
+    pair.args = {set_of({"10.1.1.11"}).args[0], set_of({"8080"}).args[0]};
+    Expr pairs;
+    pairs.kind = Expr::Kind::set;
+    pairs.args = {pair};
+    map.args = {key, pairs};
+    for (const char* kind : {"redirect", "masquerade", "dnat"}) {
+        Nat nat;
+        nat.kind = kind;
+        nat.port = {map};
+        Rule rule{1, "", {nat}};
+        std::vector<Error> errors;
+        const Ruleset result = translate({{{"ip", "t", {}, {}, {}, {{"c", {}, {rule}}}}}},
+                                         lab.mapping, {}, "h", errors);
+        CHECK(errors.empty());
+        CHECK(contains(all_text(result), "map { 172.20.5.21 : 8080 }"));
+    }
+}
+
 TEST_CASE("devices of base chains are mapped") {
     const Lab lab;
     Ruleset ruleset{
