@@ -9,7 +9,7 @@ rules() { # NS WORDS
     on "$1" nft -f - <<NFT
 table inet filter
 delete table inet filter
-table inet filter { chain input { type filter hook input priority 0; $2; }; }
+table inet filter { chain input { type filter hook input priority 0; policy drop; $2; }; }
 NFT
 }
 has() { on "$1" nft list ruleset | found -F "$2"; }
