@@ -157,10 +157,15 @@ bool PacketSet::fixes(int variable, bool value) const {
 Diagrams::Diagrams(const Limits& limits, size_t steps) {
     constexpr size_t nodes_a_step = 128;
     constexpr size_t least = 1 << 15;
+    constexpr size_t at_least = 100;  // BuDDy's own, and the first variable's
     constexpr size_t most_at_first = 1 << 22;
     const size_t by_memory =
         (limits.memory_mib << 20) / (node_bytes + cache_bytes / nodes_an_entry);
-    running = {limits, std::min(limits.nodes, by_memory), Clock::now() + limits.time, 0, {}};
+    running = {limits,
+               std::max(at_least, std::min(limits.nodes, by_memory)),
+               Clock::now() + limits.time,
+               0,
+               {}};
     const size_t start =
         std::min(std::clamp(steps * nodes_a_step, least, most_at_first), running.most_nodes);
     bdd_init(static_cast<int>(start), static_cast<int>(start / nodes_an_entry));
@@ -171,6 +176,8 @@ Diagrams::Diagrams(const Limits& limits, size_t steps) {
     bdd_setmaxnodenum(static_cast<int>(std::max(running.most_nodes, start + 1)));
     bdd_setmaxincrease(4'000'000);
     bdd_setminfreenodes(30);
+    // bdd_done() frees the variables of the time before once more where there were none since.
+    bdd_setvarnum(1);
 }
 
 Diagrams::~Diagrams() {
