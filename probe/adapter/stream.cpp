@@ -66,7 +66,7 @@ Result<> verify_ports(const Binding& binding, const Path& path, const Route& rou
         if (!way) {
             return tl::unexpected(way.error());
         }
-        if (const auto same = check_connection(packet, route, *way); !same) {
+        if (auto same = check_connection(packet, route, *way); !same) {
             return same;
         }
     }

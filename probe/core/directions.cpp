@@ -2,6 +2,7 @@
 #include "probe/core/directions.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace rehome::probe {
 
@@ -67,9 +68,8 @@ std::string obstacle(const Mirrors& mirrors, const std::vector<Mirror>& ordered)
         }
     }
     std::vector<uint32_t> indices;
-    for (const Mirror& mirror : ordered) {
-        indices.push_back(mirror.index);
-    }
+    std::transform(ordered.begin(), ordered.end(), std::back_inserter(indices),
+                   [](const Mirror& mirror) { return mirror.index; });
     std::sort(indices.begin(), indices.end());
     if (std::adjacent_find(indices.begin(), indices.end()) != indices.end()) {
         return "probes were doubled on the way to the reflector";

@@ -119,6 +119,10 @@ exits 0 probe report "$dir/green.db" --out "$dir/night" --replace
 echo "# wrong input: each mistake in a sentence, and no folder"
 exits 2 probe report "$dir/red.db" "$dir/red.db" --out "$dir/no"
 said 'is the same run as'
+for run in red green; do
+    exits 2 probe report "$dir/$run.db" --baseline "$dir/$run.db" --out "$dir/no"
+    said "$run.db: .*or is the same"
+done
 exits 2 probe report "$dir/red.db" "$dir/red-base.json" --out "$dir/no"
 said 'red-base.json: '
 exits 2 probe report "$dir/red.db" --baseline "$dir/green-base.db" --control blue --out "$dir/no"
