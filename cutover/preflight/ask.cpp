@@ -204,7 +204,8 @@ private:
         }
     }
 
-    // lbsync reads and replaces rule sets and vipd's configuration where they are.
+    // lbsync reads and replaces rule sets and vipd's configuration where they are, each host's by
+    // the lbsync there.
     void policies() {
         for (const Gateway* gateway : gateways()) {
             if (HostAsk* host = at(gateway->host)) {
@@ -217,6 +218,7 @@ private:
             for (const Server& server : service.servers) {
                 for (const Placement* placement : {&server.from, &server.to}) {
                     if (HostAsk* host = at(placement->host)) {
+                        add_once<std::string>(host->programs, "lbsync");
                         add_once<Argv>(host->tools, {"nft", "list", "tables"});
                     }
                 }

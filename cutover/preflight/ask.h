@@ -2,8 +2,8 @@
 // own commands and in the inventory.
 //
 // A host is asked once for all of it, by "rehome/preflight-ask/1" on the standard input of `cutover
-// preflight-host` there, which answers "rehome/preflight-host/1".  A host on which no program of
-// ours is run (a server whose rule set lbsync reads) is asked by its tools alone.  Pure.
+// preflight-host` there, which answers "rehome/preflight-host/1".  A host on which no cutover is
+// run (a server whose rule set lbsync carries) is asked by its programs and tools themselves. Pure.
 #pragma once
 
 #include <optional>
@@ -61,7 +61,7 @@ struct Tried {
 struct HostAsk {
     Host host;
     std::vector<std::string> names;        // what the inventory has there
-    bool ours = false;                     // programs of ours are run there
+    bool ours = false;                     // cutover is run there
     bool hand = false;                     // a hand of the run works there, or holds it
     std::vector<std::string> programs;     // as the steps name them
     std::vector<Argv> tools;               // must succeed

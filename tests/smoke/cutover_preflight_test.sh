@@ -118,3 +118,19 @@ red '^ssh:root@far.example: cannot be reached: .*Connection refused' "${far[@]}"
 ssh_is 'echo hello'
 code 4 preflight "${far[@]}"
 grep -q '^ssh:root@far.example: cannot be understood' "$out/told"
+
+# Servers, whose rule sets lbsync carries, need no cutover, but lbsync of this version.
+# shellcheck disable=SC2016
+ssh_is 'case "$*" in *lbsync*) echo "lbsync $(cutover --version | cut -d" " -f2)" ;; *nft*) ;; *) exit 127 ;; esac'
+jq '.stages[0].steps += [{name: "carry", do: ["lbsync", "undo", "--state", "/nowhere"]}]' book.json >carry.json && mv carry.json book.json
+jq '.services[].servers |= (.[:1] | map(.old.host = "ssh:root@s1.example" | .new.host = "ssh:root@s1.example"))' inventory.json >s1.json
+mv s1.json inventory.json && cp inventory.json far.json
+code 0 preflight
+# shellcheck disable=SC2016
+ssh_is 'case "$*" in *lbsync*) echo "lbsync 0.0.1" ;; esac'
+red '^ssh:root@s1.example: lbsync is of version 0.0.1, expected .*; install rehome .* there'
+# shellcheck disable=SC2016
+ssh_is 'case "$*" in *lbsync*) echo "bash: lbsync: command not found" >&2; exit 127 ;; esac'
+red '^ssh:root@s1.example: lbsync is not there, expected in PATH; install rehome .* there'
+ssh_is 'exit 255'
+red '^ssh:root@s1.example: cannot be reached'

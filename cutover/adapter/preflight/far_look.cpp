@@ -24,6 +24,11 @@ constexpr double close_enough_ms = 200;
 constexpr int looks_at_clock = 4;
 constexpr size_t clocks_at_once = 2;
 
+constexpr std::chrono::seconds longest_version{20};
+constexpr int cannot_run = 126;
+constexpr int not_found = 127;
+constexpr int no_namespace = 255;  // of ip-netns(8)
+
 Result<Finished> ask_ours(const HostAsk& host, const Inventory& inventory) {
     return run_ours_on(host.host, "cutover", {"preflight-host"},
                        {.timeout = longest_answer,
@@ -47,7 +52,15 @@ void look_at_clock(const HostAsk& host, const Inventory& inventory, Answered& an
     }
 }
 
-// An answer of the same format, of what can be told without a program of ours.
+ordered_json program_as_told(const std::string& program, const Finished& said) {
+    const bool is_there = said.code != not_found && said.code != cannot_run;
+    return {{"program", program},
+            {"path", is_there ? ordered_json(program) : ordered_json()},
+            {"version", said.code == 0 ? version_in(said.out) : ordered_json()}};
+}
+
+// An answer of the same format, of a host where no cutover is needed: each program of ours is asked
+// for its version, and each tool tried.
 Result<Finished> ask_tools(const HostAsk& host) {
     ordered_json answer{{"schema", "rehome/preflight-host/1"}, {"version", version}};
     answer["began"] = answer["ended"] = iso8601(now_us());
@@ -55,6 +68,13 @@ Result<Finished> ask_tools(const HostAsk& host) {
     for (const char* list :
          {"programs", "tools", "inventories", "vipd", "bird", "routes", "folders", "samples"}) {
         answer[list] = ordered_json::array();
+    }
+    for (const std::string& program : host.programs) {
+        auto said = run_ours_on(host.host, program, {"--version"}, {.timeout = longest_version});
+        if (!said || said->timed_out || said->code == no_namespace) {
+            return said;  // the host does not answer, whatever it has
+        }
+        answer["programs"].push_back(program_as_told(program, *said));
     }
     for (const Argv& tool : host.tools) {
         answer["tools"].push_back(tried_on(host.host, tool));

@@ -1,5 +1,5 @@
-// Asks all hosts of a playbook at once, each by `cutover preflight-host` there, or by its tools
-// alone where nothing of ours is run.
+// Asks all hosts of a playbook at once, each by `cutover preflight-host` there, or by its
+// programs and tools themselves where no cutover is run.
 #pragma once
 
 #include <functional>

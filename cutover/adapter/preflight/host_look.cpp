@@ -72,12 +72,9 @@ std::string find_program(const std::string& program) {
     }
 }
 
-// "vipctl 0.1.0".
 ordered_json version_of(const std::string& path) {
-    const auto printed = output_of(Host{}, {path, "--version"}, {.timeout = longest_command});
-    const std::string line = printed ? last_line(*printed) : "";
-    const size_t space = line.find(' ');
-    return space == line.npos ? ordered_json() : ordered_json(line.substr(space + 1));
+    return version_in(
+        output_of(Host{}, {path, "--version"}, {.timeout = longest_command}).value_or(""));
 }
 
 ordered_json look_at_program(const json& ask) {
@@ -218,6 +215,12 @@ ordered_json tried_on(const Host& host, const Argv& command) {
     object["out"] = printed_json(ran->out);
     object["err"] = last_line(ran->err.empty() && ran->code != 0 ? ran->out : ran->err);
     return object;
+}
+
+ordered_json version_in(const std::string& printed) {
+    const std::string line = last_line(printed);
+    const size_t space = line.find(' ');
+    return space == line.npos ? ordered_json() : ordered_json(line.substr(space + 1));
 }
 
 Checked<std::string> look_at_this_host(const std::string& text) {

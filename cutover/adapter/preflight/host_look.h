@@ -19,4 +19,7 @@ Checked<std::string> look_at_this_host(const std::string& ask);
 // One command that only looks, on a host, as it stands in an answer.
 nlohmann::ordered_json tried_on(const Host& host, const Argv& command);
 
+// The version in what one of our programs prints of it ("lbsync 0.1.0"); null: there is none.
+nlohmann::ordered_json version_in(const std::string& printed);
+
 }  // namespace rehome::cutover

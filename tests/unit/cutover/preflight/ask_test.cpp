@@ -31,10 +31,11 @@ TEST_CASE("the hosts of a playbook, and the programs there") {
     CHECK(ask_of(asks, "netns:old").programs == Strings{"cutover", "vipctl", "lbsync"});
     CHECK(ask_of(asks, "netns:old").names == Strings{"old-gw"});
     CHECK(ask_of(asks, "netns:red").programs == Strings{"cutover", "probe"});
-    // Nothing of ours is run at the servers.
+    // Servers need no cutover, and each of them lbsync.
     const HostAsk& server = ask_of(asks, "netns:old-s1");
     CHECK_FALSE(server.ours);
-    CHECK(server.programs.empty());
+    CHECK(server.programs == Strings{"lbsync"});
+    CHECK(ask_of(asks, "netns:new-s2").programs == Strings{"lbsync"});
     CHECK(server.tools == std::vector<Argv>{{"nft", "list", "tables"}});
     CHECK(server.names == Strings{"s1@old"});
     for (const HostAsk& ask : asks.hosts) {

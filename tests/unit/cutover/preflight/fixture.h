@@ -95,6 +95,7 @@ inline json good_status(const std::string& gateway) {
                                    {"site", "new"},
                                    {"alive", true},
                                    {"hears_us", true},
+                                   {"same_placement", true},
                                    {"narrow", false},
                                    {"link_mtu", 1560},
                                    {"link_mtu_back", 1560},
@@ -102,6 +103,7 @@ inline json good_status(const std::string& gateway) {
                                    {"last_seen_ms", 5}});
     }
     status["share"] = {{"percent", 0}, {"by", "address"}};
+    status["placement"] = {{"digest", "0000000000000000"}, {"ranges", 0}, {"weights", 0}};
     status["flows"] = {{"here", 0}, {"relayed", 0}, {"provisional", 0}, {"closing", 0}};
     status["served"] = {{"tcp", 0}, {"udp", 0}};
     status["copies"] = {{"waiting", 0}, {"oldest_ms", 0}};
