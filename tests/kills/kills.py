@@ -9,7 +9,7 @@ lost or done twice is seen: every act with a check is done exactly once and undo
 repeatable at least once; what ends "done" is done, and what is backed out is as it was before.  Three ways: forwards; back,
 because a gate fails; and the resume of a run that was killed in the middle of an act.
 
-The hand is killed by tests/kills/kill_hand.cpp, and cutover lives: it reaches a new hand, and goes on or backs out by
+The hand is killed by tests/kills/kill_at.cpp, and cutover lives: it reaches a new hand, and goes on or backs out by
 itself, or stops and is resumed.  What ends "done" is done once, what is backed out is undone as often as it was done.
 
 --every N: each Nth case alone, a fixed sample.  Files go to a folder of their own, in /tmp.  Exit codes: 0 all well, 1 a
@@ -33,7 +33,8 @@ INVENTORY = os.path.join(ROOT, "tests/lab/inventory.json")  # with all hosts her
 
 WRITING = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "ftruncate", "unlink", "mkdir",
            "clone", "clone3", "fork", "vfork", "openat")
-KILL_HAND = os.path.join(BUILD, "kills/kill_hand.so")
+KILL_AT = os.path.join(BUILD, "kills/kill_at.so")
+HAND_WORDS = "cutover hand serve"
 LIMIT_S = 30
 RESUMES = 5
 CHECKED = ("a", "b", "c")
@@ -94,7 +95,7 @@ class Case:
     def with_hand_killed(self, number):
         """The exit code, and whether a hand was killed."""
         once = f"{self.folder}/killed"
-        code = self.run("run", LD_PRELOAD=KILL_HAND, KILL_HAND_AT=str(number), KILL_HAND_ONCE=once)
+        code = self.run("run", LD_PRELOAD=KILL_AT, KILL_WHO=HAND_WORDS, KILL_AT=str(number), KILL_ONCE=once)
         return code, os.path.exists(once)
 
     def count(self, name):
@@ -175,7 +176,7 @@ def cases(folder):
     for way in ("forwards", "back"):
         make = WAYS[way][1]
         case = make(f"{folder}/look")
-        case.run("run", LD_PRELOAD=KILL_HAND, KILL_HAND_COUNT=f"{folder}/count")
+        case.run("run", LD_PRELOAD=KILL_AT, KILL_WHO=HAND_WORDS, KILL_COUNT=f"{folder}/count")
         with open(f"{folder}/count") as file:
             calls = int(file.readlines()[-1])
         for number in range(1, calls + 1):
