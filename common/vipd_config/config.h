@@ -76,6 +76,7 @@ struct PeerConfig {
     std::string gateway;
     std::string site;
     Address tunnel;
+    std::string host, socket;  // where the operator reaches it; empty: the inventory does not say
 
     bool operator==(const PeerConfig&) const = default;
 };

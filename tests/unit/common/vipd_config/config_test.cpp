@@ -140,7 +140,8 @@ TEST_CASE("a configuration is resolved against the inventory") {
     CHECK_FALSE(config->line("red")->enabled);
     CHECK_FALSE(config->line("violet"));
     REQUIRE(config->peers.size() == 1);
-    CHECK(config->peers[0] == PeerConfig{"new-gw", "new", *Address::parse("10.99.0.2")});
+    CHECK(config->peers[0] == PeerConfig{"new-gw", "new", *Address::parse("10.99.0.2"),
+                                         "netns:new-gw", "/run/rehome/new-gw/vipd.sock"});
     CHECK(config->prefixes.size() == 2);
     CHECK(config->memory == MemoryConfig{256, false});
     CHECK(config->workers == 1);
