@@ -24,6 +24,10 @@ Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
 Result<Exit> print_order(const Given& given, const Result<nlohmann::json>& answer,
                          const std::function<std::string(const nlohmann::json&)>& show);
 
+Command weights_command();
+Command set_command();
+Command list_command();
+Command tell_command();
 Command why_command();
 Command capture_command();
 Command flows_command();

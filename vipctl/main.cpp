@@ -263,6 +263,10 @@ int main(int argc, char** argv) {
               "flows and its peers, but announces no prefix until a peer of the same move, or the\n"
               "operator by this, confirms that its orders still hold."),
         share_command(),
+        weights_command(),
+        set_command(),
+        list_command(),
+        tell_command(),
         line_command(),
         relogin_command(),
         why_command(),

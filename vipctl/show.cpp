@@ -10,6 +10,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* no_rules = "0000000000000000";
+
 std::string text(const json& object, const char* key) {
     const json value = object.is_object() ? object.value(key, json()) : json();
     if (value.is_number_float()) {
@@ -57,10 +59,12 @@ std::string peer_text(const json& peer) {
         flag(peer, "narrow") ? fmt::format(", NARROW ({} bytes there, {} back)",
                                            text(peer, "link_mtu"), text(peer, "link_mtu_back"))
                              : "";
-    return fmt::format("{:<20} {}, {}{}{}{}", text(peer, "gateway"),
+    const bool other = peer.is_object() && peer.value("same_placement", json()) == false;
+    return fmt::format("{:<20} {}, {}{}{}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
-                       deaf ? ", DOES NOT HEAR US" : "", narrow, tags_text(peer));
+                       deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "", narrow,
+                       tags_text(peer));
 }
 
 std::string lines_table(const json& lines) {
@@ -183,6 +187,10 @@ std::string show_status(const json& status) {
     }
     if (!peers.empty()) {
         out += fmt::format("share    {}\n", share_text(part(status, "share")));
+    }
+    if (const json placed = part(status, "placement"); text(placed, "digest") != no_rules) {
+        out += fmt::format("placed   by {} ranges and {} weights, {}\n", text(placed, "ranges"),
+                           text(placed, "weights"), text(placed, "digest"));
     }
     out += fmt::format("flows    {} here, {} relayed, {} provisional, {} closing\n",
                        text(flows, "here"), text(flows, "relayed"), text(flows, "provisional"),

@@ -33,11 +33,18 @@ def flood(programs, frames, kind, rounds, seconds, progress):
             "ns_median": round(statistics.median(turns), 1), "swap_ns": round(min(swaps), 1)}
 
 
-def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000):
+def place(vipd, rules):
+    """Puts the rules in force."""
+    digest = vipd.ask(command="placement-prepare", rules=rules)["digest"]
+    if vipd.ask(command="placement-commit", digest=digest)["late"]:
+        raise world.Failed("a worker does not act on the rules")
+
+
+def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000, rules=None):
     """How many flows a second become established: a client's packet and its server's answer.
 
     The files run while no service is configured; a reload brings the services, and from then on the
-    first pass makes a flow of every packet."""
+    first pass makes a flow of every packet.  rules: of placement, in force from the beginning."""
     both = frames(kind, family, flows, "sequential", 0, 0, 1, replies=True)
     ns = []
     for number in range(rounds):
@@ -46,6 +53,9 @@ def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000)
                              flows={"capacity": 2 * flows, "half_open": 2 * flows})
         with world.Vipd(programs, empty) as vipd:
             vipd.configure(dict(empty, services=world.services("nat", family)))
+            if rules:
+                place(vipd, rules)
+                time.sleep(1)  # of packets of no service, so that nothing is met for the first time below
             start = replay.Meter(vipd)
             vipd.ask(command="reload")
             meter = replay.Meter(vipd)

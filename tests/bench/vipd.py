@@ -10,13 +10,14 @@ Sections (all of them without one):
   changes   established flows while the tables change ten times a second
   flows     what forgery, restarts and broken links cost and take
   edges     what floods, flapping routes and broken devices around a gateway cost and take
+  operation what the operator's levers cost
   memory    bytes per flow, with ten million held
   workers   what a second worker gains, beside testpmd's second core
   veth      kernel NAT and vipd on AF_XDP between the same veth pairs: CPU, loss
   delay     the round trip through them
   reload    10,000 services with 100,000 servers while numbered packets run
 Rows are named MODE-FAMILY-FLOWS-ORDER, as in nat-4-1000000-random; --only picks by that name, and figures of
-"flows" and "edges" by theirs.
+"flows", "edges" and "operation" by theirs.
 
 --against BUILD measures another build's vipd in turns with this one, row by row, so that a change
 can be told from the machine's mood; `make baseline` builds the tree that changes are held against
@@ -41,6 +42,7 @@ sys.dont_write_bytecode = True  # nothing generated beside the sources
 import edges
 import figures
 import flows
+import operation
 import replay
 import wire
 import world
@@ -299,6 +301,13 @@ def run_edges(options, report):
     run_figures("edges", edges.FIGURES, options, report)
 
 
+def run_operation(options, report):
+    report.say("\nWhat the operator's levers cost")
+    of = {name: (lambda o, _, m=measure: m(o, frames, report.progress), said)
+          for name, (measure, said) in operation.FIGURES.items()}
+    run_figures("operation", of, options, report)
+
+
 def run_memory(options, report):
     report.say("\nMemory of established flows")
     made = []
@@ -373,7 +382,7 @@ def run_reload(_, report):
 
 
 SECTIONS = {"rows": run_rows, "flood": run_flood, "new": run_new, "changes": run_changes, "flows": run_flows,
-            "edges": run_edges, "memory": run_memory, "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
+            "edges": run_edges, "operation": run_operation, "memory": run_memory, "workers": run_workers, "veth": run_veth, "delay": run_delay, "reload": run_reload}
 
 
 def parse(arguments):

@@ -16,7 +16,8 @@ Clients:
   peers.py many HOST PORT N           of echo: opens N idle and N busy connections, prints "ready", and waits
                                       for each to end; prints how they did, as JSON:
                                       {"idle": {"reset": N}, "busy": {"reset": N}}
-  peers.py crowd HOST PORT N          of names: opens N connections, prints "ready", and for each line of
+  peers.py crowd HOST PORT N [FIRST]  of names: opens N connections, from the address FIRST and those behind
+                                      it where that is given, prints "ready", and for each line of
                                       standard input does what it says with all of them:
                                         ask      prints who answered how many, as JSON
                                         fill     the same, of a line that takes many full packets
@@ -38,6 +39,7 @@ its first line, so that only a reset with exactly the right number can reach it.
 import asyncio
 import collections
 import concurrent.futures
+import ipaddress
 import json
 import os
 import select
@@ -148,8 +150,9 @@ def tcp_numbers(connection):
     return numbers
 
 
-def crowd(host, port, count):
-    connections = [socket.create_connection((host, int(port)), timeout=5) for _ in range(int(count))]
+def crowd(host, port, count, first=None):
+    sources = [(str(ipaddress.ip_address(first) + i), 0) if first else None for i in range(int(count))]
+    connections = [socket.create_connection((host, int(port)), 5, source) for source in sources]
     print("ready", flush=True)
     for line in sys.stdin:
         if line.strip() == "ask":

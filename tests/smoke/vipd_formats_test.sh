@@ -1,6 +1,7 @@
 #!/bin/bash
 # What vipd and vipctl print for other programs fits the schemas in common/formats, and requests
 # that do not fit theirs are refused.
+# shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
@@ -42,6 +43,12 @@ prints vipd-share ctl old share 10 --by address-port
 prints vipd-share ctl old share 0
 prints vipd-status ctl old status
 prints vipd-share ctl old share
+prints vipd-placed ctl old weights old=90,new=10
+prints vipd-placed ctl old set 10.9.0.0/24 old
+prints vipd-placed ctl old list staff --none
+prints vipd-placed ctl old weights none
+prints vipd-placed ctl old set 10.9.0.0/24 none
+prints vipd-placed ctl old set
 prints vipd-confirm ctl old confirm
 prints vipd-line ctl new line red enable
 prints vipd-line ctl new line red disable

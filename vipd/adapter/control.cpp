@@ -27,7 +27,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr size_t request_max = 64 << 10;
+constexpr size_t request_max = 8 << 20;  // 100,000 client prefixes
 constexpr int64_t patience_us = 5'000'000;
 constexpr size_t clients_max = 64;
 
@@ -177,7 +177,7 @@ void Control::State::drop_stalled() {
 
 void Control::State::read(uint64_t id) {
     Client& client = clients.at(id);
-    char buffer[4096];
+    char buffer[65536];
     const ssize_t count = recv(client.fd.get(), buffer, sizeof buffer, 0);
     const bool gone = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
     if (gone || client.in.size() > request_max) {

@@ -3,7 +3,7 @@
 // A request is one line of JSON, an object with "command" and its arguments; its answer is one
 // line,
 // {"ok":true,"result":...} or {"ok":false,"error":"..."}.  A client may send many requests, one
-// after the other; the next is read when the last is answered.  A request line is at most 64 KiB; a
+// after the other; the next is read when the last is answered.  A request line is at most 8 MiB; a
 // client that breaks the protocol, or takes longer than 5 s to send or take a line, is dropped.
 //
 // It belongs to one thread, which polls fd() and calls handle() when it is readable: there is no

@@ -80,6 +80,15 @@ std::span<const Daemon::Command> Daemon::commands() {
         {"line", "vipd-line", &Daemon::line},
         {"metrics", "vipd-metrics", at_once([](D d, R) { return d.metrics(); })},
         {"origins", "vipd-origins", at_once([](D d, R) { return d.origins(); })},
+        {"placement", "vipd-placed", at_once([](D d, R) { return d.placement(); })},
+        {"placement-commit", "vipd-placed", &Daemon::commit_placement},
+        {"placement-drop", "vipd-placed",
+         at_once([](D d, R request) { return d.drop_placement(request); })},
+        {"placement-prepare", "vipd-placed",
+         [](D d, R request, const Reply& reply) {
+             const auto prepared = d.prepare_placement(request, reply.uid());
+             prepared ? reply.done(*prepared) : reply.refuse(prepared.error());
+         }},
         {"relogin", "vipd-relogin", &Daemon::relogin},
         {"relogin-stop", "vipd-relogin", &Daemon::stop_relogin},
         {"reload", "vipd-reload", &Daemon::reload},
@@ -136,15 +145,19 @@ json Daemon::peer_state(size_t peer, const Sums* sums) const {
     const ObservedPeer& observed = state_.peer(peer);
     const bool heard = observed.heard != 0;
     const auto& hears_us = observed.last.hears_you;
-    return {{"gateway", known.gateway},
-            {"site", known.site},
-            {"alive", snapshot.up},
-            {"hears_us", heard && hears_us ? json(*hears_us) : json()},
-            {"narrow", snapshot.narrow},
-            {"link_mtu", or_null(snapshot.link_mtu)},
-            {"link_mtu_back", or_null(snapshot.link_mtu_back)},
-            {"tags", tags_json(snapshot, sums == nullptr ? nullptr : &sums->peers[peer])},
-            {"last_seen_ms", heard ? json((monotonic_us() - observed.heard) / 1000) : json()}};
+    return {
+        {"gateway", known.gateway},
+        {"site", known.site},
+        {"alive", snapshot.up},
+        {"hears_us", heard && hears_us ? json(*hears_us) : json()},
+        {"same_placement", heard && snapshot.placement
+                               ? json(*snapshot.placement == state_.snapshot()->placement->digest())
+                               : json()},
+        {"narrow", snapshot.narrow},
+        {"link_mtu", or_null(snapshot.link_mtu)},
+        {"link_mtu_back", or_null(snapshot.link_mtu_back)},
+        {"tags", tags_json(snapshot, sums == nullptr ? nullptr : &sums->peers[peer])},
+        {"last_seen_ms", heard ? json((monotonic_us() - observed.heard) / 1000) : json()}};
 }
 
 json Daemon::line_state(size_t line, const Sums* sums) const {
@@ -196,6 +209,7 @@ Result<json> Daemon::status() {
                 {"ports", port_states_.status(state_)},
                 {"peers", peers},
                 {"share", share_json(snapshot.share)},
+                {"placement", placement_state()},
                 {"flows", counted([](const Sums& s) {
                      return json{{"here", s.flows.here},
                                  {"relayed", s.flows.relayed},

@@ -64,6 +64,12 @@ private:
         std::function<nlohmann::json()> result;
         Reply reply;
     };
+    // Rules of placement that are ready to come into force, for as long as they are waited for.
+    struct Prepared {
+        std::shared_ptr<const PlacementRules> rules;
+        Micros until;
+        uint32_t uid;  // who waits
+    };
     struct Rate {
         uint64_t rx_packets = 0, tx_packets = 0;
         double rx_pps = 0, tx_pps = 0;
@@ -123,6 +129,12 @@ private:
     void reload(const nlohmann::json& request, const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
     void confirm(const nlohmann::json& request, const Reply& reply);
+    // Placement, in two steps at all gateways: placement.cpp.
+    nlohmann::json placement() const;
+    Result<nlohmann::json> prepare_placement(const nlohmann::json& request, uint32_t uid);
+    void commit_placement(const nlohmann::json& request, const Reply& reply);
+    nlohmann::json drop_placement(const nlohmann::json& request);
+    nlohmann::json placement_state() const;
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
     void answer_relogin(const std::function<uint64_t()>& order, const Reply& reply);
     nlohmann::json relogin_done(uint64_t id) const;
@@ -150,6 +162,7 @@ private:
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Ordered> ordered_;
+    std::optional<Prepared> prepared_;
     std::shared_ptr<const Snapshot> held_;  // by which the kernel has its routes
     std::string held_trouble_;              // why it has not; empty: it has
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings

@@ -82,11 +82,24 @@ void Daemon::share(const json& request, const Reply& reply) {
         return;
     }
     const auto& peers = tables().peers();
+    const auto sites_but_two = [&] {
+        const MoveConfig& move = config().move;
+        return PlacementWorld{tables().sites(), move.from, move.to, {}, 0}.other_site() == no_site;
+    };
     if (request["percent"] > 0 &&
         std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.same_site; })) {
         reply.refuse(
             "there is no gateway of another site to which clients could go, expected "
             "one in the inventory");
+        return;
+    }
+    if (request["percent"] > 0 && sites_but_two()) {
+        reply.refuse("there are several other sites, expected `vipctl weights`, which names them");
+        return;
+    }
+    const auto& placed = state_.orders().placement;
+    if (placed && placed->rules->weighs_all()) {
+        reply.refuse("weights of all services are in force, expected `vipctl weights`");
         return;
     }
     if (request["percent"] > 0 && !tables().maps().empty() && !request.value("break-maps", false)) {

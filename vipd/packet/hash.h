@@ -17,6 +17,9 @@ namespace rehome::vipd {
 
 enum class HashKey : uint64_t {
     share = 0x9ae16a3b2f90404fULL,
+    share_first = 0x2d358dccaa6c78a5ULL,
+    share_second = 0x8bb84b93962eacc9ULL,
+    share_site = 0x4b33a62ed433d4a3ULL,
     maglev = 0xc3a5c85c97cb3127ULL,
     maglev_offset = 0xb492b66fbe98f273ULL,
     maglev_skip = 0x8648dbbb3a5f1e2dULL,

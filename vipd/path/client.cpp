@@ -122,7 +122,7 @@ Verdict closed_port(const View& view, Hands& hands, Frame& frame, Packet& packet
 // To a peer, by its entry or by a new one.
 Verdict pass_on(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
                 Flow* flow, const Judgement& judged, const FlowKey& key) {
-    const size_t peer = peer_of(view, judged.decision, key, flow);
+    const size_t peer = peer_of(view, judged.decision, key, flow, origin.refused_by);
     if (origin.hops == 0) {
         return dropped(hands, Drop::hop_limit);
     }
@@ -210,15 +210,27 @@ Verdict of_service(Hands& hands, uint32_t service, const Verdict& verdict) {
     return verdict;
 }
 
+// Which set, or whose weights, decided about a new flow.
+void note_placement(const View& view, Hands& hands, const FlowKey& key, const Judgement& judged) {
+    const bool places =
+        judged.decision == Decision::place_here || judged.decision == Decision::place_relayed;
+    const Placement& placement = *view.snapshot.placement;
+    if (hands.trace != nullptr && places && !placement.empty()) {
+        const NewFlow placed = place_new(view, key, *judged.service);
+        note(hands, "place", "{}", placement.text(placed.choice, judged.service->number));
+    }
+}
+
 // TCP, UDP, and whatever else has no ports and so no service.
 Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
                 const Origin& origin) {
     const FlowKey key = key_of(packet);
     Flow* flow = hands.flows.find(key);
-    const Judgement judged = judge(view,
-                                   {key, packet, view.tables.service(key.protocol, key.vip),
-                                    packet.has_ports, origin.from, origin.crossed, origin.asked},
-                                   flow);
+    const Judgement judged =
+        judge(view,
+              {key, packet, view.tables.service(key.protocol, key.vip), packet.has_ports,
+               origin.from, origin.crossed, origin.asked, origin.refused_by},
+              flow);
     if (judged.forgets && !origin.asked) {
         note(hands, "flow", "an entry of another connection with the same ends, replaced");
         hands.flows.erase(*flow);
@@ -244,6 +256,7 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
         case Judgement::Kind::decided:
             break;
     }
+    note_placement(view, hands, key, judged);
     note(hands, "relay", "{}", name(judged.decision));
     return of_service(hands, judged.service->number,
                       act(view, hands, frame, packet, origin, flow, judged, key));

@@ -26,7 +26,8 @@ struct Origin {
     WayBack back;
     bool crossed = false;
     uint8_t hops = gue_hops;
-    bool asked = false;  // who sent it wants to know whether the flow is known here
+    bool asked = false;                  // who sent it wants to know whether the flow is known here
+    std::optional<size_t> refused_by{};  // the peer of another site that does not know it
 };
 
 Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port,

@@ -23,7 +23,7 @@ Decision place(const Arrival& a) {
                                                  : Decision::drop_no_server;
 }
 
-// Rule 3: home at this site, then the other site; who asked adopts, or the last that was handed it.
+// Rule 3: home at this site, then other sites; who asked adopts, or the last that was handed it.
 Decision second_chance(const Arrival& a) {
     if (a.asked) {
         return Decision::say_unknown;
@@ -34,7 +34,7 @@ Decision second_chance(const Arrival& a) {
     if (a.from != From::other_site && !a.crossed && a.other_up && a.other_has_flows) {
         return Decision::try_other;
     }
-    if (a.from == From::line && a.other_silent) {
+    if ((a.from == From::line || a.refused) && a.other_silent) {
         return Decision::drop_peer_down;  // it cannot be asked yet, and may know the flow
     }
     return a.can_serve && !a.source_nat ? Decision::adopt : Decision::reset;

@@ -1,4 +1,4 @@
-// The relay's rules: where a client's packet goes (the design, "The relay between two sites").
+// The relay's rules: where a client's packet goes (the design, "The relay between sites").
 //
 // decide() is a function of what is known about one packet and nothing else; who asks gathers the
 // facts (judge.h) and does what is decided (client.h).  Numbers in comments are the design's rules.
@@ -25,11 +25,12 @@ struct Arrival {
     bool replaceable = false;      // the entry is closing, or its server or peer is down
     bool peer_up = false;          // of a relayed or provisional entry
     bool peer_gone = false;        // it has been down for so long that waiting is pointless
-    bool share_relays = false;     // the client falls into the share of the other site
-    bool other_up = false;         // a gateway of the other site is alive and serves the prefix
+    bool share_relays = false;     // it is placed at another site, which takes it
+    bool other_up = false;         // a gateway of another site is alive and serves the prefix
     bool other_takes = false;      // and one such takes new flows of the service
-    bool other_has_flows = false;  // and some flows end there
-    bool other_silent = false;     // one of them may be alive, and has not been heard
+    bool other_has_flows = false;  // and some flows end there, which nobody there was asked for
+    bool other_silent = false;     // a site may be alive, and has not been heard
+    bool refused = false;          // one of these knows nothing of the flow
     bool home_is_peer = false;     // the flow's home gateway at this site is another one, and alive
     bool can_serve = false;        // the service has a live server here
     bool source_nat = false;       // of the service: in mid-flow its server knows another client
@@ -39,9 +40,9 @@ enum class Decision : uint8_t {
     serve_entry,    // to the server that the entry fixes
     relay_entry,    // to the peer that the entry fixes
     place_here,     // a new entry: a server by Maglev
-    place_relayed,  // a new entry: the other site
+    place_relayed,  // a new entry: another site
     try_home,       // second chance: this site's home gateway
-    try_other,      // second chance: the other site
+    try_other,      // second chance: another site
     adopt,          // like place_here, in mid-flow
     reset,          // nobody knows the flow: tell its client
     say_unknown,    // it is not known here: tell who asks

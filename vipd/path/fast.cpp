@@ -364,7 +364,7 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
     const auto before = H::stored(ip + far);
     const auto after = client ? of.rule->to_server(before) : of.rule->to_vip(before);
     const Snapshot& snapshot = turn.view.snapshot;
-    if (client ? snapshot.share.hundredths != 0 || same(after, H::stored(ip + H::source))
+    if (client ? snapshot.places_maps || same(after, H::stored(ip + H::source))
                : adjacency.line == Routing::no_line ||
                      snapshot.line(adjacency.line) != LineState::enabled) [[unlikely]] {
         return false;
@@ -423,8 +423,10 @@ inline bool pass(Turn& turn, Job& job, const Plain& of) {
     }
 }
 
+// Where the loop begins in a cache line would else depend on what is linked before it: 9 % of a
+// packet of nat.
 template <bool client>
-void pass_burst(std::span<Job> burst, Turn& turn) {
+[[gnu::aligned(64)]] void pass_burst(std::span<Job> burst, Turn& turn) {
     constexpr uint16_t raw_v4 = 0x0008;  // as a little-endian machine reads the EtherType
     constexpr uint16_t raw_v6 = 0xdd86;
     std::array<Plain, burst_max> plain;

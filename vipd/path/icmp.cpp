@@ -70,8 +70,9 @@ Verdict error_from_client(const View& view, Hands& hands, Frame& frame, Packet& 
         return dropped(hands, Drop::no_service);
     }
     Arrival arrival;
-    gather(view, key, origin.from, flow, service, arrival);
+    arrival.from = origin.from;
     arrival.crossed = origin.crossed;
+    gather(view, key, flow, service, std::nullopt, arrival);
     arrival.peer_gone = false;  // nobody is reset by an error
     const Decision decision = decide(arrival);
     note(hands, "relay", "{}", name(decision));

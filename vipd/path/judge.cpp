@@ -1,15 +1,16 @@
 #include "vipd/path/judge.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <span>
 
 #include "vipd/flow/tcp.h"
 
 namespace rehome::vipd {
 
-void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
-            const ServiceTable* service, Arrival& a) {
-    a.from = from;
+void gather(const View& view, const FlowKey& key, const Flow* flow, const ServiceTable* service,
+            std::optional<size_t> refused_by, Arrival& a) {
     a.can_serve = service != nullptr && view.snapshot.served->can_serve(*service);
     a.source_nat = service != nullptr && service->config.pool.has_value();
     if (flow != nullptr) {
@@ -28,12 +29,16 @@ void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
     if (a.entry == Entry::here && !a.replaceable) {
         return;  // rule 1: nothing else counts
     }
-    a.share_relays = view.snapshot.share.relays(key.client);
-    const auto other = other_site_peer(view, key.vip.address);
-    a.other_up = other.has_value();
-    a.other_takes = other && (a.share_relays || !a.can_serve) && other_site_taker(view, key);
-    a.other_silent = !other && other_site_silent(view);
-    a.other_has_flows = other && other_site_has_flows(view);
+    if (!a.tcp || a.first) {
+        const NewFlow placed = service != nullptr ? place_new(view, key, *service) : NewFlow{};
+        a.other_takes = placed.peer.has_value();
+        a.share_relays = a.other_takes && !placed.choice.here();
+        return;  // whoever may know the flow is not asked
+    }
+    a.refused = refused_by.has_value();
+    a.other_up = other_site_peer(view, key.vip.address).has_value();
+    a.other_has_flows = a.other_up && next_to_ask(view, key, refused_by).has_value();
+    a.other_silent = !a.other_has_flows && other_site_silent(view, key.vip.address);
     a.home_is_peer = view.tables.shares_site() && home_peer(view, key).has_value();
 }
 
@@ -57,11 +62,12 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
         return out;
     }
     Arrival arrival;
-    gather(view, meeting.key, meeting.from, flow, out.service, arrival);
-    arrival.crossed = meeting.crossed;
+    arrival.from = meeting.from;
+    arrival.crossed = meeting.crossed && !meeting.refused_by;
     arrival.asked = meeting.asked;
     arrival.tcp = segment.tcp();
     arrival.first = first;
+    gather(view, meeting.key, flow, out.service, meeting.refused_by, arrival);
     out.kind = Judgement::Kind::decided;
     out.decision = decide(arrival);
     return out;
@@ -72,9 +78,13 @@ bool decided_alike(const Snapshot& snapshot, const Flow& flow) {
         return false;
     }
     const ServiceTable* service = snapshot.tables->service(flow.protocol, flow.vip());
-    // A segment in mid-flow is never placed by the share, any datagram is.
-    const bool stays = flow.tcp() || !snapshot.share.relays(flow.client());
-    return stays && service != nullptr && snapshot.served->can_serve(*service) &&
+    // A segment in mid-flow is never placed by the rules, any datagram is.
+    const auto stays = [&] {
+        const auto known = [](SiteNumber site) { return site != no_site; };
+        return flow.tcp() || snapshot.placement->empty() ||
+               snapshot.placement->choose(service->number, flow.client(), known).here();
+    };
+    return service != nullptr && stays() && snapshot.served->can_serve(*service) &&
            choose_server(*service, flow.client()).server.address == flow.server().address;
 }
 
@@ -118,6 +128,11 @@ std::optional<size_t> whom_to_ask(const View& view, const FlowKey& key, uint64_t
     return knows ? knows : heaviest(view, flow, best, takes);
 }
 
+// Of another site, or of that one.
+bool elsewhere(const TablePeer& peer, std::optional<SiteNumber> site) {
+    return site ? peer.site_number == *site : !peer.same_site;
+}
+
 }  // namespace
 
 std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
@@ -125,29 +140,121 @@ std::optional<size_t> home_peer(const View& view, const FlowKey& key) {
                        [&](size_t i) { return view.tables.peers()[i].same_site; });
 }
 
-std::optional<size_t> home_there(const View& view, const FlowKey& key) {
-    return whom_to_ask(view, key, 0, [&](size_t i) {
-        return !view.tables.peers()[i].same_site && view.snapshot.peer_serves(i, key.vip.address);
-    });
-}
-
-std::optional<size_t> other_site_peer(const View& view, const Address& vip) {
+std::optional<size_t> other_site_peer(const View& view, const Address& vip,
+                                      std::optional<SiteNumber> site) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {
-        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_serves(i, vip)) {
+        if (elsewhere(peers[i], site) && view.snapshot.peer_up(i) &&
+            view.snapshot.peer_serves(i, vip)) {
             return i;
         }
     }
     return std::nullopt;
 }
 
-std::optional<size_t> other_site_taker(const View& view, const FlowKey& key) {
+std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
+                                       std::optional<SiteNumber> site) {
     const uint64_t service = service_key(key.protocol, key.vip);
     return heaviest(view, home_hash(key), 0, [&](size_t i) {
         const Snapshot::Peer& peer = view.snapshot.peers[i];
-        return !view.tables.peers()[i].same_site && view.snapshot.peer_serves(i, key.vip.address) &&
-               !peer.narrow && (peer.services == nullptr || peer.services->has(service));
+        return elsewhere(view.tables.peers()[i], site) &&
+               view.snapshot.peer_serves(i, key.vip.address) && !peer.narrow &&
+               (peer.services == nullptr || peer.services->has(service));
     });
+}
+
+NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& service) {
+    NewFlow placed;
+    const bool can_serve = view.snapshot.served->can_serve(service);
+    if (!view.snapshot.placement->empty()) {
+        placed.choice =
+            view.snapshot.placement->choose(service.number, key.client, [&](SiteNumber site) {
+                placed.peer =
+                    site == 0 || site == no_site ? std::nullopt : other_site_taker(view, key, site);
+                return site == 0 ? can_serve : placed.peer.has_value();
+            });
+    }
+    if (placed.choice.here()) {
+        placed.peer = can_serve ? std::nullopt : other_site_taker(view, key);
+    }
+    return placed;
+}
+
+namespace {
+
+// Whom a segment in mid-flow is asked about, site by site.
+class SitesToAsk {
+public:
+    SitesToAsk(const View& view, const FlowKey& key) : view_(view), key_(key) {
+        const ServiceTable* service = view.tables.service(key.protocol, key.vip);
+        for (const Placement* placement :
+             {view.snapshot.placement.get(), view.snapshot.placed_before.get()}) {
+            if (placement != nullptr && !placement->empty() && service != nullptr) {
+                const auto known = [](SiteNumber site) { return site != no_site; };
+                add(placement->choose(service->number, key.client, known).site);
+            }
+        }
+        if (const auto more = at([&](SiteNumber site) { return !has(site) && has_flows(site); })) {
+            add(view.tables.peers()[*more].site_number);
+        }
+    }
+
+    std::optional<size_t> first() const { return count_ == 0 ? std::nullopt : at(sites_[0]); }
+    std::optional<size_t> behind(SiteNumber site) const {
+        for (size_t i = 0; i + 1 < count_; ++i) {
+            if (sites_[i] == site) {
+                return at(sites_[i + 1]);
+            }
+        }
+        return std::nullopt;
+    }
+
+private:
+    void add(SiteNumber site) {
+        if (site != 0 && !has(site) && has_flows(site) &&
+            other_site_peer(view_, key_.vip.address, site)) {
+            sites_[count_++] = site;
+        }
+    }
+    bool has(SiteNumber site) const {
+        const std::span some(sites_.data(), count_);
+        return std::find(some.begin(), some.end(), site) != some.end();
+    }
+    // Flows end at some live gateway of the site.
+    bool has_flows(SiteNumber site) const {
+        const auto& peers = view_.tables.peers();
+        for (size_t i = 0; i < peers.size(); ++i) {
+            if (peers[i].site_number == site && view_.snapshot.peer_up(i) &&
+                view_.snapshot.peer_has_flows(i)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    template <typename Asks>
+    std::optional<size_t> at(Asks asks) const {
+        return whom_to_ask(view_, key_, 0, [&](size_t i) {
+            const TablePeer& peer = view_.tables.peers()[i];
+            return !peer.same_site && asks(peer.site_number) &&
+                   view_.snapshot.peer_serves(i, key_.vip.address);
+        });
+    }
+    std::optional<size_t> at(SiteNumber site) const {
+        return at([site](SiteNumber other) { return other == site; });
+    }
+
+    const View& view_;
+    const FlowKey& key_;
+    std::array<SiteNumber, 3> sites_{};
+    size_t count_ = 0;
+};
+
+}  // namespace
+
+std::optional<size_t> next_to_ask(const View& view, const FlowKey& key,
+                                  std::optional<size_t> refused_by) {
+    const SitesToAsk sites(view, key);
+    return refused_by ? sites.behind(view.tables.peers()[*refused_by].site_number) : sites.first();
 }
 
 bool served_elsewhere(const View& view, const FlowKey& key) {
@@ -164,35 +271,28 @@ bool served_elsewhere(const View& view, const FlowKey& key) {
     return false;
 }
 
-bool other_site_has_flows(const View& view) {
+bool other_site_silent(const View& view, const Address& vip) {
     const auto& peers = view.tables.peers();
     for (size_t i = 0; i < peers.size(); ++i) {
-        if (!peers[i].same_site && view.snapshot.peer_up(i) && view.snapshot.peer_has_flows(i)) {
+        if (!peers[i].same_site && view.snapshot.peers[i].silent &&
+            !other_site_peer(view, vip, peers[i].site_number)) {
             return true;
         }
     }
     return false;
 }
 
-bool other_site_silent(const View& view) {
-    const auto& peers = view.tables.peers();
-    for (size_t i = 0; i < peers.size(); ++i) {
-        const Snapshot::Peer& peer = view.snapshot.peers[i];
-        if (!peers[i].same_site && peer.silent) {
-            return true;
-        }
-    }
-    return false;
-}
-
-size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow) {
+size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow,
+               std::optional<size_t> refused_by) {
     if (decision == Decision::relay_entry) {
         assert(flow != nullptr);  // decide() follows entries that are there
         return flow->peer;
     }
-    return decision == Decision::try_home    ? *home_peer(view, key)
-           : decision == Decision::try_other ? *home_there(view, key)
-                                             : *other_site_taker(view, key);
+    if (decision == Decision::place_relayed) {
+        return *place_new(view, key, *view.tables.service(key.protocol, key.vip)).peer;
+    }
+    return decision == Decision::try_home ? *home_peer(view, key)
+                                          : *next_to_ask(view, key, refused_by);
 }
 
 }  // namespace rehome::vipd

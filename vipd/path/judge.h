@@ -51,6 +51,7 @@ struct Meeting {
     From from = From::line;
     bool crossed = false;
     bool asked = false;
+    std::optional<size_t> refused_by{};  // the peer of another site that knows nothing of the flow
 };
 
 struct Judgement {
@@ -69,9 +70,17 @@ struct Judgement {
 // flow: the entry of its key, or null.
 Judgement judge(const View& view, const Meeting& meeting, const Flow* flow);
 
-// What decide() is told of the key and its entry; the rest is the packet's.  Filled in place.
-void gather(const View& view, const FlowKey& key, From from, const Flow* flow,
-            const ServiceTable* service, Arrival& into);
+// What decide() is told of the key and its entry; the rest is the packet's, and stands there
+// already.  refused_by: as in a Meeting.  Filled in place.
+void gather(const View& view, const FlowKey& key, const Flow* flow, const ServiceTable* service,
+            std::optional<size_t> refused_by, Arrival& into);
+
+// Where a new flow of the service is placed.
+struct NewFlow {
+    Placement::Choice choice;
+    std::optional<size_t> peer;  // that it is given to; nothing: it stays here
+};
+NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& service);
 
 // Whether the entry says nothing that would not be decided again without it: its server replies
 // directly, so that nothing but the choice of it is kept.
@@ -80,25 +89,30 @@ bool decided_alike(const Snapshot& snapshot, const Flow& flow);
 // Whom to ask for a flow in mid-flow, at this site: a peer that says that it may know it, or the
 // flow's home gateway; nothing when that is this one.
 std::optional<size_t> home_peer(const View& view, const FlowKey& key);
-// The same among those of the other site that are up and serve the VIP.
-std::optional<size_t> home_there(const View& view, const FlowKey& key);
-// A gateway of the other site that is up and serves the VIP.
-std::optional<size_t> other_site_peer(const View& view, const Address& vip);
+// The same at other sites, at gateways that are up and serve the VIP: at the site that the
+// placement names, then at the one that the placement before it named, then at one more.
+// refused_by: the one that was asked last; nothing: none was.
+std::optional<size_t> next_to_ask(const View& view, const FlowKey& key,
+                                  std::optional<size_t> refused_by);
+// A gateway of another site (of that one, if it is said) that is up and serves the VIP.
+std::optional<size_t> other_site_peer(const View& view, const Address& vip,
+                                      std::optional<SiteNumber> site = {});
 // The one that a new flow is given to, of those that may take it: all gets there and back, too, and
 // it has a live server of the service, as far as it says.  It is the flow's home there, where that
 // may take it, so that whoever is asked for the flow later on is asked there first.
-std::optional<size_t> other_site_taker(const View& view, const FlowKey& key);
+std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
+                                       std::optional<SiteNumber> site = {});
 
 // Whether some gateway may serve the VIP's port, as far as is known here: one that lives and says
 // so, is believed to, or is neither heard nor given up.
 bool served_elsewhere(const View& view, const FlowKey& key);
 
-// Whether flows end at some live gateway of the other site.
-bool other_site_has_flows(const View& view);
-// Whether a gateway of the other site is neither heard nor given up.
-bool other_site_silent(const View& view);
+// Whether nobody of some other site is up and serves the VIP, and a gateway there is neither heard
+// nor given up.
+bool other_site_silent(const View& view, const Address& vip);
 
 // The peer to which a decision leads that is about one.
-size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow);
+size_t peer_of(const View& view, Decision decision, const FlowKey& key, const Flow* flow,
+               std::optional<size_t> refused_by = {});
 
 }  // namespace rehome::vipd

@@ -32,14 +32,27 @@ void translate_mapped(Frame& frame, Packet& packet, const Address& counterpart,
     }
 }
 
+// A gateway of the site at which the client is placed; nothing: it stays here.
+std::optional<size_t> placed_at(const View& view, const Packet& packet) {
+    std::optional<size_t> peer;
+    if (view.snapshot.places_maps) {
+        const auto takes = [&](SiteNumber site) {
+            peer = site == 0 ? std::nullopt : other_site_peer(view, packet.destination, site);
+            return site == 0 || peer.has_value();
+        };
+        view.snapshot.placement->choose(std::nullopt, {packet.source, 0}, takes);
+    }
+    return peer;
+}
+
 }  // namespace
 
 Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
                            const Origin& origin, const MapRule& rule) {
-    const auto other = other_site_peer(view, packet.destination);
     note(hands, "vip", "map {}", rule.name);
-    if (origin.from == From::line && other && view.snapshot.share.relays({packet.source, 0})) {
-        note(hands, "relay", "the client's share is the other site's");
+    const auto other = origin.from == From::line ? placed_at(view, packet) : std::nullopt;
+    if (other) {
+        note(hands, "relay", "the client is placed at site {}", view.tables.peers()[*other].site);
         return to_peer(view, hands, frame, packet, *other, to_go_on(view.tables, origin, *other),
                        origin.back);
     }

@@ -128,7 +128,9 @@ Verdict not_known(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     note(hands, "relay", "not known there");
     const bool crossed = !view.tables.peers()[peer].same_site;
     const WayBack back = hands.flows.way_back(*flow);
-    return from_client(view, hands, frame, packet, {From::same_site, back, crossed, gue.hops});
+    const auto refused_by = crossed ? std::optional(peer) : std::nullopt;
+    return from_client(view, hands, frame, packet,
+                       {From::same_site, back, crossed, gue.hops, false, refused_by});
 }
 
 Verdict keepalive(const View& view, Hands& hands, const Classified& what) {

@@ -94,6 +94,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.answers = seen.last.answers != Answers::nothing;
     peer.hears_known = seen.last.answers == Answers::both;
     peer.copies = seen.last.copies;
+    peer.placement = seen.last.placement;
     peer.arrivals = seen.arrivals;
     peer.hears_flows = seen.last.hears_flows;
     peer.known = seen.flows.whole();
@@ -137,6 +138,30 @@ std::shared_ptr<const Served> served(const Known& known, const Snapshot& made,
     return same ? previous->served : Served::make(*made.tables, known.observed.routes, made.ports);
 }
 
+PlacementWorld world_of(const Tables& tables, const MoveConfig& move) {
+    PlacementWorld world{tables.sites(), move.from, move.to, {}, tables.service_numbers()};
+    for (const ServiceTable& service : tables.services()) {
+        world.services.emplace_back(service.config.name, service.number);
+    }
+    return world;
+}
+
+// Made anew when the words, or what they are about, changed; what the words before said is kept.
+void add_placement(Snapshot& made, const Known& known, const Snapshot* previous) {
+    const auto& order = known.orders.placement;
+    const auto rules = order ? order->rules : nullptr;
+    const bool same_words = previous != nullptr && previous->share == made.share &&
+                            previous->placement->digest() == (rules == nullptr ? 0 : rules->digest);
+    const bool same = same_words && previous->tables == made.tables;
+    made.placement = same ? previous->placement
+                          : Placement::make(rules, made.share.hundredths, made.share.by,
+                                            world_of(*made.tables, known.config->move));
+    made.placed_before = same_words            ? previous->placed_before
+                         : previous != nullptr ? previous->placement
+                                               : nullptr;
+    made.places_maps = made.placement->concerns_maps();
+}
+
 }  // namespace
 
 std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Snapshot* previous) {
@@ -152,6 +177,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
+    add_placement(*made, known, previous);
     add_lines(*made, known, previous);
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
         made->peers.push_back(peer_of(known, i, now));

@@ -71,6 +71,9 @@ constexpr Option options[] = {
      [](const Keepalive& k) { return k.services.has_value(); }},
     {8, 1, [](const Keepalive& k) { return uint64_t{k.hears_flows}; },
      [](Keepalive& k, uint64_t v) { k.hears_flows = v != 0; }},
+    {9, 8, [](const Keepalive& k) { return k.placement.value_or(0); },
+     [](Keepalive& k, uint64_t v) { k.placement = v; },
+     [](const Keepalive& k) { return k.placement.has_value(); }},
 };
 
 constexpr size_t options_max_bytes = [] {

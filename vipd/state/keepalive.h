@@ -17,7 +17,8 @@
 // and the longest packet that gets from it to the receiver as far as it knows (16; 0: not yet).
 // Option 7: the services that can be served (ready_services.h): digest of the sender's (32), of the
 // receiver's as the sender holds it (32).  Option 8: that it hears which flows the receiver knows
-// (8, 1; known_flows.h).
+// (8, 1; known_flows.h).  Option 9: the digest of the sender's rules of placement (64;
+// placement/rules.h), which all gateways should have alike.
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -70,9 +71,10 @@ struct Keepalive {
     Answers answers = Answers::nothing;
     bool copies = false;  // it takes copies of flows
     bool has_keys = false;
-    std::optional<uint16_t> link_mtu;  // towards the receiver; nothing: it answers no probes
-    bool hears_flows = false;          // which ones the receiver knows
-    std::optional<Services> services;  // nothing: it tells of prefixes alone
+    std::optional<uint16_t> link_mtu;   // towards the receiver; nothing: it answers no probes
+    bool hears_flows = false;           // which ones the receiver knows
+    std::optional<Services> services;   // nothing: it tells of prefixes alone
+    std::optional<uint64_t> placement;  // the digest of its rules; nothing: it does not say
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "vipd/placement/rules.h"
 #include "vipd/state/share.h"
 
 namespace rehome::vipd {
@@ -25,6 +27,16 @@ struct ShareOrder {
     Said said;
 
     bool operator==(const ShareOrder&) const = default;
+};
+
+// Who is served where, at all gateways; the rules are not null.
+struct PlacementOrder {
+    std::shared_ptr<const PlacementRules> rules;
+    Said said;
+
+    bool operator==(const PlacementOrder& other) const {
+        return rules->digest == other.rules->digest && said == other.said;
+    }
 };
 
 struct LineOrder {
@@ -51,7 +63,8 @@ struct ReloginOrder {
 std::string_view name(ReloginOrder::Course course);
 
 struct Orders {
-    std::optional<ShareOrder> share;
+    std::optional<ShareOrder> share;  // of this gateway's clients
+    std::optional<PlacementOrder> placement;
     std::map<std::string, LineOrder> lines;  // by carrier
     std::optional<ReloginOrder> relogin;
 

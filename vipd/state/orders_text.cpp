@@ -80,6 +80,16 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
             mistakes.add(pointer, "a second order for this carrier, expected one");
         }
     }
+    if (document.contains("placement")) {
+        const json& order = document["placement"];
+        const auto rules = read_placement("the rules", "", order["rules"], {});
+        for (const Error& error : rules ? std::vector<Error>{} : rules.error()) {
+            mistakes.add("/placement/rules", error.text());
+        }
+        if (rules) {
+            orders.placement = {*rules, said_of(order, "/placement", mistakes)};
+        }
+    }
     if (document.contains("relogin")) {
         const json& relogin = document["relogin"];
         orders.relogin = {relogin["rate"],
@@ -113,6 +123,10 @@ std::string orders_text(const Stored& stored) {
     }
     if (orders.share) {
         document["share"] = with(share_json(orders.share->share), orders.share->said);
+    }
+    if (orders.placement) {
+        document["placement"] =
+            with({{"rules", *orders.placement->rules->document}}, orders.placement->said);
     }
     for (const auto& [carrier, line] : orders.lines) {
         document["lines"].push_back(

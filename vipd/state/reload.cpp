@@ -48,7 +48,7 @@ std::vector<Error> changed_peers(const Config& from, const Config& to) {
     std::vector<Error> errors;
     for (const PeerConfig& one : from.peers) {
         const PeerConfig* now = peer(to, one.gateway);
-        if (now == nullptr || *now != one) {
+        if (now == nullptr || now->site != one.site || now->tunnel != one.tunnel) {
             errors.push_back({Exit::no, "/inventory",
                               fmt::format("gateway \"{}\" cannot {} while vipd runs, expected a "
                                           "restart",

@@ -5,10 +5,9 @@
 #include <cstdint>
 
 #include "common/address.h"
+#include "vipd/placement/shares.h"
 
 namespace rehome::vipd {
-
-enum class ShareBy : uint8_t { address, address_port };
 
 struct Share {
     uint32_t hundredths = 0;  // of a percent: 10,000 is everybody

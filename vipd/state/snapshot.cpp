@@ -44,6 +44,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.link_mtu = peers[peer].link_mtu;
     keepalive.hears_flows = true;
     const auto& held = peers[peer].services;
+    keepalive.placement = placement->digest();
     keepalive.services = {served->ready()->digest(), held ? held->digest() : 0};
     return keepalive;
 }
@@ -57,7 +58,8 @@ bool Snapshot::tells_the_same(const Snapshot& other) const {
         return a.seen_version == b.seen_version && a.heard == b.heard && a.link_mtu == b.link_mtu &&
                a.services == b.services && same_keys;
     };
-    return line_version == other.line_version && served->prefixes() == other.served->prefixes() &&
+    return line_version == other.line_version && placement->digest() == other.placement->digest() &&
+           served->prefixes() == other.served->prefixes() &&
            served->ready()->digest() == other.served->ready()->digest() &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);

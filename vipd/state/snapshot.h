@@ -15,6 +15,7 @@
 
 #include "common/vipd_config/config.h"
 #include "vipd/flow/flow.h"
+#include "vipd/placement/placement.h"
 #include "vipd/route/adjacency.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
@@ -60,7 +61,8 @@ struct Snapshot {
         std::shared_ptr<const ReadyServices> services;  // that it can serve; null: not known
         bool hears_services = false;                    // which ones can be served here
         uint32_t services_held = 0;                     // digest of those that it has heard
-        std::shared_ptr<const PeerKeys> keys;           // null: there are none, and it is believed
+        std::optional<uint64_t> placement;     // the digest of its rules; nothing: it does not say
+        std::shared_ptr<const PeerKeys> keys;  // null: there are none, and it is believed
 
         bool has_line(uint32_t carrier) const;
     };
@@ -76,8 +78,11 @@ struct Snapshot {
     std::shared_ptr<const Config> config;
     std::shared_ptr<const Tables> tables;
     Share share;
-    std::vector<LineState> lines;          // by number, as Tables::lines
-    std::vector<uint32_t> carriers;        // theirs
+    std::shared_ptr<const Placement> placement;      // of new flows; never null
+    std::shared_ptr<const Placement> placed_before;  // by the words before these; may be null
+    bool places_maps = false;                        // what maps serve may go to another site
+    std::vector<LineState> lines;                    // by number, as Tables::lines
+    std::vector<uint32_t> carriers;                  // theirs
     uint32_t line_version = 0;             // rises when a peer must know of another state of a line
     std::vector<Peer> peers;               // by number, as Tables::peers
     bool tags_required = false;            // what a peer sends without a tag is dropped

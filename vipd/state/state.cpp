@@ -53,6 +53,15 @@ uint64_t State::order(const ShareOrder& order) {
     return change();
 }
 
+// Weights of all services take the place of the share.
+uint64_t State::order(const PlacementOrder& order) {
+    known_.orders.placement = order;
+    if (order.rules->weighs_all()) {
+        known_.orders.share.reset();
+    }
+    return change();
+}
+
 uint64_t State::relogin(const ReloginOrder& order) {
     known_.orders.relogin = order;
     ++known_.relogin_id;

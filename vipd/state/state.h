@@ -66,6 +66,7 @@ public:
 
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);
+    uint64_t order(const PlacementOrder& order);
     uint64_t relogin(const ReloginOrder& order);  // takes the place of one that runs
     uint64_t stop_relogin(const Said& said);
     uint64_t relogin_id() const { return known_.relogin_id; }  // of the last of these

@@ -177,6 +177,15 @@ Address MapRule::to_vip(const Address& server_address) const {
     return {server_address.family, to_vip(server_address.bytes)};
 }
 
+SiteNumber Tables::site_number(const std::string& site) {
+    const auto found = std::find(sites_.begin(), sites_.end(), site);
+    const auto number = static_cast<SiteNumber>(found - sites_.begin());
+    if (found == sites_.end()) {
+        sites_.push_back(site);
+    }
+    return number;
+}
+
 std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* before) {
     auto tables = std::make_shared<Tables>();
     tables->prefixes_ = config.prefixes;
@@ -186,9 +195,10 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
                                   static_cast<uint16_t>(line.port), line.vlan, line.peer,
                                   line.address.address});
     }
+    tables->sites_ = {config.site};
     for (const auto& peer : config.peers) {
         tables->peers_.push_back({peer.gateway, peer.site, peer.tunnel, hash_name(peer.gateway),
-                                  peer.site == config.site});
+                                  tables->site_number(peer.site), peer.site == config.site});
         tables->shares_site_ = tables->shares_site_ || peer.site == config.site;
     }
     tables->add_services(config, before);

@@ -21,6 +21,7 @@
 #include "common/vipd_config/config.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/drop.h"
+#include "vipd/placement/shares.h"
 #include "vipd/route/fib.h"
 #include "vipd/state/maglev.h"
 #include "vipd/state/parts.h"
@@ -108,6 +109,7 @@ struct TablePeer {
     std::string site;
     Address tunnel;
     uint64_t name_hash = 0;  // for the rendezvous that picks a flow's home
+    SiteNumber site_number = 0;
     bool same_site = false;
 };
 
@@ -204,6 +206,8 @@ public:
     const std::vector<Prefix>& prefixes() const { return prefixes_; }
     const std::vector<TableLine>& lines() const { return lines_; }
     const std::vector<TablePeer>& peers() const { return peers_; }
+    // This gateway's own, then the others as their first peers come: they keep their numbers.
+    const std::vector<std::string>& sites() const { return sites_; }
     // The peer with that tunnel address; nothing: there is none.
     std::optional<size_t> peer_at(const Address& tunnel) const;
     // Some peer is a gateway of this site too.
@@ -230,6 +234,7 @@ private:
         uint16_t line_count = 0;
     };
 
+    SiteNumber site_number(const std::string& site);
     void add_services(const Config& config, const Tables* before);
     void add_maps(const Config& config, const Tables* before);
     void add_pools(const Config& config);
@@ -276,6 +281,7 @@ private:
     std::vector<Prefix> prefixes_;
     std::vector<TableLine> lines_;
     std::vector<TablePeer> peers_;
+    std::vector<std::string> sites_;
     bool shares_site_ = false;
     Lifetimes lifetimes_;
     std::optional<Address> tunnel_;

@@ -1,5 +1,7 @@
 #include "vipd/watch/origins.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
@@ -50,6 +52,10 @@ json origins_json(const State& state, const json& in_force, const json& file) {
     const json share = share_json(snapshot.share);
     rows.push_back(orders.share ? ordered("share", share, orders.share->said)
                                 : setting("share", share, "default"));
+    if (orders.placement) {
+        rows.push_back(ordered("placement", fmt::format("{:016x}", orders.placement->rules->digest),
+                               orders.placement->said));
+    }
     for (size_t i = 0; i < snapshot.lines.size(); ++i) {
         const std::string carrier = snapshot.config->lines[i].carrier;
         const auto order = orders.lines.find(carrier);

@@ -1,7 +1,10 @@
 #include "tests/unit/vipd/lab.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+
+#include <nlohmann/json.hpp>
 
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/hash.h"
@@ -18,8 +21,25 @@ Agreement::Draw nonces(Micros now) {
     return [drawn = mix(static_cast<uint64_t>(now))]() mutable { return ++drawn; };
 }
 
-bool is_old(const std::string& gateway) {
-    return gateway.starts_with("old");
+struct LabSite {
+    const char* name;
+    const char* servers;  // their network
+    const char* server1;
+    const char* server2;
+};
+
+constexpr std::array<LabSite, 3> lab_sites{
+    {{"old", "10.1.0.0/16", "10.1.1.11", "10.1.1.12"},
+     {"new", "172.20.0.0/16", "172.20.5.21", "172.20.5.22"},
+     {"east", "172.21.0.0/16", "172.21.5.21", "172.21.5.22"}}};
+
+// "old2" stands at the site "old".
+size_t site_of(const std::string& gateway) {
+    size_t site = 0;
+    while (!gateway.starts_with(lab_sites.at(site).name)) {
+        ++site;
+    }
+    return site;
 }
 
 Address tunnel_of(size_t index) {
@@ -27,22 +47,22 @@ Address tunnel_of(size_t index) {
 }
 
 ServiceConfig service(const std::string& name, const char* vip, Protocol protocol,
-                      uint16_t server_port, bool old) {
+                      uint16_t server_port, const LabSite& site) {
     const Endpoint at = end(vip);
     ServiceConfig out;
     out.name = name;
     out.vip = at.address;
     out.protocol = protocol;
     out.port = at.port;
-    out.servers = {{"s1", ip(old ? "10.1.1.11" : "172.20.5.21"), server_port, 1},
-                   {"s2", ip(old ? "10.1.1.12" : "172.20.5.22"), server_port, 1}};
+    out.servers = {{"s1", ip(site.server1), server_port, 1},
+                   {"s2", ip(site.server2), server_port, 1}};
     return out;
 }
 
 Fib routes(const Config& config) {
     RouteTable table;
-    const bool old = config.site == "old";
-    table.set({*Prefix::parse(old ? "10.1.0.0/16" : "172.20.0.0/16"), 0}, {servers_port, {}});
+    const char* servers = lab_sites[site_of(config.gateway)].servers;
+    table.set({*Prefix::parse(servers), 0}, {servers_port, {}});
     table.set({*Prefix::parse("10.99.0.0/24"), 0}, {link_port, {}});
     table.set({*Prefix::parse("0.0.0.0/0"), 0}, {red, config.lines[0].peer});
     return table.build();
@@ -73,13 +93,14 @@ ServiceConfig more_service(const std::string& name, const char* vip, Protocol pr
 
 Config lab_config(const std::string& gateway, const std::vector<std::string>& gateways) {
     Config config;
-    const bool old = is_old(gateway);
+    const size_t number = site_of(gateway);
+    const LabSite& site = lab_sites[number];
     config.gateway = gateway;
-    config.site = old ? "old" : "new";
+    config.site = site.name;
     config.prefixes = {*Prefix::parse("198.51.100.0/24"), *Prefix::parse("203.0.113.0/24")};
     for (size_t i = 0; i < carriers.size(); ++i) {
         config.ports.push_back({carriers[i], {}, {}});
-        const auto third = static_cast<uint32_t>(10 * i + (old ? 1 : 2));
+        const auto third = static_cast<uint32_t>(10 * i + 1 + number);
         const uint32_t subnet = 0x64400000 + (third << 8);
         LineConfig line{carriers[i], i, {Address::v4(subnet + 2), 30}, Address::v4(subnet + 1),
                         false,       0};
@@ -92,12 +113,12 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
             config.tunnel = {tunnel_of(i), link_port, 0};
         } else {
             config.peers.push_back(
-                {gateways[i], is_old(gateways[i]) ? "old" : "new", tunnel_of(i)});
+                {gateways[i], lab_sites[site_of(gateways[i])].name, tunnel_of(i), {}, {}});
         }
     }
-    config.services = {service("meters", "198.51.100.10:1883", Protocol::tcp, 1883, old),
-                       service("terminals", "203.0.113.5:14000", Protocol::tcp, 1884, old),
-                       service("reflect", "198.51.100.10:862", Protocol::udp, 862, old)};
+    config.services = {service("meters", "198.51.100.10:1883", Protocol::tcp, 1883, site),
+                       service("terminals", "203.0.113.5:14000", Protocol::tcp, 1884, site),
+                       service("reflect", "198.51.100.10:862", Protocol::udp, 862, site)};
     return config;
 }
 
@@ -189,6 +210,16 @@ void Lab::reload(LabGateway& gateway) {
 void Lab::share(LabGateway& gateway, const Share& share) {
     gateway.state->order(ShareOrder{share, {}});
     gateway.act->follow(now);
+}
+
+void Lab::place(const nlohmann::json& rules) {
+    nlohmann::json document = rules;
+    document["schema"] = "rehome/vipd-placement/1";
+    const auto read = read_placement("rules", "", document, std::nullopt);
+    for (LabGateway& gateway : gateways) {
+        gateway.state->order(PlacementOrder{*read, {}});
+        gateway.act->follow(now);
+    }
 }
 
 void Lab::line(LabGateway& gateway, size_t line, LineState to) {

@@ -1,11 +1,13 @@
-// The lab's two sites in memory: a Datapath for each gateway, the link between them, one clock.
+// The lab's two sites, or three, in memory: a Datapath for each gateway, the link between them, one
+// clock.
 //
 // A packet is handed to a gateway's port and followed from verdict to verdict until it leaves:
 // Outcome tells by which gateways it came and where it ended.  Whatever a test is about, each
 // packet is checked on its way (Lab::wrong): checksums from scratch, one way out and one counter
 // for it, hops that count down, no VIP as source on a line that is disabled.
 //
-// Names and addresses are those of tests/lab/inventory.json; "old2" and "new2" are second gateways.
+// Names and addresses are those of tests/lab/inventory.json; "old2" and "new2" are second gateways,
+// "east" one of a third site.
 #pragma once
 
 #include <functional>
@@ -13,6 +15,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "tests/unit/vipd/packets.h"
 #include "vipd/packet/gue.h"
@@ -103,6 +107,7 @@ public:
     // In force at once, where peers need not confirm it.
     void reload(LabGateway& gateway);  // its config
     void share(LabGateway& gateway, const Share& share);
+    void place(const nlohmann::json& rules);  // at all gateways
     void line(LabGateway& gateway, size_t line, LineState to);
     void pass(Micros time);      // in steps of 10 ms, each with its ticks
     void start(size_t gateway);  // again: it forgets everything

@@ -57,7 +57,7 @@ TEST_CASE("as many prefixes as fit are told") {
     const auto back = decode_keepalive(bytes);
     REQUIRE(back);
     CHECK(back->lines == k.lines);
-    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 36) / 18);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 49) / 18);
 }
 
 TEST_CASE("keepalives that are refused") {

@@ -18,6 +18,11 @@ Stored full() {
     stored.alive_at_us = 1'800'000'000'123'456;
     stored.confirmed = false;
     stored.orders.share = {{4'567, ShareBy::address_port}, {1'800'000'000'000'001, 1000}};
+    const json rules{{"schema", "rehome/vipd-placement/1"},
+                     {"sets", {{{"ranges", {"10.0.0.0/8 new"}}}}},
+                     {"weights", {{{"sites", {{"old", 33.33}}}}}}};
+    stored.orders.placement = {*read_placement("rules", "", rules, std::nullopt),
+                               {1'800'000'000'000'005, 7}};
     stored.orders.lines["red"] = {true, {1'800'000'000'000'002, 0}};
     stored.orders.lines["blue"] = {false, {1'800'000'000'000'003, 4'294'967'295}};
     stored.orders.relogin = {
@@ -66,6 +71,8 @@ TEST_CASE("what is wrong in a file of orders") {
         {"/share/uid", "-1", "orders: /share/uid"},
         {"/lines/0/enabled", "1", "orders: /lines/0/enabled"},
         {"/lines/1/carrier", R"("blue")", "orders: /lines/1: a second order for this carrier"},
+        {"/placement/rules/sets/0/ranges/0", R"("x")",
+         "orders: /placement/rules: the rules: /sets"},
         {"/relogin/rate", "0", "orders: /relogin/rate"},
         {"/relogin/course", R"("soon")", "orders: /relogin/course"},
         {"/more", "1", "orders: /more"},

@@ -57,7 +57,7 @@ TEST_CASE("what a reload cannot change") {
          "/lines: the line of \"green\" cannot go while vipd runs, expected a restart"},
         {"a peer more",
          [](Config& c) {
-             c.peers.insert(c.peers.begin(), {"new2", "new", ip("10.99.0.9")});
+             c.peers.insert(c.peers.begin(), {"new2", "new", ip("10.99.0.9"), {}, {}});
          },
          ""},
         {"a peer less", [](Config& c) { c.peers.erase(c.peers.begin()); },
@@ -114,7 +114,7 @@ TEST_CASE("lines and peers keep their numbers, new ones come behind") {
     std::swap(to.peers[0], to.peers[1]);
     to.lines.insert(to.lines.begin(), line("violet", servers_port));
     to.lines.push_back(line("white", servers_port));
-    to.peers.insert(to.peers.begin(), {"new2", "new", ip("10.99.0.9")});
+    to.peers.insert(to.peers.begin(), {"new2", "new", ip("10.99.0.9"), {}, {}});
     const Config arranged_to = arranged(from, to);
     std::string lines, peers;
     for (const auto& one : arranged_to.lines) {

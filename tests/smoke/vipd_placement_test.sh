@@ -1,0 +1,178 @@
+#!/bin/bash
+# Who is served where, among three sites, with real sessions: a site is emptied and its clients come back, a set is moved
+# range by range, a share is raised in steps and lowered; whoever lives stays where he is, and every gateway says the same.
+# shellcheck source=tests/smoke/_init.sh
+. "$(dirname "$0")/_init.sh"
+# shellcheck source=tests/smoke/_vipd.sh
+. "$here/_vipd.sh"
+
+# A third site beside the two of the move.
+gateway_data=$dir/gateway
+mkdir -p "$gateway_data"
+cp "$here/../data/gateway/vipd.json" "$gateway_data/"
+jq '.sites[1] as $new | .sites += [$new | .name = "east" | .asn = 64800 | .networks = ["172.21.0.0/16"] |
+        .gateways[0] |= (.name = "east-gw" | .host = "netns:east-gw" | .tunnel.address = "10.99.0.3" |
+            .vipd = {"config": "/run/rehome/east.json", "socket": "/run/rehome/east.sock"}) |
+        .lines[0] |= (.gateway = "east-gw" | .address = "100.64.3.2/30" | .peer = "100.64.3.1")]' \
+    "$here/../data/gateway/inventory.json" >"$gateway_data/inventory.json"
+vipd_link=east_link
+east_link() {
+    wan_link
+    ns east-gw east-s
+    veth isp east east-gw red0
+    veth east-gw srv0 east-s eth0
+    veth east-gw link0 wan east 1600
+    ip -n wan link set east master br0
+    ip -n isp address add 100.64.3.1/30 dev east
+    ip -n east-s address add 172.21.0.2/24 dev eth0
+    ip -n east-s route add default via 172.21.0.1
+}
+vipd_world
+vipd_config east 172.21.0.2 false >"$dir/east.json"
+start_gateway east
+for site in old new; do # a link of three
+    address=$(ip -n $site-gw -j address show dev link | jq -r '.[0].addr_info[0].local')
+    ip -n $site-gw address del "$address/30" dev link
+    ip -n $site-gw address add "$address/29" dev link
+done
+address_gateway east 100.64.3.2/30 172.21.0.1/24 10.99.0.3/29 100.64.3.1
+all_alive() { figure_is "$1" '[.peers[].alive] | all' true; }
+for site in old new east; do wait_until 5 all_alive $site; done
+name_servers 1883
+on east-s python3 tests/smoke/peers.py names 1883 east-s &
+for i in {20..219}; do ip -n client address add "10.9.0.$i/24" dev c0; done
+wait_until 5 say
+
+crowds=0
+# So many sessions from the addresses from 10.9.0.FIRST on, as number $crowds.
+crowd() { # N FIRST
+    ((++crowds))
+    mkfifo "$dir/crowd$crowds"
+    on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 "$1" "10.9.0.$2" \
+        <"$dir/crowd$crowds" >"$dir/said$crowds" &
+    eval "exec $((20 + crowds))>$dir/crowd$crowds"
+    wait_until 20 grep -q ready "$dir/said$crowds"
+}
+answered() { [ "$(grep -c '^{' "$dir/said$1")" -gt "$2" ]; }
+asked() { # NUMBER: who answers how many of its sessions
+    local before
+    before=$(grep -c '^{' "$dir/said$1" || true)
+    eval "echo ask >&$((20 + $1))"
+    wait_until 20 answered "$1" "$before"
+    tail -n 1 "$dir/said$1" | jq -c .
+}
+same_everywhere() { [ "$(for site in old new east; do figure $site .placement.digest; done | uniq | wc -l)" = 1 ]; }
+
+echo "three sites by weights: every gateway places alike, wherever the carrier delivers"
+ctl old weights old=40,new=30,east=30
+same_everywhere
+crowd 200 20
+first=$(asked 1)
+jq -e '.["old-s"] > 50 and .["new-s"] > 30 and .["east-s"] > 30 and add == 200' <<<"$first"
+deliver_to new
+ctl new line red enable
+crowd 200 20
+[ "$(asked 2)" = "$first" ]
+deliver_to old
+[ "$(asked 1)" = "$first" ] && [ "$(asked 2)" = "$first" ]
+
+echo "one site is emptied: its new clients go to the others, whoever was there stays, and they come back"
+ctl new weights old=40,new=30,east=0
+crowd 200 20
+emptied=$(asked 3)
+jq -e --argjson first "$first" '.["east-s"] == null and .["old-s"] > $first["old-s"] and .["new-s"] > $first["new-s"]' \
+    <<<"$emptied"
+[ "$(asked 1)" = "$first" ]
+ctl east weights old=40,new=30,east=30
+crowd 200 20
+[ "$(asked 4)" = "$first" ]
+[ "$(asked 3)" = "$emptied" ]
+ctl old weights none
+
+echo "a set is moved range by range, the longest prefix first, and back"
+ctl old set 10.9.0.64/26 new
+ctl old set 10.9.0.128/26 east
+ctl old set 10.9.0.68/32 east
+same_everywhere
+crowd 100 64 # .64 to .163: 63 and one in the first range, 36 in the second
+[ "$(asked 5)" = '{"east-s":37,"new-s":63}' ]
+ctl old why "tcp 10.9.0.68:40000 > 198.51.100.10:1883 syn" | found "by the set of all services, 10.9.0.68/32: site east"
+ctl old set 10.9.0.64/26 none
+crowd 100 64
+[ "$(asked 6)" = '{"east-s":37,"old-s":63}' ]
+[ "$(asked 5)" = '{"east-s":37,"new-s":63}' ]
+
+echo "a list, for one service"
+printf '10.9.0.200\n10.9.0.201 # the chief\n' >"$dir/staff"
+ctl old list staff --file "$dir/staff"
+ctl old set staff new --service meters
+crowd 4 199
+[ "$(asked 7)" = '{"new-s":2,"old-s":2}' ]
+ctl old why "tcp 10.9.0.200:40000 > 198.51.100.10:1883 syn" |
+    found "by the set of its service, 10.9.0.200/32 of staff: site new"
+
+echo "a share is raised in steps and lowered: the larger contains the smaller"
+ctl old set staff none --service meters
+: >"$dir/empty"
+ctl old set --file "$dir/empty"
+for percent in 10 50 100 50 10; do
+    ctl old weights old=$((100 - percent)),new=$percent
+    crowd 100 20
+    count=$(asked $crowds | jq '.["new-s"] // 0')
+    case $percent in
+    100) [ "$count" = 100 ] ;;
+    *) [ "$percent" = 10 ] && tens="${tens:-} $count" || fifties="${fifties:-} $count" ;;
+    esac
+done
+# shellcheck disable=SC2086  # two numbers each
+[ "$(printf '%s\n' $tens | sort -u | wc -l)" = 1 ] && [ "$(printf '%s\n' $fifties | sort -u | wc -l)" = 1 ]
+
+echo "mistakes are told at once, and nothing is changed"
+before=$(figure old .placement)
+refused() { # WHAT CMD...: with that, by the exit code 2
+    local code=0
+    ctl old "${@:2}" >"$dir/out" 2>&1 || code=$?
+    [ "$code" = 2 ] || { echo "exit $code: ${*:2}" >&2; cat "$dir/out" >&2; return 1; }
+    found "$1" <"$dir/out"
+    [ "$(figure old .placement)" = "$before" ]
+}
+refused 'from 0 to 100' weights new=110
+refused 'weights of 0 alone' weights new=0,old=0
+refused 'no site is called "west"' weights west=10,old=90
+refused 'no service is called "game"' weights new=10 --service game
+refused 'multiple of 0.01' weights new=0.001
+refused 'given twice' weights new=10,new=20
+printf '10.0.0.0/8 new\n10.0.0.0/8 old\n10.1.2.3/8 new\n192.0.2.0/24 west\n' >"$dir/wrong"
+refused 'given twice' set --file "$dir/wrong"
+found west <"$dir/out"
+found '10.1.2.3/8' <"$dir/out"
+echo '{"command":"placement-prepare","rules":{"schema":"rehome/vipd-placement/2"}}' >"$dir/other"
+fails ctl old tell <"$dir/other" 2>"$dir/out"
+found schema <"$dir/out"
+echo garbage >"$dir/other"
+fails ctl old tell <"$dir/other" 2>"$dir/out"
+
+echo "somebody is not reached: he is named, and nothing is changed anywhere"
+stop_gateway east KILL
+code=0
+ctl old weights new=1,old=99 2>"$dir/out" || code=$?
+[ "$code" = 3 ]
+found "east-gw: .*no vipd listens" <"$dir/out"
+[ "$(figure old .placement)" = "$before" ]
+[ "$(figure new .placement.digest)" = "$(figure old .placement.digest)" ]
+
+echo "told here alone: status names who differs, until the order is given again; it outlives a crash"
+restart_gateway east
+for site in old new east; do wait_until 5 all_alive $site; done
+figure_is east .placement.digest "$(figure old .placement.digest)"
+ctl old weights new=1,old=99 --here
+wait_until 5 figure_is old '[.peers[].same_placement] | unique' '[false]'
+ctl old status | found 'new-gw .*OTHER PLACEMENT'
+ctl old weights new=1,old=99
+same_everywhere
+wait_until 5 figure_is old '[.peers[].same_placement] | unique' '[true]'
+for site in old new east; do fits vipd-orders <"/var/lib/rehome/$site.orders.json"; done
+ctl old weights --json >"$dir/placed"
+fits vipd-placed <"$dir/placed"
+jq .rules "$dir/placed" | fits vipd-placement
+ctl old status --json | fits vipd-status

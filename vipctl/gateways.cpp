@@ -1,0 +1,129 @@
+#include "vipctl/gateways.h"
+
+#include <fmt/format.h>
+
+#include "common/far_program.h"
+#include "vipctl/client.h"
+
+namespace rehome::vipctl {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr auto far_limit = std::chrono::milliseconds(10'000);
+
+std::string name_of(const json& gateway) {
+    return gateway.value("gateway", "");
+}
+
+// A socket is a file, which namespaces of this machine have in common.
+Result<json> ask_at(const std::string& here, const json& gateway, const json& request) {
+    if (gateway.value("here", false)) {
+        return ask_vipd(here, request);
+    }
+    const std::string socket = gateway.value("socket", "");
+    const auto host = Host::parse(gateway.value("host", ""));
+    if (!host || socket.empty()) {
+        return fail(Exit::world, "", "the inventory does not say by which host and socket");
+    }
+    if (host->kind != Host::Kind::ssh) {
+        return ask_vipd(socket, request);
+    }
+    RunOptions options{far_limit};
+    options.input = request.dump();
+    const auto said = output_of_ours(*host, "vipctl", {"--socket", socket, "tell"}, options);
+    const json answer = said ? json::parse(*said, nullptr, false) : json();
+    return !said ? tl::unexpected(said.error())
+           : answer.is_object()
+               ? Result<json>(answer)
+               : fail(Exit::world, host->text(), "expected vipd's answer, got something else");
+}
+
+std::string list(const std::vector<std::string>& names) {
+    return names.empty() ? "nobody" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+json request(const char* command, const json& with) {
+    json made = with;
+    made["command"] = command;
+    return made;
+}
+
+// What went wrong at which gateways, as one error of the worst kind.
+struct Failed {
+    std::string what;
+    Exit kind = Exit::no;
+
+    void add(const json& gateway, const Error& error) {
+        what += fmt::format("{}{}: {}", what.empty() ? "" : "\n", name_of(gateway), error.text());
+        kind = std::max(kind, error.kind);
+    }
+};
+
+// What is not as it should be with an order that is in force; empty: nothing.
+std::string wrong_of(const json& answer) {
+    const json late = answer.value("late", json::array()),
+               stored = answer.value("not_stored", json());
+    return stored.is_string() ? "in force, not stored: " + stored.get<std::string>()
+           : late.empty()     ? ""
+                          : "workers " + late.dump() + " are late: they act on it when they come";
+}
+
+}  // namespace
+
+Result<json> place_at_all(const std::string& socket, const Gateways& gateways, const json& rules,
+                          const std::string& base, bool break_maps) {
+    Failed failed;
+    Gateways ready;
+    std::string digest;
+    for (const json& gateway : gateways) {
+        json prepare = request("placement-prepare", {{"rules", rules}});
+        if (gateway.value("here", false)) {
+            prepare["base"] = base;
+        }
+        if (break_maps) {
+            prepare["break-maps"] = true;
+        }
+        const auto answer = ask_at(socket, gateway, prepare);
+        if (answer) {
+            ready.push_back(gateway);
+            digest = answer->value("digest", "");
+        } else {
+            failed.add(gateway, answer.error());
+        }
+    }
+    if (!failed.what.empty()) {
+        for (const json& gateway : ready) {
+            // Who does not hear it forgets them by itself.
+            static_cast<void>(
+                ask_at(socket, gateway, request("placement-drop", {{"digest", digest}})));
+        }
+        return fail(failed.kind, "", failed.what + "\nnothing is changed anywhere");
+    }
+    json own;
+    std::vector<std::string> told;
+    for (const json& gateway : ready) {
+        const auto answer =
+            ask_at(socket, gateway, request("placement-commit", {{"digest", digest}}));
+        const bool here = gateway.value("here", false);
+        if (!answer) {
+            failed.add(gateway, answer.error());
+            continue;
+        }
+        told.push_back(name_of(gateway));
+        own = here ? *answer : own;
+        if (const std::string wrong = here ? "" : wrong_of(*answer); !wrong.empty()) {
+            failed.add(gateway, {Exit::world, "", wrong});
+        }
+    }
+    if (!failed.what.empty()) {
+        return fail(Exit::world, "",
+                    failed.what + "\nin force at " + list(told) +
+                        "; give the order again, vipctl status names who differs");
+    }
+    own["told"] = told;
+    return own;
+}
+
+}  // namespace rehome::vipctl

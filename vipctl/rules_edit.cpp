@@ -1,0 +1,131 @@
+#include "vipctl/rules_edit.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace rehome::vipctl {
+
+namespace {
+
+using nlohmann::json;
+
+// The entry of a list whose key has that value ("" stands for none), or the end.
+json::iterator entry(json& list, const char* key, const std::string& value) {
+    return std::find_if(list.begin(), list.end(),
+                        [&](const json& each) { return each.value(key, "") == value; });
+}
+
+// Replaces it, adds it, or takes it away where it is null; a list that is empty goes.
+void put(json& rules, const char* list, const char* key, const std::string& value, json made) {
+    json& entries = rules[list];
+    entries = entries.is_null() ? json::array() : entries;
+    const auto found = entry(entries, key, value);
+    if (!made.is_null() && !value.empty()) {
+        made[key] = value;
+    }
+    if (made.is_null() && found != entries.end()) {
+        entries.erase(found);
+    } else if (!made.is_null() && found != entries.end()) {
+        *found = std::move(made);
+    } else if (!made.is_null()) {
+        entries.push_back(std::move(made));
+    }
+    if (entries.empty()) {
+        rules.erase(list);
+    }
+}
+
+std::vector<std::string> ranges_of(const json& rules, const std::string& service) {
+    json sets = rules.value("sets", json::array());
+    const auto found = entry(sets, "service", service);
+    return found == sets.end() ? std::vector<std::string>{}
+                               : found->value("ranges", std::vector<std::string>{});
+}
+
+}  // namespace
+
+bool edit_range(json& rules, const std::string& service, const std::string& clients,
+                const std::string& site) {
+    auto ranges = ranges_of(rules, service);
+    const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const std::string& range) {
+        return range.substr(0, range.find(' ')) == clients;
+    });
+    const bool was_there = found != ranges.end();
+    if (site == "none" && was_there) {
+        ranges.erase(found);
+    } else if (site != "none" && was_there) {
+        *found = clients + " " + site;
+    } else if (site != "none") {
+        ranges.push_back(clients + " " + site);
+    }
+    edit_set(rules, service, ranges);
+    return was_there || site != "none";
+}
+
+void edit_set(json& rules, const std::string& service, const std::vector<std::string>& ranges) {
+    put(rules, "sets", "service", service, ranges.empty() ? json() : json{{"ranges", ranges}});
+}
+
+void edit_weights(json& rules, const std::string& service, const std::string& by,
+                  const json& sites) {
+    put(rules, "weights", "service", service,
+        sites.is_null() ? json() : json{{"by", by}, {"sites", sites}});
+}
+
+void edit_list(json& rules, const std::string& name, const std::vector<std::string>& clients) {
+    put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
+}
+
+Result<json> parse_weights(std::string_view text) {
+    json sites = json::object();
+    std::string wrong;
+    while (!text.empty()) {
+        const std::string_view item = text.substr(0, text.find(','));
+        text.remove_prefix(std::min(text.size(), item.size() + 1));
+        const size_t equals = item.find('=');
+        const std::string site(item.substr(0, equals));
+        const std::string_view percent =
+            equals == std::string_view::npos ? "" : item.substr(equals + 1);
+        double value = 0;
+        const auto [end, error] =
+            std::from_chars(percent.data(), percent.data() + percent.size(), value);
+        const bool is_number = error == std::errc() && end == percent.data() + percent.size();
+        if (site.empty() || !is_number) {
+            wrong += (wrong.empty() ? "" : "\n") + in_quotes(item) +
+                     " is no weight, expected SITE=PERCENT";
+        } else if (sites.contains(site)) {
+            wrong +=
+                (wrong.empty() ? "" : "\n") + in_quotes(site) + " is given twice, expected once";
+        } else {
+            sites[site] = value;
+        }
+    }
+    return wrong.empty() ? Result<json>(sites) : fail(Exit::usage, "", wrong);
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        line = line.substr(0, line.find('#'));
+        std::string words;
+        for (const char c : line) {
+            const bool space = c == ' ' || c == '\t' || c == '\r';
+            if (!space) {
+                words += c;
+            } else if (!words.empty() && words.back() != ' ') {
+                words += ' ';
+            }
+        }
+        if (!words.empty() && words.back() == ' ') {
+            words.pop_back();
+        }
+        if (!words.empty()) {
+            lines.push_back(words);
+        }
+    }
+    return lines;
+}
+
+}  // namespace rehome::vipctl

@@ -1,0 +1,116 @@
+// The rules of placement, which all gateways get alike, in two steps: first every gateway is asked
+// to hold them ready, then each is told that they are in force.  Who says so is vipctl; what is
+// held ready and never said is forgotten after a while, so that nobody waits for one who died.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/clock.h"
+#include "vipd/daemon/daemon.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr Micros held_ready = 30'000'000;
+
+std::string hex(uint64_t digest) {
+    return fmt::format("{:016x}", digest);
+}
+
+std::string all_of(const std::vector<Error>& errors) {
+    std::string text;
+    for (const auto& error : errors) {
+        text += (text.empty() ? "" : "\n") + error.text();
+    }
+    return text;
+}
+
+}  // namespace
+
+// What is in force, and who else is to have it.
+json Daemon::placement() const {
+    const auto& order = state_.orders().placement;
+    json gateways = json::array({{{"gateway", config().gateway}, {"here", true}}});
+    for (const PeerConfig& peer : config().peers) {
+        gateways.push_back({{"gateway", peer.gateway},
+                            {"here", false},
+                            {"host", peer.host},
+                            {"socket", peer.socket}});
+    }
+    return {{"digest", hex(order ? order->rules->digest : 0)},
+            {"rules", order ? *order->rules->document : no_placement()},
+            {"gateways", gateways}};
+}
+
+json Daemon::placement_state() const {
+    static const PlacementRules none;
+    const auto& order = state_.orders().placement;
+    const PlacementRules& rules = order ? *order->rules : none;
+    size_t ranges = 0;
+    for (const PlacementRules::Set& set : rules.sets) {
+        ranges += set.clients.size();
+    }
+    return {{"digest", hex(rules.digest)}, {"ranges", ranges}, {"weights", rules.weights.size()}};
+}
+
+// Services are looked for where the order is given alone: another gateway may lack one.
+Result<json> Daemon::prepare_placement(const json& request, uint32_t uid) {
+    const Micros now = monotonic_us();
+    if (prepared_ && now < prepared_->until) {
+        return fail(Exit::no, "",
+                    fmt::format("uid {} is placing clients too, expected an end within {} s",
+                                prepared_->uid, held_ready / 1'000'000));
+    }
+    PlacementNames names{tables().sites(), std::nullopt};
+    if (request.contains("base")) {
+        names.services.emplace();
+        for (const auto& service : tables().services()) {
+            names.services->push_back(service.config.name);
+        }
+        if (request["base"] != placement()["digest"]) {
+            return fail(Exit::no, "", "the rules were changed meanwhile, expected another try");
+        }
+    }
+    const auto rules = read_placement("placement", "", request["rules"], names);
+    if (!rules) {
+        return fail(Exit::usage, "", all_of(rules.error()));
+    }
+    if ((*rules)->concerns_all() && !tables().maps().empty() &&
+        !request.value("break-maps", false)) {
+        return fail(Exit::no, "",
+                    "maps keep no state (" + tables().maps().front().name +
+                        " among them): what places all services moves their live flows to another "
+                        "server, which breaks them, expected --break-maps");
+    }
+    prepared_ = {*rules, now + held_ready, uid};
+    return json{{"digest", hex((*rules)->digest)}};
+}
+
+void Daemon::commit_placement(const json& request, const Reply& reply) {
+    const auto& before = state_.orders().placement;
+    const bool in_force = before && hex(before->rules->digest) == request["digest"];
+    const bool ready = prepared_ && hex(prepared_->rules->digest) == request["digest"];
+    if (!ready && !in_force) {
+        reply.refuse("these rules are not held ready, expected placement-prepare before");
+        return;
+    }
+    const auto rules = ready ? prepared_->rules : before->rules;
+    prepared_.reset();
+    when_in_force(state_.order(PlacementOrder{rules, {now_us(), reply.uid()}}), reply,
+                  [digest = rules->digest] {
+                      return json{{"digest", hex(digest)}};
+                  });
+}
+
+// Other ones stay.
+json Daemon::drop_placement(const json& request) {
+    if (prepared_ && hex(prepared_->rules->digest) == request["digest"]) {
+        prepared_.reset();
+    }
+    return {{"digest", placement()["digest"]}};
+}
+
+}  // namespace rehome::vipd
