@@ -6,7 +6,7 @@
 //   confirm       what an apply with --confirm has done stays
 //   undo          what an apply has replaced -> where it was
 //   read          what this host's kernel runs
-//   put, hold, arm, armed, wait, disarm   the far ends of apply, verify, confirm and undo
+//   put, load, hold, arm, armed, wait, disarm   the far ends of apply, verify, confirm and undo
 #include "lbsync/command/commands.h"
 
 int main(int argc, char** argv) {
@@ -26,8 +26,8 @@ counterpart, 3 the world failed (what is left undone is listed), 4 not provable.
   lbsync verify --inventory inventory.json
   lbsync undo --inventory inventory.json --state before.json)",
         .commands = {plan_command(), apply_command(), verify_command(), confirm_command(),
-                     undo_command(), services_command(), put_command(), hold_command(),
-                     read_command(), arm_command(), armed_command(), wait_command(),
+                     undo_command(), services_command(), put_command(), load_command(),
+                     hold_command(), read_command(), arm_command(), armed_command(), wait_command(),
                      disarm_command()}};
     return rehome::run_program(program, argc, argv);
 }

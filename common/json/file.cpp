@@ -95,7 +95,9 @@ Result<> fill_and_rename(int fd, const std::string& temporary, const std::string
 }
 
 Result<> replace_file(const std::string& path, std::string_view content) {
-    std::string temporary = path + ".XXXXXX";
+    // Hidden, so that no `include "FOLDER/*"` loads what a killed process leaves there.
+    const size_t slash = path.rfind('/') + 1;
+    std::string temporary = path.substr(0, slash) + "." + path.substr(slash) + ".XXXXXX";
     const Fd fd(mkostemp(temporary.data(), O_CLOEXEC));
     if (!fd) {
         return system_error(Exit::world, path, "no temporary file beside it");

@@ -29,6 +29,7 @@
 #include "lbsync/adapter/place.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/adapter/undo.h"
+#include "lbsync/iptables/host_dump.h"
 
 namespace rehome::lbsync {
 
@@ -51,12 +52,38 @@ std::string record_of(const std::string& place) {
     return place + "/armed";
 }
 
+std::string arming_of(const std::string& place, const std::string& id) {
+    return fmt::format("{}/{}.arming", place, id);
+}
+
 std::string timer_of(const std::string& place, const std::string& id) {
     return fmt::format("{}/{}.timer", place, id);
 }
 
+// Locked while a transaction of the apply is being loaded.
+std::string loading_of(const std::string& place, const std::string& id) {
+    return fmt::format("{}/{}.loading", place, id);
+}
+
+Fd open_to_lock(const std::string& path) {
+    return Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
+
 bool exists(const std::string& path) {
     return access(path.c_str(), F_OK) == 0;
+}
+
+// It becomes a part of paths.
+Result<> expect_id(const std::string& id) {
+    const bool good =
+        id.size() == 16 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+    return good ? Result<>()
+                : fail(Exit::usage, "the id", "is wrong, expected 16 hexadecimal digits");
+}
+
+// The place here, for what is done to that apply.
+Result<std::string> place_for(const std::string& id) {
+    return expect_id(id).and_then(place_here);
 }
 
 // The first of an input's mistakes: these files are ours alone.
@@ -90,10 +117,18 @@ Result<Armed> expect_record(const std::string& place, const std::string& id) {
     return std::move(**armed);
 }
 
-Result<> write_record(const std::string& place, const Armed& armed) {
+Result<> write_arming(const std::string& place, const Armed& armed) {
     Standing standing;
     standing.armed = armed;
-    return write_file_atomically(record_of(place), to_json(standing).dump(1) + "\n");
+    return write_file_atomically(arming_of(place, armed.id), to_json(standing).dump(1) + "\n");
+}
+
+// By the process that waits.  One that was started again finds the record standing.
+Result<> take_on(const std::string& place, const std::string& id) {
+    const std::string arming = arming_of(place, id);
+    return !exists(arming) || rename(arming.c_str(), record_of(place).c_str()) == 0
+               ? Result<>()
+               : failed(arming, "cannot be renamed");
 }
 
 // The host's own network namespace, where what systemd starts would work too.
@@ -124,7 +159,7 @@ Result<> start_waiting(const std::string& place, const std::string& id) {
 Result<> expect_waiting(const std::string& place, const std::string& id) {
     constexpr int64_t patience_us = 10 * second_us;
     const int64_t deadline = monotonic_us() + patience_us;
-    while (!is_locked(timer_of(place, id))) {
+    while (!is_locked(timer_of(place, id)) || exists(arming_of(place, id))) {
         if (monotonic_us() > deadline) {
             return fail(Exit::world, place, "the process that is to undo did not start");
         }
@@ -133,16 +168,17 @@ Result<> expect_waiting(const std::string& place, const std::string& id) {
     return {};
 }
 
-// Returns at the deadline, or when there is no such record any more.
-void wait_for(const std::string& place, const Armed& armed) {
+// Whether its time is over: else there is no such record any more.
+bool wait_for(const std::string& place, const Armed& armed) {
     const Fd watch(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     inotify_add_watch(watch.get(), place.c_str(), IN_DELETE | IN_MOVED_TO);
     std::array<char, 4096> events{};
     for (;;) {
         const auto record = read_record(place);
+        const bool gone = record && (!*record || (*record)->id != armed.id);
         const int64_t left = armed.deadline_us - boottime_us();
-        if (left <= 0 || !record || !*record || (*record)->id != armed.id) {
-            return;
+        if (gone || left <= 0) {
+            return !gone;
         }
         pollfd wanted{watch.get(), POLLIN, 0};
         poll(&wanted, 1, static_cast<int>(std::min<int64_t>(left / 1'000 + 1, 60'000)));
@@ -153,6 +189,17 @@ void wait_for(const std::string& place, const Armed& armed) {
 
 Holder ourselves(bool yields) {
     return {who_we_are(), our_command(), iso8601(now_us()), own_mark(), yields};
+}
+
+// The lock on loading, when the transaction that has it has ended.
+Fd end_of_loading(const std::string& place, const std::string& id) {
+    constexpr int64_t patience_us = 120 * second_us;  // nft's own work: no line is waited for
+    const int64_t deadline = monotonic_us() + patience_us;
+    Fd loading = open_to_lock(loading_of(place, id));
+    while (loading && flock(loading.get(), LOCK_EX | LOCK_NB) != 0 && monotonic_us() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return loading;
 }
 
 Result<> undo_here(const std::string& place, const Armed& armed) {
@@ -177,7 +224,9 @@ Result<> expect_as_left(const Armed& armed) {
         return tl::unexpected(reading.error());
     }
     for (const SavedTable& table : armed.saved.tables) {
-        if (digest_of(reading->ruleset, table.family, table.name) != table.after_sha256) {
+        const iptables::Dump none;
+        const auto& dump = reading->iptables ? reading->iptables->dump : none;
+        if (digest_of(reading->ruleset, dump, table.family, table.name) != table.after_sha256) {
             return fail(Exit::no, fmt::format("table {} {}", table.family, table.name),
                         "has been changed since the apply, expected what it made of it; it is "
                         "not confirmed, see `lbsync verify`");
@@ -225,13 +274,18 @@ Result<> write_boot_files(const Armed& armed) {
 
 Argv waiting_command(const std::string& program, const std::string& place, const std::string& id,
                      bool systemd) {
-    const Argv command{program, "wait", "--place", place, "--id", id};
+    Argv command{program, "wait", "--place", place, "--id", id};
     if (!systemd) {
         return command;
     }
-    // systemd opens the file as standard input: the same namespace, by its usual name.
-    Argv argv{"systemd-run", "--quiet", "--collect", "--unit=lbsync-undo-" + id,
-              "--property=StandardInput=file:/proc/self/ns/net"};
+    // systemd opens the file as standard input: the same namespace, by its usual name.  Killed, it
+    // is started again.
+    Argv argv{"systemd-run",
+              "--quiet",
+              "--collect",
+              "--unit=lbsync-undo-" + id,
+              "--property=StandardInput=file:/proc/self/ns/net",
+              "--property=Restart=on-abnormal"};
     argv.insert(argv.end(), command.begin(), command.end());
     return argv;
 }
@@ -250,15 +304,15 @@ Result<Armed> arm(Armed armed, int64_t seconds) {
                     fmt::format("is unconfirmed until {} ({}): confirm or undo that first",
                                 (*present)->until, (*present)->by));
     }
-    unlink((*place + "/undone").c_str());  // of an apply before
     const int64_t now = now_us();
     armed.since = iso8601(now);
     armed.until = iso8601(now + seconds * second_us);
     armed.deadline_us = boottime_us() + seconds * second_us;
-    auto done = write_record(*place, armed)
+    auto done = write_arming(*place, armed)
                     .and_then([&] { return start_waiting(*place, armed.id); })
                     .and_then([&] { return expect_waiting(*place, armed.id); });
     if (!done) {
+        unlink(arming_of(*place, armed.id).c_str());
         unlink(record_of(*place).c_str());
         return tl::unexpected(done.error());
     }
@@ -290,7 +344,7 @@ Result<Standing> standing_here() {
 }
 
 Result<> confirm(const std::string& id) {
-    const auto place = place_here();
+    const auto place = place_for(id);
     if (!place) {
         return tl::unexpected(place.error());
     }
@@ -303,7 +357,11 @@ Result<> confirm(const std::string& id) {
         return tl::unexpected(armed.error());
     }
     if (boottime_us() >= armed->deadline_us) {
-        return fail(Exit::no, "", "its time is over: it is being undone");
+        return fail(Exit::no, "",
+                    is_locked(timer_of(*place, id))
+                        ? "its time is over: it is being undone"
+                        : "its time is over, and the process that was to undo it has gone: put it "
+                          "back by `lbsync undo`");
     }
     return expect_as_left(*armed).and_then([&] { return write_boot_files(*armed); }).and_then([&] {
         return unlink(record_of(*place).c_str()) == 0
@@ -313,39 +371,68 @@ Result<> confirm(const std::string& id) {
 }
 
 Result<> disarm(const std::string& id) {
-    const auto place = place_here();
+    const auto place = place_for(id);
     if (!place) {
         return tl::unexpected(place.error());
     }
-    return expect_record(*place, id).and_then([&](const Armed&) -> Result<> {
-        return unlink(record_of(*place).c_str()) == 0
-                   ? Result<>()
-                   : failed(record_of(*place), "cannot be removed");
-    });
+    unlink(arming_of(*place, id).c_str());
+    const auto armed = expect_record(*place, id);
+    if (!armed) {
+        return armed.error().kind == Exit::no ? Result<>() : tl::unexpected(armed.error());
+    }
+    return unlink(record_of(*place).c_str()) == 0 ? Result<>()
+                                                  : failed(record_of(*place), "cannot be removed");
+}
+
+Result<Fd> begin_loading(const std::string& id) {
+    const auto place = place_for(id);
+    if (!place) {
+        return tl::unexpected(place.error());
+    }
+    const std::string path = loading_of(*place, id);
+    Fd loading = open_to_lock(path);
+    if (!loading || flock(loading.get(), LOCK_EX | LOCK_NB) != 0) {
+        return failed(path, "cannot be locked");
+    }
+    const auto armed = expect_record(*place, id);
+    if (!armed) {
+        return tl::unexpected(armed.error());
+    }
+    if (boottime_us() >= armed->deadline_us) {
+        return fail(Exit::no, "", "its time is over: nothing is loaded any more");
+    }
+    return loading;
 }
 
 Result<> wait_and_undo(const std::string& place, const std::string& id) {
     if (setns(STDIN_FILENO, CLONE_NEWNET) != 0) {
         return failed("standard input", "is no network namespace");
     }
+    if (auto good = expect_id(id); !good) {
+        return good;
+    }
     const std::string path = timer_of(place, id);
-    const Fd alive(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Fd alive = open_to_lock(path);
     if (!alive || flock(alive.get(), LOCK_EX | LOCK_NB) != 0) {
         return failed(path, "cannot be locked");
     }
-    const auto armed = expect_record(place, id);
+    const auto armed = take_on(place, id).and_then([&] { return expect_record(place, id); });
     if (!armed) {
         return tl::unexpected(armed.error());
     }
-    wait_for(place, *armed);
+    if (!wait_for(place, *armed)) {
+        unlink(loading_of(place, id).c_str());
+        unlink(path.c_str());
+        return {};  // whoever has the lock keeps it
+    }
     // Without the lock too: what cannot be had in time must not keep the old rules away.
     const auto lock = insist_on_lock(place, ourselves(false));
+    const Fd loading = end_of_loading(place, id);
     // Whoever had the lock may have confirmed, or put all back.
     const auto still = expect_record(place, id);
     const bool gone = !still && still.error().kind == Exit::no;
-    auto done = gone    ? Result<>()
-                : still ? undo_here(place, *still)
-                        : Result<>(tl::unexpected(still.error()));
+    auto done = gone ? Result<>() : undo_here(place, *armed);
+    unlink(loading_of(place, id).c_str());
     unlink(path.c_str());
     return done;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <set>
 
@@ -16,6 +15,8 @@
 #include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/hold.h"
 #include "lbsync/adapter/remote.h"
+#include "lbsync/iptables/host_dump.h"
+#include "lbsync/iptables/pieces.h"
 #include "lbsync/nft/canonical.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/vipd_config.h"
@@ -24,11 +25,14 @@ namespace rehome::lbsync {
 
 namespace {
 
-Result<> expect(const Remote& remote, const Ruleset& expected, std::string_view otherwise) {
-    const auto reading = remote.ruleset();
+// map: what is left alone there is not looked at.
+Result<> expect(const Remote& remote, const MapFile& map, const Ruleset& expected,
+                const iptables::Dump& dump, std::string_view otherwise) {
+    auto reading = remote.ruleset();
     if (!reading) {
         return tl::unexpected(reading.error());
     }
+    leave_alone(*reading, remote.name(), SideOf::to, map);
     if (!reading->doubts.empty()) {
         const Doubt& doubt = reading->doubts.front();
         return fail(Exit::world, doubt.where, doubt.what);
@@ -38,13 +42,18 @@ Result<> expect(const Remote& remote, const Ruleset& expected, std::string_view 
         const std::string object = differs.empty() ? "its rule set" : differs.front().object;
         return fail(Exit::world, remote.name(), fmt::format("{} {}", object, otherwise));
     }
+    const auto others = differences(pieces(dump), pieces(reading->iptables->dump), remote.name());
+    if (!others.empty()) {
+        return fail(Exit::world, remote.name(),
+                    fmt::format("{} {}", others.front().object, otherwise));
+    }
     return {};
 }
 
 std::vector<std::string> hosts_touched_by(const Plan& plan) {
     std::set<std::string> hosts;
     for (const HostPlan& host : plan.hosts) {
-        if (!host.batch.empty() || host.wanted_boot != host.current_boot) {
+        if (host.changes_rules() || host.wanted_boot != host.current_boot) {
             hosts.insert(host.host);
         }
     }
@@ -112,11 +121,14 @@ public:
 
     // The targets that will undo it by themselves.
     Checked<void> arm() {
+        if (manner_.confirm_s == 0) {
+            return {};
+        }
+        asked_ = hosts_touched_by(plan_);
         std::vector<Task> tasks;
-        std::vector<std::string> hosts = hosts_touched_by(plan_);
-        std::vector<Result<Armed>> results(hosts.size());
-        for (size_t i = 0; manner_.confirm_s > 0 && i < hosts.size(); ++i) {
-            tasks.emplace_back([this, &host = hosts[i], &result = results[i]] {
+        std::vector<Result<Armed>> results(asked_.size());
+        for (size_t i = 0; i < asked_.size(); ++i) {
+            tasks.emplace_back([this, &host = asked_[i], &result = results[i]] {
                 result = Remote::to(host).and_then([&](const Remote& remote) {
                     return remote.arm(to_arm(host), manner_.confirm_s);
                 });
@@ -126,45 +138,42 @@ public:
         deadline_us_ = monotonic_us() + manner_.confirm_s * 1'000'000;
         run_at_once(tasks, manner_.at_once, "arming");
         std::vector<Error> errors;
-        for (size_t i = 0; i < tasks.size(); ++i) {
+        for (size_t i = 0; i < results.size(); ++i) {
             if (results[i]) {
-                armed_.emplace(hosts[i], *results[i]);
+                until_ = until_.empty() ? results[i]->until : std::min(until_, results[i]->until);
             } else {
-                errors.push_back({results[i].error().kind, hosts[i], results[i].error().what});
+                errors.push_back({results[i].error().kind, asked_[i], results[i].error().what});
             }
         }
-        if (!errors.empty()) {
-            disarm(errors);
-            return tl::unexpected(std::move(errors));
-        }
-        return {};
+        return errors.empty() ? Checked<void>() : tl::unexpected(std::move(errors));
     }
 
-    // After what was done was put back.
+    // After what was done was put back.  Whoever was asked may be armed, whatever it has answered.
     void disarm(std::vector<Error>& left) const {
-        for (const auto& [host, armed] : armed_) {
-            const auto done = Remote::to(host).and_then(
-                [&id = armed.id](const Remote& remote) { return remote.disarm(id); });
-            if (!done) {
-                left.push_back({Exit::world, host,
-                                fmt::format("its own undo, at {}, is still armed: {}", armed.until,
-                                            done.error().what)});
+        std::vector<Result<>> results(asked_.size());
+        std::vector<Task> tasks;
+        for (size_t i = 0; i < asked_.size(); ++i) {
+            tasks.emplace_back([this, i, &results] {
+                results[i] = Remote::to(asked_[i]).and_then(
+                    [this](const Remote& remote) { return remote.disarm(id_); });
+            });
+        }
+        run_at_once(tasks, manner_.at_once, "disarming");
+        for (size_t i = 0; i < results.size(); ++i) {
+            if (!results[i]) {
+                left.push_back({Exit::world, asked_[i],
+                                "its own undo may still be armed: " + results[i].error().what});
             }
         }
     }
 
-    std::string until() const {
-        std::string first;
-        for (const auto& [host, armed] : armed_) {
-            first = first.empty() ? armed.until : std::min(first, armed.until);
-        }
-        return first;
-    }
+    // When the first of them would undo it; empty: none.
+    const std::string& until() const { return until_; }
 
     void all() {
         std::vector<Task> hosts;
         for (const HostPlan& plan : plan_.hosts) {
-            if (!plan.batch.empty()) {
+            if (plan.changes_rules()) {
                 hosts.emplace_back([this, &plan] { unless_failed([&] { return host(plan); }); });
             }
         }
@@ -175,6 +184,7 @@ public:
         }
         run_at_once(gateways, manner_.at_once, "reloading");
         if (manner_.confirm_s > 0) {
+            unless_failed([] { return Result<>(); });  // its time was not over meanwhile
             return;  // boot files are written when it is confirmed
         }
         std::vector<Task> boot;
@@ -214,7 +224,7 @@ private:
     // What one target puts back by itself, and writes when it is confirmed.
     Armed to_arm(const std::string& host) const {
         Armed armed;
-        armed.id = sha256(fmt::format("{} {} {}", host, now_us(), own_mark().pid)).substr(0, 16);
+        armed.id = id_;
         armed.by = fmt::format("{}, process {}", who_we_are(), own_mark().pid);
         armed.command = our_command();
         armed.saved = of_hosts(saved_, {host});
@@ -244,7 +254,8 @@ private:
         if (!remote) {
             return tl::unexpected(remote.error());
         }
-        auto same = expect(*remote, plan.current, "has changed since the plan was made");
+        auto same = expect(*remote, plan_.map, plan.current, plan.current_dump,
+                           "has changed since the plan was made");
         if (!same) {
             return same;
         }
@@ -256,10 +267,21 @@ private:
             return ours;
         }
         touched_.tables(plan.host);
-        if (auto loaded = remote->run_batch(plan.batch + *more); !loaded) {
+        if (auto loaded = load(*remote, plan, *more); !loaded) {
             return loaded;
         }
-        return expect(*remote, plan.wanted, "does not read back as it was loaded");
+        return expect(*remote, plan_.map, plan.wanted, plan.wanted_dump,
+                      "does not read back as it was loaded")
+            .and_then([&] {
+                return holds_.expect(plan.host);  // its time was not over meanwhile
+            });
+    }
+
+    // nft's tables first: what iptables needs the names of goes with them.
+    Result<> load(const Remote& remote, const HostPlan& plan, const std::string& more) const {
+        const std::string armed = manner_.confirm_s > 0 ? id_ : "";
+        return (plan.batch.empty() ? Result<>() : remote.run_batch(plan.batch + more, armed))
+            .and_then([&] { return remote.run_steps(plan.steps); });
     }
 
     // What rules have added to sets of tables that are made anew.
@@ -341,7 +363,11 @@ private:
     const Saved& saved_;
     Touched touched_;
     Holds holds_;
-    std::map<std::string, Armed> armed_;
+    // One for all targets: by it `lbsync confirm` knows which of them belong together.
+    const std::string id_ =
+        sha256(fmt::format("{} {} {}", who_we_are(), now_us(), own_mark().pid)).substr(0, 16);
+    std::vector<std::string> asked_;  // to be armed
+    std::string until_;
     int64_t deadline_us_ = 0;
 };
 
@@ -390,15 +416,26 @@ Checked<void> write_state(const Plan& plan, Saved saved, const std::string& path
 
 }  // namespace
 
+namespace {
+
+Result<> check(const HostPlan& host) {
+    const auto remote = Remote::to(host.host);
+    if (!remote) {
+        return tl::unexpected(remote.error());
+    }
+    return (host.batch.empty() ? Result<>() : remote->check_batch(host.batch)).and_then([&] {
+        return remote->run_steps(trials(host.steps));
+    });
+}
+
+}  // namespace
+
 Checked<void> check(const Plan& plan, unsigned at_once) {
     std::vector<Result<>> results(plan.hosts.size());
     std::vector<Task> tasks;
     for (size_t i = 0; i < plan.hosts.size(); ++i) {
-        if (const HostPlan& host = plan.hosts[i]; !host.batch.empty()) {
-            tasks.emplace_back([&host, &result = results[i]] {
-                result = Remote::to(host.host).and_then(
-                    [&](const Remote& remote) { return remote.check_batch(host.batch); });
-            });
+        if (const HostPlan& host = plan.hosts[i]; host.changes_rules()) {
+            tasks.emplace_back([&host, &result = results[i]] { result = check(host); });
         }
     }
     run_at_once(tasks, at_once, "checking");
@@ -420,7 +457,9 @@ Carried carry(const Plan& plan, const Manner& manner, const StopSignal& stop) {
                            .and_then([&] { return write_state(plan, saved, manner.state_file); })
                            .and_then([&] { return carrier.arm(); });
     if (!ready) {
-        return {ready.error(), {}, {}};
+        Carried nothing{ready.error(), {}, {}};
+        carrier.disarm(nothing.undone.left_undone);
+        return nothing;
     }
     carrier.all();
     Carried carried{carrier.touched().take_failures(), {}, carrier.until()};

@@ -169,7 +169,8 @@ Checked<Plan> gather(const Inventory& inventory, const Request& request) {
     }
     Gatherer gatherer(*pairs, request);
     run_at_once(gatherer.tasks(), request.at_once, "reading");
-    return make_plan(inventory, *move, *pairs, gatherer.take());
+    return make_plan(inventory, *move, *pairs, gatherer.take(),
+                     move->back ? request.map.reversed() : request.map);
 }
 
 }  // namespace rehome::lbsync

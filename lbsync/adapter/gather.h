@@ -17,6 +17,7 @@ struct Request {
     bool reload = true;     // the target's vipd runs: what it has in force counts too
     unsigned at_once = 32;  // calls of hosts
     std::string boot_file;  // on each target; empty: none
+    MapFile map{};          // in the inventory's direction
 };
 
 // Reads everything that the inventory names, changing nothing.  A host or a vipd that cannot be

@@ -72,6 +72,7 @@ Result<> hold(const std::string& by, const std::string& command) {
     if (!lock) {
         return tl::unexpected(lock.error());
     }
+    unlink((*place + "/undone").c_str());  // of an apply before this work
     if (write(STDOUT_FILENO, held.data(), held.size()) != static_cast<ssize_t>(held.size())) {
         return fail(Exit::world, "standard output", "cannot be written");
     }

@@ -8,8 +8,11 @@
 #include "common/child.h"
 #include "common/json/file.h"
 #include "lbsync/adapter/netlink.h"
+#include "lbsync/adapter/outside.h"
 #include "lbsync/adapter/scratch.h"
+#include "lbsync/adapter/tables.h"
 #include "lbsync/kernel/faithful.h"
+#include "lbsync/kernel/flow.h"
 #include "lbsync/kernel/raw.h"
 #include "lbsync/nft/print.h"
 #include "lbsync/nft/read.h"
@@ -62,6 +65,7 @@ Result<HostRead> read_in_one_state(std::string& terse) {
             }
             *into = std::move(*said);
         }
+        read.iptables = read_tables();
         const auto after = kernel_generation();
         if (after && *after == read.ruleset.generation) {
             return read;
@@ -188,6 +192,7 @@ Result<HostRead> read_loaded(const std::string& path) {
     }
     std::string terse;
     return read_in_one_state(terse).map([](HostRead read) {
+        read.iptables.reset();  // of this host, not of the file
         read.reloaded = read.ruleset;
         return read;
     });
@@ -199,6 +204,7 @@ Result<HostRead> read_this_host() {
     if (!read) {
         return read;
     }
+    read->outside = read_outside();
     const Tables tables = ours_of(terse);
     auto reloaded =
         enter_scratch(named_in(tables, read->ruleset)).and_then([&] { return reload(tables); });

@@ -3,9 +3,11 @@
 // rule sets are.
 //
 //   lock       who works here: flock(2) of a living process, with a line of JSON about it
-//   armed      an undo that waits ("rehome/lbsync-armed/1")
+//   ID.arming  an undo that is to wait ("rehome/lbsync-armed/1"), until a process takes it on
+//   armed      that undo, once it waits
 //   ID.timer   locked by the process that waits for it
-//   undone     what the last one has put back
+//   ID.loading locked by a transaction of that apply, while it is being loaded
+//   undone     what the last one has put back, until somebody holds the lock for other work
 #pragma once
 
 #include <optional>

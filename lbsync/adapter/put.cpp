@@ -30,8 +30,20 @@ Result<std::string> read_standard_input() {
     return text;
 }
 
-Result<> put(const std::string& path, const std::string& expected_sha256) {
-    const auto content = read_standard_input();
+Result<std::string> read_whole_input(const std::string& digest) {
+    auto text = read_standard_input();
+    if (text && sha256(*text) != digest) {
+        return fail(Exit::world, "standard input",
+                    fmt::format("was cut off, or is another than was sent: {} bytes came; nothing "
+                                "was changed",
+                                text->size()));
+    }
+    return text;
+}
+
+Result<> put(const std::string& path, const std::string& expected_sha256,
+             const std::string& new_sha256) {
+    const auto content = read_whole_input(new_sha256);
     if (!content) {
         return tl::unexpected(content.error());
     }

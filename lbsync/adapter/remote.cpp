@@ -1,8 +1,11 @@
 #include "lbsync/adapter/remote.h"
 
+#include <thread>
+
 #include <nlohmann/json.hpp>
 
 #include "common/far_program.h"
+#include "common/sha256.h"
 #include "lbsync/kernel/read.h"
 
 namespace rehome::lbsync {
@@ -50,7 +53,10 @@ Result<std::string> Remote::read_file(const std::string& path) const {
 
 Result<> Remote::write_file(const std::string& path, const std::string& content,
                             const std::string& expected_sha256) const {
-    return ours("lbsync", {"put", "--path", path, "--expect-sha256", expected_sha256}, content)
+    return ours("lbsync",
+                {"put", "--path", path, "--expect-sha256", expected_sha256, "--sha256",
+                 sha256(content)},
+                content)
         .map([](const std::string&) {});
 }
 
@@ -72,7 +78,16 @@ Result<Reading> Remote::ruleset() const {
                                        finished->err.substr(0, finished->err.find('\n')));
     }
     auto read = kernel::parse_host_read(finished->out, name());
-    return read ? read_host(std::move(*read), name()) : by_text_alone(read.error().what);
+    if (!read) {
+        return by_text_alone(read.error().what);
+    }
+    return read_host(std::move(*read), name()).map([&](Reading reading) {
+        if (!reading.iptables) {
+            reading.doubts.push_back(
+                {name(), "its lbsync is of a version that tells nothing of iptables"});
+        }
+        return reading;
+    });
 }
 
 // What nft prints, for people: nothing is proven by it.
@@ -98,8 +113,28 @@ Result<> Remote::check_batch(const std::string& batch) const {
     return command({"nft", "-c", "-f", "-"}, batch).map([](const std::string&) {});
 }
 
-Result<> Remote::run_batch(const std::string& batch) const {
-    return command({"nft", "-f", "-"}, batch).map([](const std::string&) {});
+Result<> Remote::run_batch(const std::string& batch, const std::string& armed) const {
+    Argv words{"load", "--sha256", sha256(batch)};
+    if (!armed.empty()) {
+        words.insert(words.end(), {"--armed", armed});
+    }
+    return ours("lbsync", words, batch).map([](const std::string&) {});
+}
+
+Result<> Remote::run_steps(const std::vector<iptables::Step>& steps) const {
+    constexpr int most_tries = 30;
+    constexpr std::chrono::milliseconds pause(100);
+    for (const iptables::Step& step : steps) {
+        auto done = command(step.command, step.input);
+        for (int tries = 1; !done && step.to_be_repeated && tries < most_tries; ++tries) {
+            std::this_thread::sleep_for(pause);
+            done = command(step.command, step.input);
+        }
+        if (!done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    return {};
 }
 
 Result<Standing> Remote::standing() const {

@@ -9,6 +9,7 @@
 
 #include "common/error.h"
 #include "common/host.h"
+#include "lbsync/iptables/steps.h"
 #include "lbsync/nft/learned.h"
 #include "lbsync/nft/read.h"
 #include "lbsync/plan/armed.h"
@@ -33,7 +34,11 @@ public:
     Result<std::vector<Learned>> learned(const Ruleset& ruleset) const;
 
     Result<> check_batch(const std::string& batch) const;  // nft -c: nothing is changed
-    Result<> run_batch(const std::string& batch) const;    // one transaction
+
+    // One transaction, if all of it gets there.  armed: the id of the apply that waits to be
+    // confirmed there; empty: none does.
+    Result<> run_batch(const std::string& batch, const std::string& armed = "") const;
+    Result<> run_steps(const std::vector<iptables::Step>& steps) const;
 
     // An undo that waits there (lbsync/adapter/armed_undo.h).
     Result<Standing> standing() const;

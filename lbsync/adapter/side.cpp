@@ -62,7 +62,7 @@ Checked<Side> nft_side(const std::string& path) {
             .and_then([&](const std::string& text) { return kernel::parse_host_read(text, path); })
             .and_then([&](kernel::HostRead read) { return read_host(std::move(read), path); })
             .map([&](const Reading& reading) {
-                return Side{path, side::kernel_policy(reading, path, {}), {}};
+                return Side{path, side::kernel_policy(reading, path), {}};
             });
     if (!side) {
         // Its words name the file; that it was read by a program on this host is no news.

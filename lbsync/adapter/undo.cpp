@@ -8,6 +8,8 @@
 #include "common/sha256.h"
 #include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/remote.h"
+#include "lbsync/iptables/host_dump.h"
+#include "lbsync/iptables/pieces.h"
 #include "lbsync/plan/batch.h"
 
 namespace rehome::lbsync {
@@ -15,7 +17,9 @@ namespace rehome::lbsync {
 namespace {
 
 std::string title(const SavedTable& table) {
-    return fmt::format("{}: table {} {}", table.host, table.family, table.name);
+    return iptables::is_piece(table.family)
+               ? fmt::format("{}: {}", table.host, iptables::title(table.family, table.name))
+               : fmt::format("{}: table {} {}", table.host, table.family, table.name);
 }
 
 // A table's digest now; empty when there is none, and no digest at all of what is not understood.
@@ -25,7 +29,12 @@ std::string digest_now(const Reading& reading, const SavedTable& table) {
             return "unknown";
         }
     }
-    return digest_of(reading.ruleset, table.family, table.name);
+    if (iptables::is_piece(table.family) && !reading.iptables) {
+        return "unknown";
+    }
+    const iptables::Dump none;
+    return digest_of(reading.ruleset, reading.iptables ? reading.iptables->dump : none,
+                     table.family, table.name);
 }
 
 tl::unexpected<Error> changed_since(std::string where) {
@@ -116,17 +125,9 @@ private:
 
     void restore(const Remote& remote, const Reading& before,
                  const std::vector<SavedTable>& tables) {
-        std::string batch;
-        for (const SavedTable& table : tables) {
-            batch += restore_batch(table.family, table.name, table.before);
-        }
-        const std::string kept = learned_now(remote, before, tables);
-        auto done = remote.run_batch(batch + kept);
-        if (!done && !kept.empty()) {
-            told(fail(Exit::world, host_,
-                      "what rules had added to sets cannot be kept: " + done.error().what),
-                 "");
-            done = remote.run_batch(batch);
+        auto done = restore_pieces(remote, before, tables);
+        if (done) {
+            done = restore_nft(remote, before, tables);
         }
         const auto reading = done ? remote.ruleset() : tl::unexpected(done.error());
         for (const SavedTable& table : tables) {
@@ -138,6 +139,51 @@ private:
                 told({}, title(table));
             }
         }
+    }
+
+    Result<> restore_nft(const Remote& remote, const Reading& before,
+                         const std::vector<SavedTable>& tables) {
+        std::string batch;
+        for (const SavedTable& table : tables) {
+            batch += iptables::is_piece(table.family)
+                         ? ""
+                         : restore_batch(table.family, table.name, table.before);
+        }
+        if (batch.empty()) {
+            return {};
+        }
+        const std::string kept = learned_now(remote, before, tables);
+        auto done = remote.run_batch(batch + kept);
+        if (!done && !kept.empty()) {
+            told(fail(Exit::world, host_,
+                      "what rules had added to sets cannot be kept: " + done.error().what),
+                 "");
+            done = remote.run_batch(batch);
+        }
+        return done;
+    }
+
+    // What iptables and ipset had.
+    static Result<> restore_pieces(const Remote& remote, const Reading& now,
+                                   const std::vector<SavedTable>& tables) {
+        if (!now.iptables) {
+            return {};
+        }
+        iptables::Dump wanted = now.iptables->dump;
+        for (const SavedTable& table : tables) {
+            auto changed = iptables::is_piece(table.family)
+                               ? with(wanted, table.family, table.name, table.before)
+                               : Checked<iptables::Dump>(wanted);
+            if (!changed) {
+                return tl::unexpected(changed.error().front());
+            }
+            wanted = std::move(*changed);
+        }
+        const auto steps = iptables::steps(now.iptables->dump, wanted);
+        if (!steps) {
+            return fail(Exit::world, remote.name(), steps.error());
+        }
+        return remote.run_steps(*steps);
     }
 
     std::string learned_now(const Remote& remote, const Reading& before,

@@ -54,6 +54,11 @@ Result<> expect_plan(const Plan& plan, const std::string& path) {
                                     site == std::string("from") ? plan.from : plan.to));
         }
     }
+    if (document["bound_to"].value("map", "") != plan.map.digest) {
+        return fail(
+            Exit::no, path,
+            "was made with another mapping file (--map); nothing was applied, make it anew");
+    }
     return {};
 }
 

@@ -12,6 +12,7 @@ Command undo_command();
 Command put_command();
 Command services_command();
 Command read_command();
+Command load_command();
 Command hold_command();
 Command arm_command();
 Command armed_command();

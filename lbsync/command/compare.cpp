@@ -50,7 +50,7 @@ Command verify_command() {
 equal and unconfirmed.  A side is a file or a host.
 
   lbsync verify --inventory inventory.json
-  lbsync verify old.rules new.rules
+  lbsync verify old.rules new.rules --map map.json
   lbsync verify netns:old-gw netns:new-gw)",
             std::move(options), [](const Given& given) {
                 return given.has("inventory") && !given.has("side") ? compare(given, "verify")

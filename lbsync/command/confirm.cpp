@@ -1,5 +1,8 @@
 // confirm: what an apply with --confirm has done stays, and is there after a boot too.
+#include <algorithm>
 #include <cstdio>
+
+#include <fmt/format.h>
 
 #include "common/inventory.h"
 #include "lbsync/adapter/at_once.h"
@@ -33,6 +36,7 @@ Checked<std::vector<Target>> targets_of(const Given& given) {
     }
     return make_pairs(*inventory, *move).map([](const Pairs& pairs) {
         std::vector<Target> targets;
+        targets.reserve(pairs.hosts.size());
         for (const HostPair& pair : pairs.hosts) {
             targets.push_back({pair.to});
         }
@@ -84,6 +88,38 @@ Exit tell(const std::vector<Target>& targets) {
     return exit;
 }
 
+// Of an apply of which a target has put itself back the others do not stay either.
+Result<> expect_whole(const std::vector<Target>& targets) {
+    const auto waits = [&](const std::string& id) {
+        return std::any_of(targets.begin(), targets.end(), [&](const Target& target) {
+            return target.standing->armed && target.standing->armed->id == id;
+        });
+    };
+    for (const Target& target : targets) {
+        const auto& undone = target.standing->undone;
+        if (undone && waits(undone->id)) {
+            return fail(Exit::no, target.host,
+                        fmt::format("was put back at {}, as nobody had confirmed it; nothing is "
+                                    "confirmed: the others will put themselves back too, or now "
+                                    "by `lbsync undo`",
+                                    undone->at));
+        }
+    }
+    return {};
+}
+
+// What waits, for --dry-run.
+Exit show_waiting(const std::vector<Target>& targets) {
+    for (const Target& target : targets) {
+        if (const auto& armed = target.standing->armed) {
+            std::printf("%s: is unconfirmed until %s (%s)%s\n", target.host.c_str(),
+                        armed->until.c_str(), armed->by.c_str(),
+                        target.standing->waits ? "" : "; nobody is there who would undo it");
+        }
+    }
+    return Exit::no;
+}
+
 // Nothing waits: it may have been confirmed, undone by time, or never been armed.
 Exit nothing_waits(const std::vector<Target>& targets) {
     Exit exit = Exit::yes;
@@ -116,12 +152,18 @@ Result<Exit> confirm(const Given& given) {
         }
     }
     if (!unknown.empty()) {
+        std::fputs("nothing was confirmed, as not all of the targets can be asked\n", stderr);
         print_mistakes(unknown);
-        std::fputs("nothing was confirmed\n", stderr);
         return Exit::world;
     }
     if (!any) {
         return nothing_waits(*targets);
+    }
+    if (given.has("dry-run")) {
+        return show_waiting(*targets);
+    }
+    if (auto whole = expect_whole(*targets); !whole) {
+        return tl::unexpected(whole.error());
     }
     confirm_all(*targets);
     return tell(*targets);
@@ -136,7 +178,8 @@ Command confirm_command() {
 
   lbsync confirm --inventory inventory.json)",
             {Option::text("inventory", "what exists").required(),
-             Option::text("from", "as for apply"), Option::text("to", "as for apply")},
+             Option::text("from", "as for apply"), Option::text("to", "as for apply"),
+             Option::flag("dry-run", "tell what waits (exit 1: something does), change nothing")},
             confirm};
 }
 

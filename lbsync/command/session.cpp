@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/json/file.h"
 #include "lbsync/adapter/gather.h"
 #include "lbsync/plan/report.h"
 
@@ -18,6 +19,23 @@ Option json_option() {
     return Option::flag("json", "print the result as JSON");
 }
 
+Option map_option() {
+    return Option::text("map",
+                        "what of the old site is what at the new one, and what is left alone");
+}
+
+Checked<MapFile> read_map(const Given& given) {
+    if (!given.has("map")) {
+        return MapFile{};
+    }
+    const std::string path = given.text("map");
+    const auto text = read_file(path);
+    if (!text) {
+        return tl::unexpected(std::vector<Error>{text.error()});
+    }
+    return parse_map_file(path, *text);
+}
+
 std::vector<Option> site_options() {
     return {
         Option::text("inventory", "what exists").required(),
@@ -27,6 +45,7 @@ std::vector<Option> site_options() {
         Option::text("boot-file", "on each target, written with what it has to load at boot")
             .shown_as("PATH"),
         Option::integer("at-once", "calls of hosts side by side").within(1, 256).by_default("32"),
+        map_option(),
         json_option(),
     };
 }
@@ -38,9 +57,14 @@ tl::expected<Plan, Exit> make_plan(const Given& given) {
     if (!inventory) {
         return tl::unexpected(print_mistakes(inventory.error()));
     }
-    auto plan = gather(*inventory,
-                       {path, given.text("from"), given.text("to"), !given.has("no-reload"),
-                        static_cast<unsigned>(given.integer("at-once")), given.text("boot-file")});
+    const auto map = read_map(given);
+    if (!map) {
+        return tl::unexpected(print_mistakes(map.error()));
+    }
+    auto plan =
+        gather(*inventory,
+               {path, given.text("from"), given.text("to"), !given.has("no-reload"),
+                static_cast<unsigned>(given.integer("at-once")), given.text("boot-file"), *map});
     if (!plan) {
         return tl::unexpected(print_mistakes(plan.error()));
     }

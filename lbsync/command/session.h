@@ -15,7 +15,11 @@
 namespace rehome::lbsync {
 
 Option json_option();
+Option map_option();
 std::vector<Option> site_options();
+
+// The file of --map; nothing in it when it is not given.
+Checked<MapFile> read_map(const Given& given);
 
 // Reads the inventory and both sites; what is wrong is printed.
 tl::expected<Plan, Exit> make_plan(const Given& given);

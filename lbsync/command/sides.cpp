@@ -62,18 +62,24 @@ Result<Exit> verify_sides(const Given& given) {
     if (names.size() != 2 || given.has("inventory")) {
         return fail(Exit::usage, "", "expected --inventory FILE, or two sides: OLD NEW");
     }
-    const auto sides = read_both(given, names);
+    const auto map = read_map(given);
+    if (!map) {
+        return print_mistakes(map.error());
+    }
+    auto sides = read_both(given, names);
     if (!sides) {
         return sides.error();
     }
-    return side::compare((*sides)[0], (*sides)[1]).map([&](const side::Comparison& comparison) {
-        if (given.has("json")) {
-            print(json_report(comparison, iso8601(now_us())));
-        } else {
-            std::fputs(text_report(comparison).c_str(), stdout);
-        }
-        return comparison.verdict();
-    });
+    const auto comparison = side::compare(std::move((*sides)[0]), std::move((*sides)[1]), *map);
+    if (!comparison) {
+        return print_mistakes(comparison.error());
+    }
+    if (given.has("json")) {
+        print(json_report(*comparison, iso8601(now_us())));
+    } else {
+        std::fputs(text_report(*comparison).c_str(), stdout);
+    }
+    return comparison->verdict();
 }
 
 }  // namespace rehome::lbsync

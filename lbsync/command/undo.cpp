@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/inventory.h"
 #include "common/json/file.h"
+#include "lbsync/adapter/at_once.h"
 #include "lbsync/adapter/hold.h"
 #include "lbsync/adapter/remote.h"
 #include "lbsync/command/commands.h"
@@ -18,14 +19,23 @@ using nlohmann::ordered_json;
 
 constexpr unsigned at_once = 32;
 
+Result<> disarm(const std::string& host) {
+    return Remote::to(host).and_then([](const Remote& remote) {
+        return remote.standing().and_then([&](const Standing& standing) {
+            return standing.armed ? remote.disarm(standing.armed->id) : Result<>();
+        });
+    });
+}
+
 // What was put back needs no undo of its own any more.
 void disarm_all(const std::vector<std::string>& hosts, Undone& undone) {
-    for (const std::string& host : hosts) {
-        const auto done = Remote::to(host).and_then([](const Remote& remote) {
-            return remote.standing().and_then([&](const Standing& standing) {
-                return standing.armed ? remote.disarm(standing.armed->id) : Result<>();
-            });
-        });
+    std::vector<Result<>> results(hosts.size());
+    std::vector<Task> tasks;
+    for (size_t i = 0; i < hosts.size(); ++i) {
+        tasks.emplace_back([&, i] { results[i] = disarm(hosts[i]); });
+    }
+    run_at_once(tasks, at_once, "disarming");
+    for (const Result<>& done : results) {
         if (!done) {
             undone.left_undone.push_back(done.error());
         }

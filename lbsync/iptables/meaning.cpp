@@ -86,10 +86,13 @@ public:
 
 private:
     void open(const Chain& chain) {
-        policy::Chain opened{.name = chain.name,
-                             .where = fmt::format("{} {}", where_, chain.name),
-                             .hook = {},
-                             .rules = {}};
+        policy::Chain opened{
+            .name = chain.name,
+            .where = fmt::format("{} {}", where_, chain.name),
+            .hook = {},
+            .rules = {},
+            .table =
+                fmt::format("{} {}", context_.family == Family::v4 ? "ip" : "ip6", table_.name)};
         const Place* const place = place_of(table_, chain);
         if ((place != nullptr) != (chain.policy != "-")) {
             doubt(opened.where, place != nullptr ? "has no policy" : "is no chain of this table");
@@ -102,6 +105,7 @@ private:
                 .priority = place->priority,
                 .rank = {},
                 .nat = table_.name == "nat",
+                .route = table_.name == "mangle" && place->stage == Stage::output,
                 .policy = Verdict{kind, {}, 0},
                 .devices = {}};
         }

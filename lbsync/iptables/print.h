@@ -14,6 +14,7 @@ std::string print(const Rule& rule);
 std::string print(const IpSet& set);                             // the create line
 std::string print(const IpSet& set, const SetElement& element);  // an add line
 
+std::string print(const Save& save);  // counters are zero
 std::string print(const Dump& dump);  // counters are zero
 
 }  // namespace rehome::lbsync::iptables

@@ -5,6 +5,7 @@
 
 #include "lbsync/iptables/context.h"
 #include "lbsync/iptables/print.h"
+#include "lbsync/iptables/set_state.h"
 
 namespace rehome::lbsync::iptables {
 
@@ -285,22 +286,8 @@ Sets::Sets(const Dump& dump) : present_(dump.has_sets) {
     for (const IpSet& set : dump.sets) {
         sets_.emplace(set.name, &set);
     }
-    const auto fills = [](const Part& part) {
-        return part.kind == Part::Kind::option && part.values.size() == 2 &&
-               is_in(part.option, {"--add-set", "--del-set"});
-    };
-    for (const Save& save : dump.saves) {
-        for (const Table& table : save.tables) {
-            for (const Chain& chain : table.chains) {
-                for (const Rule& rule : chain.rules) {
-                    for (const Part& part : rule.parts) {
-                        if (fills(part)) {
-                            filled_.insert(part.values[0].text);
-                        }
-                    }
-                }
-            }
-        }
+    for (const std::string& name : filled_sets(dump)) {
+        filled_.insert(name);
     }
 }
 

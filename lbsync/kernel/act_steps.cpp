@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/kernel/canonical.h"
 #include "lbsync/kernel/rule_steps.h"
 
 namespace rehome::lbsync::kernel {
@@ -42,7 +43,7 @@ public:
         using Reader = Understood<Steps> (Acting::*)();
         static const std::map<std::string_view, Reader> readers = {
             {"counter", &Acting::nothing},   {"last", &Acting::nothing},
-            {"log", &Acting::words},         {"limit", &Acting::drawn},
+            {"log", &Acting::words},         {"limit", &Acting::limit},
             {"quota", &Acting::drawn},       {"connlimit", &Acting::drawn},
             {"reject", &Acting::reject},     {"nat", &Acting::nat},
             {"masq", &Acting::masquerade},   {"redir", &Acting::redirect},
@@ -50,6 +51,8 @@ public:
             {"notrack", &Acting::notrack},   {"dynset", &Acting::update},
             {"queue", &Acting::queue},       {"synproxy", &Acting::hand_over},
             {"objref", &Acting::object},     {"payload", &Acting::rewrite},
+            {"tproxy", &Acting::tproxy},     {"exthdr", &Acting::lower_segment_size},
+            {"dup", &Acting::copy},          {"fwd", &Acting::forward},
             {"flow_offload", &Acting::words}};
         const auto found = readers.find(it_.group);
         return found == readers.end()
@@ -184,6 +187,23 @@ private:
     }
     Understood<Steps> drawn() { return passes(canonical(it_), ""); }
 
+    Understood<Steps> limit() { return passes(limit_words(it_), ""); }
+
+    // As nft prints it.  The unit is in seconds; bursts and rates are of packets or of bytes.
+    static std::string limit_words(const Node& limit) {
+        const auto unit = word(
+            limit.number("unit"),
+            {{1, "second"}, {60, "minute"}, {3'600, "hour"}, {86'400, "day"}, {604'800, "week"}});
+        const uint64_t flags = limit.number("flags");
+        if (unit.empty() || limit.number("type") > 1 || flags > 1) {
+            return canonical(limit);
+        }
+        const std::string_view of = limit.number("type") == 0 ? "packets" : "bytes";
+        return fmt::format("limit rate {}{}{}/{} burst {} {}", flags == 1 ? "over " : "",
+                           limit.number("rate"), limit.number("type") == 0 ? "" : " bytes", unit,
+                           limit.number("burst"), of);
+    }
+
     static Steps passes(std::string name, std::string instance) {
         return Steps{
             policy::is(field::named(Where::drawn, std::move(name), 1, std::move(instance)), 1)};
@@ -282,6 +302,7 @@ private:
         piece.count = from->size();
         piece.mask = ~WideNumber{0};
         piece.meant = meant;
+        piece.little = meant == Meant::index && table_.context.host->little_endian;
         return span(piece, *from, *to, table_.context).map([](policy::Span it) {
             return std::optional(it);
         });
@@ -363,26 +384,127 @@ private:
         }
     }
 
+    // What stands in the header afterwards: constants, or the same bytes changed in part ("ip dscp
+    // set cs1" writes two bytes of which it keeps ten bits).
     Understood<Steps> rewrite() {
-        const auto bytes = constant(*operand("sreg"));
+        const Word& word = *operand("sreg");
         Word target;
-        const Source source{"", 0, it_, {}};
         for (size_t i = 0; i < it_.number("len"); ++i) {
             target.push_back({0, static_cast<uint16_t>(it_.number("offset") + i), 0xff, 0});
         }
-        const auto of = pieces(target, {source}, table_.context);
-        if (!bytes || !of) {
-            return Refused(of ? "a header field that is calculated" : of.error());
+        const auto into = pieces(target, {Source{"", 0, it_, {}}}, table_.context);
+        if (!into) {
+            return Refused(into.error());
         }
+        const auto bytes = constant(word);
+        return bytes ? write(*into, *bytes) : change(*into, word);
+    }
+
+    Understood<Steps> write(const std::vector<Piece>& into, const Bytes& bytes) {
         Steps steps;
-        for (const Piece& piece : *of) {
-            const auto value = span(piece, *bytes, *bytes, table_.context);
+        for (const Piece& piece : into) {
+            const auto value = span(piece, bytes, bytes, table_.context);
             if (!value || piece.missing != 0) {
                 return Refused(value ? "a part of an address is written" : value.error());
             }
             steps.emplace_back(policy::Store{piece.field, {.from = {}, .flip = value->first}});
         }
         return steps;
+    }
+
+    Understood<Steps> change(const std::vector<Piece>& into, const Word& word) {
+        const auto had = pieces(word, rule_.sources, table_.context);
+        if (!had) {
+            return Refused(had.error());
+        }
+        const bool same = std::equal(had->begin(), had->end(), into.begin(), into.end(),
+                                     [](const Piece& a, const Piece& b) {
+                                         return a.first == b.first && a.count == b.count &&
+                                                a.field == b.field && a.meant == Meant::number;
+                                     });
+        if (!same) {
+            return Refused("a header field that is calculated from another one");
+        }
+        Steps steps;
+        for (const Piece& it : *had) {
+            const WideNumber all = (WideNumber{1} << it.field.width) - 1;
+            if (it.mask != all || it.flip != 0) {
+                steps.emplace_back(
+                    policy::Store{it.field, {.from = it.field, .mask = it.mask, .flip = it.flip}});
+            }
+        }
+        return steps;
+    }
+
+    // The kernel lowers the size and never raises it, so that what stands there afterwards is no
+    // plain value.
+    Understood<Steps> lower_segment_size() {
+        const Word* value = operand("sreg");
+        if (!is_segment_size(it_) || value == nullptr) {
+            return Refused(fmt::format("{} has no meaning here", canonical(it_)));
+        }
+        std::string to;
+        if (const auto bytes = constant(*value)) {
+            to = fmt::format("{}", static_cast<uint64_t>(number(*bytes, false)));
+        } else {
+            const auto of = pieces(*value, rule_.sources, table_.context);
+            if (!of || of->size() != 1 || (*of)[0].missing != 0) {
+                return Refused(of ? "a segment size of several values" : of.error());
+            }
+            to = fmt::format("{}&{}", policy::text((*of)[0].field),
+                             policy::text((*of)[0].field, (*of)[0].mask));
+        }
+        return Steps{
+            policy::Act{fmt::format("{} at most {}", segment_size, to), std::string(segment_size)}};
+    }
+
+    // " to 10.0.0.9 device eth1", in the other site's words.
+    Understood<std::string> destination(uint64_t family) {
+        const Meant meant = family == 10 ? Meant::address6 : Meant::address4;
+        const auto address = range("sreg_addr", "sreg_addr", meant);
+        const auto device = range("sreg_dev", "sreg_dev", Meant::index);
+        if (!address || !device) {
+            return Refused((address ? device : address).error());
+        }
+        std::string words = *address ? " to " + shown((*address)->first, meant) : "";
+        words += *device ? fmt::format(" device \"{}\"", policy::from_name((*device)->first)) : "";
+        return words;
+    }
+
+    Understood<Steps> copy() {
+        const auto to = destination(table_.context.network == Where::ip6 ? 10 : 2);
+        return to ? Understood<Steps>(Steps{policy::Act{"dup" + *to, ""}}) : Refused(to.error());
+    }
+
+    Understood<Steps> forward() {
+        const auto to = destination(it_.number("nfproto"));
+        return to ? Understood<Steps>(
+                        Steps{policy::Verdict{policy::Verdict::Kind::hand_over, "fwd" + *to, 0}})
+                  : Refused(to.error());
+    }
+
+    // Ends the rule where no socket takes the packet.
+    Understood<Steps> tproxy() {
+        const uint64_t family = it_.number("family");
+        const Meant meant = family == 10 ? Meant::address6 : Meant::address4;
+        const auto address = range("reg_addr", "reg_addr", meant);
+        const auto port = range("reg_port", "reg_port", Meant::number);
+        if (!address || !port) {
+            return Refused((address ? port : address).error());
+        }
+        std::string words = "tproxy";
+        words += *address ? " to " + shown((*address)->first, meant) : "";
+        words += *port ? fmt::format(" port {}", static_cast<uint64_t>((*port)->first)) : "";
+        Steps steps{policy::is(
+            field::named(Where::opaque, fmt::format("{} family {}", words, family), 1), 1)};
+        steps.emplace_back(policy::Act{words, ""});
+        return steps;
+    }
+
+    static std::string shown(WideNumber address, Meant meant) {
+        return policy::text(
+            meant == Meant::address6 ? field::ip6_destination() : field::ip4_destination(),
+            address);
     }
 
     // Adds to a set, unless it is full or what stands with it says no; both end the rule.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/kernel/canonical.h"
 #include "lbsync/kernel/flow.h"
 
 namespace rehome::lbsync::kernel {

@@ -1,4 +1,5 @@
 #include "lbsync/kernel/fields.h"
+#include "lbsync/kernel/canonical.h"
 
 #include <algorithm>
 #include <array>
@@ -146,6 +147,37 @@ Understood<Origin> ct(const Node& load) {
     }
 }
 
+// By enum nft_rt_keys; what is asked for a next hop holds an address.
+Understood<Origin> of_route(const Source& source) {
+    switch (source.load.number("key")) {
+        case 0:
+            return named(Where::opaque, "rt classid", 4);
+        case 3:
+            return named(Where::opaque, "rt mtu", 2);
+        case 4:
+            return named(Where::opaque, "rt ipsec", 1);
+        default:
+            return Refused(fmt::format("{} has no field", source.name));
+    }
+}
+
+// By enum nft_socket_keys.
+Understood<Origin> of_socket(const Source& source) {
+    switch (source.load.number("key")) {
+        case 0:
+            return named(Where::opaque, "socket transparent", 1);
+        case 1:
+            return named(Where::opaque, "socket mark", 4);
+        case 2:
+            return named(Where::opaque, "socket wildcard", 1);
+        case 3:
+            return named(Where::opaque,
+                         fmt::format("socket cgroupv2 level {}", source.load.number("level")), 8);
+        default:
+            return Refused(fmt::format("{} has no field", source.name));
+    }
+}
+
 // What is the same at both sites only if it is named by words without an address or interface.
 Understood<Origin> unnamed(const Source& source) {
     const std::string_view group = source.load.group;
@@ -159,8 +191,16 @@ Understood<Origin> unnamed(const Source& source) {
     }
     if (group == "exthdr") {
         const bool present = (source.load.number("flags") & 1) != 0;
-        const auto bytes = present ? 1 : static_cast<unsigned>(source.load.number("len"));
-        return named(Where::other, source.name, bytes, false);
+        if (is_segment_size(source.load)) {  // which an act may have lowered (act_steps.cpp)
+            Origin size = named(Where::opaque, std::string(segment_size), 2, false);
+            size.whole.instance = segment_size;
+            return size;
+        }
+        const uint64_t bytes = present ? 1 : source.load.number("len");
+        const std::string name = present ? header_name(source.load) + " exists"
+                                         : fmt::format("{} @{},{}", header_name(source.load),
+                                                       source.load.number("offset"), bytes);
+        return named(Where::other, name, static_cast<unsigned>(bytes), false);
     }
     if (group == "fib") {
         const bool present = (source.load.number("flags") & 32) != 0;
@@ -170,8 +210,14 @@ Understood<Origin> unnamed(const Source& source) {
         }
         return named(Where::other, source.name, present ? 1 : 4);
     }
-    if (group == "socket" || group == "osf") {
-        return named(Where::opaque, source.name, group == "osf" ? 16 : 8);
+    if (group == "socket") {
+        return of_socket(source);
+    }
+    if (group == "osf") {
+        return named(Where::opaque, source.name, 16);
+    }
+    if (group == "rt") {
+        return of_route(source);
     }
     return Refused(fmt::format("{} has no field", source.name));
 }
@@ -377,7 +423,42 @@ Understood<policy::Span> index_span(policy::Span values, const Context& context)
 
 Images Images::same() {
     return {[](const Interval& interval) { return interval; },
-            [](const std::string& name) { return name; }};
+            [](const std::string& name) { return name; },
+            [](uint64_t number, uint64_t) { return number; }};
+}
+
+std::string header_name(const Node& exthdr) {
+    static const std::map<std::pair<uint64_t, uint64_t>, std::string_view> names = {
+        {{0, 0}, "ip6 hbh"},
+        {{0, 43}, "ip6 rt"},
+        {{0, 44}, "ip6 frag"},
+        {{0, 60}, "ip6 dst"},
+        {{0, 51}, "ip6 ah"},
+        {{0, 135}, "ip6 mh"},
+        {{1, 2}, "tcp option maxseg"},
+        {{1, 3}, "tcp option window"},
+        {{1, 4}, "tcp option sack-perm"},
+        {{1, 5}, "tcp option sack"},
+        {{1, 8}, "tcp option timestamp"},
+        {{1, 30}, "tcp option mptcp"},
+        {{2, 7}, "ip option rr"},
+        {{2, 131}, "ip option lsrr"},
+        {{2, 137}, "ip option ssrr"},
+        {{2, 148}, "ip option ra"}};
+    constexpr std::string_view kinds[] = {"ip6 header", "tcp option", "ip option", "sctp chunk"};
+    const uint64_t op = exthdr.number("op");
+    const uint64_t type = exthdr.number("type");
+    const auto found = names.find({op, type});
+    return found != names.end()    ? std::string(found->second)
+           : op < std::size(kinds) ? fmt::format("{} {}", kinds[op], type)
+                                   : canonical(exthdr);
+}
+
+bool is_segment_size(const Node& exthdr) {
+    constexpr uint64_t tcp_option = 1;
+    constexpr uint64_t maxseg = 2;
+    return exthdr.number("op") == tcp_option && exthdr.number("type") == maxseg &&
+           exthdr.number("offset") == 2 && exthdr.number("len") == 2 && exthdr.number("flags") == 0;
 }
 
 Understood<std::vector<Piece>> pieces(const Word& word, const std::vector<Source>& sources,

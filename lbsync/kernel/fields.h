@@ -14,7 +14,7 @@
 
 #include <tl/expected.hpp>
 
-#include "lbsync/kernel/flow.h"
+#include "lbsync/kernel/normal_rule.h"
 #include "lbsync/policy/interval.h"
 #include "lbsync/policy/policy.h"
 
@@ -23,10 +23,12 @@ namespace rehome::lbsync::kernel {
 template <typename T = void>
 using Understood = tl::expected<T, std::string>;
 
-// What addresses and interfaces of a site are called at the other.
+// What addresses, interfaces and packets' marks of a site are called at the other.
 struct Images {
     std::function<Understood<Interval>(const Interval&)> address;
     std::function<Understood<std::string>(const std::string&)> interface;
+    std::function<Understood<uint64_t>(uint64_t mark, uint64_t mask)> mark =
+        [](uint64_t number, uint64_t) { return number; };
 
     static Images same();
 };
@@ -53,6 +55,13 @@ struct Piece {
     unsigned missing = 0;  // low bits of the field that the bytes leave open
     Meant meant = Meant::number;
 };
+
+// The header or option that an expression looks into: "tcp option maxseg", "ip6 frag".
+std::string header_name(const Node& exthdr);
+
+// TCP's option of the maximum segment size: the one whose value rules change on the way.
+inline constexpr std::string_view segment_size = "tcp option maxseg";
+bool is_segment_size(const Node& exthdr);
 
 // In the order of their bytes; constants between them stand in none.
 Understood<std::vector<Piece>> pieces(const Word& word, const std::vector<Source>& sources,

@@ -7,28 +7,16 @@
 
 #include <fmt/format.h>
 
-#include "lbsync/kernel/attributes.h"
+#include "lbsync/kernel/canonical.h"
+#include "lbsync/kernel/registers.h"
 
 namespace rehome::lbsync::kernel {
 
 namespace {
 
-constexpr size_t file_bytes = 64;  // NFT_REG_1..4 of 16 bytes, over NFT_REG32_00..15 of 4
-constexpr size_t cell = 4;
-constexpr uint64_t verdict_register = 0;
+constexpr size_t drawn_bytes = 4;  // of a number drawn, or of a hash
 
 using Refused = tl::unexpected<std::string>;
-
-// Where a register begins in the file; none for the verdict's and for what is no register.
-std::optional<size_t> register_offset(uint64_t number) {
-    if (number >= 1 && number <= 4) {
-        return (number - 1) * 16;
-    }
-    if (number >= 8 && number <= 23) {
-        return (number - 8) * cell;
-    }
-    return {};
-}
 
 // Bytes of each key, in the order of enum nft_meta_keys, nft_ct_keys, nft_rt_keys.
 constexpr auto meta_lengths =
@@ -47,44 +35,6 @@ std::optional<size_t> length_of(const std::array<uint8_t, N>& lengths, uint64_t 
     return key < N && lengths[key] != 0 ? std::optional<size_t>(lengths[key]) : std::nullopt;
 }
 
-std::string value_text(const Node& node);
-
-std::string value_text(const Attribute& attribute) {
-    if (const auto* number = std::get_if<uint64_t>(&attribute.value)) {
-        return std::to_string(*number);
-    }
-    if (const auto* words = std::get_if<std::string>(&attribute.value)) {
-        return "\"" + *words + "\"";
-    }
-    std::string text;
-    if (const auto* bytes = std::get_if<Bytes>(&attribute.value)) {
-        for (const uint8_t byte : *bytes) {
-            text += fmt::format("{:02x}", byte);
-        }
-        return text;
-    }
-    for (const Node& node : std::get<std::vector<Node>>(attribute.value)) {
-        text += (text.empty() ? "" : ", ") + value_text(node);
-    }
-    return "{" + text + "}";
-}
-
-// What is a program's own (userdata) or a number without meaning of its own is no policy.
-bool is_policy(std::string_view group, std::string_view name) {
-    return name != "userdata" && name != "table" && !(group == "rule" && name == "handle");
-}
-
-std::string value_text(const Node& node) {
-    std::vector<std::string> parts;
-    for (const Attribute& attribute : node.attributes) {
-        if (is_policy(node.group, attribute.name)) {
-            parts.push_back(fmt::format("{}={}", attribute.name, value_text(attribute)));
-        }
-    }
-    std::sort(parts.begin(), parts.end());
-    return fmt::format("{}({})", node.group, fmt::join(parts, " "));
-}
-
 // Runs a rule's expressions over registers that hold where their bytes came from.
 class Machine {
 public:
@@ -94,7 +44,7 @@ public:
         for (const Node& expression : expressions) {
             if (!step(expression)) {
                 return Refused(fmt::format("expression {} in a form that is not understood",
-                                           value_text(expression)));
+                                           canonical(expression)));
             }
         }
         return std::move(rule_);
@@ -144,35 +94,6 @@ private:
         return found != steps.end() && (this->*found->second)(it);
     }
 
-    // Registers.
-
-    bool write(uint64_t number, const Word& word) {
-        const auto at = register_offset(number);
-        const size_t padded = (word.size() + cell - 1) / cell * cell;
-        if (!at || word.empty() || *at + padded > file_bytes) {
-            return false;
-        }
-        for (size_t i = 0; i < padded; ++i) {
-            file_[*at + i] = i < word.size() ? word[i] : Byte{};
-        }
-        return true;
-    }
-
-    std::optional<Word> read(uint64_t number, size_t length) const {
-        const auto at = register_offset(number);
-        if (!at || length == 0 || *at + length > file_bytes) {
-            return {};
-        }
-        Word word;
-        for (size_t i = 0; i < length; ++i) {
-            if (!file_[*at + i]) {
-                return {};  // nothing was loaded there
-            }
-            word.push_back(*file_[*at + i]);
-        }
-        return word;
-    }
-
     Word load(const Node& it, std::string name, size_t offset, size_t length, Word key = {}) {
         const auto found = std::find_if(
             rule_.sources.begin(), rule_.sources.end(),
@@ -189,7 +110,7 @@ private:
     }
 
     bool load_into(const Node& it, std::string name, std::optional<size_t> length) {
-        return length && write(it.number("dreg"), load(it, std::move(name), 0, *length));
+        return length && registers_.write(it.number("dreg"), load(it, std::move(name), 0, *length));
     }
 
     static Word constants(const Bytes& bytes) {
@@ -205,7 +126,7 @@ private:
         return data == nullptr ? Bytes{} : data->bytes("value");
     }
 
-    std::string text(const Word& word) const;
+    std::string text(const Word& word) const { return canonical(word, rule_.sources); }
 
     // An expression's own words but for the registers named.
     static std::string words(const Node& it, std::initializer_list<std::string_view> registers) {
@@ -215,7 +136,7 @@ private:
                 rest.attributes.push_back(attribute);
             }
         }
-        return value_text(rest);
+        return canonical(rest);
     }
 
     // Loads.
@@ -225,8 +146,8 @@ private:
         if (data == nullptr) {
             return false;
         }
-        if (it.number("dreg") != verdict_register) {
-            return write(it.number("dreg"), constants(data->bytes("value")));
+        if (it.number("dreg") != Registers::verdict) {
+            return registers_.write(it.number("dreg"), constants(data->bytes("value")));
         }
         const Node* verdict = data->node("verdict");
         if (verdict == nullptr || verdict->find("code") == nullptr) {
@@ -246,9 +167,9 @@ private:
         const uint64_t base = it.number("base", bases.size());
         const uint64_t offset = it.number("offset");
         const uint64_t length = it.number("len");
-        return base < bases.size() && offset <= UINT16_MAX && length <= file_bytes &&
-               write(it.number("dreg"),
-                     load(it, fmt::format("payload {}", bases[base]), offset, length));
+        return base < bases.size() && offset <= UINT16_MAX && length <= Registers::bytes &&
+               registers_.write(it.number("dreg"),
+                                load(it, fmt::format("payload {}", bases[base]), offset, length));
     }
 
     bool meta(const Node& it) {
@@ -285,7 +206,8 @@ private:
 
     // Each is another number: two of them never hold the same.
     bool numgen(const Node& it) {
-        return load_into(it, fmt::format("{} #{}", words(it, {"dreg"}), ++generators_), cell);
+        return load_into(it, fmt::format("{} #{}", words(it, {"dreg"}), ++generators_),
+                         drawn_bytes);
     }
 
     bool exthdr(const Node& it) {
@@ -300,32 +222,33 @@ private:
         if (present) {
             return load_into(it, words(it, {"dreg"}), 1);
         }
-        return length <= file_bytes && load_into(it, words(it, {"dreg"}), length);
+        return length <= Registers::bytes && load_into(it, words(it, {"dreg"}), length);
     }
 
     bool hash(const Node& it) {
         std::string name = words(it, {"dreg", "sreg"});
         if (it.find("sreg") != nullptr) {
-            const auto word = read(it.number("sreg"), it.number("len"));
+            const auto word = registers_.read(it.number("sreg"), it.number("len"));
             if (!word) {
                 return false;
             }
             name += " of " + text(*word);
-            return write(it.number("dreg"), load(it, std::move(name), 0, cell, *word));
+            return registers_.write(it.number("dreg"),
+                                    load(it, std::move(name), 0, drawn_bytes, *word));
         }
-        return load_into(it, std::move(name), cell);
+        return load_into(it, std::move(name), drawn_bytes);
     }
 
     // Calculations.
 
     bool bitwise(const Node& it) {
-        auto word = read(it.number("sreg"), it.number("len"));
+        auto word = registers_.read(it.number("sreg"), it.number("len"));
         if (!word) {
             return false;
         }
         if (it.number("op") != 0) {  // a shift
             const std::string name = words(it, {"dreg", "sreg"}) + " of " + text(*word);
-            return write(it.number("dreg"), load(it, name, 0, word->size(), *word));
+            return registers_.write(it.number("dreg"), load(it, name, 0, word->size(), *word));
         }
         const Bytes mask = data(it, "mask");
         const Bytes flip = data(it, "xor");
@@ -337,12 +260,12 @@ private:
             byte.mask &= mask[i];
             byte.flip = (byte.flip & mask[i]) ^ flip[i];
         }
-        return write(it.number("dreg"), *word);
+        return registers_.write(it.number("dreg"), *word);
     }
 
     // A swap of bytes in numbers of `size`, on a host whose own order differs from the network's.
     bool byteorder(const Node& it) {
-        auto word = read(it.number("sreg"), it.number("len"));
+        auto word = registers_.read(it.number("sreg"), it.number("len"));
         const uint64_t size = it.number("size");
         if (!word || (size != 2 && size != 4 && size != 8) || word->size() % size != 0) {
             return false;
@@ -351,7 +274,7 @@ private:
             std::reverse(word->begin() + static_cast<std::ptrdiff_t>(i),
                          word->begin() + static_cast<std::ptrdiff_t>(i + size));
         }
-        return write(it.number("dreg"), *word);
+        return registers_.write(it.number("dreg"), *word);
     }
 
     // Tests.
@@ -359,7 +282,7 @@ private:
     bool cmp(const Node& it) {
         const uint64_t op = it.number("op");
         const Bytes right = data(it, "data");
-        const auto word = read(it.number("sreg"), right.size());
+        const auto word = registers_.read(it.number("sreg"), right.size());
         if (!word || op > static_cast<uint64_t>(Test::Op::ge)) {
             return false;
         }
@@ -371,7 +294,7 @@ private:
     bool range(const Node& it) {
         const Bytes from = data(it, "from");
         const Bytes to = data(it, "to");
-        const auto word = read(it.number("sreg"), from.size());
+        const auto word = registers_.read(it.number("sreg"), from.size());
         if (!word || from.size() != to.size() || it.number("op") > 1) {
             return false;
         }
@@ -382,8 +305,9 @@ private:
 
     bool lookup(const Node& it) {
         const Set* set = sets_.find(it.text("set"));
-        const auto key = set == nullptr ? std::nullopt
-                                        : read(it.number("sreg"), set->self.node.number("key_len"));
+        const auto key = set == nullptr
+                             ? std::nullopt
+                             : registers_.read(it.number("sreg"), set->self.node.number("key_len"));
         if (!key) {
             return false;
         }
@@ -393,19 +317,21 @@ private:
                 inverted ? Test::Op::out_of_set : Test::Op::in_set, *key, {}, {}, it.text("set")});
             return true;
         }
-        if (it.number("dreg") == verdict_register) {
+        if (it.number("dreg") == Registers::verdict) {
             rule_.steps.emplace_back(Act{it, {{"sreg", *key}}});
             return true;
         }
         rule_.steps.emplace_back(Test{Test::Op::in_set, *key, {}, {}, it.text("set")});
         maps_.push_back(rule_.steps.size() - 1);
-        const std::string name = fmt::format("map @{} of {}", set_name(*set), text(*key));
-        return write(it.number("dreg"), load(it, name, 0, set->self.node.number("data_len"), *key));
+        const std::string name = fmt::format("map @{} of {}", canonical(*set), text(*key));
+        return registers_.write(it.number("dreg"),
+                                load(it, name, 0, set->self.node.number("data_len"), *key));
     }
 
     // Acts.
 
-    using Registers = std::initializer_list<std::pair<std::string_view, uint64_t>>;  // and bytes
+    using Operands =
+        std::initializer_list<std::pair<std::string_view, uint64_t>>;  // register, bytes
 
     // What changes nothing that a later expression of the rule loads.
     bool watch(const Node& it) {
@@ -415,13 +341,13 @@ private:
 
     bool plain(const Node& it) { return act(it, {}); }
 
-    bool act(const Node& it, Registers registers) {
+    bool act(const Node& it, Operands registers) {
         Act act{it, {}};
         for (const auto& [name, length] : registers) {
             if (it.find(name) == nullptr) {
                 continue;
             }
-            const auto word = read(it.number(name), length);
+            const auto word = registers_.read(it.number(name), length);
             if (!word) {
                 return false;
             }
@@ -491,188 +417,18 @@ private:
         return act(it, {{"set_sreg", length}});
     }
 
-    std::string set_name(const Set& set) const;
-
     const Sets& sets_;
     NormalRule rule_;
-    std::array<std::optional<Byte>, file_bytes> file_{};
+    Registers registers_;
     std::vector<size_t> maps_;  // steps that look into one
     unsigned epoch_ = 0;
     unsigned generators_ = 0;
 };
 
-// Text.
-
-std::string set_text(const Set& set) {
-    if (!is_anonymous(set)) {
-        return "@" + set.self.node.text("name");
-    }
-    std::vector<std::string> elements;
-    std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(elements),
-                   [](const Node& element) { return value_text(element); });
-    std::sort(elements.begin(), elements.end());
-    Node head = set.self.node;
-    std::erase_if(head.attributes, [](const Attribute& it) { return it.name == "name"; });
-    return fmt::format("{} {{{}}}", value_text(head), fmt::join(elements, ", "));
-}
-
-std::string byte_text(const Byte& byte, const std::vector<Source>& sources) {
-    if (byte.source == Byte::constant) {
-        return fmt::format("{:02x}", byte.flip);
-    }
-    const Source& source = sources[byte.source];
-    std::string text = source.name;
-    if (source.epoch != 0) {
-        text += fmt::format(" after {}", source.epoch);
-    }
-    text += fmt::format("[{:04}]", byte.index);
-    if (byte.mask != 0xff) {
-        text += fmt::format("&{:02x}", byte.mask);
-    }
-    return byte.flip == 0 ? text : text + fmt::format("^{:02x}", byte.flip);
-}
-
-// "payload network[0012..0015]": bytes that follow each other in their source stand as one.
-std::string word_text(const Word& word, const std::vector<Source>& sources) {
-    std::string text;
-    for (size_t i = 0; i < word.size();) {
-        size_t end = i + 1;
-        const auto whole = [](const Byte& it) {
-            return it.source != Byte::constant && it.mask == 0xff && it.flip == 0;
-        };
-        while (end < word.size() && whole(word[i]) && whole(word[end]) &&
-               word[end].source == word[i].source && word[end].index == word[i].index + (end - i)) {
-            ++end;
-        }
-        text += text.empty() ? "" : " ";
-        text += byte_text(word[i], sources);
-        if (end - i > 1) {
-            text += fmt::format("+{}", end - i);
-        }
-        i = end;
-    }
-    return text;
-}
-
-std::string Machine::text(const Word& word) const {
-    return word_text(word, rule_.sources);
-}
-
-std::string Machine::set_name(const Set& set) const {
-    return set_text(set);
-}
-
-std::string bytes_text(const Bytes& bytes) {
-    std::string text;
-    for (const uint8_t byte : bytes) {
-        text += fmt::format("{:02x}", byte);
-    }
-    return text;
-}
-
-// The lines of a run of tests, which have no order.
-class Tests {
-public:
-    Tests(const std::vector<Source>& sources, const Sets& sets) : sources_(sources), sets_(sets) {}
-
-    void add(const Test& test) {
-        if (test.op == Test::Op::eq) {
-            for (size_t i = 0; i < test.value.size(); ++i) {
-                equal(test.value[i], test.first[i]);
-            }
-            return;
-        }
-        static constexpr std::array<std::string_view, 10> names = {
-            "==", "!=", "<", "<=", ">", ">=", "in", "not in", "in", "not in"};
-        std::string text = fmt::format("{} {} ", word_text(test.value, sources_),
-                                       names[static_cast<size_t>(test.op)]);
-        const Set* set = test.set.empty() ? nullptr : sets_.find(test.set);
-        text += set != nullptr ? set_text(*set) : bytes_text(test.first);
-        lines_.push_back(text + (test.last.empty() ? "" : "-" + bytes_text(test.last)));
-    }
-
-    void flush(std::vector<std::string>& lines) {
-        std::sort(lines_.begin(), lines_.end());
-        lines_.erase(std::unique(lines_.begin(), lines_.end()), lines_.end());
-        lines.insert(lines.end(), lines_.begin(), lines_.end());
-        lines_.clear();
-    }
-
-private:
-    // Byte by byte, so that it does not matter what was loaded together.
-    void equal(Byte byte, uint8_t value) {
-        const auto wanted = static_cast<uint8_t>(value ^ byte.flip);
-        byte.flip = 0;
-        lines_.push_back(fmt::format("{} == {:02x}", byte_text(byte, sources_), wanted));
-    }
-
-    const std::vector<Source>& sources_;
-    const Sets& sets_;
-    std::vector<std::string> lines_;
-};
-
-std::string act_text(const Act& act, const std::vector<Source>& sources, const Sets& sets) {
-    std::string text;
-    Node expression = act.expression;
-    if (expression.group == "lookup") {
-        const Set* set = sets.find(expression.text("set"));
-        text = "vmap " + (set == nullptr ? "" : set_text(*set));
-        expression.attributes.clear();
-    } else if (const Set* set = sets.find(expression.text("set"));
-               set != nullptr && is_anonymous(*set)) {
-        text = set_text(*set) + " ";
-        std::erase_if(expression.attributes, [](const auto& it) { return it.name == "set"; });
-    }
-    text += value_text(expression);
-    for (const auto& [name, word] : act.operands) {
-        text += fmt::format(" {}={}", name, word_text(word, sources));
-    }
-    return text;
-}
-
 }  // namespace
-
-Sets::Sets(const Table& table) : family_(table.family) {
-    for (const Set& set : table.sets) {
-        by_name_.emplace(set.self.node.text("name"), &set);
-    }
-}
-
-const Set* Sets::find(const std::string& name) const {
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second;
-}
-
-bool is_anonymous(const Set& set) {
-    constexpr uint64_t anonymous = 1;
-    return (set.self.node.number("flags") & anonymous) != 0;
-}
 
 tl::expected<NormalRule, std::string> normal_form(const Node& rule, const Sets& sets) {
     return Machine(sets).run(rule.nodes("expressions"));
-}
-
-std::vector<std::string> canonical(const NormalRule& rule, const Sets& sets) {
-    std::vector<std::string> lines;
-    Tests tests(rule.sources, sets);
-    for (const auto& step : rule.steps) {
-        if (const auto* test = std::get_if<Test>(&step)) {
-            tests.add(*test);
-            continue;
-        }
-        tests.flush(lines);
-        if (const auto* verdict = std::get_if<Verdict>(&step)) {
-            lines.push_back(fmt::format("verdict {} {}", verdict->code, verdict->chain));
-        } else {
-            lines.push_back(act_text(std::get<Act>(step), rule.sources, sets));
-        }
-    }
-    tests.flush(lines);
-    return lines;
-}
-
-std::string canonical(const Node& node) {
-    return value_text(node);
 }
 
 }  // namespace rehome::lbsync::kernel

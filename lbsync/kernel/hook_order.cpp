@@ -41,15 +41,16 @@ std::vector<Place> places_of(const Table& table, const Chain& chain) {
     if (!inet && table.family != "netdev") {
         return {{table.family, number, ""}};
     }
-    std::vector<Place> places;
+    // A single device is told twice, as such and as a list of one.
+    std::set<Place> places;
     const uint32_t netdev_hook = inet ? 0 : number;
     if (hook->find("dev") != nullptr) {
-        places.push_back({"netdev", netdev_hook, hook->text("dev")});
+        places.insert({"netdev", netdev_hook, hook->text("dev")});
     }
     for (const Node& device : hook->nodes("devices")) {
-        places.push_back({"netdev", netdev_hook, device.text("name")});
+        places.insert({"netdev", netdev_hook, device.text("name")});
     }
-    return places;
+    return {places.begin(), places.end()};
 }
 
 // What a base chain does, with all that it jumps to.
@@ -172,6 +173,24 @@ std::optional<uint32_t> rank_at(const Ruleset& ruleset, const Place& place, cons
     return {};
 }
 
+template <typename Call>
+void each_pair(const std::vector<Hooked>& ones, const std::vector<Hooked>& others, Call call) {
+    for (const Hooked& one : ones) {
+        for (const Hooked& other : others) {
+            call(one, other);
+        }
+    }
+}
+
+bool is_there(const Hooked& chain, const Ruleset& target) {
+    return std::any_of(target.tables.begin(), target.tables.end(), [&](const Table& table) {
+        return table.family == chain.table->family && table.name() == chain.table->name() &&
+               std::any_of(table.chains.begin(), table.chains.end(), [&](const Chain& it) {
+                   return it.self.node.text("name") == chain.chain->self.node.text("name");
+               });
+    });
+}
+
 // Calls for each two that do not commute.
 template <typename Call>
 void each_rival(const Rivals& rivals, Call call) {
@@ -231,6 +250,38 @@ std::vector<std::string> known_order(const Ruleset& ruleset) {
                    }
                });
     return {lines.begin(), lines.end()};
+}
+
+std::vector<Doubt> unknown_beside(const Ruleset& carried, const Ruleset& target,
+                                  const Carrying& carrying) {
+    std::vector<Doubt> doubts;
+    std::set<std::string> told;
+    const auto clash = [&](const Hooked& one, const Hooked& other) {
+        return !carrying.stays(one.table->name()) && carrying.stays(other.table->name()) &&
+               !one.commutes(other) && !is_there(one, target) &&
+               told.insert(one.name() + other.name()).second;
+    };
+    const Rivals there = all_hooked(target);
+    for (const auto& [at, coming] : all_hooked(carried)) {
+        Place place = at.first;
+        const int32_t priority = at.second;
+        place.device = place.device.empty() ? "" : carrying.device(place.device);
+        const auto beside = there.find({place, priority});
+        if (beside == there.end()) {
+            continue;
+        }
+        each_pair(coming, beside->second, [&](const Hooked& one, const Hooked& other) {
+            if (clash(one, other)) {
+                doubts.push_back(
+                    {carrying.where,
+                     fmt::format("{}, which is to be carried, would run at {}, priority {}, as {} "
+                                 "does, which stays there; each does what the other can prevent or "
+                                 "change, and nobody can tell which of them would run first",
+                                 one.title(), place.text(), priority, other.title())});
+            }
+        });
+    }
+    return doubts;
 }
 
 }  // namespace rehome::lbsync::kernel

@@ -6,6 +6,7 @@
 // packet is dropped if any of them drops it, or that do nothing at all.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,5 +24,18 @@ std::vector<Doubt> unknown_order(const Ruleset& ruleset, const std::string& wher
 
 // The order, as far as it is known and decides: "ip hook 0 priority -100: inet a one, ip b two".
 std::vector<std::string> known_order(const Ruleset& ruleset);
+
+// What becomes of chains that are carried to another host.
+struct Carrying {
+    std::string where;                                    // the target
+    std::function<bool(const std::string& table)> stays;  // nothing of it is carried, there or here
+    std::function<std::string(const std::string& device)> device;  // its name there
+};
+
+// Chains that would come to stand beside others that stay at the target, and do not commute with
+// them: which of them would run first is in nobody's hand.  What is there already is doubted by
+// unknown_order.
+std::vector<Doubt> unknown_beside(const Ruleset& carried, const Ruleset& target,
+                                  const Carrying& carrying);
 
 }  // namespace rehome::lbsync::kernel

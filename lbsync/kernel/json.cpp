@@ -134,6 +134,15 @@ public:
         read.reloaded = ruleset(reloaded);
         read.not_reloaded = words_by_name(reloaded, "not_reloaded");
         read.raw = words_by_name(reloaded, "raw");
+        if (document.is_object() && document.contains("outside")) {
+            const json& outside = at(document, "outside", json::value_t::object);
+            read.outside = {words_by_name(outside, "settings"), words_by_name(outside, "said"),
+                            words_by_name(outside, "unread")};
+        }
+        if (document.is_object() && document.contains("iptables")) {
+            const json& iptables = at(document, "iptables", json::value_t::object);
+            read.iptables = {words_by_name(iptables, "said"), words_by_name(iptables, "unread")};
+        }
         return read;
     }
 
@@ -373,6 +382,14 @@ ordered_json to_json(const HostRead& read) {
     object["reloaded"]["raw"] = read.raw;
     object["text"] = read.text;
     object["json"] = read.json;
+    if (read.outside) {
+        object["outside"] = {{"settings", read.outside->settings},
+                             {"said", read.outside->said},
+                             {"unread", read.outside->unread}};
+    }
+    if (read.iptables) {
+        object["iptables"] = {{"said", read.iptables->said}, {"unread", read.iptables->unread}};
+    }
     return object;
 }
 

@@ -1,19 +1,25 @@
 // What `lbsync read` prints, "rehome/lbsync-kernel/1": a host's rule sets by its kernel, nft's two
 // forms of the same generation, and what the kernel makes of nft's text when it is loaded again.
 //
+// A later version may tell more under new keys, which one before passes over; what one before does
+// not tell is not known.
+//
 // Schema: common/formats/lbsync-kernel.schema.json.  An expression is {"NAME": {ATTRIBUTE: ...}};
 // bytes are hexadecimal digits.  What the far lbsync did not know stands in "unknown" beside it,
 // and a name that this one does not know is unknown here.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/error.h"
+#include "lbsync/iptables/told.h"
 #include "lbsync/kernel/ruleset.h"
+#include "lbsync/outside/told.h"
 
 namespace rehome::lbsync::kernel {
 
@@ -28,6 +34,10 @@ struct HostRead {
     std::map<std::string, std::string> raw;
     // Tables that could not be loaded there: "inet filter" -> why.
     std::map<std::string, std::string> not_reloaded;
+    // What stands outside the rule sets; none: of a file of rules, or of a version before.
+    std::optional<outside::Told> outside{};
+    // What iptables and ipset print; likewise.
+    std::optional<iptables::Told> iptables{};
 };
 
 nlohmann::ordered_json to_json(const Ruleset& ruleset);

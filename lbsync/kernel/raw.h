@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "lbsync/kernel/flow.h"
+#include "lbsync/kernel/normal_rule.h"
 #include "lbsync/nft/model.h"
 
 namespace rehome::lbsync::kernel {

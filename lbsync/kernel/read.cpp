@@ -4,11 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/iptables/host_dump.h"
 #include "lbsync/kernel/faithful.h"
+#include "lbsync/kernel/flow.h"
 #include "lbsync/kernel/hook_order.h"
 #include "lbsync/kernel/raw.h"
 #include "lbsync/kernel/siteless.h"
+#include "lbsync/kernel/xt_tables.h"
 #include "lbsync/nft/print.h"
+#include "lbsync/outside/facts.h"
 
 namespace rehome::lbsync {
 
@@ -67,6 +71,39 @@ void lift(const kernel::Ruleset& ruleset, const std::string& where, Reading& rea
     }
 }
 
+bool is_of(const Doubt& doubt, const std::string& title) {
+    return doubt.where == title || doubt.where.starts_with(title + ":");
+}
+
+// iptables' own tables stand in its dump, where they are understood and from which they are
+// carried.
+void take_dump(const kernel::HostRead& read, const std::string& where, Reading& reading) {
+    if (!read.iptables) {
+        return;
+    }
+    iptables::HostDump told = iptables::host_dump(*read.iptables, where);
+    kernel::keep_whole(told.dump, read.ruleset);
+    std::erase_if(reading.ruleset.tables, [&](const Table& table) {
+        const bool shown = kernel::shows(told.dump, table.family, table.name);
+        if (shown) {
+            const std::string title = where + ": " + table.title();
+            std::erase_if(reading.doubts, [&](const Doubt& doubt) { return is_of(doubt, title); });
+        }
+        return shown;
+    });
+    reading.doubts.insert(reading.doubts.end(), told.doubts.begin(), told.doubts.end());
+    reading.iptables = std::make_shared<const iptables::HostDump>(std::move(told));
+}
+
+outside::Facts outside_of(const kernel::HostRead& read) {
+    if (read.outside) {
+        return outside::facts(*read.outside);
+    }
+    outside::Facts nothing;
+    nothing.unread["lbsync read"] = "says nothing of it: is its lbsync of a version before?";
+    return nothing;
+}
+
 }  // namespace
 
 Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
@@ -77,7 +114,9 @@ Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
         reading.doubts.insert(reading.doubts.end(), more.begin(), more.end());
         auto order = kernel::unknown_order(read.ruleset, where);
         reading.doubts.insert(reading.doubts.end(), order.begin(), order.end());
+        take_dump(read, where, reading);
         reading.kernel = std::make_shared<const kernel::Ruleset>(std::move(read.ruleset));
+        reading.outside = std::make_shared<const outside::Facts>(outside_of(read));
         return reading;
     });
 }

@@ -1,4 +1,5 @@
 #include "lbsync/kernel/rule_steps.h"
+#include "lbsync/kernel/flow.h"
 
 #include <algorithm>
 
@@ -104,10 +105,7 @@ private:
                 (source->load.number("flags") & 1) != 0) {
                 continue;
             }
-            Node header = source->load;
-            std::erase_if(header.attributes,
-                          [](const Attribute& it) { return it.name != "type" && it.name != "op"; });
-            const std::string name = "has " + canonical(header);
+            const std::string name = "has " + header_name(source->load);
             if (std::find(present_.begin(), present_.end(), name) == present_.end()) {
                 present_.push_back(name);
                 steps_.emplace_back(policy::is(field::named(Where::other, name), 1));

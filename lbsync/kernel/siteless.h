@@ -4,7 +4,7 @@
 // carried as it stands if there is nothing in it to map.  In doubt it does.
 #pragma once
 
-#include "lbsync/kernel/flow.h"
+#include "lbsync/kernel/normal_rule.h"
 
 namespace rehome::lbsync::kernel {
 

@@ -69,7 +69,8 @@ private:
                                       fmt::format("{}: table {} {}: chain {}", naming_.where,
                                                   table.family, table.name(), name),
                                       {},
-                                      {}});
+                                      {},
+                                      table.family + " " + table.name()});
         }
         for (size_t i = 0; i < table.chains.size(); ++i) {
             write(table.chains[i], policy_.chains[first + i], context);
@@ -110,6 +111,7 @@ private:
         hook.stage = *stage;
         hook.priority = static_cast<int32_t>(static_cast<uint32_t>(from.number("priority")));
         hook.nat = node.text("type") == "nat";
+        hook.route = node.text("type") == "route";
         const bool drops = node.find("policy") != nullptr && node.number("policy") == 0;
         hook.policy.kind = drops ? policy::Verdict::Kind::drop : policy::Verdict::Kind::accept;
         if (from.find("dev") != nullptr) {

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/nft/interval_expr.h"
 #include "lbsync/nft/print.h"
-#include "lbsync/plan/translate.h"
 
 namespace rehome::lbsync {
 

@@ -19,12 +19,23 @@ namespace rehome::lbsync {
 namespace kernel {
 struct Ruleset;
 }
+namespace outside {
+struct Facts;
+}
+namespace iptables {
+struct HostDump;
+}
 
 struct Reading {
     Ruleset ruleset;
     std::vector<Doubt> doubts;
     // What the kernel runs, where the host's lbsync has told it.
     std::shared_ptr<const kernel::Ruleset> kernel{};
+    // What stands outside its rule sets, likewise.
+    std::shared_ptr<const outside::Facts> outside{};
+    // iptables' tables and the sets of ipset, likewise.  Its tables in nf_tables that this shows
+    // whole are not in `ruleset`.
+    std::shared_ptr<const iptables::HostDump> iptables{};
 };
 
 // Tables of other programs are neither read nor touched: vipd names its own "rehome-INTERFACE";

@@ -20,17 +20,37 @@ bool object_of(const nlohmann::json& value, std::initializer_list<std::string_vi
                                             [&](const auto& item) { return in(item.key(), keys); });
 }
 
+namespace {
+
+// How deep objects and lists stand in each other; what stands in strings does not count.
+size_t depth_of(std::string_view text) {
+    size_t depth = 0;
+    size_t deepest = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char it = text[i];
+        if (in_string) {
+            i += it == '\\' ? 1 : 0;
+            in_string = it != '"';
+        } else if (it == '"') {
+            in_string = true;
+        } else if (it == '{' || it == '[') {
+            deepest = std::max(deepest, ++depth);
+        } else if ((it == '}' || it == ']') && depth > 0) {
+            --depth;
+        }
+    }
+    return deepest;
+}
+
+}  // namespace
+
+// The depth is looked at first: a parser with a callback goes through a whole list at the end of
+// each of its objects, which 100,000 elements of a set do not bear.
 nlohmann::json parse_bounded(std::string_view text) {
-    constexpr int deepest = 64;
-    bool too_deep = false;
-    auto parsed = nlohmann::json::parse(
-        text,
-        [&too_deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-            too_deep |= depth > deepest;
-            return true;
-        },
-        false);
-    return too_deep ? nlohmann::json(nlohmann::json::value_t::discarded) : parsed;
+    constexpr size_t deepest = 64;
+    return depth_of(text) > deepest ? nlohmann::json(nlohmann::json::value_t::discarded)
+                                    : nlohmann::json::parse(text, nullptr, false);
 }
 
 }  // namespace rehome::lbsync

@@ -26,7 +26,7 @@ struct BootFile {
 };
 
 struct Armed {
-    std::string id;       // known to who armed it
+    std::string id;       // of the apply, the same on all of its targets
     std::string by;       // "root@ops1, process 4711"
     std::string command;  // "lbsync apply ..."
     std::string since;    // wall clock, for people

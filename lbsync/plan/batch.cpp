@@ -1,8 +1,11 @@
 #include "lbsync/plan/batch.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lbsync/nft/members.h"
 #include "lbsync/nft/print.h"
@@ -34,9 +37,83 @@ std::string command(std::string_view verb, const Table& table, const Member& mem
                        member.name);
 }
 
+// The elements of a set that go and that come, where they are few and plain enough to be changed
+// one by one: a set of 100,000 is not loaded anew for one of them.
+struct ElementChange {
+    std::vector<std::string> gone;
+    std::vector<std::string> come;
+};
+
+bool is_plain(const Expr& element) {
+    return element.kind != Expr::Kind::pair && element.kind != Expr::Kind::element;
+}
+
+const Set* find_set(const Table& table, const Member& like) {
+    const auto found = std::find_if(table.sets.begin(), table.sets.end(), [&](const Set& set) {
+        return set.kind == like.kind && set.name == like.name;
+    });
+    return found == table.sets.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> printed(const Set& set) {
+    std::vector<std::string> elements;
+    elements.reserve(set.elements.size());
+    for (const Expr& element : set.elements) {
+        elements.push_back(print(element, set.key_types));
+    }
+    std::sort(elements.begin(), elements.end());
+    return elements;
+}
+
+std::optional<ElementChange> element_change(const Table& current, const Table& wanted,
+                                            const Member& like) {
+    const Set* const before = find_set(current, like);
+    const Set* const after = find_set(wanted, like);
+    if (before == nullptr || after == nullptr || before->properties != after->properties ||
+        before->dynamic ||
+        !std::all_of(before->elements.begin(), before->elements.end(), is_plain) ||
+        !std::all_of(after->elements.begin(), after->elements.end(), is_plain)) {
+        return {};
+    }
+    const auto now = printed(*before);
+    const auto then = printed(*after);
+    ElementChange change;
+    std::set_difference(now.begin(), now.end(), then.begin(), then.end(),
+                        std::back_inserter(change.gone));
+    std::set_difference(then.begin(), then.end(), now.begin(), now.end(),
+                        std::back_inserter(change.come));
+    const bool few = change.gone.size() + change.come.size() <= (now.size() + then.size()) / 4;
+    return few ? std::optional(std::move(change)) : std::nullopt;
+}
+
+// The sets of a table that are changed element by element, by name.
+using ElementChanges = std::map<std::string, ElementChange>;
+
+ElementChanges element_changes(const Table& current, const Table& wanted,
+                               const std::vector<Member>& now, const std::vector<Member>& then) {
+    ElementChanges changes;
+    for (const Member& member : then) {
+        const Member* before = member.kind == "set" ? find(now, member) : nullptr;
+        if (before == nullptr || *before == member) {
+            continue;
+        }
+        if (auto change = element_change(current, wanted, member)) {
+            changes.emplace(member.name, std::move(*change));
+        }
+    }
+    return changes;
+}
+
+std::string elements_command(std::string_view verb, const Table& table, const std::string& set,
+                             const std::vector<std::string>& elements) {
+    return elements.empty() ? ""
+                            : fmt::format("{} element {} {} {} {{ {} }}\n", verb, table.family,
+                                          table.name, set, fmt::join(elements, ", "));
+}
+
 // What goes: references first (rules, a map's verdicts), then what they referred to.
 std::string removals(const Table& table, const std::vector<Member>& now,
-                     const std::vector<Member>& then) {
+                     const std::vector<Member>& then, const ElementChanges& in_part) {
     std::string flushes;
     std::string deletions;
     std::string chains;
@@ -45,7 +122,10 @@ std::string removals(const Table& table, const std::vector<Member>& now,
         if (after != nullptr && *after == member) {
             continue;
         }
-        if (member.kind != "counter" && member.kind != "limit") {
+        const auto part = member.kind == "set" ? in_part.find(member.name) : in_part.end();
+        if (part != in_part.end()) {
+            flushes += elements_command("delete", table, member.name, part->second.gone);
+        } else if (member.kind != "counter" && member.kind != "limit") {
             flushes += command("flush", table, member);
         }
         if (after == nullptr) {
@@ -57,7 +137,7 @@ std::string removals(const Table& table, const std::vector<Member>& now,
 
 // What comes: new members, and changed ones, which removals has emptied.
 Table additions(const Table& wanted, const std::vector<Member>& now,
-                const std::vector<Member>& then) {
+                const std::vector<Member>& then, const ElementChanges& in_part) {
     Table table = wanted;
     const auto stays = [&](const std::string& kind, const std::string& name) {
         const Member like{kind, name, {}, {}};
@@ -65,7 +145,9 @@ Table additions(const Table& wanted, const std::vector<Member>& now,
         return before != nullptr && *before == *find(then, like);
     };
     std::erase_if(table.objects, [&](const Object& it) { return stays(it.kind, it.name); });
-    std::erase_if(table.sets, [&](const Set& it) { return stays(it.kind, it.name); });
+    std::erase_if(table.sets, [&](const Set& it) {
+        return stays(it.kind, it.name) || (it.kind == "set" && in_part.contains(it.name));
+    });
     std::erase_if(table.chains, [&](const Chain& it) { return stays("chain", it.name); });
     return table;
 }
@@ -76,10 +158,14 @@ std::string change(const Table& current, const Table& wanted) {
     if (!editable(current, now, then, wanted)) {
         return restore_batch(wanted.family, wanted.name, print(wanted));
     }
-    const Table more = additions(wanted, now, then);
-    const std::string gone = removals(current, now, then);
+    const ElementChanges in_part = element_changes(current, wanted, now, then);
+    const Table more = additions(wanted, now, then, in_part);
     const bool none = more.objects.empty() && more.sets.empty() && more.chains.empty();
-    return gone + (none ? "" : print(more));
+    std::string text = removals(current, now, then, in_part) + (none ? "" : print(more));
+    for (const auto& [name, change] : in_part) {
+        text += elements_command("add", wanted, name, change.come);
+    }
+    return text;
 }
 
 }  // namespace

@@ -60,7 +60,14 @@ private:
     void member(Kind kind, const std::string& table, const Member* before, const Member* after) {
         const Member& one = after != nullptr ? *after : *before;
         const std::string title = table + " " + one.title();
-        if (kind != Kind::change || one.kind != "chain") {
+        if (kind == Kind::change && one.kind != "chain") {
+            Lines lines = line_diff(before->properties, after->properties);
+            const Lines elements = unordered_diff(before->lines, after->lines);
+            lines.insert(lines.end(), elements.begin(), elements.end());
+            tell(kind, title, std::move(lines));
+            return;
+        }
+        if (kind != Kind::change) {
             const Lines none;
             tell(kind, title, before != nullptr ? all_lines(*before) : none,
                  after != nullptr ? all_lines(*after) : none);
@@ -164,6 +171,29 @@ std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
             difference.table(kind, before, after);
         });
     return difference.take();
+}
+
+std::vector<Change> differences(const std::vector<iptables::Piece>& current,
+                                const std::vector<iptables::Piece>& wanted,
+                                const std::string& host) {
+    std::vector<Change> changes;
+    compare(
+        current, wanted,
+        [](const auto& list, const iptables::Piece& like) {
+            return iptables::find(list, like.kind, like.name);
+        },
+        [&](Kind kind, const iptables::Piece* before, const iptables::Piece* after) {
+            const Lines none;
+            const Lines& from = before != nullptr ? before->lines : none;
+            const Lines& to = after != nullptr ? after->lines : none;
+            Lines lines =
+                kind == Kind::change ? diff_in_place(from, to, "line") : line_diff(from, to);
+            if (!lines.empty()) {
+                changes.push_back(
+                    {host, (after != nullptr ? after : before)->title(), kind, std::move(lines)});
+            }
+        });
+    return changes;
 }
 
 std::vector<Change> differences(const Offer& current, const Offer& wanted,

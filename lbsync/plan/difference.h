@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lbsync/iptables/pieces.h"
 #include "lbsync/nft/model.h"
 #include "lbsync/policy/offer.h"
 
@@ -24,6 +25,9 @@ std::string_view name(Change::Kind kind);  // "add", "remove", "change"
 
 // From the current state to the wanted one.  Empty when they are equal.
 std::vector<Change> differences(const Ruleset& current, const Ruleset& wanted,
+                                const std::string& host);
+std::vector<Change> differences(const std::vector<iptables::Piece>& current,
+                                const std::vector<iptables::Piece>& wanted,
                                 const std::string& host);
 std::vector<Change> differences(const Offer& current, const Offer& wanted, const std::string& host);
 

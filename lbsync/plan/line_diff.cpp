@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -124,6 +126,22 @@ std::vector<std::string> line_diff(const std::vector<std::string>& from,
     for (const Step& step : steps_between(from, to)) {
         lines.push_back(told(step, from, to));
     }
+    return lines;
+}
+
+std::vector<std::string> unordered_diff(const std::vector<std::string>& from,
+                                        const std::vector<std::string>& to) {
+    std::vector<std::string> lines;
+    const auto tell = [&lines](char sign, const auto& list, const auto& other) {
+        const std::unordered_set<std::string_view> known(other.begin(), other.end());
+        for (const std::string& line : list) {
+            if (!known.contains(line)) {
+                lines.push_back(fmt::format("{} {}", sign, line));
+            }
+        }
+    };
+    tell('-', from, to);
+    tell('+', to, from);
     return lines;
 }
 

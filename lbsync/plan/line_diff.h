@@ -18,4 +18,8 @@ std::vector<std::string> line_diff(const std::vector<std::string>& from,
 std::vector<std::string> diff_in_place(const std::vector<std::string>& from,
                                        const std::vector<std::string>& to, std::string_view noun);
 
+// The same where the order means nothing: what goes, then what comes.
+std::vector<std::string> unordered_diff(const std::vector<std::string>& from,
+                                        const std::vector<std::string>& to);
+
 }  // namespace rehome::lbsync

@@ -12,13 +12,6 @@ tl::unexpected<std::vector<Error>> wrong(std::string what) {
     return tl::unexpected(std::vector<Error>{{Exit::usage, "inventory", std::move(what)}});
 }
 
-void add_once(Interfaces& interfaces, const std::string& from, const std::string& to) {
-    const auto [begin, end] = interfaces.equal_range(from);
-    if (std::none_of(begin, end, [&](const auto& pair) { return pair.second == to; })) {
-        interfaces.emplace(from, to);
-    }
-}
-
 // The port, and its VLAN's own interface.
 template <typename Link>
 void add_link(Interfaces& interfaces, const Link& from, const Link& to) {

@@ -4,13 +4,13 @@
 // without a host at either site is not ours to touch: it is told in `skipped`.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/error.h"
 #include "common/inventory.h"
+#include "lbsync/mapping/interfaces.h"
 
 namespace rehome::lbsync {
 
@@ -31,10 +31,6 @@ struct GatewayPair {
     const Gateway* from = nullptr;
     const Gateway* to = nullptr;
 };
-
-// Old name -> new name, each pair once.  Where lines share ports at one site and not at the other,
-// a name has several counterparts, or is the counterpart of several.
-using Interfaces = std::multimap<std::string, std::string>;
 
 struct HostPair {
     std::string from;  // local | netns:NAME | ssh:USER@HOST

@@ -1,15 +1,22 @@
 #include "lbsync/plan/plan.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "common/sha256.h"
+#include "lbsync/iptables/host_dump.h"
+#include "lbsync/iptables/pieces.h"
 #include "lbsync/kernel/hook_order.h"
+#include "lbsync/kernel/xt_tables.h"
+#include "lbsync/mapping/policy_image.h"
 #include "lbsync/nft/canonical.h"
 #include "lbsync/plan/batch.h"
 #include "lbsync/plan/boot_file.h"
 #include "lbsync/plan/translate.h"
+#include "lbsync/plan/translate_dump.h"
 #include "lbsync/plan/vipd_config.h"
 
 namespace rehome::lbsync {
@@ -24,31 +31,65 @@ void append(std::vector<Change>& changes, std::vector<Change> more) {
     changes.insert(changes.end(), more.begin(), more.end());
 }
 
+std::string text_of(const std::vector<iptables::Piece>& pieces) {
+    std::string text;
+    for (const iptables::Piece& piece : pieces) {
+        text += digest(&piece);
+    }
+    return text;
+}
+
+// Whether iptables' legacy backend has tables beside those of nf_tables.  Which of two chains at
+// one hook and priority comes first is then not known, and the proof alone asks whether it matters.
+bool mixes(const Reading& reading) {
+    if (reading.iptables == nullptr || reading.kernel == nullptr ||
+        reading.kernel->tables.empty()) {
+        return false;
+    }
+    const auto& saves = reading.iptables->dump.saves;
+    return std::any_of(saves.begin(), saves.end(), [](const iptables::Save& save) {
+        return save.backend == iptables::Backend::legacy && !save.tables.empty();
+    });
+}
+
 class Planner {
 public:
-    Planner(const Mapping& mapping, const std::vector<Prefix>& prefixes, std::string boot_path)
-        : mapping_(mapping), in_scope_(in_prefixes(prefixes)) {
+    Planner(Mapping mapping, MapFile map, const std::vector<Prefix>& prefixes,
+            std::string boot_path)
+        : mapping_(std::move(mapping)), in_scope_(in_prefixes(prefixes)) {
         plan_.boot_path = std::move(boot_path);
+        plan_.map = std::move(map);
     }
 
-    void host(const HostState& state) {
+    // All pairs' interfaces are known before the first host is looked at: their VLANs are numbers.
+    void interfaces(const HostPair& pair) {
+        pairs_[pair.from] = interfaces_of(pair, plan_.map, errors_);
+        mapping_.add_vlans(pairs_[pair.from]);
+    }
+
+    void host(HostState state) {
+        leave_alone(state);
+        const Interfaces& interfaces = pairs_[state.pair.from];
         append(plan_.doubts, state.from.doubts);
         append(plan_.doubts, state.to.doubts);
         from_ += state.pair.from + "\n" + canonical(state.from.ruleset);
         to_ += state.pair.to + "\n" + canonical(state.to.ruleset);
 
         HostPlan plan{state.pair.to, state.to.ruleset, {}, {}};
-        plan.wanted = translate(state.from.ruleset, mapping_, state.pair.interfaces,
-                                state.pair.from, errors_);
+        plan.wanted = translate(state.from.ruleset, mapping_, interfaces, state.pair.from, errors_);
         plan.batch = batch(plan.current, plan.wanted);
         boot(state, plan);
         order(state, !plan.batch.empty());
         auto changes = differences(plan.current, plan.wanted, plan.host);
+        append(changes, dump(state, plan));
         if (plan_.doubts.empty() && errors_.empty()) {
+            const bool alike = changes.empty() && !mixes(state.from) && !mixes(state.to);
             plan_.proofs.push_back(
-                prove(plan.wanted, plan.current, state.pair.from, plan.host, changes.empty()));
+                alike ? HostProof{plan.host}
+                      : prove(state.from, state.to, state.pair, mapping_, interfaces));
         }
         append(plan_.changes, std::move(changes));
+        outside(state);
         plan_.hosts.push_back(std::move(plan));
     }
 
@@ -86,12 +127,67 @@ public:
     }
 
 private:
+    void leave_alone(HostState& state) {
+        for (auto [reading, host, side] : {std::tuple(&state.from, &state.pair.from, SideOf::from),
+                                           std::tuple(&state.to, &state.pair.to, SideOf::to)}) {
+            const auto found = lbsync::leave_alone(*reading, *host, side, plan_.map);
+            plan_.left_alone.insert(plan_.left_alone.end(), found.begin(), found.end());
+        }
+    }
+
+    // What iptables and ipset have, carried as what they print.
+    std::vector<Change> dump(const HostState& state, HostPlan& plan) {
+        const iptables::Dump none;
+        plan.current_dump = state.to.iptables ? state.to.iptables->dump : none;
+        const iptables::Dump& from = state.from.iptables ? state.from.iptables->dump : none;
+        auto wanted = translate(from, mapping_, pairs_[state.pair.from], state.pair.from, errors_);
+        append(plan_.doubts, std::move(wanted.doubts));
+        plan.wanted_dump = std::move(wanted.dump);
+        tell_named_twice(state, plan);
+        const auto now = pieces(plan.current_dump);
+        from_ += text_of(pieces(from));
+        to_ += text_of(now);
+        auto changes = differences(now, pieces(plan.wanted_dump), plan.host);
+        if (changes.empty()) {
+            return changes;
+        }
+        auto steps = iptables::steps(plan.current_dump, plan.wanted_dump);
+        if (steps) {
+            plan.steps = std::move(*steps);
+        } else {
+            plan_.doubts.push_back({plan.host, steps.error()});
+        }
+        return changes;
+    }
+
+    // The nft backend keeps its tables among nft's own.
+    void tell_named_twice(const HostState& state, const HostPlan& plan) {
+        for (const auto& [ruleset, dump, host] :
+             {std::tuple(&plan.wanted, &plan.current_dump, &state.pair.from),
+              std::tuple(&plan.current, &plan.wanted_dump, &state.pair.to)}) {
+            for (const Table& table : ruleset->tables) {
+                if (kernel::shows(*dump, table.family, table.name)) {
+                    plan_.doubts.push_back(
+                        {*host, fmt::format("{} is nft's own here, and iptables' at the other "
+                                            "site: lbsync does not turn one into the other",
+                                            table.title())});
+                }
+            }
+        }
+    }
+
     // Chains that do not commute run in the order in which they were registered, of which a batch
     // has no say: what it makes anew comes first.
     void order(const HostState& state, bool batch) {
         if (!state.from.kernel || !state.to.kernel) {
             return;
         }
+        append(plan_.doubts,
+               kernel::unknown_beside(
+                   *state.from.kernel, *state.to.kernel,
+                   {state.pair.to, belongs_to_others, [&](const std::string& name) {
+                        return map_interface(pairs_[state.pair.from], name).value_or(name);
+                    }}));
         const auto from = kernel::known_order(*state.from.kernel);
         const auto to = kernel::known_order(*state.to.kernel);
         for (const std::string& line : from) {
@@ -102,6 +198,16 @@ private:
                                                 line, state.pair.from)});
             }
         }
+    }
+
+    // Where a host's lbsync has told nothing there is a doubt already.
+    void outside(const HostState& state) {
+        if (!state.from.outside || !state.to.outside) {
+            return;
+        }
+        plan_.outside.push_back(outside::compare(
+            *state.from.outside, *state.to.outside,
+            {state.pair.from, state.pair.to, images(mapping_, pairs_[state.pair.from]), false}));
     }
 
     std::optional<OfferReading> offer(std::string_view text, const std::string& where) {
@@ -155,7 +261,8 @@ private:
         }
     }
 
-    const Mapping& mapping_;
+    Mapping mapping_;
+    std::map<std::string, Interfaces> pairs_;  // by the old host
     InScope in_scope_;
     Plan plan_;
     std::vector<Error> errors_;
@@ -177,22 +284,33 @@ Exit Plan::verdict() const {
                            [&](const HostProof& proof) { return proof.how == how; });
     };
     // What is not told of a host with a proof is told of services and files.
+    const bool outside_differs =
+        std::any_of(outside.begin(), outside.end(),
+                    [](const outside::Comparison& one) { return !one.differences.empty(); });
+    const bool outside_unknown =
+        std::any_of(outside.begin(), outside.end(),
+                    [](const outside::Comparison& one) { return !one.doubts.empty(); });
     const bool others = std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
-        return !change.object.starts_with("table ");
+        return !change.object.starts_with("table ") && !change.object.starts_with("ipset ");
     });
-    if (others || proven(HostProof::How::differs)) {
+    if (others || outside_differs || proven(HostProof::How::differs)) {
         return Exit::no;
     }
-    return proven(HostProof::How::unknown) || !unconfirmed.empty() ? Exit::unknown : Exit::yes;
+    return proven(HostProof::How::unknown) || outside_unknown || !unconfirmed.empty()
+               ? Exit::unknown
+               : Exit::yes;
 }
 
 Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
-                        const State& state) {
-    const auto mapping = Mapping::make(inventory, move, pairs);
+                        const State& state, const MapFile& map) {
+    const auto mapping = Mapping::make(inventory, move, pairs, map);
     if (!mapping) {
         return tl::unexpected(mapping.error());
     }
-    Planner planner(*mapping, inventory.prefixes, state.boot_path);
+    Planner planner(*mapping, map, inventory.prefixes, state.boot_path);
+    for (const HostState& host : state.hosts) {
+        planner.interfaces(host.pair);
+    }
     for (const HostState& host : state.hosts) {
         planner.host(host);
     }
@@ -209,6 +327,7 @@ Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pair
         plan->to = move.to->name;
         plan->skipped = pairs.skipped;
         plan->prefixes = inventory.prefixes;
+        plan->unmatched = unmatched(map, plan->left_alone);
     }
     return plan;
 }

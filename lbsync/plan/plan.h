@@ -11,9 +11,13 @@
 #include <vector>
 
 #include "common/error.h"
+#include "lbsync/iptables/steps.h"
+#include "lbsync/iptables/syntax.h"
+#include "lbsync/mapping/left_alone.h"
+#include "lbsync/mapping/mapping.h"
 #include "lbsync/nft/read.h"
+#include "lbsync/outside/compare.h"
 #include "lbsync/plan/difference.h"
-#include "lbsync/plan/mapping.h"
 #include "lbsync/plan/pairs.h"
 #include "lbsync/plan/proven.h"
 
@@ -58,6 +62,11 @@ struct HostPlan {
     std::string batch;           // empty: nothing to do
     std::string current_boot{};  // the boot file
     std::string wanted_boot{};   // the same where it needs no change
+    iptables::Dump current_dump{};
+    iptables::Dump wanted_dump{};
+    std::vector<iptables::Step> steps{};  // from one to the other, after the batch
+
+    bool changes_rules() const { return !batch.empty() || !steps.empty(); }
 };
 
 struct GatewayPlan {
@@ -75,12 +84,16 @@ struct Plan {
     std::vector<HostPlan> hosts;
     std::vector<GatewayPlan> gateways;
     std::vector<Change> changes;
-    std::vector<HostProof> proofs;  // one a pair of hosts, unless there are doubts
+    std::vector<HostProof> proofs;             // one a pair of hosts, unless there are doubts
+    std::vector<outside::Comparison> outside;  // of each pair of hosts; apply changes none of it
     std::vector<Doubt> doubts;
     std::vector<Error> unread;
     std::vector<Unconfirmed> unconfirmed;
     std::string boot_path;  // empty: boot files are not written
     std::vector<std::string> skipped;
+    std::vector<LeftAlone> left_alone;   // at both sites
+    std::vector<std::string> unmatched;  // entries of the mapping file
+    MapFile map;                         // in the direction of the move
     std::string from_digest;
     std::string to_digest;
 
@@ -93,9 +106,10 @@ struct Plan {
     bool can_be_carried() const { return doubts.empty() && unread.empty() && unconfirmed.empty(); }
 };
 
-// Errors are objects without a counterpart and unreadable configurations; all of them, and what
-// could not be read.
+// map: what a file tells beside the inventory, in its direction.
+// Errors are objects without a counterpart, unreadable configurations, and what the file says
+// against the inventory; all of them, and what could not be read.
 Checked<Plan> make_plan(const Inventory& inventory, const Move& move, const Pairs& pairs,
-                        const State& state);
+                        const State& state, const MapFile& map = {});
 
 }  // namespace rehome::lbsync

@@ -3,26 +3,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "lbsync/nft/meaning.h"
+#include "lbsync/mapping/policy_image.h"
+#include "lbsync/proof/report.h"
+#include "lbsync/side/kernel_policy.h"
 
 namespace rehome::lbsync {
-
-namespace {
-
-using nlohmann::ordered_json;
-
-constexpr size_t most_unreachable = 20;
-
-std::string line(std::string_view site, const proof::Treatment& treatment) {
-    return fmt::format("    {}: {} by {}{}{}", site, treatment.outcome, treatment.place,
-                       treatment.words.empty() ? "" : ": ", treatment.words);
-}
-
-ordered_json to_json(const proof::Treatment& treatment) {
-    return {{"outcome", treatment.outcome}, {"place", treatment.place}, {"words", treatment.words}};
-}
-
-}  // namespace
 
 std::string_view name(HostProof::How how) {
     constexpr std::string_view names[] = {"reads alike", "proven equal as sets of packets",
@@ -30,13 +15,16 @@ std::string_view name(HostProof::How how) {
     return names[static_cast<size_t>(how)];
 }
 
-HostProof prove(const Ruleset& wanted, const Ruleset& current, const std::string& from,
-                const std::string& to, bool alike) {
-    HostProof result{to, HostProof::How::alike, {}};
-    if (alike) {
-        return result;
+HostProof prove(const Reading& from, const Reading& to, const HostPair& pair,
+                const Mapping& mapping, const Interfaces& interfaces) {
+    HostProof result{pair.to};
+    std::vector<Error> refused;
+    policy::Policy wanted =
+        image(side::kernel_policy(from, pair.from), mapping, interfaces, refused);
+    for (Error& error : refused) {
+        wanted.doubts.push_back({std::move(error.where), std::move(error.what)});
     }
-    result.proof = proof::prove(nft::meaning(wanted, from), nft::meaning(current, to), {});
+    result.proof = proof::prove(wanted, side::kernel_policy(to, pair.to), {});
     using Answer = proof::Proof::Answer;
     result.how = result.proof.answer == Answer::equal     ? HostProof::How::proven
                  : result.proof.answer == Answer::differs ? HostProof::How::differs
@@ -45,48 +33,20 @@ HostProof prove(const Ruleset& wanted, const Ruleset& current, const std::string
 }
 
 std::vector<std::string> lines(const HostProof& proof) {
-    std::vector<std::string> lines;
     if (proof.how == HostProof::How::alike) {
-        return lines;
+        return {};
     }
-    lines.push_back(fmt::format("{}: {}", proof.host, name(proof.how)));
-    for (const proof::Difference& difference : proof.proof.differences) {
-        lines.push_back("  " + difference.packet);
-        lines.push_back(line("old", difference.old_one));
-        lines.push_back(line("new", difference.new_one));
-    }
-    if (proof.proof.more) {
-        lines.emplace_back("  and more pairs of rules that disagree");
-    }
-    for (const Doubt& doubt : proof.proof.doubts) {
-        lines.push_back(fmt::format("  cannot be proven: {}: {}", doubt.where, doubt.what));
-    }
-    const auto& unreachable = proof.proof.unreachable;
-    for (size_t i = 0; i < std::min(unreachable.size(), most_unreachable); ++i) {
-        lines.push_back("  no packet comes to " + unreachable[i]);
-    }
-    if (unreachable.size() > most_unreachable) {
-        lines.push_back(fmt::format("  nor to {} more", unreachable.size() - most_unreachable));
+    std::vector<std::string> lines{fmt::format("{}: {}", proof.host, name(proof.how))};
+    for (const std::string& line : proof::lines(proof.proof, "old", "new")) {
+        lines.push_back("  " + line);
     }
     return lines;
 }
 
-ordered_json to_json(const HostProof& proof) {
-    ordered_json differences = ordered_json::array();
-    for (const proof::Difference& it : proof.proof.differences) {
-        differences.push_back(
-            {{"packet", it.packet}, {"old", to_json(it.old_one)}, {"new", to_json(it.new_one)}});
-    }
-    ordered_json doubts = ordered_json::array();
-    for (const Doubt& doubt : proof.proof.doubts) {
-        doubts.push_back({{"where", doubt.where}, {"what", doubt.what}});
-    }
-    return {{"host", proof.host},
-            {"how", name(proof.how)},
-            {"differences", std::move(differences)},
-            {"more", proof.proof.more},
-            {"not_provable", std::move(doubts)},
-            {"unreachable", proof.proof.unreachable}};
+nlohmann::ordered_json to_json(const HostProof& proof) {
+    nlohmann::ordered_json said{{"host", proof.host}, {"how", name(proof.how)}};
+    said.update(proof::to_json(proof.proof));
+    return said;
 }
 
 }  // namespace rehome::lbsync

@@ -8,7 +8,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "lbsync/nft/model.h"
+#include "lbsync/mapping/mapping.h"
+#include "lbsync/nft/read.h"
+#include "lbsync/plan/pairs.h"
 #include "lbsync/proof/prove.h"
 
 namespace rehome::lbsync {
@@ -22,16 +24,15 @@ struct HostProof {
     };
 
     std::string host;
-    How how = How::unknown;
-    proof::Proof proof;  // unless they read alike
+    How how = How::alike;
+    proof::Proof proof{};  // unless they read alike
 };
 
 std::string_view name(HostProof::How how);  // "proven equal as sets of packets"
 
-// wanted: the old host's rules, mapped.  from, to: the hosts.  alike: their canonical forms are the
-// same.
-HostProof prove(const Ruleset& wanted, const Ruleset& current, const std::string& from,
-                const std::string& to, bool alike);
+// What the kernels of the pair run, the old one's mapped, followed packet by packet.
+HostProof prove(const Reading& from, const Reading& to, const HostPair& pair,
+                const Mapping& mapping, const Interfaces& interfaces);
 
 // Examples and what cannot be told, a line each; nothing of what reads alike.
 std::vector<std::string> lines(const HostProof& proof);

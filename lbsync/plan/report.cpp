@@ -30,22 +30,45 @@ std::string_view until(const Plan& plan) {
     return first->until;
 }
 
+size_t outside_doubts(const Plan& plan) {
+    size_t count = 0;
+    for (const outside::Comparison& one : plan.outside) {
+        count += one.doubts.size();
+    }
+    return count;
+}
+
+bool is_proven(const Plan& plan) {
+    return plan.doubts.empty() && outside_doubts(plan) == 0 &&
+           std::none_of(plan.proofs.begin(), plan.proofs.end(), [](const HostProof& proof) {
+               return proof.how == HostProof::How::unknown;
+           });
+}
+
 std::string_view verdict_name(const Plan& plan) {
     switch (plan.verdict()) {
         case Exit::yes:
-            return "equal";
+            return plan.left_alone.empty() ? "equal" : "equal but for what is left alone";
         case Exit::no:
             return "differs";
         case Exit::world:
             return "not read";
         default:
-            return plan.doubts.empty() ? "unconfirmed" : "not provable";
+            return is_proven(plan) ? "unconfirmed" : "not provable";
     }
 }
 
 // "3 objects"
 std::string counted(size_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+size_t outside_differences(const Plan& plan) {
+    size_t count = 0;
+    for (const outside::Comparison& one : plan.outside) {
+        count += one.differences.size();
+    }
+    return count;
 }
 
 }  // namespace
@@ -61,12 +84,17 @@ std::string summary(const Plan& plan) {
         return fmt::format("not provable: {} of the policies of sites {} and {}",
                            counted(plan.doubts.size(), "part"), plan.from, plan.to);
     }
-    if (plan.changes.empty() && !plan.unconfirmed.empty()) {
+    const size_t outside = outside_differences(plan);
+    if (plan.verdict() == Exit::unknown && is_proven(plan)) {
         return fmt::format(
-            "equal, unconfirmed until {}: {} of site {} will then have what was there before, "
-            "unless "
-            "`lbsync confirm` is given",
-            until(plan), counted(plan.unconfirmed.size(), "host"), plan.to);
+            "equal{}, unconfirmed until {}: {} of site {} will then have what was there before, "
+            "unless `lbsync confirm` is given",
+            but_for(plan.left_alone), until(plan), counted(plan.unconfirmed.size(), "host"),
+            plan.to);
+    }
+    if (plan.verdict() == Exit::unknown && outside_doubts(plan) != 0) {
+        return fmt::format("not provable: {} outside the rules of sites {} and {}",
+                           counted(outside_doubts(plan), "thing"), plan.from, plan.to);
     }
     if (plan.verdict() == Exit::unknown) {
         return fmt::format(
@@ -78,10 +106,12 @@ std::string summary(const Plan& plan) {
     }
     if (plan.verdict() == Exit::yes) {
         return fmt::format(
-            "equal: site {} has the policies of site {} ({})", plan.to, plan.from,
-            name(plan.changes.empty() ? HostProof::How::alike : HostProof::How::proven));
+            "equal{}: site {} has the policies of site {} ({})", but_for(plan.left_alone), plan.to,
+            plan.from, name(plan.changes.empty() ? HostProof::How::alike : HostProof::How::proven));
     }
-    return fmt::format("differs: {} at site {}", counted(plan.changes.size(), "object"), plan.to);
+    return fmt::format(
+        "differs: {}{} at site {}", counted(plan.changes.size(), "object"),
+        outside == 0 ? "" : " and " + counted(outside, "thing") + " outside the rules", plan.to);
 }
 
 std::string text_report(const Plan& plan, bool colour) {
@@ -102,6 +132,11 @@ std::string text_report(const Plan& plan, bool colour) {
             text += line + "\n";
         }
     }
+    for (const outside::Comparison& one : plan.outside) {
+        for (const std::string& line : outside::lines(one)) {
+            text += in_one_line(line) + "\n";
+        }
+    }
     for (const Doubt& doubt : plan.doubts) {
         text += fmt::format("not provable: {}: {}\n", in_one_line(doubt.where),
                             in_one_line(doubt.what));
@@ -113,6 +148,12 @@ std::string text_report(const Plan& plan, bool colour) {
         text += fmt::format("unconfirmed: {} until {} (by {}){}\n", one.host, one.until,
                             in_one_line(one.by),
                             one.waits ? "" : "; the process that was to undo it has gone");
+    }
+    for (const LeftAlone& table : plan.left_alone) {
+        text += line(table) + "\n";
+    }
+    for (const std::string& entry : plan.unmatched) {
+        text += "note: " + in_one_line(entry) + "\n";
     }
     for (const std::string& skipped : plan.skipped) {
         text += "skipped: " + in_one_line(skipped) + "\n";
@@ -132,6 +173,10 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
     for (const HostProof& proof : plan.proofs) {
         proofs.push_back(to_json(proof));
     }
+    ordered_json outside = ordered_json::array();
+    for (const outside::Comparison& one : plan.outside) {
+        outside.push_back(to_json(one));
+    }
     ordered_json doubts = ordered_json::array();
     for (const Doubt& doubt : plan.doubts) {
         doubts.push_back({{"where", doubt.where}, {"what", doubt.what}});
@@ -145,18 +190,25 @@ ordered_json json_report(const Plan& plan, std::string_view command, std::string
         unconfirmed.push_back(
             {{"host", host.host}, {"until", host.until}, {"by", host.by}, {"waits", host.waits}});
     }
+    ordered_json bound_to{{"from", plan.from_digest}, {"to", plan.to_digest}};
+    if (!plan.map.digest.empty()) {
+        bound_to["map"] = plan.map.digest;
+    }
     return {{"schema", "rehome/lbsync-plan/1"},
             {"at", at},
             {"command", command},
             {"from", plan.from},
             {"to", plan.to},
             {"verdict", verdict_name(plan)},
-            {"bound_to", {{"from", plan.from_digest}, {"to", plan.to_digest}}},
+            {"bound_to", std::move(bound_to)},
             {"changes", std::move(changes)},
             {"proofs", std::move(proofs)},
+            {"outside", std::move(outside)},
             {"not_provable", std::move(doubts)},
             {"not_read", std::move(unread)},
             {"unconfirmed", std::move(unconfirmed)},
+            {"left_alone", to_json(plan.left_alone)},
+            {"unmatched", plan.unmatched},
             {"skipped", plan.skipped}};
 }
 

@@ -25,20 +25,35 @@ constexpr std::string_view schema =
 void save_tables(const HostPlan& plan, Saved& saved) {
     for (const Table& table : plan.current.tables) {
         saved.tables.push_back({plan.host, table.family, table.name, print(table),
-                                digest_of(plan.current, table.family, table.name),
-                                digest_of(plan.wanted, table.family, table.name)});
+                                digest_of(plan.current, {}, table.family, table.name),
+                                digest_of(plan.wanted, {}, table.family, table.name)});
     }
     for (const Table& table : plan.wanted.tables) {
         if (find(plan.current.tables, table) == nullptr) {
             saved.tables.push_back({plan.host, table.family, table.name, "", "",
-                                    digest_of(plan.wanted, table.family, table.name)});
+                                    digest_of(plan.wanted, {}, table.family, table.name)});
+        }
+    }
+}
+
+void save_pieces(const HostPlan& plan, Saved& saved) {
+    const auto now = pieces(plan.current_dump);
+    const auto then = pieces(plan.wanted_dump);
+    for (const iptables::Piece& piece : now) {
+        saved.tables.push_back({plan.host, piece.kind, piece.name, piece.text, digest(&piece),
+                                digest(iptables::find(then, piece.kind, piece.name))});
+    }
+    for (const iptables::Piece& piece : then) {
+        if (iptables::find(now, piece.kind, piece.name) == nullptr) {
+            saved.tables.push_back({plan.host, piece.kind, piece.name, "", "", digest(&piece)});
         }
     }
 }
 
 // Whether the batch touches it: the same comparison, table by table.
 bool differs(const SavedTable& table, const std::vector<Change>& changes) {
-    const std::string title = "table " + table.family + " " + table.name;
+    const std::string title = table.family == "ipset" ? iptables::title(table.family, table.name)
+                                                      : "table " + table.family + " " + table.name;
     return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
         return change.host == table.host &&
                (change.object == title || change.object.starts_with(title + " "));
@@ -48,8 +63,8 @@ bool differs(const SavedTable& table, const std::vector<Change>& changes) {
 // Whether it is still as the apply before has left it.
 bool stands(const SavedTable& table, const Plan& plan) {
     return std::any_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) {
-        return host.host == table.host &&
-               digest_of(host.current, table.family, table.name) == table.after_sha256;
+        return host.host == table.host && digest_of(host.current, host.current_dump, table.family,
+                                                    table.name) == table.after_sha256;
     });
 }
 
@@ -86,7 +101,12 @@ std::vector<Learned> learned_of(const json& table) {
 
 }  // namespace
 
-std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name) {
+std::string digest_of(const Ruleset& ruleset, const iptables::Dump& dump, std::string_view family,
+                      std::string_view name) {
+    if (iptables::is_piece(family)) {
+        const auto all = pieces(dump);
+        return digest(iptables::find(all, family, name));
+    }
     Table like;
     like.family = family;
     like.name = name;
@@ -98,6 +118,7 @@ Saved to_save(const Plan& plan, bool reload) {
     Saved saved;
     for (const HostPlan& host : plan.hosts) {
         save_tables(host, saved);
+        save_pieces(host, saved);
         if (host.wanted_boot != host.current_boot) {
             saved.files.push_back(
                 {host.host, plan.boot_path, "", host.current_boot, sha256(host.wanted_boot)});

@@ -20,7 +20,7 @@ namespace rehome::lbsync {
 
 struct SavedTable {
     std::string host;
-    std::string family;
+    std::string family;  // "inet"; of iptables and ipset the kind of a piece (pieces.h)
     std::string name;
     std::string before;              // as `nft -f` takes it; empty: there was none
     std::string before_sha256;       // empty: there was none
@@ -44,8 +44,10 @@ struct Saved {
     std::vector<SavedFile> files;
 };
 
-// The digest of a table of this rule set; empty when there is none.
-std::string digest_of(const Ruleset& ruleset, std::string_view family, std::string_view name);
+// The digest of a table of this rule set, or of what iptables and ipset have (pieces.h); empty when
+// there is none.
+std::string digest_of(const Ruleset& ruleset, const iptables::Dump& dump, std::string_view family,
+                      std::string_view name);
 
 // What the plan will change.  reload: whether vipd is told.
 Saved to_save(const Plan& plan, bool reload);

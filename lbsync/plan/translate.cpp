@@ -1,104 +1,76 @@
 #include "lbsync/plan/translate.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
+#include "lbsync/mapping/nft_value.h"
 #include "lbsync/nft/print.h"
 
 namespace rehome::lbsync {
 
 namespace {
 
-using Kind = Expr::Kind;
-
 class Translator {
 public:
     Translator(const Mapping& mapping, const Interfaces& interfaces, std::vector<Error>& errors)
-        : mapping_(mapping), interfaces_(interfaces), errors_(errors) {}
+        : mapping_(mapping),
+          errors_(errors),
+          values_(mapping, interfaces, [this](const std::string& what) { wrong(what); }) {}
 
     // Where the next mistakes stand, and in which words.
-    void at(std::string where, std::string words) {
+    void at(std::string where, std::function<std::string()> words) {
         where_ = std::move(where);
         words_ = std::move(words);
     }
 
-    void value(Expr& expr, const Types& types) {
-        if (const auto interval = to_interval(expr)) {
-            if (const auto image = mapping_.map(*interval)) {
-                // What stays keeps its form, so that it still equals nft's own text.
-                expr = *image == *interval ? expr : to_expr(*image);
-            } else {
-                wrong(image.error());
-            }
-        } else if (expr.kind == Kind::word && type_of(types, 0) == "ifname") {
-            interface(expr.text);
-        } else if (expr.kind == Kind::concat) {
-            for (size_t i = 0; i < expr.args.size(); ++i) {
-                value(expr.args[i], {type_of(types, i)});
-            }
-        } else if (expr.kind == Kind::map) {
-            map(expr, types);
-        } else {
-            // In an anonymous map only keys are typed; its verdicts hold no address.
-            for (Expr& arg : expr.args) {
-                value(arg, types);
-            }
-        }
-    }
+    void interface(std::string& name) { values_.interface(name); }
 
-    void element(Expr& expr, const Set& set) {
-        if (expr.kind == Kind::pair) {
-            value(expr.args[0], set.key_types);
-            value(expr.args[1], set.data_types);
-        } else {
-            value(expr, set.key_types);
-        }
+    void operator()(Match& match) {
+        const bool any_of = match.op == "==" || match.op == "!=";
+        values_.value(match.right, places_of(match.left, mapping_), any_of);
     }
-
-    void interface(std::string& name) {
-        if (auto image = map_interface(interfaces_, name)) {
-            name = std::move(*image);
-        } else {
-            wrong(image.error());
-        }
-    }
-
-    void operator()(Match& match) { value(match.right, types_of(match.left)); }
     void operator()(Nat& nat) {
         for (Expr& address : nat.address) {
-            value(address, {});
+            values_.value(address, {});
         }
         for (Expr& port : nat.port) {
-            value(port, {});  // a map's keys may be addresses
+            values_.value(port, {});  // a map's keys may be addresses
         }
     }
-    void operator()(Assign& assign) { value(assign.value, types_of(assign.key)); }
-    void operator()(VerdictMap& map) { value(map.data, types_of(map.key)); }
-    void operator()(Update& update) { value(update.key, {}); }
+    void operator()(Assign& assign) { values_.written(assign.value, assign.key); }
+    void operator()(VerdictMap& map) { values_.value(map.data, places_of(map.key, mapping_)); }
+    void operator()(Update& update) { values_.value(update.key, {}); }
+    void operator()(Verbatim& rule) { values_.verbatim(rule.words); }
     template <typename Other>
     void operator()(Other&) {}  // holds nothing of a site
 
-private:
-    void map(Expr& expr, const Types& types) {
-        const Types keys = types_of(expr.args[0]);
-        for (Expr& item : expr.args[1].args) {
-            value(item.kind == Kind::pair ? item.args[0] : item, keys);
-            if (item.kind == Kind::pair) {
-                value(item.args[1], types);
-            }
+    // One by one, so that a mistake tells the element.
+    void elements(Set& set, const std::string& where) {
+        const Places keys = places_of(set.key_types, mapping_);
+        const Places data = places_of(set.data_types, mapping_);
+        std::vector<Expr> all;
+        all.reserve(set.elements.size());
+        for (Expr& element : set.elements) {
+            at(where, [&set, &element] { return print(element, set.key_types); });
+            std::vector<Expr> one{element};
+            values_.elements(one, keys, data);
+            std::move(one.begin(), one.end(), std::back_inserter(all));
         }
+        set.elements = std::move(all);
     }
 
+private:
     void wrong(const std::string& what) {
-        errors_.push_back({Exit::usage, where_, fmt::format("{} in: {}", what, words_)});
+        errors_.push_back({Exit::usage, where_, fmt::format("{} in: {}", what, words_())});
     }
 
     const Mapping& mapping_;
-    const Interfaces& interfaces_;
     std::vector<Error>& errors_;
+    ValueMapper values_;
     std::string where_;
-    std::string words_;
+    std::function<std::string()> words_;
 };
 
 // A base chain's devices, in `device "NAME"` or `devices = { NAME, NAME }`.
@@ -128,20 +100,17 @@ void translate_devices(std::string& property, Translator& translator) {
 
 void translate_table(Table& table, const std::string& where, Translator& translator) {
     for (Set& set : table.sets) {
-        for (Expr& element : set.elements) {
-            translator.at(fmt::format("{}: {} {}", where, set.kind, set.name),
-                          print(element, set.key_types));
-            translator.element(element, set);
-        }
+        translator.elements(set, fmt::format("{}: {} {}", where, set.kind, set.name));
     }
     for (Chain& chain : table.chains) {
         const std::string at = where + ": chain " + chain.name;
         for (std::string& property : chain.properties) {
-            translator.at(at, property);
+            translator.at(at, [words = property] { return words; });
             translate_devices(property, translator);
         }
         for (Rule& rule : chain.rules) {
-            translator.at(fmt::format("{}: handle {}", at, rule.handle), print(rule, table.family));
+            translator.at(fmt::format("{}: handle {}", at, rule.handle),
+                          [before = rule, &table] { return print(before, table.family); });
             for (Statement& statement : rule.statements) {
                 std::visit([&](auto& it) { translator(it); }, statement);
             }
@@ -159,36 +128,6 @@ std::optional<uint32_t> index_of(const std::vector<vipd::PoolConfig>& pools,
 }
 
 }  // namespace
-
-Expr to_expr(const Interval& interval) {
-    Expr expr;
-    expr.address = interval.first;
-    const auto prefix = interval.prefix();
-    if (interval.first == interval.last) {
-        expr.kind = Kind::address;
-    } else if (prefix) {
-        expr.kind = Kind::prefix;
-        expr.number = prefix->length;
-    } else {
-        expr.kind = Kind::range;
-        expr.args = {to_expr({interval.first, interval.first}),
-                     to_expr({interval.last, interval.last})};
-    }
-    return expr;
-}
-
-std::optional<Interval> to_interval(const Expr& expr) {
-    if (expr.kind == Kind::address) {
-        return Interval{expr.address, expr.address};
-    }
-    if (expr.kind == Kind::prefix) {
-        return Interval::of({expr.address, static_cast<unsigned>(expr.number)});
-    }
-    if (expr.kind == Kind::range && expr.args[0].kind == Kind::address) {
-        return Interval{expr.args[0].address, expr.args[1].address};
-    }
-    return {};
-}
 
 Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfaces& interfaces,
                   const std::string& where, std::vector<Error>& errors) {

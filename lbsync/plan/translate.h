@@ -1,16 +1,16 @@
 // The old site's policies as they must stand at the new site.
 //
-// Every address, prefix, range and interface in them goes through the mapping.  What has no
-// counterpart is an error (Exit::usage) with where it stands and the rule's own words; all of them
-// are told in one run.
+// Every address, prefix, range, interface, mark and zone in them goes through the mapping.  What
+// has no counterpart is an error (Exit::usage) with where it stands and the rule's own words; all
+// of them are told in one run.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "common/error.h"
+#include "lbsync/mapping/mapping.h"
 #include "lbsync/nft/model.h"
-#include "lbsync/plan/mapping.h"
 #include "lbsync/policy/offer.h"
 
 namespace rehome::lbsync {
@@ -25,11 +25,5 @@ Ruleset translate(const Ruleset& ruleset, const Mapping& mapping, const Interfac
 Offer translate(const Offer& offer, const Mapping& mapping,
                 const std::vector<vipd::PoolConfig>& pools, const std::string& where,
                 std::vector<Error>& errors);
-
-// An interval as nft prints it: address, prefix or range.
-Expr to_expr(const Interval& interval);
-
-// The addresses that an address, prefix or range stands for; none for other expressions.
-std::optional<Interval> to_interval(const Expr& expr);
 
 }  // namespace rehome::lbsync

@@ -37,6 +37,11 @@ std::optional<Prefix> Interval::prefix() const {
     while (length < first.bits() && bit(first, length) == bit(last, length)) {
         ++length;
     }
+    for (unsigned i = length; i < first.bits(); ++i) {
+        if (bit(first, i)) {
+            return {};  // it begins within one
+        }
+    }
     Prefix prefix{first, length};
     return first <= last && Interval::of(prefix) == *this ? std::optional(prefix) : std::nullopt;
 }

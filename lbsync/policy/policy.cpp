@@ -32,7 +32,7 @@ std::string words(const Nat& nat) {
     }
     if (nat.port) {
         result += ":" + range(text(field::source_port(), nat.port->first),
-                             text(field::source_port(), nat.port->last));
+                              text(field::source_port(), nat.port->last));
     }
     return result + (nat.flags.empty() ? "" : " " + nat.flags);
 }

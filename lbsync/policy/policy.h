@@ -152,7 +152,9 @@ struct Hook {
     // kernel's hook dump tells it; none: not known.
     std::optional<uint32_t> rank;
     bool nat = false;  // a chain of type nat: it sees the first packet of a connection alone
-    Verdict policy;    // accept or drop
+    // Of type route: what leaves it with another mark, address or DSCP is routed once more.
+    bool route = false;
+    Verdict policy;                    // accept or drop
     std::vector<std::string> devices;  // of ingress and egress
 };
 
@@ -161,6 +163,7 @@ struct Chain {
     std::string where;  // "netns:old-s1: table inet filter: chain input"
     std::optional<Hook> hook;
     std::vector<Rule> rules;
+    std::string table{};  // "inet filter"
 };
 
 struct Policy {

@@ -10,10 +10,6 @@ using Source = Field::Source;
 
 namespace {
 
-bool of_connection(Source source) {
-    return source > Source::ct_state && source <= Source::ct_label;
-}
-
 // Sets that both sides name, and those that one does.
 template <typename Sets>
 PacketSet unlike(const Sets& a, const Sets& b) {

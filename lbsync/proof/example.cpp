@@ -1,8 +1,12 @@
 #include "lbsync/proof/example.h"
 
 #include <algorithm>
+#include <map>
+#include <numeric>
 
 #include <fmt/format.h>
+
+#include "lbsync/proof/values.h"
 
 namespace rehome::lbsync::proof {
 
@@ -66,6 +70,25 @@ PacketSet exactly(Space& space, const Field& field, WideNumber value) {
     return all;
 }
 
+bool is_name(WideNumber name) {
+    return name != 0 && policy::as_name(policy::from_name(name)) == name;
+}
+
+// An interface that has a name, where the set has such.
+void prefer_named(Space& space, PacketSet& set, Source source, std::vector<uint64_t> ranks) {
+    for (const uint64_t rank : ranks) {
+        PacketSet there = is_name(space.name_at(rank)) ? PacketSet::all() : PacketSet();
+        for (unsigned i = 0; i < space.rank_bits(); ++i) {
+            const bool is_set = (rank >> (space.rank_bits() - 1 - i) & 1) != 0;
+            there = there & PacketSet::variable(space.variable({source, 0, i}), is_set);
+        }
+        if (!(set & there).empty()) {
+            set = set & there;
+            return;
+        }
+    }
+}
+
 WideNumber interface_of(const Space& space, const Packet& packet, Source source) {
     uint64_t rank = 0;
     for (unsigned i = 0; i < space.rank_bits(); ++i) {
@@ -94,6 +117,11 @@ Packet example(Space& space, PacketSet set, const Outcome& outcome) {
     for (const Wish& wish : wishes()) {
         prefer_value(space, set, wish.field, wish.value);
     }
+    std::vector<uint64_t> ranks(space.ranks());
+    std::iota(ranks.begin(), ranks.end(), 0);
+    prefer_named(space, set, Source::in_interface, ranks);
+    std::reverse(ranks.begin(), ranks.end());  // out of another one
+    prefer_named(space, set, Source::out_interface, ranks);
     Packet packet{outcome.frame, outcome.bridged, outcome.way, 0, 0, {}};
     for (const auto& [bit, variable] : space.variables()) {
         prefer(set, PacketSet::variable(variable, false));
@@ -183,11 +211,11 @@ private:
     // What the language of packets has no words for.
     void brackets() {
         std::vector<std::string> parts{packet_.way};
-        if (packet_.in_interface > 1) {
-            parts.push_back("in \"" + policy::from_name(packet_.in_interface) + "\"");
+        if (packet_.way != "sent") {
+            interface("in", packet_.in_interface, parts);
         }
-        if (packet_.out_interface > 1) {
-            parts.push_back("out \"" + policy::from_name(packet_.out_interface) + "\"");
+        if (packet_.way != "let in") {
+            interface("out", packet_.out_interface, parts);
         }
         state(parts);
         for (const Field& field : {policy::field::mark(), policy::field::ct_mark()}) {
@@ -203,6 +231,15 @@ private:
         text_ += "]";
     }
 
+    // name: one that a rule asks for, or the first of those between two of them.
+    void interface(const char* way, WideNumber name, std::vector<std::string>& parts) const {
+        if (is_name(name)) {
+            parts.push_back(fmt::format("{} \"{}\"", way, policy::from_name(name)));
+        } else if (space_.names_interfaces()) {
+            parts.push_back(fmt::format("{} another interface", way));
+        }
+    }
+
     void state(std::vector<std::string>& parts) const {
         constexpr std::pair<unsigned, std::string_view> states[] = {
             {1, "invalid"}, {2, "established"}, {4, "related"}, {8, "new"}, {64, "untracked"}};
@@ -214,20 +251,50 @@ private:
         }
     }
 
-    // Unknowns that say yes, and headers that are cut short.
-    void named(std::vector<std::string>& parts) const {
-        std::string cut;
+    // What is no header, by name: the bits that were asked for, those left of the field first.
+    struct Named {
+        WideNumber value = 0;
+        unsigned bits = 0;
+    };
+
+    std::map<std::pair<Source, unsigned>, Named> all_named() const {
+        std::map<std::pair<Source, unsigned>, Named> all;
         for (const auto& [bit, number] : space_.variables()) {
-            const std::string& name = space_.name_of(bit.name);
-            const bool set = packet_.bits.at(bit);
-            if (name == "readable" && !set && bit.source == Source::transport) {
-                cut = "a later fragment, or cut short";
-            } else if (bit.source >= Source::other && set) {
-                parts.push_back("where \"" + name + "\" says yes");
+            if (bit.source < Source::other) {
+                continue;
+            }
+            Named& named = all[{bit.source, bit.name}];
+            named.value = named.value << (bit.index + 1 - named.bits);
+            named.value |= packet_.bits.at(bit) ? 1 : 0;
+            named.bits = bit.index + 1;
+        }
+        return all;
+    }
+
+    static std::string words(const std::string& name, const Named& named) {
+        if (named.bits == 1) {
+            return "where \"" + name + "\" says yes";
+        }
+        const unsigned whole = (named.bits + 7) / 8 * 8;  // what was not asked for is 0
+        const WideNumber value = named.value << (whole - named.bits);
+        return fmt::format("where \"{}\" is {}", name,
+                           whole == 32 && name.ends_with("addr")
+                               ? Address::v4(static_cast<uint32_t>(value)).text()
+                               : policy::text(Field{}, value));
+    }
+
+    void named(std::vector<std::string>& parts) const {
+        for (const auto& [key, named] : all_named()) {
+            if (named.value != 0) {
+                parts.push_back(words(Unknowns::asked(space_.name_of(key.second)), named));
             }
         }
-        if (!cut.empty()) {
-            parts.push_back(cut);
+        for (const auto& [bit, number] : space_.variables()) {
+            if (bit.source == Source::transport && space_.name_of(bit.name) == "readable" &&
+                !packet_.bits.at(bit)) {
+                parts.emplace_back("a later fragment, or cut short");
+                break;
+            }
         }
     }
 

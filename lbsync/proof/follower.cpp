@@ -21,11 +21,17 @@ using Source = Field::Source;
 
 namespace {
 
-constexpr size_t deepest_jump = 64;  // the kernel allows 16
-constexpr unsigned invalid = 0;      // a bit of ct_state
+constexpr size_t most_runs = 4096;  // are kept: rules that write fields make new ones on and on
+constexpr unsigned invalid = 0;     // a bit of ct_state
 
-bool of_connection(Source source) {
-    return source > Source::ct_state && source <= Source::ct_label;
+// What a second routing looks at: mark, addresses, the type of service (Linux,
+// net/netfilter/nft_chain_route.c; IPv6's hop limit, which it looks at too, decides nothing).
+bool decides_routing(const Bit& bit) {
+    const bool dscp = (bit.source == Source::ip4 && bit.index >= 8 && bit.index < 16) ||
+                      (bit.source == Source::ip6 && bit.index < 32);
+    const bool address = (bit.source == Source::ip4 && bit.index >= 96) ||
+                         (bit.source == Source::ip6 && bit.index >= 64);
+    return bit.source == Source::mark || dscp || address;
 }
 
 // A value that is written, bit by bit, in the width of the field that it goes to.
@@ -46,6 +52,20 @@ Bits written(const policy::Value& value, unsigned width, const Values& values, c
         bits.emplace_back(flip ? !plain : plain);
     }
     return bits;
+}
+
+// Whether some of these packets are not taken before: most often the first that is tried.
+bool some_come(PacketSet packets, const std::vector<const PacketSet*>& before) {
+    for (uint64_t seed = 1; !packets.empty(); ++seed) {
+        const Member one = packets.member(seed);
+        const auto taken = std::find_if(before.begin(), before.end(),
+                                        [&](const auto* set) { return set->contains(one); });
+        if (taken == before.end()) {
+            return true;
+        }
+        packets = packets - **taken;
+    }
+    return false;
 }
 
 }  // namespace
@@ -85,47 +105,176 @@ void Follower::base_chain(size_t index, State& state) {
         state.reach = state.reach & here;
     }
     const PacketSet in = state.reach;
-    ended_ = {};
+    const std::map<Bit, PacketSet> before = state.contents.changed();
     stack_.clear();
-    const PacketSet rest = chain(index, in, state);
+    const Fates fates = chain(index, in, state);
     chain_ = index;
     rule_ = base.rules.size();
-    if (hook.policy.kind != Verdict::Kind::accept) {
-        end(hook.policy, rest);
+    if (question_.within != nullptr) {
+        decided(in - (fates.taken - fates.returned));
     }
-    decided(rest);
-    state.reach = (in - ended_) | others;
+    for (const auto& [words, packets] : fates.ends) {
+        PacketSet& ended = outcome_->ends[words];
+        ended = ended | (in & packets);
+    }
+    for (const auto& [words_and_before, packets] : fates.acts) {
+        count(outcome_->acts, words_and_before.first, in & packets);
+    }
+    const PacketSet pass = hook.policy.kind == Verdict::Kind::accept
+                               ? in - (fates.taken - fates.accepted - fates.returned)
+                               : in & fates.accepted;
+    if (hook.route) {
+        routed_again(before, pass, state);
+    }
+    state.reach = pass | others;
 }
 
-PacketSet Follower::chain(size_t index, PacketSet reach, State& state) {
-    if (index >= question_.policy.chains.size() || depth_ > deepest_jump) {
-        doubt("jumps to itself, or deeper than the kernel allows");
+// By what they hold now; who holds what it held stays on its way.
+void Follower::routed_again(const std::map<Bit, PacketSet>& before, const PacketSet& left,
+                            const State& state) {
+    std::vector<Bit> asked;
+    std::copy_if(state.written.begin(), state.written.end(), std::back_inserter(asked),
+                 decides_routing);
+    PacketSet other;
+    for (const Bit& bit : asked) {
+        const auto had = before.find(bit);
+        const PacketSet old =
+            had != before.end() ? had->second : PacketSet::variable(space_.variable(bit));
+        other = other | (old ^ values_->bit(state, bit));
+    }
+    const PacketSet again = other & left;
+    decided(again);
+    count(outcome_->acts, "routed again", again);
+    for (const Bit& bit : asked) {
+        count(outcome_->acts,
+              fmt::format("routed again by {}.{}", static_cast<int>(bit.source), bit.index),
+              again & values_->bit(state, bit));
+    }
+}
+
+// The fates of these packets; what is said of others does not count.
+Fates Follower::chain(size_t index, const PacketSet& reach, State& state) {
+    if (depth_ == deepest_jump) {
+        doubt("jumps deeper than the kernel allows");
         return {};
     }
     ++depth_;
     const size_t here = stack_.size();
     stack_.push_back(index);
-    PacketSet returned;
-    const std::vector<Rule>& rules = question_.policy.chains[index].rules;
-    for (size_t i = 0; i < rules.size() && !reach.empty(); ++i) {
-        stack_.push_back(i);
-        chain_ = index;
-        rule_ = i;
-        Gone gone;
-        steps(rules[i].steps, {reach}, state, gone);
-        if (!gone.taken.empty()) {
-            reach = reach - gone.taken;
-            returned = returned | gone.returned;
+    Fates fates;
+    const size_t rules = question_.policy.chains[index].rules.size();
+    PacketSet rest = reach;
+    for (size_t i = 0; i < rules && !rest.empty();) {
+        const size_t first = i;
+        const size_t behind = end_of_plain(index, i);
+        i = std::max(behind, i + 1);
+        if (first == behind) {
+            const Fates own = rule(index, first, rest, state);
+            rest = rest - own.taken;
+            fates.add(own);
+            continue;
         }
-        stack_.resize(here + 1);
+        const std::shared_ptr<Run> plain = run(index, first, behind, state);
+        if (marks_) {
+            Before before;
+            mark(index, *plain, rest, before, state);
+        }
+        if (first == 0 && behind == rules) {
+            fates = plain->fates;
+        } else if (!only_marks_) {
+            fates.add(plain->fates.within(rest));
+        }
+        rest = behind == rules ? PacketSet() : rest - plain->fates.taken;
     }
     stack_.resize(here);
     --depth_;
-    return reach | returned;
+    return fates;
+}
+
+Fates Follower::rule(size_t index, size_t number, const PacketSet& reach, State& state) {
+    const size_t here = stack_.size();
+    stack_.push_back(number);
+    chain_ = index;
+    rule_ = number;
+    Fates fates;
+    steps(question_.policy.chains[index].rules[number].steps, {reach}, state, fates);
+    stack_.resize(here);
+    return fates;
+}
+
+// As far as the rules are plain; who decides is asked rule by rule.
+size_t Follower::end_of_plain(size_t index, size_t first) const {
+    const bool singly = question_.within != nullptr || depth_ + plain_.depth(index) > deepest_jump;
+    const size_t rules = question_.policy.chains[index].rules.size();
+    size_t last = first;
+    while (!singly && last < rules && plain_.plain(index, last)) {
+        ++last;
+    }
+    return last;
+}
+
+std::shared_ptr<Run> Follower::run(size_t index, size_t first, size_t last, State& state) {
+    std::vector<size_t> key{index, first};
+    for (const Term* term : plain_.terms(index)) {
+        key.push_back(filters_.column(*values_, state, *term)->number);
+    }
+    if (const auto found = runs_.find(key); found != runs_.end()) {
+        return found->second;
+    }
+    const bool marks = std::exchange(marks_, false);
+    const bool only_marks = std::exchange(only_marks_, false);
+    const auto made = std::make_shared<Run>(summary(index, first, last, state));
+    marks_ = marks;
+    only_marks_ = only_marks;
+    if (runs_.size() == most_runs) {
+        runs_.clear();
+    }
+    runs_.emplace(std::move(key), made);
+    return made;
+}
+
+Run Follower::summary(size_t index, size_t first, size_t last, State& state) {
+    if (last - first > 1) {
+        const size_t middle = first + (last - first) / 2;
+        return joined(summary(index, first, middle, state), summary(index, middle, last, state));
+    }
+    PacketSet met_before = std::exchange(met_, {});
+    Run only;
+    only.first = first;
+    only.fates = rule(index, first, PacketSet::all(), state);
+    only.met = std::exchange(met_, std::move(met_before));
+    only.marked = only.met.empty();
+    return only;
+}
+
+// Which rules of a run these packets reach.  before: what the rules in front of them take.
+void Follower::mark(size_t index, Run& run, const PacketSet& reach, Before& before, State& state) {
+    if (run.marked) {
+        return;
+    }
+    if (run.left != nullptr) {
+        mark(index, *run.left, reach, before, state);
+        before.push_back(&run.left->fates.taken);
+        mark(index, *run.right, reach, before, state);
+        before.pop_back();
+    } else if (plain_.jumps(index, run.first)) {
+        PacketSet come = reach & run.met;
+        for (const PacketSet* taken : before) {
+            come = come - *taken;
+        }
+        const bool only_marks = std::exchange(only_marks_, true);
+        rule(index, run.first, come, state);
+        only_marks_ = only_marks;
+    } else if (meaning_.reached.contains({index, run.first}) ||
+               some_come(reach & run.met, before)) {
+        meaning_.reached.emplace(index, run.first);
+        run.marked = true;
+    }
+    run.tidy();
 }
 
 // What is left over has not been ended, and a rule that a map stands in goes on with it.
-PacketSet Follower::steps(const std::vector<Step>& list, Held held, State& state, Gone& gone) {
+PacketSet Follower::steps(const std::vector<Step>& list, Held held, State& state, Fates& gone) {
     const size_t here = stack_.size();
     for (size_t i = 0; i < list.size(); ++i) {
         stack_.resize(here);
@@ -150,46 +299,29 @@ PacketSet Follower::steps(const std::vector<Step>& list, Held held, State& state
     return held.met();
 }
 
-PacketSet Follower::branches(const Choice& choice, Held held, State& state, Gone& gone) {
+PacketSet Follower::branches(const Choice& choice, Held held, State& state, Fates& gone) {
     const size_t here = stack_.size();
-    for (const Term& term : choice.of) {
-        held.tests = held.tests & values_->holds(state, term.field);
-    }
-    const PacketSet packets = held.met();
+    Held rest{held.met()};
+    const Columns of = columns(choice.of, rest, state);  // drawn once for all
     PacketSet left;
     for (size_t i = 0; i < choice.branches.size(); ++i) {
+        const PacketSet in = rest.packets & filters_.passing(of, choice.branches[i].in);
+        rest.packets = rest.packets - in;
         stack_.resize(here);
-        Held branch{packets};
-        branch.tests = matching(choice.of, choice.branches[i].in, branch, state);
         stack_.push_back(i);
-        left = left | steps(choice.branches[i].steps, std::move(branch), state, gone);
+        left = left | steps(choice.branches[i].steps, {in}, state, gone);
     }
     stack_.resize(here);
     return left;
 }
 
-PacketSet Follower::matching(const std::vector<Term>& of, const ElementsPtr& in, Held& held,
-                             const State& state) {
-    std::vector<Bits> columns;
-    policy::Elements ranked;
+Follower::Columns Follower::columns(const std::vector<Term>& of, Held& held, const State& state) {
+    Columns columns;
     for (size_t i = 0; i < of.size(); ++i) {
-        columns.push_back(values_->bits(state, of[i], unknown(of[i].field, i, held, state)));
+        const auto bits = unknown(of[i].field, i, held, state);
+        columns.push_back(filters_.column(*values_, state, of[i], bits));
     }
-    const auto is_name = [](const Term& term) {
-        return term.field.source == Source::in_interface ||
-               term.field.source == Source::out_interface;
-    };
-    if (std::none_of(of.begin(), of.end(), is_name)) {
-        return in_rows(columns, *in);
-    }
-    ranked = *in;
-    for (size_t i = 0; i < ranked.spans.size(); ++i) {
-        if (is_name(of[i % of.size()])) {
-            policy::Span& span = ranked.spans[i];
-            span = {space_.rank(span.first), space_.rank(span.last)};
-        }
-    }
-    return in_rows(columns, ranked);
+    return columns;
 }
 
 std::vector<Bit> Follower::unknown(const Field& field, size_t column, Held& held,
@@ -228,61 +360,75 @@ std::vector<Bit> Follower::opaque(const Field& field, Held& held, const State& s
                             field.instance));
         }
     }
-    std::vector<Bit> bits = unknowns_.opaque(field, state.changed);
+    std::vector<Bit> bits = unknowns_.opaque(field, state.contents.changed());
     meaning_.opaque.insert(bits.begin(), bits.end());
     return bits;
 }
 
-void Follower::act(const Test& test, Held& held, State& state, Gone&) {
-    PacketSet in = matching(test.of, test.in, held, state);
-    if (test.negated) {
-        in = !in;
-    }
-    for (const Term& term : test.of) {
-        in = in & values_->holds(state, term.field);
-    }
-    held.tests = held.tests & in;
+void Follower::act(const Test& test, Held& held, State& state, Fates&) {
+    const Columns of = columns(test.of, held, state);
+    held.tests = held.tests & filters_.passing(of, test.in, test.negated);
 }
 
-void Follower::act(const Verdict& verdict, Held& held, State& state, Gone& gone) {
+void Follower::act(const Verdict& verdict, Held& held, State& state, Fates& gone) {
+    using Kind = Verdict::Kind;
     const PacketSet packets = held.met();
     held = {};
     if (packets.empty()) {
         return;
     }
-    using Kind = Verdict::Kind;
-    meaning_.reached.emplace(chain_, rule_);
-    PacketSet taken = packets;
-    if (verdict.kind == Kind::next_rule) {
-        taken = {};
-    } else if (verdict.kind == Kind::back) {
-        gone.returned = gone.returned | packets;
-    } else if (verdict.kind == Kind::jump || verdict.kind == Kind::go_to) {
-        const size_t chain_before = chain_;
-        const size_t rule_before = rule_;
-        const PacketSet back = chain(verdict.target, packets, state);
-        chain_ = chain_before;
-        rule_ = rule_before;
-        if (verdict.kind == Kind::jump) {
-            taken = packets - back;
-        } else {
-            gone.returned = gone.returned | back;
-        }
-    } else {
-        decided(packets);
-        if (verdict.kind != Kind::accept) {
-            end(verdict, packets);
-        }
+    if (verdict.kind == Kind::jump || verdict.kind == Kind::go_to) {
+        jump(verdict, packets, state, gone);
+        return;
     }
-    gone.taken = gone.taken | taken;
+    if (verdict.kind == Kind::next_rule) {
+        reached(packets);
+        return;
+    }
+    gone.taken = gone.taken | packets;
+    if (verdict.kind == Kind::back) {
+        reached(packets);
+        gone.returned = gone.returned | packets;
+        return;
+    }
+    decided(packets);
+    if (verdict.kind == Kind::accept) {
+        gone.accepted = gone.accepted | packets;
+    } else if (verdict.kind != Kind::drop) {
+        PacketSet& ended = gone.ends[policy::words(verdict)];
+        ended = ended | packets;
+    }
 }
 
-void Follower::act(const Store& store, Held& held, State& state, Gone&) {
-    PacketSet packets = held.met() & values_->holds(state, store.into);
+void Follower::jump(const Verdict& verdict, const PacketSet& packets, State& state, Fates& gone) {
+    reached(packets);
+    const size_t chain_before = chain_;
+    const size_t rule_before = rule_;
+    Fates there = chain(verdict.target, packets, state);
+    chain_ = chain_before;
+    rule_ = rule_before;
+    if (only_marks_) {
+        return;
+    }
+    there = there.within(packets);
+    there.taken = there.taken - there.returned;
+    if (verdict.kind == Verdict::Kind::jump) {
+        there.returned = {};
+    } else {
+        there.returned = packets - there.taken;
+        there.taken = packets;
+    }
+    gone.add(there);
+}
+
+void Follower::act(const Store& store, Held& held, State& state, Fates&) {
+    const bool zone = store.into.source == Source::ct_zone;  // in which a connection is looked for
+    PacketSet packets = zone ? held.met() - values_->connected(state)
+                             : held.met() & values_->holds(state, store.into);
     decided(packets);
     if (store.into.source == Source::ct_state) {  // "notrack": what has no connection yet
         packets = packets & values_->in_state(state, invalid);
-    } else if (of_connection(store.into.source)) {
+    } else if (!zone && of_connection(store.into.source)) {
         packets = packets & values_->connected(state);
     }
     const unsigned name = store.into.name.empty() ? 0 : space_.name_id(store.into.name);
@@ -293,54 +439,44 @@ void Follower::act(const Store& store, Held& held, State& state, Gone&) {
         now[bit] = PacketSet::choose(packets, *bits[i], values_->bit(state, bit));
     }
     for (auto& [bit, set] : now) {
-        state.changed[bit] = std::move(set);
+        state.contents.change(bit, std::move(set));
         state.written.insert(bit);
     }
 }
 
-// Counts: two of the same are not one.
-void Follower::done(const std::string& words, PacketSet packets) {
-    for (unsigned n = 0; !packets.empty(); ++n) {
-        PacketSet& so_far = outcome_->acts[{words, n}];
-        PacketSet again = so_far & packets;
-        so_far = so_far | packets;
-        packets = std::move(again);
-    }
-}
-
-void Follower::act(const Act& act, Held& held, State& state, Gone&) {
+void Follower::act(const Act& act, Held& held, State& state, Fates& gone) {
     const PacketSet& packets = held.met();
     decided(packets);
-    done(act.words, packets);
+    count(gone.acts, act.words, packets);
     if (!act.set.empty()) {
         PacketSet& updated = state.updated[act.set];
         updated = updated | packets;
     }
 }
 
-void Follower::act(const Nat& nat, Held& held, State& state, Gone& gone) {
+void Follower::act(const Nat& nat, Held& held, State& state, Fates& gone) {
     const PacketSet packets = held.met();
     held = {};
     decided(packets);
-    done(policy::words(nat), packets);
+    count(gone.acts, policy::words(nat), packets);
     state.bound = state.bound | packets;
     state.translations.emplace_back(packets, nat);
     gone.taken = gone.taken | packets;
-}
-
-void Follower::end(const Verdict& verdict, const PacketSet& packets) {
-    PacketSet& ended = outcome_->ends[policy::words(verdict)];
-    ended = ended | packets;
-    ended_ = ended_ | packets;
+    gone.accepted = gone.accepted | packets;
 }
 
 void Follower::decided(const PacketSet& packets) {
-    if (packets.empty()) {
-        return;
-    }
-    meaning_.reached.emplace(chain_, rule_);
-    if (question_.within != nullptr) {
+    reached(packets);
+    if (question_.within != nullptr && !packets.empty()) {
         outcome_->decisions.push_back({chain_, rule_, packets});
+    }
+}
+
+void Follower::reached(const PacketSet& packets) {
+    if (!marks_) {
+        met_ = met_ | packets;
+    } else if (!packets.empty()) {
+        meaning_.reached.emplace(chain_, rule_);
     }
 }
 

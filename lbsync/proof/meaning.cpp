@@ -22,11 +22,11 @@ namespace {
 // From hook to hook.
 class Walk {
 public:
-    Walk(Space& space, Unknowns& unknowns, const Question& question, Meaning& meaning)
-        : space_(space),
+    Walk(Shared& shared, const Question& question, Meaning& meaning)
+        : space_(shared.space),
           question_(question),
           meaning_(meaning),
-          follower_(space, unknowns, question, meaning) {}
+          follower_(shared, question, meaning) {}
 
     void all(Frame frame, bool bridged) {
         Outcome outcome;
@@ -44,9 +44,7 @@ public:
             const bool from_here = way.stage == Stage::output || way.stage == Stage::egress;
             State state;
             state.reach = outcome.universe;
-            state.tracked = bridged;
-            state.has_link_header = !from_here;
-            state.has_in_interface = !from_here;
+            state.contents.know({!from_here, !from_here, false, bridged});
             state.at = fmt::format("{}{}", name(frame), bridged ? " bridged" : "");
             follow(way, state, outcome);
         }
@@ -55,7 +53,9 @@ public:
 private:
     void follow(const Way& way, State state, Outcome outcome) {
         state.at += fmt::format(" {}", name(way.stage));
-        state.has_out_interface = way.stage >= Stage::forward;
+        Known known = state.contents.known();
+        known.out_interface = way.stage >= Stage::forward;
+        state.contents.know(known);
         follower_.begin(outcome.frame, outcome);
         hook(way.stage, state, outcome);
         if (translates_destination(way.stage)) {
@@ -76,7 +76,7 @@ private:
     static void remember(std::string when, const State& state, Outcome& outcome) {
         Moment moment{std::move(when), state.reach, {}};
         for (const Bit& bit : state.written) {
-            moment.values[bit] = state.changed.at(bit);
+            moment.values[bit] = state.contents.changed().at(bit);
         }
         outcome.moments.push_back(std::move(moment));
     }
@@ -84,9 +84,10 @@ private:
     void hook(Stage stage, State& state, Outcome& outcome) {
         const auto chains = chains_at(question_.policy, stage, outcome.bridged, outcome.frame);
         tell_unknown_order(chains);
-        bool to_track = is_tracked_at(stage) && !state.tracked && outcome.frame <= Frame::ip6;
+        bool to_track = is_tracked_at(stage) && !state.contents.known().connection &&
+                        outcome.frame <= Frame::ip6;
         bool to_translate = !outcome.bridged && question_.translated &&
-                            (state.tracked || to_track) &&
+                            (state.contents.known().connection || to_track) &&
                             (translates_destination(stage) || translates_source(stage));
         const int translation =
             translates_destination(stage) ? destination_nat_priority : source_nat_priority;
@@ -113,17 +114,21 @@ private:
     // What "notrack" has marked stays untracked.
     static PacketSet marked_untracked(State& state) {
         PacketSet untracked;
-        for (auto it = state.changed.begin(); it != state.changed.end();) {
-            const bool is_state = it->first.source == Source::ct_state;
-            untracked = is_state && it->first.index == 25 ? it->second : untracked;
-            it = is_state ? state.changed.erase(it) : std::next(it);
+        for (unsigned index = 0; index < 32; ++index) {
+            const Bit bit{Source::ct_state, 0, index};
+            const auto& changed = state.contents.changed();
+            const auto found = changed.find(bit);
+            untracked = index == 25 && found != changed.end() ? found->second : untracked;
+            state.contents.give_back(bit);
         }
         return untracked;
     }
 
     void track(State& state) {
         const PacketSet untracked = marked_untracked(state);
-        state.tracked = true;
+        Known known = state.contents.known();
+        known.connection = true;
+        state.contents.know(known);
         std::erase_if(state.written, [](const Bit& bit) { return bit.source == Source::ct_state; });
         if (untracked.empty()) {
             return;
@@ -131,8 +136,8 @@ private:
         for (const unsigned index : {25U, 28U, 29U, 30U, 31U}) {
             const Bit bit{Source::ct_state, 0, index};
             const PacketSet value = index == 25 ? PacketSet::all() : PacketSet();
-            state.changed[bit] =
-                PacketSet::choose(untracked, value, follower_.values().bit(state, bit));
+            state.contents.change(
+                bit, PacketSet::choose(untracked, value, follower_.values().bit(state, bit)));
             state.written.insert(bit);
         }
     }
@@ -230,9 +235,9 @@ private:
 
 }  // namespace
 
-Meaning meaning(Space& space, Unknowns& unknowns, const Question& question) {
+Meaning meaning(Shared& shared, const Question& question) {
     Meaning meaning;
-    Walk walk(space, unknowns, question, meaning);
+    Walk walk(shared, question, meaning);
     for (const Frame frame : {Frame::ip4, Frame::ip6, Frame::arp, Frame::other}) {
         walk.all(frame, false);
     }

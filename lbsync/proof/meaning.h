@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "lbsync/policy/policy.h"
+#include "lbsync/proof/fates.h"
+#include "lbsync/proof/filters.h"
 #include "lbsync/proof/packet_set.h"
 #include "lbsync/proof/space.h"
 #include "lbsync/proof/values.h"
@@ -45,7 +47,7 @@ struct Outcome {
     std::string way;  // "forwarded"
     PacketSet universe;
     std::map<std::string, PacketSet> ends;  // "accept", "drop", "reject with tcp reset", ...
-    std::map<std::pair<std::string, unsigned>, PacketSet> acts;  // words, and how often before
+    Acts acts;
     std::vector<Moment> moments;
     std::vector<Decision> decisions;  // of the packets that were asked about
 };
@@ -73,6 +75,15 @@ struct Question {
     const Meaning* before = nullptr;
 };
 
-Meaning meaning(Space& space, Unknowns& unknowns, const Question& question);
+// What both policies are said in.
+struct Shared {
+    Space& space;
+    Unknowns unknowns;
+    Filters filters;
+
+    explicit Shared(Space& of) : space(of), unknowns(of), filters(of) {}
+};
+
+Meaning meaning(Shared& shared, const Question& question);
 
 }  // namespace rehome::lbsync::proof

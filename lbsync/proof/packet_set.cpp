@@ -1,10 +1,12 @@
 #include "lbsync/proof/packet_set.h"
 
 #include <bdd.h>
+#include <malloc.h>
 #undef bdd_ithvar  // for C++, BuDDy renames these to others that give handles
 #undef bdd_nithvar
 
 #include <algorithm>
+#include <random>
 
 #include <fmt/format.h>
 
@@ -25,7 +27,7 @@ struct Running {
 Running running;
 
 constexpr size_t node_bytes = 20;       // BuDDy's BddNode
-constexpr size_t cache_bytes = 5 * 16;  // an entry in each of its five tables of results
+constexpr size_t cache_bytes = 6 * 24;  // an entry in each of its six tables of results
 constexpr size_t nodes_an_entry = 4;
 
 // The time ran out within an operation.  It goes through BuDDy's C, whose frames hold nothing that
@@ -75,6 +77,15 @@ int within_time(Operation operation) {
         expire();
         return 0;
     }
+}
+
+// BuDDy counts a place on its stack of references before it has written it (PUSHREF), and follows
+// what stands there when it collects: the stack, allocated anew with each variable, has to be zero.
+void set_variables(int count) {
+    constexpr int zeros = 0xff;  // what glibc fills with is the complement
+    mallopt(M_PERTURB, zeros);
+    within_time([&] { return bdd_setvarnum(count); });
+    mallopt(M_PERTURB, 0);
 }
 
 // What an operation has answered, if it can be believed.
@@ -146,6 +157,30 @@ PacketSet PacketSet::for_all(const PacketSet& variables) const {
                     : PacketSet(within_time([&] { return bdd_forall(node_, variables.node_); }));
 }
 
+Member PacketSet::member(uint64_t seed) const {
+    Member packet(static_cast<size_t>(bdd_varnum()));
+    std::minstd_rand draw(static_cast<std::minstd_rand::result_type>(seed));
+    for (auto bit : packet) {
+        bit = draw() % 2 != 0;
+    }
+    for (int node = node_; node > 1;) {
+        const auto variable = static_cast<size_t>(bdd_var(node));
+        const int wished = packet[variable] ? bdd_high(node) : bdd_low(node);
+        packet[variable] = packet[variable] == (wished != 0);
+        node = packet[variable] ? bdd_high(node) : bdd_low(node);
+    }
+    return packet;
+}
+
+bool PacketSet::contains(const Member& packet) const {
+    int node = node_;
+    while (node > 1) {
+        const auto variable = static_cast<size_t>(bdd_var(node));
+        node = variable < packet.size() && packet[variable] ? bdd_high(node) : bdd_low(node);
+    }
+    return node == 1;
+}
+
 PacketSet PacketSet::one() const {
     return failed() ? PacketSet() : PacketSet(bdd_satone(node_));
 }
@@ -155,10 +190,10 @@ bool PacketSet::fixes(int variable, bool value) const {
 }
 
 Diagrams::Diagrams(const Limits& limits, size_t steps) {
-    constexpr size_t nodes_a_step = 128;
+    constexpr size_t nodes_a_step = 256;
     constexpr size_t least = 1 << 15;
     constexpr size_t at_least = 100;  // BuDDy's own, and the first variable's
-    constexpr size_t most_at_first = 1 << 22;
+    constexpr size_t most_at_first = 1 << 23;
     const size_t by_memory =
         (limits.memory_mib << 20) / (node_bytes + cache_bytes / nodes_an_entry);
     running = {limits,
@@ -168,16 +203,18 @@ Diagrams::Diagrams(const Limits& limits, size_t steps) {
                {}};
     const size_t start =
         std::min(std::clamp(steps * nodes_a_step, least, most_at_first), running.most_nodes);
-    bdd_init(static_cast<int>(start), static_cast<int>(start / nodes_an_entry));
+    constexpr int no_cache_yet = 1000;  // the ratio below makes it
+    bdd_init(static_cast<int>(start), no_cache_yet);
     bdd_error_hook(on_error);
     bdd_gbc_hook(on_collection);
     bdd_clear_error();
     bdd_setcacheratio(nodes_an_entry);
-    bdd_setmaxnodenum(static_cast<int>(std::max(running.most_nodes, start + 1)));
+    // BuDDy makes a prime of what it begins with, and takes no limit that is not above it.
+    bdd_setmaxnodenum(std::max(static_cast<int>(running.most_nodes), bdd_getallocnum() + 1));
     bdd_setmaxincrease(4'000'000);
     bdd_setminfreenodes(30);
     // bdd_done() frees the variables of the time before once more where there were none since.
-    bdd_setvarnum(1);
+    set_variables(1);
 }
 
 Diagrams::~Diagrams() {
@@ -188,7 +225,7 @@ int Diagrams::new_variables(int count) {
     const int first = variables_;
     variables_ += count;
     if (!failed() && bdd_varnum() < variables_) {
-        bdd_extvarnum(variables_ - bdd_varnum());
+        set_variables(variables_);
     }
     return first;
 }

@@ -12,8 +12,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace rehome::lbsync::proof {
 
@@ -23,6 +25,9 @@ struct Limits {
     size_t memory_mib = 1024;  // of the diagrams
     std::chrono::milliseconds time{30'000};
 };
+
+// A packet: what each variable is, by number; those behind its end are false.
+using Member = std::vector<bool>;
 
 class PacketSet {
 public:
@@ -60,6 +65,10 @@ public:
 
     // What holds whatever these variables are; `variables`: the intersection of all of them.
     PacketSet for_all(const PacketSet& variables) const;
+
+    // Of a set that is not empty; what the set leaves open is drawn by the seed.
+    Member member(uint64_t seed) const;
+    bool contains(const Member& packet) const;
 
     // One of its members: fixes as many variables as it must.
     PacketSet one() const;

@@ -93,11 +93,11 @@ public:
           b_(b),
           diagrams_(bounds.limits, rules_of(a) + rules_of(b)),
           space_(diagrams_, std::array{&a, &b}),
-          unknowns_(space_) {}
+          shared_(space_) {}
 
     Proof all() {
-        mean_a_ = meaning(space_, unknowns_, question(a_));
-        mean_b_ = meaning(space_, unknowns_, question(b_));
+        mean_a_ = meaning(shared_, question(a_));
+        mean_b_ = meaning(shared_, question(b_));
         append(mean_a_.doubts);
         append(mean_b_.doubts);
         append(unlike_instances(mean_a_, mean_b_, space_));
@@ -189,8 +189,8 @@ private:
         of_a.within = of_b.within = &within;
         of_a.before = &mean_a_;
         of_b.before = &mean_b_;
-        const Meaning who_a = meaning(space_, unknowns_, of_a);
-        const Meaning who_b = meaning(space_, unknowns_, of_b);
+        const Meaning who_a = meaning(shared_, of_a);
+        const Meaning who_b = meaning(shared_, of_b);
         for (size_t i = 0; i < differ.size(); ++i) {
             const Outcome& outcome = mean_a_.outcomes[i];
             while (!differ[i].empty() && !proof_.more) {
@@ -232,7 +232,7 @@ private:
     const Policy& b_;
     Diagrams diagrams_;  // before all sets
     Space space_;
-    Unknowns unknowns_;
+    Shared shared_;
     Meaning mean_a_;
     Meaning mean_b_;
     Proof proof_;

@@ -311,7 +311,13 @@ private:
             return;
         }
         stack_.clear();
+        const std::string before = routed_by();
         const Fate fate = run(index);
+        if (fate != Fate::ended && chain.hook->route && routed_by() != before) {
+            const std::string words = "routed again by " + routed_by();
+            trace_.acts.insert(words);
+            trace_.events.push_back({index, chain.rules.size(), words});
+        }
         if (fate == Fate::ended || fate == Fate::accepted) {
             return;
         }
@@ -320,6 +326,19 @@ private:
         if (chain.hook->policy.kind != Verdict::Kind::accept) {
             trace_.end = words;
         }
+    }
+
+    // What routing looks at.
+    std::string routed_by() {
+        using namespace policy::field;
+        const bool ip6 = packet_.frame == Frame::ip6;
+        const auto words = [this](const Field& field) {
+            return policy::text(field, value(field, 0));
+        };
+        return fmt::format(
+            "mark {}, {} > {}, {} {}", words(mark()), words(ip6 ? ip6_source() : ip4_source()),
+            words(ip6 ? ip6_destination() : ip4_destination()), ip6 ? "class, label" : "tos",
+            words(slice(ip6 ? Source::ip6 : Source::ip4, ip6 ? 0 : 8, ip6 ? 32 : 8)));
     }
 
     bool on_device(const Hook& hook) {
@@ -420,7 +439,9 @@ private:
         if (store.into.width < 128) {
             value &= (WideNumber{1} << store.into.width) - 1;
         }
-        if (!holds(store.into)) {
+        // A zone is where a connection is looked for: who has one keeps its own.
+        const bool zone = store.into.source == Source::ct_zone;
+        if (zone ? has_connection() : !holds(store.into)) {
             return Fate::goes_on;
         }
         tell(fmt::format("{} set {}", policy::text(store.into), policy::text(store.into, value)));

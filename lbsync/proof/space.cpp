@@ -65,10 +65,10 @@ std::string_view name(Frame frame) {
 Space::Space(Diagrams& diagrams, std::span<const Policy* const> policies) : diagrams_(diagrams) {
     cuts_ = {0, 1};  // no interface, any interface
     for (const unsigned value_bit : {0U, 1U, 2U, 3U, 6U}) {
-        wanted_.push_back({Source::ct_state, 0, 31 - value_bit});
+        wanted_.insert({Source::ct_state, 0, 31 - value_bit});
     }
     for (unsigned i = 0; i < 8; ++i) {
-        wanted_.push_back({Source::transport_protocol, 0, i});
+        wanted_.insert({Source::transport_protocol, 0, i});
     }
     for (const Policy* policy : policies) {
         collect(*policy);
@@ -141,7 +141,7 @@ void Space::collect(const Term& term) {
     }
     for (unsigned i = 0; i < field.width; ++i) {
         if ((term.mask >> (field.width - 1 - i) & 1) != 0) {
-            wanted_.push_back({field.source, 0, field.offset + i});
+            wanted_.insert({field.source, 0, field.offset + i});
         }
     }
 }
@@ -151,20 +151,21 @@ void Space::allocate() {
     cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
     rank_bits_ = std::max(1U, static_cast<unsigned>(std::bit_width(cuts_.size() - 1)));
     for (unsigned i = 0; i < rank_bits_; ++i) {
-        wanted_.push_back({Source::in_interface, 0, i});
-        wanted_.push_back({Source::out_interface, 0, i});
+        wanted_.insert({Source::in_interface, 0, i});
+        wanted_.insert({Source::out_interface, 0, i});
     }
     for (auto& [header, bytes] : readable_) {
         std::sort(bytes.begin(), bytes.end());
         bytes.erase(std::unique(bytes.begin(), bytes.end()), bytes.end());
         for (const unsigned count : bytes) {
-            wanted_.push_back(readable(header, count));
+            wanted_.insert(readable(header, count));
         }
     }
-    std::sort(wanted_.begin(), wanted_.end(), [](const Bit& a, const Bit& b) {
+    std::vector<Bit> in_order(wanted_.begin(), wanted_.end());
+    std::sort(in_order.begin(), in_order.end(), [](const Bit& a, const Bit& b) {
         return std::tuple(level(a), beside(a), a) < std::tuple(level(b), beside(b), b);
     });
-    for (const Bit& bit : wanted_) {
+    for (const Bit& bit : in_order) {
         variable(bit);
     }
 }

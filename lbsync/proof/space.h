@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <tuple>
@@ -53,6 +54,8 @@ public:
     PacketSet universe(Frame frame);
 
     // Interfaces' names.
+    bool names_interfaces() const { return cuts_.size() > 2; }  // some rule does
+    size_t ranks() const { return cuts_.size(); }
     unsigned rank_bits() const { return rank_bits_; }
     uint64_t rank(WideNumber name) const;
     WideNumber name_at(uint64_t rank) const { return cuts_[rank]; }  // the first of its interval
@@ -80,7 +83,7 @@ private:
     std::vector<std::string> names_{""};
     std::map<std::string, unsigned> ids_;
     std::map<Bit, int> variables_;
-    std::vector<Bit> wanted_;
+    std::set<Bit> wanted_;
     std::vector<WideNumber> cuts_;
     unsigned rank_bits_ = 1;
     std::map<Source, std::vector<unsigned>> readable_;  // bytes, ascending

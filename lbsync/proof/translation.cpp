@@ -45,7 +45,7 @@ private:
             }
             const Bit unknown{bit.source, space_.name_id("translated " + state_.at), bit.index};
             const PacketSet translated = PacketSet::variable(space_.variable(unknown));
-            state_.changed[bit] = PacketSet::choose(later_, translated, now);
+            state_.contents.change(bit, PacketSet::choose(later_, translated, now));
         }
     }
 

@@ -1,5 +1,7 @@
 #include "lbsync/proof/values.h"
 
+#include <atomic>
+
 #include <fmt/format.h>
 
 namespace rehome::lbsync::proof {
@@ -18,14 +20,30 @@ bool is_interface(Source source) {
     return source == Source::in_interface || source == Source::out_interface;
 }
 
-bool of_connection(Source source) {
-    return source > Source::ct_state && source <= Source::ct_label;
-}
-
 }  // namespace
 
 Bit bit_of(const Field& field, unsigned name, unsigned position) {
     return {field.source, name, field.offset + position};
+}
+
+void Contents::know(const Known& known) {
+    known_ = known;
+    revision_ = new_revision();
+}
+
+void Contents::change(const Bit& bit, PacketSet to) {
+    changed_.insert_or_assign(bit, std::move(to));
+    revision_ = new_revision();
+}
+
+void Contents::give_back(const Bit& bit) {
+    changed_.erase(bit);
+    revision_ = new_revision();
+}
+
+uint64_t Contents::new_revision() {
+    static std::atomic<uint64_t> last = 0;
+    return ++last;
 }
 
 unsigned Unknowns::known(const PacketSet& set) {
@@ -61,20 +79,28 @@ std::vector<Bit> Unknowns::drawn(const Field& field, const std::string& at, cons
                 field.width);
 }
 
+std::string Unknowns::asked(const std::string& name) {
+    const size_t again = name.rfind(" again ");
+    const size_t at = again == name.npos ? again : name.rfind(" at ", again);
+    return name.substr(0, at);
+}
+
 PacketSet Values::constant_bit(uint64_t value, unsigned width, unsigned index) const {
     return (value >> (width - 1 - index) & 1) != 0 ? PacketSet::all() : PacketSet();
 }
 
 PacketSet Values::bit(const State& state, const Bit& asked) const {
     const Bit bit = Space::resolved(asked, frame_);
-    if (const auto found = state.changed.find(bit); found != state.changed.end()) {
+    const auto& changed = state.contents.changed();
+    if (const auto found = changed.find(bit); found != changed.end()) {
         return found->second;
     }
+    const Known& known = state.contents.known();
     constexpr uint64_t families[] = {2, 10, 3, 0};
     constexpr uint64_t ethertypes[] = {0x0800, 0x86dd, 0x0806};
     const auto frame = static_cast<size_t>(frame_);
-    if ((bit.source == Source::in_interface && !state.has_in_interface) ||
-        (bit.source == Source::out_interface && !state.has_out_interface)) {
+    if ((bit.source == Source::in_interface && !known.in_interface) ||
+        (bit.source == Source::out_interface && !known.out_interface)) {
         return {};  // the empty name, which has rank 0
     }
     if (bit.source == Source::family) {
@@ -89,7 +115,7 @@ PacketSet Values::bit(const State& state, const Bit& asked) const {
     if (bit.source == Source::ct_state && (bit.index < 25 || bit.index == 26 || bit.index == 27)) {
         return {};
     }
-    if (bit.source == Source::ct_state && !state.tracked) {
+    if (bit.source == Source::ct_state && !known.connection) {
         return constant_bit(1U << invalid, 32, bit.index);
     }
     return PacketSet::variable(space_.variable(bit));
@@ -116,7 +142,9 @@ PacketSet Values::in_state(const State& state, unsigned ct_state_bit) const {
 }
 
 PacketSet Values::connected(const State& state) const {
-    return state.tracked ? !(in_state(state, invalid) | in_state(state, untracked)) : PacketSet();
+    return state.contents.known().connection
+               ? !(in_state(state, invalid) | in_state(state, untracked))
+               : PacketSet();
 }
 
 PacketSet Values::holds(const State& state, const Field& field) const {
@@ -127,7 +155,7 @@ PacketSet Values::holds(const State& state, const Field& field) const {
     };
     switch (field.source) {
         case Source::link:
-            return state.has_link_header ? readable() : PacketSet();
+            return state.contents.known().link_header ? readable() : PacketSet();
         case Source::ip4:
             return when(frame_ == Frame::ip4);
         case Source::ip6:

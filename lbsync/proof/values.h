@@ -5,6 +5,7 @@
 // its own, which both of two compared policies share where they mean the same.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -17,20 +18,51 @@
 
 namespace rehome::lbsync::proof {
 
+// What there is to look at, at a hook of some way.
+struct Known {
+    bool link_header = true;
+    bool in_interface = true;
+    bool out_interface = false;
+    bool connection = false;  // conntrack has looked for one
+};
+
+// What fields hold, as far as that is not what the packet came with.
+class Contents {
+public:
+    // Two that have the same revision are the same; kept by copies, another one for each change.
+    uint64_t revision() const { return revision_; }
+
+    const Known& known() const { return known_; }
+    void know(const Known& known);
+
+    const std::map<Bit, PacketSet>& changed() const { return changed_; }
+    void change(const Bit& bit, PacketSet to);
+    void give_back(const Bit& bit);  // as the packet came with it
+
+private:
+    static uint64_t new_revision();
+
+    Known known_;
+    std::map<Bit, PacketSet> changed_;
+    uint64_t revision_ = new_revision();
+};
+
 // A packet at some point of its way, or rather all that come there.
 struct State {
     PacketSet reach;
-    std::map<Bit, PacketSet> changed;          // by rules, or by conntrack
+    Contents contents;                         // changed by rules, or by conntrack
     std::set<Bit> written;                     // by rules
     std::map<std::string, PacketSet> updated;  // sets whose members rules have changed
     PacketSet bound;                           // translated at this hook
     std::vector<std::pair<PacketSet, policy::Nat>> translations;  // of these, and how
-    bool tracked = false;                                         // conntrack has seen it
-    bool has_link_header = true;
-    bool has_in_interface = true;
-    bool has_out_interface = false;
-    std::string at;  // which hook, of which way
+    std::string at;                                               // which hook, of which way
 };
+
+// What is known of a packet's connection beside its state: a packet without one has none of these.
+inline bool of_connection(policy::Field::Source source) {
+    using Source = policy::Field::Source;
+    return source > Source::ct_state && source <= Source::ct_label;
+}
 
 // Which unknowns are the same one.  One for both policies.
 class Unknowns {
@@ -42,6 +74,8 @@ public:
     // Drawn: the n-th of the same name that these packets reach at this hook.
     std::vector<Bit> drawn(const policy::Field& field, const std::string& at,
                            const PacketSet& reach, unsigned n);
+    // What is asked by that name, without who asks.
+    static std::string asked(const std::string& name);
 
 private:
     std::vector<Bit> bits(const std::string& name, unsigned width);
@@ -56,7 +90,10 @@ class Values {
 public:
     Values(Space& space, Frame frame) : space_(space), frame_(frame) {}
 
-    // layer: of the chain that asks.
+    Frame frame() const { return frame_; }
+
+    // Of the chain that asks.
+    policy::Layer layer() const { return layer_; }
     void in_layer(policy::Layer layer) { layer_ = layer; }
 
     PacketSet bit(const State& state, const Bit& bit) const;

@@ -3,21 +3,15 @@
 // Whatever the text, it is refused with mistakes that are a clean line each, or taken: then what is
 // printed of it reads back as the same, and its meaning has a place for every rule.
 #include <algorithm>
-#include <cstdlib>
 
 #include "lbsync/iptables/meaning.h"
 #include "lbsync/iptables/print.h"
 #include "lbsync/iptables/read.h"
+#include "tests/fuzz/must.h"
 
 namespace rehome::lbsync::iptables {
 
 namespace {
-
-void must(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
 
 void check_mistakes(const std::vector<Error>& mistakes) {
     must(!mistakes.empty());

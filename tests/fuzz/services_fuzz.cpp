@@ -3,21 +3,15 @@
 //
 // Whatever the text, it is refused with mistakes that have a place, or taken: what ipvsadm's reader
 // took is printed and read as the same, and services compared with themselves are equal.
-#include <cstdlib>
 
 #include "lbsync/services/difference.h"
 #include "lbsync/services/ipvsadm.h"
 #include "lbsync/services/keepalived.h"
+#include "tests/fuzz/must.h"
 
 namespace rehome::lbsync::services {
 
 namespace {
-
-void must(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
 
 void check_mistakes(const std::vector<Error>& mistakes) {
     must(!mistakes.empty());

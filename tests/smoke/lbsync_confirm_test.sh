@@ -35,6 +35,10 @@ rules old-s1 'tcp dport 83 accept'
 refuses 1 "netns:new-s1: is unconfirmed until 2" lb apply
 rules old-s1 'tcp dport 81 accept'
 
+echo "# what waits is told without touching it"
+refuses 1 "netns:new-s1: is unconfirmed until 2" lbsync confirm --inventory "$inventory" --dry-run
+on new-s1 lbsync armed | jq -e '.armed != null'
+
 echo "# confirmed only while it stands as applied; then it is final"
 on new-s1 nft add rule inet filter input tcp dport 99 accept
 refuses 1 "table inet filter: has been changed since the apply" lbsync confirm --inventory "$inventory"
@@ -45,6 +49,21 @@ lbsync confirm --inventory "$inventory" | found 'nothing waits'
 on new-s1 lbsync armed | jq -e '.armed == null and .waits == false'
 undo
 has new-s1 'dport 80'
+
+echo "# what is disarmed while somebody works there takes no lock from him"
+lb apply --confirm 60 >"$dir/said"
+mkfifo "$dir/hold"
+on new-s1 lbsync hold --by somebody --command work <"$dir/hold" >"$dir/held" &
+holder=$!
+exec 7>"$dir/hold"
+wait_until 5 grep -q held "$dir/held"
+on new-s1 lbsync disarm --id "$(on new-s1 lbsync armed | jq -r .armed.id)"
+timer_gone() { fails ls /run/lbsync/*/*.timer; }
+wait_until 5 timer_gone
+refuses 3 "is locked by somebody" undo
+exec 7>&-
+wait "$holder"
+undo
 
 echo "# without --confirm what was verified is final, and nothing waits"
 lb apply
@@ -68,6 +87,20 @@ gw verify
 [ "$(stat -c '%a %u:%g' "$boot") $(readlink "$dir/link.nft")" = "640 1:1 boot.nft" ]
 on new-gw nft flush ruleset
 on new-gw nft -f "$boot" # what a boot does
+gw verify
+
+echo "# a boot before it is confirmed brings what was there before, and nothing waits any more"
+before=$(on new-gw nft -s list ruleset)
+rules old-gw 'tcp dport 87 accept'
+gw apply --confirm 60
+has new-gw 'dport 87'
+ip netns delete new-gw # as a boot does, with all that is only in memory
+ns new-gw
+on new-gw nft -f "$boot"
+[ "$(on new-gw nft -s list ruleset)" = "$before" ]
+on new-gw lbsync armed | jq -e '.armed == null'
+refuses 1 'dport 87' gw verify
+rules old-gw 'tcp dport 84 accept'
 gw verify
 lbsync undo --state "$dir/second.json"
 [ "$(cat "$boot")" = "" ]
@@ -94,6 +127,36 @@ wait_until 5 undone
 mv "$dir/cut" "$dir/new-gw"
 refuses 1 "netns:new-s1: was put back at 2" lbsync confirm --inventory "$inventory"
 refuses 1 "dport 85" lb verify
+
+echo "# a transaction that is still under way when the time is over is waited for, and undone"
+lb apply
+rules old-s1 'tcp dport 89 accept'
+before=$(on new-s1 nft -s list ruleset)
+lb apply --confirm 8 >"$dir/said"
+after=$(on new-s1 nft -s list ruleset)
+mkdir "$dir/slow"
+# shellcheck disable=SC2016  # the script expands it
+printf '#!/bin/bash\n[ "$1" != -f ] || sleep 9\nexec %s "$@"\n' "$(command -v nft)" >"$dir/slow/nft"
+chmod +x "$dir/slow/nft"
+batch=$(printf 'delete table inet filter\n%s\n' "$after")
+id=$(on new-s1 lbsync armed | jq -r .armed.id)
+digest=$(printf %s "$batch" | sha256sum | cut -d' ' -f1)
+printf %s "$batch" | on new-s1 env "PATH=$dir/slow:$PATH" lbsync load --sha256 "$digest" --armed "$id"
+wait_until 15 back
+wait_until 5 undone
+printf %s "$batch" | refuses 1 "there is no such apply to be confirmed any more" on new-s1 lbsync load --sha256 "$digest" --armed "$id"
+
+echo "# half of what was sent is nothing"
+printf %s "${batch%$'\n'*}" | refuses 3 "was cut off" on new-s1 lbsync load --sha256 "$digest"
+echo 'half of it' >"$dir/file"
+printf 'hal' | refuses 3 "was cut off" on new-s1 lbsync put --path "$dir/file" --sha256 "$digest" \
+    --expect-sha256 "$(sha256sum "$dir/file" | cut -d' ' -f1)"
+[ "$(cat "$dir/file")" = 'half of it' ]
+back
+for command in "disarm --id" "disarm --confirmed --id" "wait --place $dir --id" "load --sha256 $(sha256sum </dev/null | cut -d' ' -f1) --armed"; do
+    # shellcheck disable=SC2086  # words
+    refuses 2 "expected 16 hexadecimal digits" on new-s1 lbsync $command ../../../tmp/x </proc/self/ns/net
+done
 
 echo "# what somebody else has changed meanwhile is left alone, and told"
 lb apply --confirm 5

@@ -72,6 +72,24 @@ if [ "$(on old-s1 lbsync read | jq 'has("hooks")')" = false ]; then
 fi
 both 'delete table inet one; delete table inet two'
 
+echo "# nor is anything carried beside a table that stays, where order decides: pings would pass at one site alone"
+on old-s1 nft 'table inet one { chain c { type filter hook input priority 0; icmp type echo-request meta mark set 1; }; }'
+on new-s1 nft 'table inet rehome-x { chain c { type filter hook input priority 0; meta mark 1 drop; }; }'
+refuses 4 "chain c of table inet one, which is to be carried, would run at ip hook 1, priority 0, as chain c of table inet rehome-x" lb plan
+refuses 4 "nobody can tell which of them would run first" lb apply
+fails on new-s1 nft list table inet one
+on new-s1 nft 'delete table inet rehome-x'
+lb apply
+lb verify
+both 'delete table inet one'
+
+echo "# a chain at a device is no rival of itself"
+for host in old-s1 new-s1; do ip -n "$host" link add e0 type veth peer name e1; done
+on old-s1 nft 'table netdev one { chain c { type filter hook ingress device e0 priority 0; icmp type echo-request meta mark set 1; }; }'
+lb apply
+lb verify
+both 'delete table netdev one'
+
 echo "# a far host without lbsync, or with one of another version"
 mkdir "$dir/bin" "$dir/far"
 cat >"$dir/bin/ssh" <<'SSH'

@@ -122,6 +122,13 @@ answers 0 "equal" verify "$dir/gw.nft" "$dir/new.rules"
 on nft-gw nft insert rule inet filter forward ip saddr 10.1.2.3 accept
 answers 1 "10.1.2.3" verify netns:new-gw netns:nft-gw
 
+echo "# of a file nobody knows which of two chains at one place comes first"
+for name in a b; do
+    [ $name = a ] && rule="tcp dport 22 meta mark set 1 accept" || rule="meta mark 1 drop"
+    echo "table inet $name { chain c { type filter hook input priority 0; policy accept; $rule; }; }"
+done >"$dir/two.nft"
+answers 4 "and which of them comes first is not known" verify "$dir/two.nft" "$dir/two.nft"
+
 echo "# the other family counts"
 on new-gw ip6tables-nft -A INPUT -s 2001:db8::/32 -j DROP
 answers 1 "2001:db8:" verify netns:old-gw netns:new-gw

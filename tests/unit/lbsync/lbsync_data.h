@@ -11,8 +11,8 @@
 
 #include "common/inventory.h"
 #include "common/json/file.h"
+#include "lbsync/mapping/mapping.h"
 #include "lbsync/nft/read.h"
-#include "lbsync/plan/mapping.h"
 #include "lbsync/plan/pairs.h"
 
 namespace rehome::lbsync {

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/sha256.h"
+#include "lbsync/nft/words.h"
 #include "lbsync/plan/line_diff.h"
 #include "lbsync/plan/saved.h"
 #include "tests/unit/fits.h"
@@ -17,12 +18,31 @@ TEST_CASE("intervals") {
     CHECK(Interval{at("0.0.0.0"), at("255.255.255.255")}.text() == "0.0.0.0/0");
     CHECK(Interval{at("2001:db8::"), at("2001:db8::ffff")}.text() == "2001:db8::/112");
     CHECK(!Interval{at("10.0.0.255"), at("10.0.0.0")}.prefix());
+    CHECK(Interval{at("10.0.0.1"), at("10.0.0.255")}.text() == "10.0.0.1-10.0.0.255");
+    CHECK(Interval{at("10.0.0.1"), at("255.255.255.255")}.text() == "10.0.0.1-255.255.255.255");
     CHECK(next(at("10.0.0.255")) == at("10.0.1.0"));
     CHECK(next(at("::ffff")) == at("::1:0"));
     CHECK(!next(at("255.255.255.255")));
     CHECK(!next(at("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")));
     CHECK(!Interval::of(Prefix::parse("::/0").value())
                .contains(Interval::of(Prefix::parse("10.0.0.0/8").value())));
+}
+
+TEST_CASE("differences without an order") {
+    using Lines = std::vector<std::string>;
+    CHECK(unordered_diff({"a", "b", "c"}, {"c", "d", "a"}) == Lines{"- b", "+ d"});
+    CHECK(unordered_diff({"a", "b"}, {"b", "a"}).empty());
+}
+
+TEST_CASE("JSON that is bounded in depth") {
+    const auto nested = [](size_t depth) {
+        return std::string(depth, '[') + std::string(depth, ']');
+    };
+    CHECK(parse_bounded(nested(64)).is_array());
+    CHECK(parse_bounded(nested(65)).is_discarded());
+    CHECK(parse_bounded("[\"" + std::string(100, '[') + "\\\"[\"]").is_array());
+    CHECK(parse_bounded(std::string(1'000'000, '{')).is_discarded());
+    CHECK(parse_bounded("[1").is_discarded());
 }
 
 TEST_CASE("line differences") {
@@ -143,7 +163,7 @@ TEST_CASE("a second apply goes on with the state of the first") {
     REQUIRE(both.tables.size() == 1);
     CHECK(both.tables[0].before_sha256 == first.tables[0].before_sha256);
     CHECK(both.tables[0].before == first.tables[0].before);
-    CHECK(both.tables[0].after_sha256 == digest_of(three, "ip", "t"));
+    CHECK(both.tables[0].after_sha256 == digest_of(three, {}, "ip", "t"));
 
     // Nothing more to do: what the first has done can still be undone.
     const Plan nothing = step(two, two);
@@ -153,7 +173,7 @@ TEST_CASE("a second apply goes on with the state of the first") {
     const Plan anew = step(three, two);
     const Saved fresh = continued(first, to_save(anew, true), anew);
     REQUIRE(fresh.tables.size() == 1);
-    CHECK(fresh.tables[0].before_sha256 == digest_of(three, "ip", "t"));
+    CHECK(fresh.tables[0].before_sha256 == digest_of(three, {}, "ip", "t"));
 }
 
 }  // namespace rehome::lbsync

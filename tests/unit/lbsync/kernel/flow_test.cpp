@@ -1,6 +1,8 @@
 // Rules by the data flow of bytes: what is equal, what is not, and what has no normal form.
 #include "lbsync/kernel/flow.h"
 
+#include "lbsync/kernel/canonical.h"
+
 #include "tests/unit/lbsync/kernel/host.h"
 
 namespace rehome::lbsync::kernel {

@@ -108,6 +108,10 @@ TEST_CASE("chains that commute have no order; others are doubted where it is not
         CAPTURE(one.what);
         CHECK(unknown_order(both(one.one, one.other), "h").empty() != one.doubted);
     }
+    // As the kernel dumps a chain with a single device.
+    json listed = table("netdev", "a", at(0, 0, "e"), mark);
+    listed["chains"][0]["hook"]["devices"] = {{{"name", "e"}}};
+    CHECK(unknown_order(both(listed, table("netdev", "b", at(0, 0, "f"), drop)), "h").empty());
     json idle = table("ip", "b", at(1), "");
     idle["chains"][0]["rules"] = json::array();
     CHECK(unknown_order(both(table("inet", "a", at(1), mark), idle), "h").empty());
@@ -138,6 +142,31 @@ TEST_CASE("the kernel's dump of its hooks tells the order") {
     CHECK(known_order(known) != known_order(both(a, b, order("a", "b"))));
     CHECK_FALSE(unknown_order(both(a, b, order("b", "gone")), "h").empty());
     CHECK(known_order(both(a, b)).empty());
+}
+
+TEST_CASE("what comes to stand beside a chain that stays is doubted before it is carried") {
+    const auto stays = [](const std::string& table) { return table == "x"; };
+    const auto renamed = [](const std::string& device) { return device == "old" ? "new" : device; };
+    const auto doubts = [&](const json& carried, const json& there) {
+        const json none = table("ip", "none", at(4), drop);
+        return unknown_beside(both(carried, none), both(there, none), {"h", stays, renamed});
+    };
+    const json x = table("inet", "x", at(1), drop);
+    const json a = table("inet", "a", at(1), mark);
+    REQUIRE(doubts(a, x).size() == 1);
+    CHECK(doubts(a, x)[0].where == "h");
+    CHECK(doubts(a, x)[0].what.starts_with(
+        "chain c of table inet a, which is to be carried, would run at ip hook 1, priority 0, as "
+        "chain c of table inet x does, which stays there"));
+    CHECK(doubts(table("inet", "a", at(1), drop), x).empty());     // they commute
+    CHECK(doubts(table("inet", "a", at(1, 5), mark), x).empty());  // another priority
+    CHECK(doubts(a, table("inet", "gone", at(1), drop)).empty());  // it does not stay
+    CHECK(doubts(table("inet", "x", at(1), mark), x).empty());     // nothing of it is carried
+    const json device = table("netdev", "x", at(0, 0, "new"), drop);
+    CHECK(doubts(table("netdev", "a", at(0, 0, "old"), mark), device).size() == 1);
+    CHECK(doubts(table("netdev", "a", at(0, 0, "other"), mark), device).empty());
+    // Both stand there already: unknown_order tells of them.
+    CHECK(unknown_beside(both(a, x), both(a, x), {"h", stays, renamed}).empty());
 }
 
 }  // namespace rehome::lbsync::kernel

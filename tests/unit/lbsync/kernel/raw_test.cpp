@@ -1,6 +1,8 @@
 // Rules in words that imply nothing.
 #include "lbsync/kernel/raw.h"
 
+#include "lbsync/kernel/flow.h"
+
 #include "lbsync/nft/print.h"
 #include "tests/unit/lbsync/kernel/host.h"
 

@@ -1,6 +1,8 @@
 // What may be carried in nft's own words, and what might hide something of a site.
 #include "lbsync/kernel/siteless.h"
 
+#include "lbsync/kernel/flow.h"
+
 #include "tests/unit/lbsync/kernel/host.h"
 
 namespace rehome::lbsync::kernel {

@@ -116,6 +116,8 @@ std::string masked(const std::string& mask) {
 }  // namespace
 
 TEST_CASE("bytes become the fields that they are of, addresses and interfaces those of the image") {
+    const std::string set_size =
+        R"({"exthdr":{"sreg":1,"type":2,"op":1,"offset":2,"len":2,"flags":0}})";
     const std::pair<std::string, std::string> cases[] = {
         {ip4 + load(1, 1, 12, 4) + "," + equals(1, "0a000001"),
          "meta nfproto == 2; ip saddr == 172.16.0.1"},
@@ -151,7 +153,30 @@ TEST_CASE("bytes become the fields that they are of, addresses and interfaces th
         {R"({"notrack":{}})", "ct state set -&ffffffff^40"},
         {R"({"exthdr":{"dreg":1,"type":2,"op":1,"offset":2,"len":2,"flags":0}},)" +
              equals(1, "05b4"),
-         "has exthdr(op=1 type=2) == 1; exthdr(flags=0 len=2 offset=2 op=1 type=2) == 1460"},
+         "has tcp option maxseg == 1; tcp option maxseg == 1460"},
+        {R"({"rt":{"dreg":1,"key":3}},{"byteorder":{"sreg":1,"dreg":1,"op":1,"len":2,"size":2}},)" +
+             set_size,
+         "tcp option maxseg at most rt mtu&65535@tcp option maxseg"},
+        {R"({"immediate":{"dreg":1,"data":{"value":"0550"}}},)" + set_size,
+         "tcp option maxseg at most 1360@tcp option maxseg"},
+        {ip4 + load(1, 1, 0, 2) + "," +
+             R"({"bitwise":{"sreg":1,"dreg":1,"len":2,"op":0,"mask":{"value":"ff03"},)"
+             R"("xor":{"value":"0020"}}},)" +
+             R"({"payload":{"sreg":1,"base":1,"offset":0,"len":2,"csum_type":1}})",
+         "meta nfproto == 2; payload ip 0 16 set payload ip 0 16&ff03^20"},
+        {R"({"exthdr":{"dreg":1,"type":44,"op":0,"offset":0,"len":1,"flags":1}},)" +
+             equals(1, "01"),
+         "ip6 frag exists == 1"},
+        {R"({"immediate":{"dreg":1,"data":{"value":"0a000001"}}},)"
+         R"({"immediate":{"dreg":2,"data":{"value":"07000000"}}},)"
+         R"({"dup":{"sreg_addr":1,"sreg_dev":2}})",
+         "dup to 172.16.0.1 device \"eth9\"@"},
+        {R"({"limit":{"rate":5,"unit":60,"burst":3,"type":0,"flags":1}})",
+         "limit rate over 5/minute burst 3 packets == 1"},
+        {R"({"socket":{"dreg":1,"key":0}},)" + equals(1, "01"), "socket transparent == 1"},
+        {R"({"immediate":{"dreg":1,"data":{"value":"0a000001"}}},{"immediate":{"dreg":2,"data":)"
+         R"({"value":"1f90"}}},{"tproxy":{"family":2,"reg_addr":1,"reg_port":2}})",
+         "tproxy to 172.16.0.1 port 8080 family 2 == 1; tproxy to 172.16.0.1 port 8080@"},
     };
     for (const auto& [expressions, words] : cases) {
         CAPTURE(expressions);
@@ -202,6 +227,10 @@ TEST_CASE("what has no meaning as fields is doubted, with the rule's words") {
         {R"({"meta":{"dreg":1,"key":3}},)" + equals(1, "10000000", 3), "in the host's own order"},
         {R"({"meta":{"dreg":1,"key":4}},)" + equals(1, "63000000"), "interface number 99"},
         {R"({"match":{"name":"string","rev":1,"info":"00"}})", "has no meaning here"},
+        {R"({"rt":{"dreg":1,"key":1}},)" + equals(1, "0a000001"), "rt(key=1) has no field"},
+        {R"({"immediate":{"dreg":1,"data":{"value":"01"}}},)"
+         R"({"exthdr":{"sreg":1,"type":3,"op":1,"offset":2,"len":1,"flags":0}})",
+         "has no meaning here"},
         {R"({"objref":{"imm_type":4,"imm_name":"gone"}})", "which is not there"},
         {verdict_of(4294967293, "gone"), "which is not there"},
         {R"({"meta":{"dreg":1,"key":16}},{"nat":{"type":1,"family":2,"reg_addr_min":1}})",

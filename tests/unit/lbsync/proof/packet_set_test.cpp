@@ -2,6 +2,7 @@
 #include "lbsync/proof/packet_set.h"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include "lbsync/proof/prove.h"
 #include "tests/unit/lbsync/proof/policies.h"
@@ -47,6 +48,16 @@ TEST_CASE("a limit that is reached is said, and nothing is answered from then on
     Diagrams diagrams({}, 100);
     CHECK(!same_number(diagrams, 8).empty());  // the next proof begins anew
     CHECK(Diagrams::failure() == "");
+}
+
+TEST_CASE("variables are made whenever they are needed") {
+    mallopt(M_PERTURB, 0x5a);  // what is not written holds no zeros
+    Diagrams diagrams({}, 100);
+    for (int i = 0; i < 400; ++i) {  // the table is full on the way, within making some
+        CHECK(!PacketSet::variable(diagrams.new_variables(64)).empty());
+    }
+    CHECK(Diagrams::failure() == "");
+    mallopt(M_PERTURB, 0);
 }
 
 TEST_CASE("a proof that costs too much is no proof, of what is equal and of what differs") {

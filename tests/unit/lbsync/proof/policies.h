@@ -55,6 +55,34 @@ inline Rule rule(std::vector<Step> steps) {
     return {std::move(steps), 0, "a rule"};
 }
 
+// "numgen random mod 2 vmap {...}"
+inline Choice drawn_for(std::vector<std::pair<unsigned, Verdict>> elements) {
+    Choice choice{{Term{field::named(Field::Source::drawn, "numgen random mod 2", 1)}}, {}};
+    for (auto& [number, verdict] : elements) {
+        choice.branches.push_back({policy::elements({{number, number}}), {std::move(verdict)}});
+    }
+    return choice;
+}
+
+inline Test mark(unsigned number) {
+    return is(field::mark(), number);
+}
+inline Store set_mark(unsigned number) {
+    return {field::mark(), {.from = {}, .flip = number}};
+}
+inline Store zone(unsigned number) {
+    return {field::ct_zone(), {.from = {}, .flip = number}};
+}
+// "meta mark set tcp dport map {...}"
+inline Choice marked(std::vector<std::pair<Span, unsigned>> elements) {
+    Choice choice{{Term{field::destination_port()}}, {}};
+    for (const auto& [ports, number] : elements) {
+        choice.branches.push_back(
+            {policy::elements({ports}), {Store{field::mark(), {.from = {}, .flip = number}}}});
+    }
+    return choice;
+}
+
 inline Chain base(std::vector<Rule> rules, Verdict otherwise, Stage stage = Stage::input,
                   int priority = 0, Layer layer = Layer::ip4) {
     Hook hook;
@@ -67,6 +95,13 @@ inline Chain base(std::vector<Rule> rules, Verdict otherwise, Stage stage = Stag
         rules[i].number = i + 1;
     }
     return {"base", "chain base", hook, std::move(rules)};
+}
+
+// "type route hook output"
+inline Chain rerouting(std::vector<Rule> rules) {
+    Chain chain = base(std::move(rules), accept(), Stage::output);
+    chain.hook->route = true;
+    return chain;
 }
 
 inline Chain plain(std::vector<Rule> rules) {

@@ -1,13 +1,14 @@
 // Sides: how a file's format is recognised, policies put together, and the verdict.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "lbsync/iptables/meaning.h"
 #include "lbsync/iptables/read.h"
+#include "lbsync/policy/merge.h"
 #include "lbsync/side/compare.h"
 #include "lbsync/side/format.h"
-#include "lbsync/side/merge.h"
 #include "tests/unit/fits.h"
 
 namespace rehome::lbsync::side {
@@ -105,8 +106,50 @@ TEST_CASE("verdicts, and reports of their format") {
         CHECK(text_report(*found).find(": a and ") != std::string::npos);
     }
     const auto found = compare(cases[5].old_one, cases[5].new_one);
-    CHECK(found->beside.front() == "a: what packets meet there");
+    CHECK(found->one_sided.front() == "a: what packets meet there");
+    CHECK(text_report(*found).find("equal in services: a and a") != std::string::npos);
+    const auto rest = compare(cases[5].old_one, side("b", open));
+    CHECK(text_report(*rest).find("equal in what packets meet: a and b") != std::string::npos);
+    CHECK(rest->one_sided.front() == "a: its services");
     CHECK(!compare(one, side("b", open)));
+}
+
+TEST_CASE("a limit that the proof reaches is no verdict, and is said") {
+    using std::chrono::milliseconds;
+    std::string ports;  // by source: nothing that could be said in few nodes
+    for (unsigned i = 1; i < 500; ++i) {
+        ports += fmt::format("-A INPUT -s 10.{}.{}.{} -p tcp --dport {} -j DROP\n", i % 7, i % 31,
+                             i % 251, 1000 + i * 37);
+    }
+    const std::string head = ":INPUT ACCEPT\n";
+    const std::pair<proof::Limits, std::string> cases[] = {
+        {{.nodes = 10'000}, "not provable: the proof: the decision diagrams outgrew 10000 nodes\n"},
+        {{.memory_mib = 1}, "not provable: the proof: the decision diagrams outgrew 1 MiB\n"},
+        {{.time = milliseconds(0)}, "not provable: the proof: the proof took longer than 0 ms\n"},
+    };
+    for (const auto& [limits, words] : cases) {
+        for (const std::string& other : {ports, "-A INPUT -p udp -j DROP\n" + ports}) {
+            const auto found =
+                compare(side("a", head + ports), side("b", head + other), {}, {.limits = limits});
+            REQUIRE(found);
+            CAPTURE(text_report(*found));
+            CHECK(found->verdict() == Exit::unknown);
+            CHECK(text_report(*found).find(words) != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("rules that no packet comes to are told") {
+    const auto found = compare(side("a", ":INPUT ACCEPT\n-A INPUT -p tcp -j DROP\n"),
+                               side("b",
+                                    ":INPUT ACCEPT\n-A INPUT -p tcp -j DROP\n"
+                                    "-A INPUT -p tcp --dport 22 -j ACCEPT\n"));
+    REQUIRE(found);
+    CHECK(found->verdict() == Exit::yes);
+    REQUIRE(found->policies->unreachable.size() == 1);
+    CHECK(text_report(*found).find("note: no packet comes to " + found->policies->unreachable[0]) !=
+          std::string::npos);
+    CHECK(found->policies->unreachable[0].starts_with("f: "));
 }
 
 }  // namespace rehome::lbsync::side
