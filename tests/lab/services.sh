@@ -37,6 +37,8 @@ policies() {
         read -r site host rest <<<"$row"
         ip netns exec "$host" nft -f "$lab/base.nft"
         [ ! -e "$lab/$host.nft" ] || ip netns exec "$host" nft -f "$lab/$host.nft"
+        [ ! -e "$lab/$host.ipset" ] || ip netns exec "$host" ipset restore <"$lab/$host.ipset"
+        [ ! -e "$lab/$host.rules" ] || ip netns exec "$host" iptables-nft-restore <"$lab/$host.rules"
     done
     [ "${#GATEWAYS[@]}" = 2 ] || for host in old-s1 old-s2; do # clients come as addresses of pools
         ip netns exec "$host" nft add element inet service clients "{ 10.1.0.0/16 }"
