@@ -1,33 +1,17 @@
 #!/bin/bash
 # How many of many kinds of rules lbsync carries, and whether what it carries is the same: prints
-# {"texts": N, "carried": N, "wrong": N, "refused": {TEXT: WHY}}.
+# {"texts": N, "carried": N, "proven": N, "wrong": N, "refused": {TEXT: WHY}}.
 #
 # Each text has a chain of its own at a host of the old site.  What plan finds not provable is left
 # out; the rest is applied to the new site, and both kernels' expressions are held against each other
-# as `nft --debug=netlink` prints them.
-set -eEuo pipefail
-here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
-# shellcheck source=tests/lab/net.sh
-. "$here/../../lab/net.sh"
-if [ "${REHOME_PRIVATE:-}" != "$(realpath "$0")" ]; then
-    BUILD=$(realpath "${BUILD:-$here/../../../build}")
-    export BUILD
-    private "$(realpath "$0")" "$@"
-fi
-private_init
-cd "$here/../../.."
-PATH=$BUILD/bin:$PATH
-dir=/run/rehome
+# as `nft --debug=netlink` prints them.  Proven are those carried in which the proof finds nothing that it
+# has no model for.
+# shellcheck source=tests/bench/lbsync/_init.sh
+. "$(dirname "$0")/_init.sh" "$@"
 
-ns old-gw new-gw old-s1 old-s2 new-s1 new-s2
-inventory=$dir/inventory.json
-cp tests/lab/inventory.json "$inventory"
-for gateway in old-gw new-gw; do
-    mkdir "$dir/$gateway"
-    printf '{"schema":"rehome/vipd/1","inventory":"%s","gateway":"%s","control":"%s","ports":[{"name":"p","device":"null:"}],"lines":[],"services":[{"name":"meters","vip":"198.51.100.10","protocol":"tcp","port":1883,"forward":"nat","servers":[{"name":"s1","address":"%s","port":1883,"weight":1}]}]}' \
-        "$inventory" $gateway "$dir/$gateway/vipd.sock" "$([ $gateway = old-gw ] && echo 10.1.1.11 || echo 172.20.5.21)" >"$dir/$gateway/vipd.json"
-done
-lb() { lbsync "$1" --inventory "$inventory" --no-reload "${@:2}"; }
+# shellcheck source=tests/smoke/_lbsync.sh
+. tests/smoke/_lbsync.sh
+lbsync_world
 
 # Loads the texts whose numbers stand on standard input, each into chain tNUMBER.
 load() {
@@ -57,8 +41,10 @@ lb verify >/dev/null
 expressions old-s1 >"$dir/old"
 expressions new-s1 >"$dir/new"
 wrong=$(diff "$dir/old" "$dir/new" | grep -c '^[<>]' || true)
+lbsync verify netns:old-s1 netns:new-s1 --json >"$dir/sides.json" || [ $? = 4 ]
+unproven=$(jq '[.not_provable[].where | capture("chain t(?<n>[0-9]+)(:|$)").n] | unique | length' "$dir/sides.json")
 carried=$(on new-s1 nft list ruleset | grep -c 'chain t[0-9]' || true)
-jq -n --argjson texts $((${#texts[@]} - ${#unknown[@]})) --argjson carried "$carried" --argjson wrong "$wrong" \
+jq -n --argjson texts $((${#texts[@]} - ${#unknown[@]})) --argjson carried "$carried" --argjson wrong "$wrong" --argjson unproven "$unproven" \
     --slurpfile plan "$dir/plan.json" --rawfile names <(printf '%s\n' "${texts[@]}") '
-    {texts: $texts, carried: $carried, wrong: $wrong, refused: ([$plan[0].not_provable[] |
+    {texts: $texts, carried: $carried, proven: ($carried - $unproven), wrong: $wrong, refused: ([$plan[0].not_provable[] |
         {key: (.where | capture("chain t(?<n>[0-9]+)").n // "" | if . == "" then "" else ($names / "\n")[tonumber] end), value: .what}] | from_entries)}'

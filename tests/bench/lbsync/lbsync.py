@@ -6,8 +6,17 @@
 Figures (all without one):
   read_iptables    seconds to read 6,000 rules of iptables with their sets, and what they mean
   verify_iptables  seconds of `lbsync verify` of such a dump and the same rules in other words
+  prove            seconds of a processor and MiB to prove a policy and itself in other words equal, and with one
+                   element changed unequal: 5,000 and 10,000 rules of a gateway, 10,000 and 100,000 like
+                   ClassBench's; one that is not answered says so
   carried          of rule_texts, the share that lbsync carries to another site, and how many lines of the two
-                   kernels' expressions then differ (carried.sh; needs root)
+                   kernels' expressions then differ, and the share of which all is modelled in the proof
+                   (carried.sh; needs root)
+  hosts_84         seconds of verify of 42 pairs of hosts, each call of which waits 0.2 s for its line, and how many
+                   calls those are; ..._here: with what the hosts do on this machine too, which is also measured of plan,
+                   apply, undo, and of verify with one host that cannot be reached (hosts.sh; needs root)
+  interval_set     seconds of plan and apply where one element of a set of 100,000 intervals has changed
+                   (interval_set.sh; needs root)
 
 Files go to $BUILD/bench/lbsync.d (default: build), the figures to $BUILD/bench/lbsync.json.  Exit codes: 0 measured,
 2 wrong usage, 3 a figure failed.
@@ -27,7 +36,9 @@ FILES = os.path.join(BUILD, "bench/lbsync.d")
 TOOLS = os.path.join(BUILD, "bench/lbsync")
 LBSYNC = os.path.join(BUILD, "bin/lbsync")
 
-TARGETS = {"read_iptables_6000_s": 0.3, "carried_share": 0.85, "carried_wrong": 0}
+TARGETS = {"read_iptables_6000_s": 0.3, "verify_5000_s": 2, "verify_5000_mib": 512, "verify_10000_s": 2,
+           "class_bench_100000_s": 40, "class_bench_100000_mib": 2048, "carried_share": 0.85, "carried_wrong": 0,
+           "hosts_84_s": 5, "interval_set_100000_s": 5, "interval_set_100000_apply_s": 5}
 SEED = 13
 
 
@@ -97,6 +108,28 @@ def verify_iptables(rounds):
     return {"verify_iptables_6000_s": [seconds([LBSYNC, "verify", one, other]) for _ in range(rounds)]}
 
 
+PROOFS = [("verify_5000", "gateway", 5000), ("verify_10000", "gateway", 10000),
+          ("class_bench_10000", "class_bench", 10000), ("class_bench_100000", "class_bench", 100000)]
+
+
+def prove(rounds):
+    """The slower of equal and unequal in each round; the largest rules once."""
+    figures = {}
+    for name, shape, rules in PROOFS:
+        for _ in range(1 if rules > 10000 else rounds):
+            done = subprocess.run([os.path.join(TOOLS, "prove"), shape, str(rules), str(SEED)], capture_output=True,
+                                  text=True, timeout=300)
+            if done.returncode != 0:
+                raise Failed(f"prove {shape} {rules} {SEED}: exit {done.returncode}: {done.stdout}{done.stderr[-300:]}")
+            found = json.loads(done.stdout)
+            for pair, proof in found.items():
+                if proof["answer"] == "not provable":
+                    print(f"{name}, {pair}: not provable: {done.stderr.splitlines()[0]}", file=sys.stderr)
+            figures.setdefault(name + "_s", []).append(max(proof["s"] for proof in found.values()))
+            figures.setdefault(name + "_mib", []).append(max(proof["mib"] for proof in found.values()))
+    return figures
+
+
 def carried(_rounds):
     done = subprocess.run([os.path.join(os.path.dirname(__file__), "carried.sh")], capture_output=True, text=True,
                           timeout=300, env={**os.environ, "BUILD": BUILD})
@@ -106,10 +139,32 @@ def carried(_rounds):
     for text, why in found["refused"].items():
         print(f"not carried: {text}: {why[:100]}", file=sys.stderr)
     return {"carried_texts": [found["texts"]], "carried_share": [found["carried"] / found["texts"]],
-            "carried_wrong": [found["wrong"]]}
+            "proven_share": [found["proven"] / found["texts"]], "carried_wrong": [found["wrong"]]}
 
 
-FIGURES = {"read_iptables": read_iptables, "verify_iptables": verify_iptables, "carried": carried}
+def hosts_84(rounds):
+    done = subprocess.run([os.path.join(os.path.dirname(__file__), "hosts.sh"), "42", str(rounds)], capture_output=True,
+                          text=True, timeout=600, env={**os.environ, "BUILD": BUILD})
+    if done.returncode != 0:
+        raise Failed(f"hosts.sh: exit {done.returncode}: {done.stderr[-300:]}")
+    timed = json.loads(done.stdout)["timed"]
+    here = {f"hosts_84_{name}_here_s": timed[name]["s"] for name in ("verify", "verify_one_gone", "plan", "apply", "undo")}
+    return {"hosts_84_s": timed["verify_told"]["s"], "hosts_84_calls": [timed["verify_told"]["calls"]],
+            "hosts_84_verify_here_cpu_s": timed["verify"]["cpu_s"], **here}
+
+
+def interval_set(rounds):
+    elements = 100000
+    done = subprocess.run([os.path.join(os.path.dirname(__file__), "interval_set.sh"), str(elements), str(rounds)],
+                          capture_output=True, text=True, timeout=900, env={**os.environ, "BUILD": BUILD})
+    if done.returncode != 0:
+        raise Failed(f"interval_set.sh: exit {done.returncode}: {done.stderr[-300:]}")
+    found = json.loads(done.stdout)
+    return {f"interval_set_{elements}_s": found["plan_s"], f"interval_set_{elements}_apply_s": found["apply_s"]}
+
+
+FIGURES = {"read_iptables": read_iptables, "verify_iptables": verify_iptables, "prove": prove, "carried": carried,
+           "hosts_84": hosts_84, "interval_set": interval_set}
 
 
 def main():
