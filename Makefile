@@ -9,7 +9,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	librapidcheck-dev libbdd-dev libmnl-dev libsqlite3-dev libjs-dygraphs \
 	bird2 frr nftables iptables ipset mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
-	util-linux procps python3 python3-scapy traceroute jq curl git \
+	util-linux procps systemd python3 python3-scapy traceroute jq curl git \
 	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace fping irtt mtr-tiny
 
 PREFIX ?= /usr/local
@@ -51,6 +51,7 @@ LIBS_cutover = $(LIBS_common)
 $(BUILD)/test/unit-cutover: LIBS_cutover += -lrapidcheck
 $(BUILD)/test/unit-probe: LIBS_probe += -lrapidcheck
 $(BUILD)/test/unit-lbsync: LIBS_lbsync += -lrapidcheck
+$(BUILD)/test/unit-vipd: LIBS_vipd += -lrapidcheck
 
 # Folders: P/main.cpp is the program, P/adapter touches the world, P/command and P/daemon put things
 # together; P's other rooms are pure.
@@ -64,7 +65,7 @@ MANUALS := $(wildcard $(foreach p,common $(PROGRAMS),$(p)/*.scd))
 LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cpp))
 UNIT_PROGRAMS := common vipd lbsync probe cutover
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
-KILL_HAND := $(BUILD)/kills/kill_hand.so
+KILL_AT := $(BUILD)/kills/kill_at.so
 
 TARGETS := all deps demo demo-upgrade test test-memory test-thread test-kills test-fresh unit smoke apps soak bench bench-vipd bench-cutover bench-probe baseline bench-tables fuzz \
 	lint format install clean
@@ -166,12 +167,12 @@ $(BUILD)/man/vipctl.8: vipctl/vipctl.8.scd $(BUILD)/bin/vipd
 unit: $(UNITS)
 	$(Q)tests/run $(BUILD) unit
 
-smoke: all $(PACKET_ROWS) $(KILL_HAND)
+smoke: all $(PACKET_ROWS) $(KILL_AT)
 	$(Q)tests/run $(BUILD) smoke
 
 # deps first: what follows cannot even be parsed into rules without the libraries.
 test: deps
-	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS) $(KILL_HAND)
+	$(Q)$(MAKE) all $(UNITS) $(PACKET_ROWS) $(KILL_AT)
 	$(Q)tests/run $(BUILD) unit smoke
 
 # Real applications through every kind of service: what each carried, its errors, vipd's drops.
@@ -187,11 +188,13 @@ test-memory:
 test-thread:
 	$(Q)$(MAKE) SANITIZE=thread threads
 
-# cutover killed at every system call that writes, and resumed: no act is lost or done twice.
-test-kills: $(BUILD)/bin/cutover $(KILL_HAND)
+# Killed at every system call that writes: cutover, which loses no act and does none twice, and what lbsync runs on a
+# target, which is then in the old state or in the new one.
+test-kills: $(BUILD)/bin/cutover $(BUILD)/bin/lbsync $(KILL_AT)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/kills/kills.py $(ARGS)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/kills/targets.sh $(ARGS)
 
-$(KILL_HAND): $(BUILD)/kills/%.so: tests/kills/%.cpp
+$(KILL_AT): $(BUILD)/kills/%.so: tests/kills/%.cpp
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -shared $< -o $@
 
@@ -300,7 +303,9 @@ parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))
 parts_iptables_fuzz := $(filter lbsync/iptables/% lbsync/policy/%,$(SOURCES)) \
-	$(patsubst %,common/%.cpp,address special_addresses error)
+	$(patsubst %,common/%.cpp,address special_addresses error sha256)
+parts_lbsync_nft_fuzz := $(parts_iptables_fuzz) $(filter-out lbsync/nft/canonical.cpp lbsync/nft/members.cpp lbsync/nft/learned.cpp,$(filter lbsync/kernel/% lbsync/nft/% lbsync/outside/%,$(SOURCES)))
+parts_lbsync_kernel_fuzz := $(parts_lbsync_nft_fuzz)
 parts_services_fuzz := $(filter lbsync/services/%,$(SOURCES)) lbsync/policy/services.cpp \
 	$(patsubst %,common/%.cpp,address special_addresses error)
 parts_stamp_fuzz := $(patsubst %,probe/core/%.cpp,directions reflection sessions source_limits stamp stamp_extensions statistics udp_flow wire) \
@@ -314,7 +319,7 @@ $(BUILD)/fuzz/obj/%.o: %.cpp Makefile | $(GENERATED)
 define fuzzer
 $(1): $$(call fuzz_object,tests/fuzz/$(notdir $(1)).cpp $$(parts_$(notdir $(1))))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(FUZZ_CXX) -fsanitize=fuzzer $$^ -lfmt -lcrypto -o $$@
+	$$(Q)$$(FUZZ_CXX) -fsanitize=fuzzer $$^ -lfmt -lcrypto -lmnl -o $$@
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 
