@@ -107,7 +107,7 @@ json row_json(const Row& row, const Config& config, const Tables& tables) {
               {"client", row.key.client.text()},
               {"vip", row.key.vip.text()},
               {"state", row.state},
-              {"service", service == nullptr ? json() : json(service->config.name)},
+              {"service", service == nullptr ? json() : json(service->config->name)},
               {"way_back", tunnel ? "peer " + config.peers[row.way.index].gateway
                                   : "line " + config.lines[row.way.index].carrier},
               {"idle_ms", row.idle / 1000},

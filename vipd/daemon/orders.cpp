@@ -209,7 +209,7 @@ void Daemon::relogin(const json& request, const Reply& reply) {
     order.service = request.value("service", "");
     order.quiet_s = request.value("quiet_s", 0.0);
     for (const auto& service : tables().services()) {
-        if (service.config.name == order.service) {
+        if (service.config->name == order.service) {
             order.number = service.number;
         }
     }

@@ -68,7 +68,7 @@ Result<json> Daemon::prepare_placement(const json& request, uint32_t uid) {
     if (request.contains("base")) {
         names.services.emplace();
         for (const auto& service : tables().services()) {
-            names.services->push_back(service.config.name);
+            names.services->push_back(service.config->name);
         }
         if (request["base"] != placement()["digest"]) {
             return fail(Exit::no, "", "the rules were changed meanwhile, expected another try");

@@ -48,7 +48,7 @@ json entries_of(const Tops& tops, const SpaceSaving<Key>& (Top::*of)() const, si
 json entries_by(const std::string& by, const Tops& tops, const Tables& tables, size_t limit) {
     const auto service_name = [&](const TopEnd& vip) {
         const ServiceTable* service = tables.service(vip.protocol, vip.end);
-        return service == nullptr ? std::string() : service->config.name;
+        return service == nullptr ? std::string() : service->config->name;
     };
     const auto server_name = [&](const TopEnd& server) {
         for (const auto& service : tables.services()) {

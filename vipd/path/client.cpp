@@ -237,7 +237,7 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
         flow = nullptr;
     }
     if (judged.service != nullptr) {
-        note(hands, "vip", "service {}", judged.service->config.name);
+        note(hands, "vip", "service {}", judged.service->config->name);
     }
     switch (judged.kind) {
         case Judgement::Kind::no_service:
@@ -299,7 +299,6 @@ Verdict from_client(const View& view, Hands& hands, Frame& frame, Packet& packet
 }
 
 tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Beginning& of) {
-    const ServiceConfig& config = of.service.config;
     if (of.server.address == of.key.client.address) {
         return tl::unexpected(Drop::forged_source);
     }
@@ -307,7 +306,7 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Begin
     const auto open = [&](Flow::Reach reach) {
         return hands.flows.open(of.key, of.hash, server, reach, view.now, of.ring);
     };
-    const Flow::Reach reach = reach_of(config);
+    const Flow::Reach reach = of.service.reach;
     const bool held = reach == Flow::Reach::nat &&
                       hands.source_nat.find(of.key.protocol, server, of.key.client) != nullptr;
     tl::expected<Flow*, Drop> opened = tl::unexpected(Drop::server_taken);
@@ -326,11 +325,12 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Begin
     }
     Flow& flow = **opened;
     hands.flows.set_service(flow, of.service.number);
-    const bool sees_other_end = config.pool || other_port;
-    if (sees_other_end && !(config.pool ? hands.source_nat.take(*config.pool, flow)
-                                        : hands.source_nat.take_other_port(flow))) {
+    const bool pooled = reach == Flow::Reach::source_nat;
+    const bool sees_other_end = pooled || other_port;
+    if (sees_other_end && !(pooled ? hands.source_nat.take(*of.service.config->pool, flow)
+                                   : hands.source_nat.take_other_port(flow))) {
         hands.flows.erase(flow);
-        return tl::unexpected(config.pool ? Drop::no_source_port : Drop::server_taken);
+        return tl::unexpected(pooled ? Drop::no_source_port : Drop::server_taken);
     }
     ++hands.counters.services[of.service.number].new_flows;
     return &flow;

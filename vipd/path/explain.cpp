@@ -69,8 +69,8 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
         const Endpoint server = choose_server(*service, source).server.endpoint();
         // By which another one may be known there already.
         copy_flows(from, to, packet.protocol, source, server);
-        if (service->config.pool) {
-            to.source_nat.copy_ports(from.source_nat, *service->config.pool, packet.protocol,
+        if (service->config->pool) {
+            to.source_nat.copy_ports(from.source_nat, *service->config->pool, packet.protocol,
                                      server);
         }
     }

@@ -233,7 +233,7 @@ template <typename H>
     }
     const ServerConfig* chosen =
         begins ? &choose_server(*judged.service, key.client).server : nullptr;
-    const Flow::Reach reach = begins ? reach_of(judged.service->config) : flow->reach;
+    const Flow::Reach reach = begins ? judged.service->reach : flow->reach;
     const Address server = begins ? chosen->address : flow->server().address;
     const uint32_t adjacency = hands.routing.next_hop(server);
     if (reach == Flow::Reach::source_nat ||
@@ -389,7 +389,6 @@ const ServiceTable* service_of(const Tables& tables, const Frame& frame, uint8_t
         tables.service(protocol, H::stored(ip + H::destination), load16(ip + H::bytes + 2));
     if (service != nullptr) {
         __builtin_prefetch(service);
-        __builtin_prefetch(&service->config.pool);
     }
     return service;
 }

@@ -23,7 +23,7 @@ Target target_of(const Hands& hands, const Flow& flow) {
 }
 
 Target target_of(const ServiceTable& service, const Endpoint& client) {
-    return {choose_server(service, client).server.endpoint(), client, reach_of(service.config)};
+    return {choose_server(service, client).server.endpoint(), client, service.reach};
 }
 
 Verdict error_to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, Quote& quote,

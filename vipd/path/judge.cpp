@@ -12,7 +12,7 @@ namespace rehome::vipd {
 void gather(const View& view, const FlowKey& key, const Flow* flow, const ServiceTable* service,
             std::optional<size_t> refused_by, Arrival& a) {
     a.can_serve = service != nullptr && view.snapshot.served->can_serve(*service);
-    a.source_nat = service != nullptr && service->config.pool.has_value();
+    a.source_nat = service != nullptr && service->reach == Flow::Reach::source_nat;
     if (flow != nullptr) {
         const bool here = flow->kind == Flow::Kind::here;
         a.entry = here                                ? Entry::here

@@ -163,12 +163,17 @@ void emit(Hands& hands, const Frame& frame, const Verdict& verdict) {
 // may still, and an error would end what its client waits for.
 bool all_failed(const View& view, Hands& hands, uint32_t service) {
     const ServiceTable* table = view.tables.service_by_number(service);
-    const auto failed = [&](const ServerConfig& server) {
-        const uint32_t adjacency = hands.routing.next_hop(server.address);
-        return server.masked || (adjacency != Routing::none && hands.routing[adjacency].failed);
+    const auto may_answer = [&](size_t server) {
+        const uint32_t adjacency = hands.routing.next_hop(table->servers[server].address);
+        return table->takes_new_flows(server) &&
+               (adjacency == Routing::none || !hands.routing[adjacency].failed);
     };
-    return table != nullptr &&
-           std::all_of(table->config.servers.begin(), table->config.servers.end(), failed);
+    for (size_t i = 0; table != nullptr && i < table->servers.size(); ++i) {
+        if (may_answer(i)) {
+            return false;
+        }
+    }
+    return table != nullptr;
 }
 
 Verdict to_server(const View& view, Hands& hands, Frame& frame, Packet& packet, const Flow& flow) {

@@ -78,12 +78,4 @@ inline WayBack by_line(const Tables& tables, size_t line) {
     return {WayBack::Via::line, static_cast<uint16_t>(line), tables.lines()[line].carrier_id};
 }
 
-// How a service's servers are reached.
-inline Flow::Reach reach_of(const ServiceConfig& config) {
-    if (config.forward == Forward::nat) {
-        return config.pool ? Flow::Reach::source_nat : Flow::Reach::nat;
-    }
-    return config.encapsulation == Encapsulation::ipip ? Flow::Reach::ipip : Flow::Reach::gue;
-}
-
 }  // namespace rehome::vipd

@@ -4,6 +4,7 @@
 
 #include "vipd/packet/hash.h"
 #include "vipd/state/link_size.h"
+#include "vipd/state/set_aside.h"
 
 namespace rehome::vipd {
 
@@ -141,7 +142,7 @@ std::shared_ptr<const Served> served(const Known& known, const Snapshot& made,
 PlacementWorld world_of(const Tables& tables, const MoveConfig& move) {
     PlacementWorld world{tables.sites(), move.from, move.to, {}, tables.service_numbers()};
     for (const ServiceTable& service : tables.services()) {
-        world.services.emplace_back(service.config.name, service.number);
+        world.services.emplace_back(service.config->name, service.number);
     }
     return world;
 }
@@ -152,7 +153,7 @@ void add_placement(Snapshot& made, const Known& known, const Snapshot* previous)
     const auto rules = order ? order->rules : nullptr;
     const bool same_words = previous != nullptr && previous->share == made.share &&
                             previous->placement->digest() == (rules == nullptr ? 0 : rules->digest);
-    const bool same = same_words && previous->tables == made.tables;
+    const bool same = same_words && previous->config == made.config;
     made.placement = same ? previous->placement
                           : Placement::make(rules, made.share.hundredths, made.share.by,
                                             world_of(*made.tables, known.config->move));
@@ -169,10 +170,12 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     const bool same_config = previous != nullptr && previous->config == known.config;
     made->epoch = previous == nullptr ? 1 : previous->epoch + 1;
     made->config = known.config;
-    made->tables =
+    auto tables =
         same_config
             ? previous->tables
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
+    const SetAside aside = set_aside(known, *tables);
+    made->tables = Tables::with(std::move(tables), aside);
     made->ports = ports_of(known.observed, now);
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;

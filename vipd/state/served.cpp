@@ -25,10 +25,13 @@ public:
         return hop && hop->port < ports_.size() && ports_[hop->port].up;
     }
     bool lead_to(const ServiceTable& service) const {
-        const auto& servers = service.config.servers;
-        return all_open() || std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
-                   return !server.masked && server.weight > 0 && lead_to(server.address);
-               });
+        for (size_t i = 0; i < service.servers.size() && !all_open(); ++i) {
+            const ServerConfig& server = service.servers[i];
+            if (service.takes_new_flows(i) && server.weight > 0 && lead_to(server.address)) {
+                return true;
+            }
+        }
+        return all_open();
     }
 
 private:
@@ -61,9 +64,9 @@ std::shared_ptr<const Served> Served::make(const Tables& tables,
             made->cut_off_[service.number] = true;
             continue;
         }
-        serve(service.config.vip);
-        ready.push_back(service_key(static_cast<uint8_t>(service.config.protocol),
-                                    {service.config.vip, service.config.port}));
+        serve(service.config->vip);
+        ready.push_back(service_key(static_cast<uint8_t>(service.config->protocol),
+                                    {service.config->vip, service.config->port}));
     }
     for (const MapRule& map : tables.maps()) {
         if (ways.lead_to(map.server.address)) {

@@ -48,22 +48,34 @@ bool same_pools(const std::vector<PoolTable>& a, const std::vector<PoolTable>& b
         [](const PoolTable& x, const PoolTable& y) { return x.addresses == y.addresses; });
 }
 
-std::shared_ptr<const MaglevTable> make_slots(const ServiceConfig& config) {
+Flow::Reach reach_of(const ServiceConfig& config) {
+    if (config.forward == Forward::nat) {
+        return config.pool ? Flow::Reach::source_nat : Flow::Reach::nat;
+    }
+    return config.encapsulation == Encapsulation::ipip ? Flow::Reach::ipip : Flow::Reach::gue;
+}
+
+// aside: null where none is.
+std::shared_ptr<const MaglevTable> make_slots(const ServiceConfig& config,
+                                              const std::vector<bool>* aside) {
     std::vector<MaglevServer> servers;
     servers.reserve(config.servers.size());
-    for (const auto& server : config.servers) {
-        servers.push_back({server.name, server.weight, !server.masked});
+    for (size_t i = 0; i < config.servers.size(); ++i) {
+        const ServerConfig& server = config.servers[i];
+        const bool live = !server.masked && (aside == nullptr || !(*aside)[i]);
+        servers.push_back({server.name, server.weight, live});
     }
     return std::make_shared<const MaglevTable>(make_maglev(servers, maglev_size(servers)));
 }
 
-std::vector<uint16_t> sorted_by_endpoint(const std::vector<ServerConfig>& servers) {
+std::shared_ptr<const std::vector<uint16_t>> sorted_by_endpoint(
+    const std::vector<ServerConfig>& servers) {
     std::vector<uint16_t> order(servers.size());
     std::iota(order.begin(), order.end(), uint16_t{0});
     std::sort(order.begin(), order.end(), [&](uint16_t a, uint16_t b) {
         return servers[a].endpoint() < servers[b].endpoint();
     });
-    return order;
+    return std::make_shared<const std::vector<uint16_t>>(std::move(order));
 }
 
 Prefix host_prefix(const Address& address) {
@@ -161,12 +173,11 @@ void append_addresses(const Prefix& prefix, std::vector<Address>& to) {
 }  // namespace
 
 const ServerConfig* ServiceTable::server(const Endpoint& endpoint) const {
-    const auto found = std::lower_bound(by_endpoint.begin(), by_endpoint.end(), endpoint,
-                                        [&](uint16_t index, const Endpoint& wanted) {
-                                            return config.servers[index].endpoint() < wanted;
-                                        });
-    const bool there = found != by_endpoint.end() && config.servers[*found].endpoint() == endpoint;
-    return there ? &config.servers[*found] : nullptr;
+    const auto found = std::lower_bound(
+        order->begin(), order->end(), endpoint,
+        [&](uint16_t index, const Endpoint& wanted) { return servers[index].endpoint() < wanted; });
+    const bool there = found != order->end() && servers[*found].endpoint() == endpoint;
+    return there ? &servers[*found] : nullptr;
 }
 
 Address MapRule::to_server(const Address& vip_address) const {
@@ -238,12 +249,12 @@ void Tables::count_changes(const Tables& before) {
     bool changed = false;
     const auto count = [&](uint32_t slot) { ++versions[slot], changed = true; };
     for (const ServiceTable& old : before.services_) {
-        const ServiceTable* now =
-            service(static_cast<uint8_t>(old.config.protocol), {old.config.vip, old.config.port});
-        if (now != nullptr && same_endpoints(now->config, old.config)) {
+        const ServiceTable* now = service(static_cast<uint8_t>(old.config->protocol),
+                                          {old.config->vip, old.config->port});
+        if (now != nullptr && same_endpoints(*now->config, *old.config)) {
             continue;
         }
-        for (const ServerConfig& server : old.config.servers) {
+        for (const ServerConfig& server : old.servers) {
             if (now == nullptr || !now->has_server(server.endpoint())) {
                 count(part_slot(server.address));
             }
@@ -270,10 +281,18 @@ void Tables::add_services(const Config& config, const Tables* before) {
         const auto protocol = static_cast<uint8_t>(service.protocol);
         const Endpoint vip{service.vip, service.port};
         const ServiceTable* old = before == nullptr ? nullptr : before->service(protocol, vip);
-        const bool same = old != nullptr && same_slots(old->config, service);
-        auto maglev = same ? old->maglev : make_slots(service);
-        services_.push_back({old == nullptr ? next++ : old->number, *maglev, service,
-                             std::move(maglev), sorted_by_endpoint(service.servers)});
+        const bool same =
+            old != nullptr && old->aside == nullptr && same_slots(*old->config, service);
+        auto kept = std::make_shared<const ServiceConfig>(service);
+        ServiceTable table;
+        table.number = old == nullptr ? next++ : old->number;
+        table.reach = reach_of(service);
+        table.maglev = same ? old->maglev : make_slots(service, nullptr);
+        table.slots = *table.maglev;
+        table.servers = kept->servers;
+        table.order = sorted_by_endpoint(service.servers);
+        table.config = std::move(kept);
+        services_.push_back(std::move(table));
         if (vip.address.family == Family::v4) {
             services_v4_.put(service_key(protocol, vip.address.v4_host_order(), vip.port), index);
         } else {
@@ -392,6 +411,42 @@ PortRole Tables::role(PortIndex port, uint16_t vlan) const {
     return found == nullptr ? PortRole::other : found->role;
 }
 
+std::shared_ptr<const Tables> Tables::with(std::shared_ptr<const Tables> tables,
+                                           const SetAside& aside) {
+    if (tables->aside_ == aside) {
+        return tables;
+    }
+    auto made = std::make_shared<Tables>(*tables);
+    made->aside_ = aside;
+    const auto said_of = [](const SetAside& of, const ServiceTable& service) {
+        const auto found = of.find(service.number);
+        const bool says = found != of.end() && found->second.size() == service.servers.size();
+        return says ? &found->second : nullptr;
+    };
+    const auto set = [&](uint32_t number) {
+        if (number >= made->by_number_.size() ||
+            made->by_number_[number] == FixedMap<uint64_t>::none) {
+            return;
+        }
+        ServiceTable& service = made->services_[made->by_number_[number]];
+        const std::vector<bool>* says = said_of(aside, service);
+        if (says == nullptr ? service.aside == nullptr
+                            : service.aside != nullptr && *service.aside == *says) {
+            return;
+        }
+        service.aside =
+            says == nullptr ? nullptr : std::make_shared<const std::vector<bool>>(*says);
+        service.maglev = make_slots(*service.config, says);
+        service.slots = *service.maglev;
+    };
+    for (const SetAside* of : {&tables->aside_, &aside}) {
+        for (const auto& [number, servers] : *of) {
+            set(number);
+        }
+    }
+    return made;
+}
+
 std::span<const uint16_t> Tables::lines_at(PortIndex port, uint16_t vlan) const {
     const Place* found = place(port, vlan);
     if (found == nullptr) {
@@ -413,12 +468,12 @@ ServerChoice choose_server(const ServiceTable& service, const Endpoint& client) 
     std::array<uint64_t, 2> words;
     std::memcpy(words.data(), client.address.bytes.data(), sizeof words);
     const uint32_t index = chosen(service, words[0], words[1], client.port);
-    return {service.config.servers[index], index};
+    return {service.servers[index], index};
 }
 
 const ServerConfig& choose_server(const ServiceTable& service, uint64_t high, uint64_t low,
                                   uint16_t port) {
-    return service.config.servers[chosen(service, high, low, port)];
+    return service.servers[chosen(service, high, low, port)];
 }
 
 }  // namespace rehome::vipd

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "common/fixed_map.h"
 #include "common/prefix_index.h"
 #include "common/vipd_config/config.h"
+#include "vipd/flow/flow.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/drop.h"
 #include "vipd/placement/shares.h"
@@ -30,16 +32,26 @@ namespace rehome::vipd {
 
 struct ServiceTable {
     uint32_t number = 0;
-    std::span<const uint16_t> slots;  // to indexes of config.servers; empty: no live server
-    ServiceConfig config;
-    std::shared_ptr<const MaglevTable> maglev;  // not null; holds the slots
-    std::vector<uint16_t> by_endpoint;          // indexes into config.servers, sorted by endpoint
+    Flow::Reach reach = Flow::Reach::nat;         // of its servers
+    std::span<const uint16_t> slots;              // to indexes of servers; empty: no live server
+    std::span<const ServerConfig> servers;        // the configuration's
+    std::shared_ptr<const ServiceConfig> config;  // not null
+    std::shared_ptr<const MaglevTable> maglev;    // not null; holds the slots
+    std::shared_ptr<const std::vector<uint16_t>> order;  // not null; of servers, by endpoint
+    std::shared_ptr<const std::vector<bool>> aside;      // as SetAside has it; null: none is
 
     bool has_live_server() const { return !slots.empty(); }
-    // Null when there is none; a masked server is there.  Port 0 with Forward::tunnel.
+    bool takes_new_flows(size_t server) const {
+        return !servers[server].masked && (aside == nullptr || !(*aside)[server]);
+    }
+    // Null when there is none; one that takes no new flows is there.  Port 0 with Forward::tunnel.
     const ServerConfig* server(const Endpoint& endpoint) const;
     bool has_server(const Endpoint& endpoint) const { return server(endpoint) != nullptr; }
 };
+
+// Servers that take no new flows for now, whatever the configuration says, and keep those that they
+// have: by the services' numbers, in the order of their servers; true: set aside.
+using SetAside = std::map<uint32_t, std::vector<bool>>;
 
 // A prefix of VIPs and the prefix of their servers.
 struct MapRule {
@@ -119,6 +131,12 @@ public:
     // their Maglev tables where the servers are the same.  Without, numbers count from 0.
     static std::shared_ptr<const Tables> build(const Config& config,
                                                const Tables* before = nullptr);
+    // The same with these servers set aside and no others: only the slots of services of which
+    // that says something else are made again.  Entries for numbers that no service has, or of
+    // another count of servers, say nothing.
+    static std::shared_ptr<const Tables> with(std::shared_ptr<const Tables> tables,
+                                              const SetAside& aside);
+    const SetAside& aside() const { return aside_; }
 
     // Null when there is none.
     const ServiceTable* service(uint8_t protocol, const Endpoint& vip) const;
@@ -290,11 +308,12 @@ private:
     std::string gateway_;
     uint64_t own_name_hash_ = 0;
     std::shared_ptr<const PartVersions> parts_;
+    SetAside aside_;
 };
 
 struct ServerChoice {
     const ServerConfig& server;
-    uint32_t index = 0;  // into service.config.servers
+    uint32_t index = 0;  // into service.servers
 };
 
 // The server that a new flow gets: the slot of its client's address and port.  The service has a

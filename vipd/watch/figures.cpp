@@ -171,7 +171,7 @@ Figures figures_of(const Sums& sums, const Snapshot& snapshot) {
     for (const ServiceTable& service : snapshot.tables->services()) {
         const bool counted = service.number < sums.services.size();
         figures.each<ServiceCounters>().push_back(
-            {service.config.name, counted ? sums.services[service.number] : ServiceCounters{}});
+            {service.config->name, counted ? sums.services[service.number] : ServiceCounters{}});
     }
     return figures;
 }

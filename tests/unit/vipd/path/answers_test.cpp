@@ -121,7 +121,7 @@ TEST_CASE("a host is unreachable when none of its servers answers, and not befor
         const std::string end = lab.enter(0, red, to_meters(client)).end;
         return end + " " + std::to_string(lab.emitted.size());
     };
-    const auto& servers = path.tables().service(6, end("198.51.100.10:1883"))->config.servers;
+    const auto& servers = path.tables().service(6, end("198.51.100.10:1883"))->config->servers;
     for (const ServerConfig& server : servers) {
         CHECK(ends() == "servers 0");
         path.adjacencies().fail(path.adjacencies().find({servers_port, server.address}));

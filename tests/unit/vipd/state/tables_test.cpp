@@ -87,7 +87,7 @@ TEST_CASE("services are found by protocol, address and port") {
         const auto* service = tables->service(row.protocol, end(row.vip));
         REQUIRE((service != nullptr) == (row.name != nullptr));
         if (service != nullptr) {
-            CHECK(service->config.name == row.name);
+            CHECK(service->config->name == row.name);
             CHECK(tables->service_by_number(service->number) == service);
         }
     }
@@ -128,6 +128,41 @@ TEST_CASE("a service shares its Maglev table while its servers stay") {
     }
 }
 
+TEST_CASE("a server that is set aside gives its own slots away, and has them again") {
+    const auto whole = Tables::build(lab_config("old", {"old", "new"}));
+    const ServiceTable& service = *whole->service(6, end(meters));
+    SetAside aside{{service.number, std::vector<bool>(service.servers.size())}};
+    aside[service.number][0] = true;
+    const auto some = Tables::with(whole, aside);
+    const ServiceTable& less = *some->service(6, end(meters));
+    CHECK_FALSE(less.takes_new_flows(0));
+    CHECK(less.has_server(less.servers[0].endpoint()));
+    for (uint32_t n = 0; n < 1000; ++n) {
+        const auto was = choose_server(service, client(n));
+        const auto is = choose_server(less, client(n));
+        CHECK(is.index != 0);
+        CHECK((is.index == was.index || was.index == 0));
+    }
+    for (const ServiceTable& other : some->services()) {
+        const ServiceTable& before = *whole->service_by_number(other.number);
+        CHECK((other.maglev == before.maglev) == (other.number != service.number));
+    }
+    CHECK(some->parts() == whole->parts());  // no flow is judged again
+    CHECK(Tables::with(some, aside) == some);
+    CHECK(*Tables::with(some, {})->service(6, end(meters))->maglev == *service.maglev);
+
+    aside[service.number].assign(service.servers.size(), true);
+    CHECK_FALSE(Tables::with(some, aside)->service(6, end(meters))->has_live_server());
+    const SetAside wrong{{service.number, {true}}, {999, {true}}};
+    CHECK(Tables::with(whole, wrong)->services()[0].maglev == whole->services()[0].maglev);
+
+    Config config = lab_config("old", {"old", "new"});
+    config.services.erase(config.services.begin() + 1);
+    const auto reloaded = Tables::build(config, some.get());
+    CHECK(*reloaded->service(6, end(meters))->maglev == *service.maglev);
+    CHECK_FALSE(Tables::with(reloaded, some->aside())->service(6, end(meters))->takes_new_flows(0));
+}
+
 TEST_CASE("a masked server gets no new flows and is there") {
     Config config = lab_config("old", {"old", "new"});
     config.services[0].servers[0].masked = true;
@@ -136,7 +171,7 @@ TEST_CASE("a masked server gets no new flows and is there") {
     const ServiceTable& service = *after->service(6, end(meters));
     for (uint32_t n = 0; n < 1000; ++n) {
         const auto [server, index] = choose_server(service, client(n));
-        CHECK(&server == &service.config.servers[index]);
+        CHECK(&server == &service.servers[index]);
         CHECK_FALSE(server.masked);
         const auto old = choose_server(*before->service(6, end(meters)), client(n));
         CHECK((index == old.index || old.index == 0));
@@ -173,7 +208,7 @@ TEST_CASE("many services of both families, each found under its own number") {
         const ServiceTable* found = tables->service(protocol, vip);
         REQUIRE(found != nullptr);
         CHECK(found->number == i);
-        CHECK(found->config == service);
+        CHECK(*found->config == service);
         CHECK(tables->service(protocol == 6 ? 17 : 6, vip) == nullptr);
         CHECK(tables->is_vip(service.vip));
         if (service.vip.family == Family::v4) {
