@@ -237,6 +237,16 @@ const Site* Inventory::site_of_gateway(std::string_view name) const {
     return nullptr;
 }
 
+std::string Inventory::gateway_names() const {
+    std::string names;
+    for (const Site& site : sites) {
+        for (const Gateway& gateway : site.gateways) {
+            names += (names.empty() ? "" : ", ") + gateway.name;
+        }
+    }
+    return names;
+}
+
 Checked<Inventory> parse_inventory(std::string_view file, std::string_view text,
                                    std::string_view under) {
     Mistakes mistakes{std::string(file), std::string(under)};

@@ -145,11 +145,16 @@ struct Inventory {
     const Login* login(std::string_view name) const;
     const Gateway* gateway(std::string_view name) const;
     const Site* site_of_gateway(std::string_view name) const;
+    std::string gateway_names() const;  // for a mistake: "old-gw, new-gw"
 
     bool moves() const { return !from.empty(); }
     // Of a move.
     const Site& old_site() const { return *site(from); }
     const Site& new_site() const { return *site(to); }
+    // Where a server stands at that site; null where the inventory has no place for it there.
+    const Placement* placement(const Server& server, std::string_view site) const {
+        return !moves() ? nullptr : site == from ? &server.from : site == to ? &server.to : nullptr;
+    }
 };
 
 // All mistakes of the file in one run: what its schema refuses, what cannot be parsed, and the

@@ -288,6 +288,44 @@ std::optional<Config> read_alone(std::string_view text, Mistakes& mistakes) {
     return config;
 }
 
+// expected: null where nobody asks for more than vipd does.
+Checked<Config> read_whole(std::string_view file, std::string_view text,
+                           const InventoryReader& inventory, const Expected* expected) {
+    Mistakes mistakes{std::string(file)};
+    auto config = read_alone(text, mistakes);
+    if (!config) {
+        return tl::unexpected(mistakes.take());
+    }
+    const bool other = expected != nullptr && !expected->inventory.empty();
+    const std::string path = other ? expected->inventory : config->inventory_path;
+    if (expected != nullptr && !expected->gateway.empty() && expected->gateway != config->gateway &&
+        !mistakes.has("/gateway")) {
+        mistakes.add("/gateway", fmt::format("is {}, expected {}", in_quotes(config->gateway),
+                                             in_quotes(expected->gateway)));
+    }
+    std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
+    if (!path.empty() || !config->inventory_here.empty()) {
+        const Checked<Inventory> read =
+            other || config->inventory_here.empty()
+                ? inventory(path)
+                : parse_inventory(file, config->inventory_here, "/inventory");
+        if (read) {
+            resolve_config(*config, *read, mistakes);
+        } else {
+            theirs = read.error();
+        }
+        if (read && expected != nullptr) {
+            hold_against(*config, *read, mistakes);
+        }
+    }
+    if (mistakes.none() && theirs.empty()) {
+        return std::move(*config);
+    }
+    std::vector<Error> all = mistakes.take();
+    all.insert(all.end(), theirs.begin(), theirs.end());
+    return tl::unexpected(std::move(all));
+}
+
 }  // namespace
 
 const json& config_schema() {
@@ -351,29 +389,12 @@ Checked<Config> parse_config_alone(std::string_view file, std::string_view text)
 
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory) {
-    Mistakes mistakes{std::string(file)};
-    auto config = read_alone(text, mistakes);
-    if (!config) {
-        return tl::unexpected(mistakes.take());
-    }
-    std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
-    if (!config->inventory_path.empty() || !config->inventory_here.empty()) {
-        const Checked<Inventory> read =
-            config->inventory_here.empty()
-                ? inventory(config->inventory_path)
-                : parse_inventory(file, config->inventory_here, "/inventory");
-        if (read) {
-            resolve_config(*config, *read, mistakes);
-        } else {
-            theirs = read.error();
-        }
-    }
-    if (mistakes.none() && theirs.empty()) {
-        return std::move(*config);
-    }
-    std::vector<Error> all = mistakes.take();
-    all.insert(all.end(), theirs.begin(), theirs.end());
-    return tl::unexpected(std::move(all));
+    return read_whole(file, text, inventory, nullptr);
+}
+
+Checked<Config> check_config_file(std::string_view file, std::string_view text,
+                                  const InventoryReader& inventory, const Expected& expected) {
+    return read_whole(file, text, inventory, &expected);
 }
 
 ordered_json to_json(const MapConfig& map) {

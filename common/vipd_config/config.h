@@ -264,6 +264,16 @@ using InventoryReader = std::function<Checked<Inventory>(const std::string& path
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory);
 
+// What `vipd check` expects besides.
+struct Expected {
+    std::string inventory;  // path of the one to be held against; empty: the one that the file has
+    std::string gateway;    // empty: whichever the file is for
+};
+
+// The same, and the file's services and servers must be the inventory's.
+Checked<Config> check_config_file(std::string_view file, std::string_view text,
+                                  const InventoryReader& inventory, const Expected& expected);
+
 // What the file says by itself, of whatever site: what comes from the inventory is left empty, and
 // not checked.
 Checked<Config> parse_config_alone(std::string_view file, std::string_view text);

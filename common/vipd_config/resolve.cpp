@@ -401,16 +401,6 @@ void check_addresses(const Config& config, Checker& check) {
     }
 }
 
-std::string gateway_names(const Inventory& inventory) {
-    std::string names;
-    for (const Site& site : inventory.sites) {
-        for (const Gateway& gateway : site.gateways) {
-            names += (names.empty() ? "" : ", ") + gateway.name;
-        }
-    }
-    return names;
-}
-
 // The same in every version of vipd, as gateways compare it.
 MoveConfig move_of(const Inventory& inventory) {
     if (!inventory.moves()) {
@@ -439,7 +429,7 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     const Site* site = inventory.site_of_gateway(config.gateway);
     if (!gateway || !site) {
         check.wrong(fmt::format("no gateway \"{}\" in the inventory, expected one of {}",
-                                config.gateway, gateway_names(inventory)),
+                                config.gateway, inventory.gateway_names()),
                     "gateway");
         return;
     }
