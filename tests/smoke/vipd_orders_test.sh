@@ -34,6 +34,15 @@ restart new TERM
 figure_is new '.lines[0].enabled' false
 [ "$(jq -c '.lines | map([.carrier, .enabled, .uid])' $orders/new.orders.json)" = '[["red",false,0]]' ]
 
+# What the log says of it: a line each, with the time, by whom, and what was before.  It began anew with each start.
+said() { sed -n 's/^20[0-9-]*T[0-9:.]*Z vipd: //p' "$dir/$1.log" | found -xF "$2"; }
+ctl old share 0.5
+ctl old share 12.34 --by address-port
+said old 'share: by address-port, percent 12.34 -> by address, percent 0.5, ordered by uid 0'
+said old 'share: by address, percent 0.5 -> by address-port, percent 12.34, ordered by uid 0'
+[ "$(grep -c ' vipd: share: ' "$dir/old.log")" = 2 ]
+[ "$(grep -c ' vipd: peer new-gw: .* -> alive' "$dir/old.log")" -ge 1 ]
+
 fits vipd-orders <$orders/old.orders.json
 fits vipd-orders <$orders/new.orders.json
 

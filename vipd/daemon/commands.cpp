@@ -120,6 +120,7 @@ void Daemon::command(const json& request, const Reply& reply) {
         return command.name == request["command"];
     });
     found->handle(*this, request, reply.of_format("rehome/" + std::string(found->result) + "/1"));
+    say_orders(reply.uid());
 }
 
 json Daemon::origins() const {

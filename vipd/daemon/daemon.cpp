@@ -10,7 +10,9 @@
 
 #include "common/clock.h"
 #include "vipd/adapter/interface.h"
+#include "vipd/adapter/log.h"
 #include "vipd/state/link_size.h"
+#include "vipd/watch/changes.h"
 
 namespace rehome::vipd {
 
@@ -34,10 +36,6 @@ uint32_t packets_of(const Config& config) {
 // to servers, may be one of PPPoE or a cloud's.
 uint16_t least_mtu(const Config& config, size_t port) {
     return config.is_link(port) ? full_mtu(config, port) : least_link_mtu(Family::v6);
-}
-
-std::string bytes_text(uint16_t link_mtu) {
-    return link_mtu == 0 ? "?" : fmt::to_string(link_mtu);
 }
 
 uint64_t random_key() {
@@ -71,6 +69,8 @@ Daemon::Daemon(std::string config_path, ConfigFile file)
       orders_file_(file.config, now_us()),
       state_(std::move(file.config), begin_with(orders_file_.resumed().begin, file.keys),
              monotonic_us()),
+      said_orders_(state_.orders()),
+      said_(state_.snapshot()),
       told_confirmed_(state_.confirmed()),
       rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
@@ -175,7 +175,7 @@ void Daemon::hand_to_keeper(Result<Keeper> keeper) {
         keeper_ = std::move(*keeper);
     }
     if (!trouble.empty()) {
-        fmt::print(stderr, "vipd: a restart will take the twins' links down: {}\n", trouble);
+        log_line("a restart will take the twins' links down: {}", trouble);
     }
 }
 
@@ -183,16 +183,15 @@ void Daemon::hand_to_keeper(Result<Keeper> keeper) {
 void Daemon::keep_routes() {
     const auto kept = keeper_ ? keeper_->keep_routes(kernel_->held()) : Result<>();
     if (!kept) {
-        fmt::print(stderr, "vipd: nobody withdraws the prefixes if vipd is killed: {}\n",
-                   kept.error().text());
+        log_line("nobody withdraws the prefixes if vipd is killed: {}", kept.error().text());
         keeper_.reset();
     }
 }
 
 void Daemon::withdraw() {
     if (const auto done = kernel_->release_all(); !done) {
-        fmt::print(stderr, "vipd: not withdrawn: {}{}\n", done.error().text(),
-                   keeper_ ? "; the keeper will try" : "");
+        log_line("not withdrawn: {}{}", done.error().text(),
+                 keeper_ ? "; the keeper will try" : "");
     } else if (keeper_) {
         keeper_->end();
     }
@@ -203,7 +202,7 @@ void Daemon::replace_keeper() {
     if (!keeper_ || !keeper_->gone()) {
         return;
     }
-    fmt::print(stderr, "vipd: the keeper was ended\n");
+    log_line("the keeper was ended");
     keeper_.reset();
     hand_to_keeper(Keeper::find(config().control));
     keep_routes();
@@ -322,7 +321,7 @@ Result<Worker*> Daemon::owner_of(std::vector<uint8_t> bytes, PortIndex port) {
 
 void Daemon::say_whom_it_trusts() const {
     if (!config().peers.empty()) {
-        fmt::print(stderr, "vipd: {}\n", trust_text(state_.config(), state_.keys()));
+        log_line("{}", trust_text(state_.config(), state_.keys()));
     }
 }
 
@@ -330,37 +329,38 @@ void Daemon::say_how_it_begins() const {
     say_whom_it_trusts();
     const Resumed& resumed = orders_file_.resumed();
     if (!resumed.aside.empty()) {
-        fmt::print(stderr, "vipd: orders of the run before do not hold: {}\n", resumed.aside);
+        log_line("orders of the run before do not hold: {}", resumed.aside);
     }
     if (!state_.confirmed()) {
-        fmt::print(stderr,
-                   "vipd: was away for {} s: no prefix is announced until a peer of this move or "
-                   "`vipctl confirm` confirms\n",
-                   resumed.away_s.value_or(0));
+        log_line(
+            "was away for {} s: no prefix is announced until a peer of this move or "
+            "`vipctl confirm` confirms",
+            resumed.away_s.value_or(0));
     }
     const auto& relogin = state_.orders().relogin;
     if (relogin && relogin->course == ReloginOrder::Course::interrupted) {
-        fmt::print(stderr, "vipd: a re-login at {} flows a second was interrupted\n",
-                   relogin->rate_per_s);
+        log_line("a re-login at {} flows a second was interrupted", relogin->rate_per_s);
     }
 }
 
-// Once, when a link becomes so, and when it is no more.
-void Daemon::say_which_links_are_narrow() {
-    const auto& peers = state_.snapshot()->peers;
-    told_narrow_.resize(peers.size());
-    for (size_t i = 0; i < peers.size(); ++i) {
-        if (peers[i].narrow == told_narrow_[i]) {
-            continue;
-        }
-        told_narrow_[i] = peers[i].narrow;
-        const std::string narrow =
-            fmt::format("is narrow ({} bytes there, {} back, of {}): no new flow is relayed there",
-                        bytes_text(peers[i].link_mtu), bytes_text(peers[i].link_mtu_back),
-                        whole_link_mtu(config().tunnel->address.family, config().has_keys()));
-        fmt::print(stderr, "vipd: the link to gateway {} {}\n", config().peers[i].gateway,
-                   peers[i].narrow ? narrow : "is narrow no more");
+// Orders are said as they are given, even where another follows before a snapshot has them.
+void Daemon::say_orders(std::optional<uint32_t> by) {
+    if (state_.orders() == said_orders_) {
+        return;
     }
+    for (const std::string& line :
+         order_changes(orders_json(said_orders_, true), orders_json(state_.orders(), true), by)) {
+        log_line("{}", line);
+    }
+    said_orders_ = state_.orders();
+}
+
+void Daemon::say_changes() {
+    say_orders();
+    for (const std::string& line : observed_changes(*said_, *state_.snapshot())) {
+        log_line("{}", line);
+    }
+    said_ = state_.snapshot();
 }
 
 // While a prefix can be served it has a kernel route, which BIRD exports.
@@ -383,7 +383,7 @@ void Daemon::hold_prefixes() {
         keep_routes();
     }
     if (!trouble.empty() && trouble != held_trouble_) {
-        fmt::print(stderr, "vipd: a prefix's route is not as it should be: {}\n", trouble);
+        log_line("a prefix's route is not as it should be: {}", trouble);
     }
     held_trouble_ = trouble;
     held_ = snapshot;
@@ -487,13 +487,11 @@ void Daemon::hand_out(Micros now) {
             hold_prefixes();
         }
         rates_.resize(config().lines.size());
-        say_which_links_are_narrow();
+        say_changes();
     }
     if (state_.confirmed() && !told_confirmed_) {
         told_confirmed_ = true;
-        fmt::print(
-            stderr, "vipd: confirmed by {}: prefixes are announced\n",
-            state_.confirmed_by().empty() ? "the operator" : "gateway " + state_.confirmed_by());
+        log_line("confirmed by gateway {}: prefixes are announced", state_.confirmed_by());
     }
     follow_workers();
     store_orders();  // before anything is answered
@@ -522,13 +520,14 @@ void Daemon::follow_workers() {
     if (relogin_ended) {
         state_.relogin_ended(relogin);
     }
+    say_orders();
 }
 
 void Daemon::store_orders(bool at_once) {
     if (orders_file_.keep(state_, now_us(), at_once)) {
         const std::string& trouble = orders_file_.trouble();
-        fmt::print(stderr, "vipd: orders are {}\n",
-                   trouble.empty() ? "stored again" : "in force, not stored: " + trouble);
+        log_line("orders are {}",
+                 trouble.empty() ? "stored again" : "in force, not stored: " + trouble);
     }
 }
 
@@ -564,9 +563,8 @@ void Daemon::every_second(Micros now) {
     port_states_.say_what_is_left_to_devices();
     replace_keeper();
     if (const uint64_t full = now_counted->flow_table.full; full > told_full_) {
-        fmt::print(stderr,
-                   "vipd: the flow table is full: {} packets of flows without a lasting place\n",
-                   full - told_full_);
+        log_line("the flow table is full: {} packets of flows without a lasting place",
+                 full - told_full_);
         told_full_ = full;
     }
 }

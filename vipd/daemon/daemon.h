@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,7 +80,9 @@ private:
 
     void say_how_it_begins() const;
     void say_whom_it_trusts() const;
-    void say_which_links_are_narrow();
+    // What has changed since, a line each.  by: who has just been heard.
+    void say_orders(std::optional<uint32_t> by = {});
+    void say_changes();
     Result<> open_ports();
     Result<> open_twins();
     void hand_to_keeper(Result<Keeper> keeper);
@@ -147,9 +150,10 @@ private:
     std::string config_text_;  // as last read
     OrdersFile orders_file_;
     State state_;
+    Orders said_orders_;                    // as the log has them
+    std::shared_ptr<const Snapshot> said_;  // likewise
     bool told_confirmed_ = false;
-    std::vector<bool> told_narrow_;  // each peer's link
-    std::optional<Keeper> keeper_;   // nothing: there is none, and a restart is noticed
+    std::optional<Keeper> keeper_;  // nothing: there is none, and a restart is noticed
     Pool pool_;
     Shared shared_;
     PortStates port_states_{shared_};

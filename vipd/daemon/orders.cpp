@@ -8,7 +8,9 @@
 
 #include "common/clock.h"
 #include "vipd/adapter/config_file.h"
+#include "vipd/adapter/log.h"
 #include "vipd/daemon/daemon.h"
+#include "vipd/watch/changes.h"
 
 namespace rehome::vipd {
 
@@ -238,6 +240,8 @@ void Daemon::answer_relogin(const std::function<uint64_t()>& order, const Reply&
 }
 
 void Daemon::confirm(const json&, const Reply& reply) {
+    log_line("confirmed: {} -> true, ordered by uid {}", state_.confirmed(), reply.uid());
+    told_confirmed_ = true;
     when_in_force(state_.confirm(), reply, [] { return json{{"confirmed", true}}; });
 }
 
@@ -258,11 +262,12 @@ void Daemon::reload(const json&, const Reply& reply) {
     const size_t services = file->config.services.size();
     const bool other_trust =
         file->config.keys != state_.config().keys || (file->keys && *file->keys != *state_.keys());
+    const json before = to_json(state_.config());
     config_text_ = std::move(file->text);
     state_.rekey(std::move(file->keys));
-    when_in_force(state_.reload(std::move(file->config)), reply, [services] {
-        return json{{"services", services}};
-    });
+    const uint64_t epoch = state_.reload(std::move(file->config));
+    log_line("{}", reload_change(before, to_json(state_.config()), reply.uid()));
+    when_in_force(epoch, reply, [services] { return json{{"services", services}}; });
     if (other_trust) {
         say_whom_it_trusts();
     }

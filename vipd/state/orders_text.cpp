@@ -49,6 +49,24 @@ json relogin_json(const ReloginOrder& order) {
     return with(out, order.said);
 }
 
+json placement_brief(const PlacementRules& rules) {
+    size_t ranges = 0;
+    for (const PlacementRules::Set& set : rules.sets) {
+        ranges += set.clients.size();
+    }
+    json weights = json::array();
+    for (const PlacementRules::Weights& each : rules.weights) {
+        std::string text = each.service;
+        for (const PlacementRules::Weight& weight : each.sites) {
+            text += fmt::format("{}{}={:g}", text.empty() ? "" : " ", weight.site,
+                                weight.hundredths / 100.0);
+        }
+        weights.push_back(text);
+    }
+    return {
+        {"digest", fmt::format("{:016x}", rules.digest)}, {"ranges", ranges}, {"weights", weights}};
+}
+
 ReloginOrder::Course course_of(const std::string& text) {
     using Course = ReloginOrder::Course;
     for (const Course course : {Course::running, Course::done, Course::stopped}) {
@@ -109,24 +127,16 @@ json share_json(const Share& share) {
             {"by", share.by == ShareBy::address ? "address" : "address-port"}};
 }
 
-std::string orders_text(const Stored& stored) {
-    const auto& [gateway, move, alive_at_us, confirmed, orders] = stored;
-    json document{{"schema", "rehome/vipd-orders/1"},
-                  {"gateway", gateway},
-                  {"move", {{"from", move.from}, {"to", move.to}}},
-                  {"alive_at", iso8601(alive_at_us)},
-                  {"confirmed", confirmed},
-                  {"lines", json::array()}};
-    document["move"]["id"] = fmt::format("{:016x}", move.id);
-    if (!move.name.empty()) {
-        document["move"]["name"] = move.name;
-    }
+json orders_json(const Orders& orders, bool brief) {
+    json document{{"lines", json::array()}};
     if (orders.share) {
         document["share"] = with(share_json(orders.share->share), orders.share->said);
     }
     if (orders.placement) {
+        const PlacementRules& rules = *orders.placement->rules;
         document["placement"] =
-            with({{"rules", *orders.placement->rules->document}}, orders.placement->said);
+            with(brief ? placement_brief(rules) : json{{"rules", *rules.document}},
+                 orders.placement->said);
     }
     for (const auto& [carrier, line] : orders.lines) {
         document["lines"].push_back(
@@ -134,6 +144,21 @@ std::string orders_text(const Stored& stored) {
     }
     if (orders.relogin) {
         document["relogin"] = relogin_json(*orders.relogin);
+    }
+    return document;
+}
+
+std::string orders_text(const Stored& stored) {
+    const auto& [gateway, move, alive_at_us, confirmed, orders] = stored;
+    json document = orders_json(orders, false);
+    document.update({{"schema", "rehome/vipd-orders/1"},
+                     {"gateway", gateway},
+                     {"move", {{"from", move.from}, {"to", move.to}}},
+                     {"alive_at", iso8601(alive_at_us)},
+                     {"confirmed", confirmed}});
+    document["move"]["id"] = fmt::format("{:016x}", move.id);
+    if (!move.name.empty()) {
+        document["move"]["name"] = move.name;
     }
     return document.dump(2) + "\n";
 }
