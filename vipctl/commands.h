@@ -29,6 +29,7 @@ Command set_command();
 Command list_command();
 Command tell_command();
 Command why_command();
+Command explain_command();
 Command capture_command();
 Command flows_command();
 Command top_command();

@@ -270,6 +270,7 @@ int main(int argc, char** argv) {
         line_command(),
         relogin_command(),
         why_command(),
+        explain_command(),
         capture_command(),
         flows_command(),
         top_command(),

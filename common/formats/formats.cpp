@@ -49,6 +49,7 @@ constexpr Printing printings[] = {
     {"vipctl config", "vipd-origins", false, "--origins"},
     {"vipctl config", "vipd"},
     {"vipctl confirm", "vipd-confirm"},
+    {"vipctl explain", "vipd-explain"},
     {"vipctl flows", "vipd-flows"},
     {"vipctl line", "vipd-line"},
     {"vipctl list", "vipd-placed"},

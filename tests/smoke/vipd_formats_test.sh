@@ -6,8 +6,8 @@
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 
-prints() { # FORMAT COMMAND...: in JSON; its answer may be no
-    "${@:2}" --json >"$dir/printed" || [ $? = 1 ]
+prints() { # FORMAT COMMAND...: in JSON; its answer may be no, or that it cannot tell
+    "${@:2}" --json >"$dir/printed" || [[ $? = [14] ]]
     fits "$1" <"$dir/printed"
 }
 short_metrics() { ctl old metrics "$@" | jq '.text |= .[:8000]'; } # no string of a file may be longer
@@ -55,6 +55,7 @@ prints vipd-line ctl new line red disable
 prints vipd-why ctl old why "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 prints vipd-why vipd why --config "$dir/old.json" "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 [ "$(jq -r .drop.reason "$dir/printed")" = no_route ]
+prints vipd-explain ctl old explain 10.9.0.2
 prints vipd-flows ctl old flows
 [ "$(jq '.flows | length' "$dir/printed")" = 1 ]
 prints vipd-flows ctl old flows --count
@@ -72,6 +73,7 @@ cat >"$dir/requests" <<END_REQUESTS
 {"command":"status"}
 {"command":"flows","count":true}
 {"command":"top"}
+{"command":"explain","client":"10.9.0.2"}
 {"command":"capture","count":1}
 {"command":"capture-read","id":2}
 {"command":"capture-stop","id":2}
@@ -81,7 +83,7 @@ END_REQUESTS
 fits --lines vipd-request <"$dir/requests"
 say <"$dir/requests" >"$dir/answers"
 fits --lines vipd-answer <"$dir/answers"
-[ "$(jq -s 'length == 8 and all(.ok)' "$dir/answers")" = true ]
+[ "$(jq -s 'length == 9 and all(.ok)' "$dir/answers")" = true ]
 jq -c 'select(.result.schema == "rehome/vipd-capture/1") | .result' "$dir/answers" | fits --lines vipd-capture
 
 # ---- what does not fit is refused by vipd, and not even asked by vipctl

@@ -74,6 +74,7 @@ std::span<const Daemon::Command> Daemon::commands() {
          at_once([](D d, R request) { return d.captures_.stop(request); })},
         {"config", "vipd", at_once([](D d, R) { return to_json(d.state_.config_in_force()); })},
         {"confirm", "vipd-confirm", &Daemon::confirm},
+        {"explain", "vipd-explain", at_once([](D d, R request) { return d.explain(request); })},
         {"flows", "vipd-flows", at_once([](D d, R request) {
              return list_flows(request, d.workers_, d.config(), d.tables());
          })},

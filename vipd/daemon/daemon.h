@@ -124,6 +124,7 @@ private:
     Result<nlohmann::json> stats();
     Result<nlohmann::json> metrics();
     Result<nlohmann::json> why(const nlohmann::json& request);
+    Result<nlohmann::json> explain(const nlohmann::json& request);  // explain.cpp
 
     // Orders, which are answered when they are in force: orders.cpp.
     void share(const nlohmann::json& request, const Reply& reply);

@@ -53,6 +53,12 @@ public:
 
     // What handle() would do with the packet now; changes nothing but the frame.
     Explained explain(Frame& frame, PortIndex port, Micros now, Trace& trace);
+    // The same of a packet and of the one that answers it (explain.h).
+    ExplainedBoth explain_both(Rehearsed& first, Micros now, Trace& trace,
+                               const std::function<Rehearsed*(const Explained&)>& answer,
+                               Trace& answer_trace) {
+        return vipd::explain_both(view(now), hands_, first, trace, answer, answer_trace);
+    }
 
     void tick(Micros now, const Ticker::Log& log) { ticker_.tick(view(now), hands_, log); }
     Micros next_tick(Micros now) const { return ticker_.next(now); }
