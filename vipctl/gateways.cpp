@@ -56,7 +56,7 @@ struct Failed {
     Exit kind = Exit::no;
 
     void add(const json& gateway, const Error& error) {
-        what += fmt::format("{}{}: {}", what.empty() ? "" : "\n", name_of(gateway), error.text());
+        what += fmt::format("{}{}: {}", what.empty() ? "" : "; ", name_of(gateway), error.text());
         kind = std::max(kind, error.kind);
     }
 };
@@ -99,7 +99,9 @@ Result<json> place_at_all(const std::string& socket, const Gateways& gateways, c
             static_cast<void>(
                 ask_at(socket, gateway, request("placement-drop", {{"digest", digest}})));
         }
-        return fail(failed.kind, "", failed.what + "\nnothing is changed anywhere");
+        // What is held ready changes nothing, whether or not it came there.
+        const Exit kind = failed.kind == Exit::unknown ? Exit::world : failed.kind;
+        return fail(kind, "", failed.what + "; nothing is changed anywhere");
     }
     json own;
     std::vector<std::string> told;
@@ -119,7 +121,7 @@ Result<json> place_at_all(const std::string& socket, const Gateways& gateways, c
     }
     if (!failed.what.empty()) {
         return fail(Exit::world, "",
-                    failed.what + "\nin force at " + list(told) +
+                    failed.what + "; in force at " + list(told) +
                         "; give the order again, vipctl status names who differs");
     }
     own["told"] = told;
