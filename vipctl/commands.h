@@ -24,6 +24,7 @@ Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
 Result<Exit> print_order(const Given& given, const Result<nlohmann::json>& answer,
                          const std::function<std::string(const nlohmann::json&)>& show);
 
+Command status_command();
 Command weights_command();
 Command set_command();
 Command list_command();

@@ -252,7 +252,7 @@ int main(int argc, char** argv) {
         "force and something about it failed.";
     program.options = common_options;
     program.commands = {
-        plain("status", "lines, peers, share, flows, re-login", show_status),
+        status_command(),
         plain("stats", "what was sent, punted and dropped, and why", show_stats),
         config_command(),
         plain("reload", "read the configuration again; no packet is lost", show_reload,

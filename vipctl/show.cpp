@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace rehome::vipctl {
@@ -87,6 +89,48 @@ std::string ports_table(const json& ports) {
                            text(port, "mtu"), trouble == "-" ? "" : "  " + trouble);
     }
     return out;
+}
+
+// The busiest first; of very many the rest is left to --json.
+std::string services_table(const json& services) {
+    constexpr size_t most = 32;  // services
+    std::vector<const json*> order;
+    for (const json& service : services) {
+        order.push_back(&service);
+    }
+    const auto flows = [](const json& service) {
+        uint64_t sum = 0;
+        for (const json& server : list(service, "servers")) {
+            sum += server.value("flows", uint64_t{0});
+        }
+        return sum;
+    };
+    if (order.size() > most) {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](const json* a, const json* b) { return flows(*a) > flows(*b); });
+    }
+    std::string out =
+        fmt::format("\n{:<15} {:<15} {:<23} {:<9} {:>9} {:>9} {:>11} {:>11}\n", "service", "server",
+                    "address", "state", "flows", "new/s", "in pps", "out pps");
+    for (size_t i = 0; i < order.size() && i < most; ++i) {
+        const json& service = *order[i];
+        const bool estimated = service.value("counted_one_in", uint64_t{1}) > 1;
+        out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9} {:>9} {:>11} {:>11}\n",
+                           text(service, "service"), "", "",
+                           flag(service, "served") ? "served" : "NOT",
+                           fmt::format("{}{}", estimated ? "~" : "", flows(service)),
+                           text(service, "new_flows_per_s"), text(service, "to_servers_pps"),
+                           text(service, "to_clients_pps"));
+        for (const json& server : list(service, "servers")) {
+            out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9}\n", "", text(server, "server"),
+                               text(server, "address"),
+                               flag(server, "takes_new_flows") ? "takes" : "NO NEW",
+                               (estimated ? "~" : "") + text(server, "flows"));
+        }
+    }
+    return order.size() <= most
+               ? out
+               : out + fmt::format("{} services more: --json\n", order.size() - most);
 }
 
 // What is not as it should be with the operator's orders.
@@ -208,7 +252,9 @@ std::string show_status(const json& status) {
     }
     out += orders_text(part(status, "orders"));
     out += epochs_text(status);
-    return out + lines_table(list(status, "lines")) + ports_table(list(status, "ports"));
+    const json services = list(status, "services");
+    return out + lines_table(list(status, "lines")) + ports_table(list(status, "ports")) +
+           (services.empty() ? "" : services_table(services));
 }
 
 // Whatever it counts: groups first, then lists.  See `vipd counters`.

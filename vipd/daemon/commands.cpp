@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/control_request.h"
+#include "vipd/daemon/census.h"
 #include "vipd/daemon/daemon.h"
 #include "vipd/daemon/flows.h"
 #include "vipd/watch/origins.h"
@@ -95,7 +96,7 @@ std::span<const Daemon::Command> Daemon::commands() {
         {"reload", "vipd-reload", &Daemon::reload},
         {"share", "vipd-share", &Daemon::share},
         {"stats", "vipd-stats", at_once([](D d, R) { return d.stats(); })},
-        {"status", "vipd-status", at_once([](D d, R) { return d.status(); })},
+        {"status", "vipd-status", at_once([](D d, R request) { return d.status(request); })},
         {"top", "vipd-top",
          at_once([](D d, R request) { return d.busiest_.answer(request, d.tables()); })},
         {"why", "vipd-why", at_once([](D d, R request) { return d.why(request); })},
@@ -184,7 +185,40 @@ json Daemon::prefix_state(const Prefix& prefix) const {
             {"announced", served && state_.snapshot()->holds_routes && held_trouble_.empty()}};
 }
 
-Result<json> Daemon::status() {
+Result<json> Daemon::services_state(const Sums* sums) {
+    const auto census = count_flows(workers_, tables());
+    if (!census) {
+        return tl::unexpected(census.error());
+    }
+    json services = json::array();
+    for (const ServiceTable& service : tables().services()) {
+        static const ServiceRate none;
+        const ServiceRate& rate =
+            service.number < service_rates_.size() ? service_rates_[service.number] : none;
+        const auto told = [&](double value) {
+            return sums == nullptr ? json() : json(rounded(value));
+        };
+        json servers = json::array();
+        for (size_t i = 0; i < service.servers.size(); ++i) {
+            const ServerConfig& server = service.servers[i];
+            servers.push_back(
+                {{"server", server.name},
+                 {"address", server.port == 0 ? server.address.text() : server.endpoint().text()},
+                 {"takes_new_flows", service.takes_new_flows(i)},
+                 {"flows", census->of(service, i)}});
+        }
+        services.push_back({{"service", service.config->name},
+                            {"served", state_.snapshot()->served->can_serve(service)},
+                            {"new_flows_per_s", told(rate.new_flows)},
+                            {"to_servers_pps", told(rate.to_servers)},
+                            {"to_clients_pps", told(rate.to_clients)},
+                            {"counted_one_in", census->one_in},
+                            {"servers", servers}});
+    }
+    return services;
+}
+
+Result<json> Daemon::status(const json& request) {
     // What one worker does not tell, nobody knows: null.
     const auto sums = this->sums();
     const auto counted = [&](auto count) { return sums ? json(count(*sums)) : json(); };
@@ -199,7 +233,7 @@ Result<json> Daemon::status() {
     for (const Prefix& prefix : tables().prefixes()) {
         prefixes.push_back(prefix_state(prefix));
     }
-    return json{{"at", iso8601(now_us())},
+    json status{{"at", iso8601(now_us())},
                 {"gateway", config().gateway},
                 {"site", config().site},
                 {"uptime_s", (monotonic_us() - started_) / 1'000'000},
@@ -226,6 +260,11 @@ Result<json> Daemon::status() {
                  })},
                 {"relogin", relogin_progress()},
                 {"idle_reset", idle_reset_progress()}};
+    if (request.value("servers", false)) {
+        const auto services = services_state(sums ? &*sums : nullptr);
+        status["services"] = services ? *services : json();
+    }
+    return status;
 }
 
 Result<json> Daemon::stats() {

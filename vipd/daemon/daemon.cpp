@@ -559,6 +559,18 @@ void Daemon::every_second(Micros now) {
         rate.rx_packets = lines[i].rx_vip_packets;
         rate.tx_packets = lines[i].tx_vip_packets;
     }
+    const auto& services = now_counted->services;
+    service_rates_.resize(std::max(service_rates_.size(), services.size()));
+    for (size_t i = 0; i < services.size(); ++i) {
+        ServiceRate& rate = service_rates_[i];
+        const auto a_second = [&](uint64_t ServiceCounters::*count) {
+            return static_cast<double>(services[i].*count - rate.before.*count) / seconds;
+        };
+        rate.new_flows = a_second(&ServiceCounters::new_flows);
+        rate.to_servers = a_second(&ServiceCounters::to_servers);
+        rate.to_clients = a_second(&ServiceCounters::to_clients);
+        rate.before = services[i];
+    }
     rated_ = now;
     port_states_.say_what_is_left_to_devices();
     replace_keeper();

@@ -75,6 +75,10 @@ private:
         uint64_t rx_packets = 0, tx_packets = 0;
         double rx_pps = 0, tx_pps = 0;
     };
+    struct ServiceRate {
+        ServiceCounters before;
+        double new_flows = 0, to_servers = 0, to_clients = 0;  // a second
+    };
 
     Daemon(std::string config_path, ConfigFile file);
 
@@ -114,7 +118,9 @@ private:
     struct Command;
     static std::span<const Command> commands();
     void command(const nlohmann::json& request, const Reply& reply);
-    Result<nlohmann::json> status();
+    Result<nlohmann::json> status(const nlohmann::json& request);
+    // Services and their servers; sums: null when some worker does not tell.
+    Result<nlohmann::json> services_state(const Sums* sums);
     nlohmann::json workers_state() const;
     // sums: null when some worker does not tell.
     nlohmann::json peer_state(size_t peer, const Sums* sums) const;
@@ -172,6 +178,7 @@ private:
     std::string held_trouble_;              // why it has not; empty: it has
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings
     std::vector<Rate> rates_;               // one a line
+    std::vector<ServiceRate> service_rates_;  // by ServiceTable::number
     Micros started_ = 0;
     Micros rated_ = 0;
     uint64_t told_full_ = 0;  // FlowTableUse::full, as the log has it
