@@ -35,6 +35,42 @@ tl::expected<std::string, std::string> only_counterpart(const Interfaces& interf
     return image;
 }
 
+// What goes with its port, unless another one has that name of its own.
+tl::expected<std::string, std::string> vlan_counterpart(const Interfaces& interfaces,
+                                                        const std::string& name,
+                                                        std::string image) {
+    const auto taken = std::find_if(interfaces.begin(), interfaces.end(),
+                                    [&](const auto& pair) { return pair.second == image; });
+    if (taken != interfaces.end()) {
+        return no_counterpart(name, fmt::format("which becomes {} as {} does: a rule can no longer "
+                                                "tell them apart",
+                                                image, taken->first));
+    }
+    return image;
+}
+
+bool all_digits(std::string_view text) {
+    return text.find_first_not_of("0123456789") == text.npos;
+}
+
+// "PORT.", and "PORT.1" for all VLANs that begin so, before the "*": they go with their port, but
+// for those that have names of their own.
+tl::expected<std::string, std::string> map_vlans(const Interfaces& interfaces,
+                                                 const std::string& start, size_t dot) {
+    const std::string port = start.substr(0, dot);
+    const std::string rest = start.substr(dot);
+    return only_counterpart(interfaces, port).and_then([&](const std::string& image) {
+        for (const auto& [from, to] : interfaces) {
+            const bool taken = from.starts_with(start) || to.starts_with(image + rest);
+            if (taken && (port_of(from) != port || to != image + from.substr(port.size()))) {
+                return tl::expected<std::string, std::string>(
+                    no_counterpart(start + "*", fmt::format("where {} becomes {}", from, to)));
+            }
+        }
+        return tl::expected<std::string, std::string>(image + rest + "*");
+    });
+}
+
 }  // namespace
 
 void add_once(Interfaces& interfaces, const std::string& from, const std::string& to) {
@@ -65,15 +101,21 @@ tl::expected<std::string, std::string> map_interface(const Interfaces& interface
         return only_counterpart(interfaces, name);
     }
     if (const std::string port = port_of(name); interfaces.contains(port)) {
-        return only_counterpart(interfaces, port).map([&](const std::string& image) {
-            return image + name.substr(port.size());
+        return only_counterpart(interfaces, port).and_then([&](const std::string& image) {
+            return vlan_counterpart(interfaces, name, image + name.substr(port.size()));
         });
     }
     const bool wildcard = name.ends_with('*') && !name.ends_with("\\*");
     const std::string_view start = std::string_view(name).substr(0, name.size() - wildcard);
+    const size_t dot = wildcard ? start.rfind('.') : start.npos;
+    const bool of_port = dot != start.npos && all_digits(start.substr(dot + 1));
+    if (of_port && interfaces.contains(std::string(start.substr(0, dot)))) {
+        return map_vlans(interfaces, std::string(start), dot);
+    }
     for (const auto& [from, to] : interfaces) {
         const bool renamed = from != to;
         if (renamed && ((wildcard && (from.starts_with(start) != to.starts_with(start))) ||
+                        (of_port && to == start.substr(0, dot)) ||
                         (!wildcard && (to == name || to == port_of(name))))) {
             return no_counterpart(name, fmt::format("where port {} becomes {}", from, to));
         }

@@ -9,6 +9,7 @@
 #include "common/host.h"
 #include "common/json/view.h"
 #include "common/sha256.h"
+#include "lbsync/mapping/interfaces.h"
 
 namespace rehome::lbsync {
 
@@ -128,8 +129,29 @@ private:
             }
             once.expect_new(item, fmt::format("{} to {}{}{}", port.from, port.to,
                                               port.host.empty() ? "" : " of ", port.host));
+            check(port, item);
             file_.ports.push_back(std::move(port));
         }
+    }
+
+    // Of the inventory's lines a VLAN and its port may share a counterpart: the port itself is
+    // none of them.  Here each is named for itself.
+    void check(const MapFile::Port& port, const JsonView& item) const {
+        for (const MapFile::Port& other : file_.ports) {
+            const bool same_host =
+                port.host == other.host || port.host.empty() || other.host.empty();
+            if (same_host && ((port.to == other.to && of_one_port(port.from, other.from)) ||
+                              (port.from == other.from && of_one_port(port.to, other.to)))) {
+                item.wrong(
+                    fmt::format("{} becomes {}, and {} becomes {}, expected a port and its "
+                                "VLAN to stay two",
+                                other.from, other.to, port.from, port.to));
+            }
+        }
+    }
+
+    static bool of_one_port(const std::string& a, const std::string& b) {
+        return port_of(a) == b || port_of(b) == a;
     }
 
     void zones() {

@@ -1,6 +1,7 @@
 #include "lbsync/mapping/mapping.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -25,6 +26,8 @@ std::vector<Interval> intervals(const std::vector<Prefix>& prefixes) {
 // 2.1), and IPv4-mapped ones (RFC 4291 2.5.5.2).
 const Interval translated_v4 = Interval::of(Prefix::parse("64:ff9b::/96").value());
 const Interval mapped_v4 = Interval::of(Prefix::parse("::ffff:0:0/96").value());
+
+const std::array<const Interval*, 2> hiding_places{&translated_v4, &mapped_v4};
 
 Address hidden(const Address& address) {
     Address v4;
@@ -280,6 +283,18 @@ bool Mapping::stays_closed(const Interval& interval) const {
     });
 }
 
+// Whether what it holds of IPv4's hiding places is what it holds at the other site.
+bool Mapping::hidden_stay(const Interval& interval) const {
+    return std::all_of(hiding_places.begin(), hiding_places.end(), [&](const Interval* hiding) {
+        if (!hiding->meets(interval) || interval.contains(*hiding)) {
+            return true;
+        }
+        const Interval held = hidden(common(*hiding, interval));
+        const auto images = map_set(held);
+        return images && *images == std::vector{held};
+    });
+}
+
 // Why a rule cannot tell these addresses, whose image is `to`, from others; empty: it can.
 std::string Mapping::not_one_to_one(const Interval& from, const Interval& to) const {
     for (const MapFile::Group& group : groups_) {
@@ -369,8 +384,8 @@ std::string Mapping::refusal(const Interval& interval) const {
 }
 
 tl::expected<std::vector<Interval>, std::string> Mapping::map_set(const Interval& interval) const {
-    for (const Interval& hiding : {translated_v4, mapped_v4}) {
-        if (hiding.contains(interval)) {
+    for (const Interval* const hiding : hiding_places) {
+        if (hiding->contains(interval)) {
             return map_set(hidden(interval)).map([&](std::vector<Interval> images) {
                 for (Interval& image : images) {
                     image = {hidden_as(image.first, interval.first),
@@ -387,7 +402,7 @@ tl::expected<std::vector<Interval>, std::string> Mapping::map_set(const Interval
     if (*images) {
         return std::move(**images);
     }
-    if (moves(interval) || stays_closed(interval)) {
+    if (moves(interval) || (stays_closed(interval) && hidden_stay(interval))) {
         return std::vector{interval};
     }
     return tl::unexpected(refusal(interval));
@@ -403,6 +418,34 @@ tl::expected<Interval, std::string> Mapping::map(const Interval& interval) const
             "object without a counterpart: {}, whose counterparts are no range", interval.text()));
     }
     return images->front();
+}
+
+std::string Mapping::moves_hosts(const Interval& among, unsigned length) const {
+    const unsigned bits = among.first.family == Family::v4 ? 32 : 128;
+    const WideNumber hosts = length == 0 ? ~WideNumber{0} : (WideNumber{1} << (bits - length)) - 1;
+    const auto moved = [&](const Interval& from, const Interval& to) {
+        return from.meets(among) && ((number_of(from.first) ^ number_of(to.first)) & hosts) != 0;
+    };
+    const auto say = [&](const Interval& from, const Interval& to) {
+        return fmt::format("{} becomes {}, which has another place within a prefix of length {}",
+                           from.text(), to.text(), length);
+    };
+    for (const auto& [from, to] : addresses_) {
+        if (moved({from, from}, {to, to})) {
+            return say({from, from}, {to, to});
+        }
+    }
+    for (const auto& [from, to] : wholes_) {
+        if (moved(from, to)) {
+            return say(from, to);
+        }
+    }
+    for (const MapFile::Group& group : groups_) {
+        if (moved(group.from, group.to)) {
+            return say(group.from, group.to);
+        }
+    }
+    return "";
 }
 
 bool Mapping::changes(Family family) const {

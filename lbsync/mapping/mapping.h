@@ -55,6 +55,10 @@ public:
     // The address paired with this one; none when the inventory pairs it with none.
     std::optional<Address> paired(const Address& address) const;
 
+    // Why these addresses do not all keep their last bits, below a prefix of this length, when they
+    // become others: what a translation host by host goes by.  Empty: they do.
+    std::string moves_hosts(const Interval& among, unsigned length) const;
+
     // Whether any address of the family becomes another; IPv6's hold IPv4's too.
     bool changes(Family family) const;
 
@@ -83,6 +87,7 @@ private:
 
     bool moves(const Interval& interval) const;  // lies in a prefix that moves
     bool stays_closed(const Interval& interval) const;
+    bool hidden_stay(const Interval& interval) const;
     std::optional<std::pair<Interval, Interval>> unit_at(const Address& at,
                                                          const Address& last) const;
     tl::expected<std::optional<std::vector<Interval>>, std::string> by_units(

@@ -91,8 +91,10 @@ tl::expected<void, std::string> Numbers::stays(uint64_t first, uint64_t last, ui
             continue;
         }
         const bool holds_all = first == 0 && last >= mask;
+        // All of the unit's bits are looked at, and no other one is set in any of the numbers.
+        const bool alone = (mask & ~unit) == 0 || ((unit & (unit + 1)) == 0 && last <= unit);
         const auto within = [&](uint64_t bits) { return first <= bits && bits <= last; };
-        const bool closed = (unit & mask) == mask &&
+        const bool closed = (unit & ~mask) == 0 && alone &&
                             std::all_of(pairs_.begin(), pairs_.end(), [&](const NumberPair& pair) {
                                 return pair.mask != unit || within(pair.from) == within(pair.to);
                             });

@@ -35,6 +35,14 @@ Address address_of(WideNumber number, Family family) {
     return {Family::v6, bytes};
 }
 
+// What a field holds that belongs to a site and that no mapping tells of.
+enum class Unmapped : uint8_t {
+    none,
+    hardware,  // a hardware address
+    quoted,    // bytes of the packet that an ICMP error quotes, of a neighbour discovery's target
+    gateway,   // what an ICMP redirect names, where other protocols have numbers
+};
+
 // How the values of a field map.
 struct Kind {
     std::optional<Family> address{};
@@ -42,6 +50,7 @@ struct Kind {
     const Numbers* numbers = nullptr;
     unsigned shift = 0;         // of the field's lowest bit in the numbers
     bool address_part = false;  // bits of an address, and not all of them
+    Unmapped unmapped = Unmapped::none;
 
     bool operator==(const Kind&) const = default;
 };
@@ -57,8 +66,33 @@ constexpr Place address_places[] = {
     {Source::arp, 112, 32, Family::v4}, {Source::arp, 192, 32, Family::v4},
     {Source::ip6, 64, 128, Family::v6}, {Source::ip6, 192, 128, Family::v6}};
 
+// Bits 0 .. 48 of each are a hardware address; its eighth is set of what is no single host's.
+constexpr std::pair<Source, unsigned> hardware_places[] = {
+    {Source::link, 0}, {Source::link, 48}, {Source::arp, 64}, {Source::arp, 144}};
+constexpr unsigned hardware_bits = 48;
+constexpr unsigned group_bit = 7;
+
+std::optional<unsigned> hardware_at(const Field& field) {
+    for (const auto& [source, offset] : hardware_places) {
+        if (field.source == source && field.offset < offset + hardware_bits &&
+            offset < field.offset + unsigned{field.width}) {
+            return offset;
+        }
+    }
+    return {};
+}
+
 Kind header_kind(const Field& field) {
+    constexpr unsigned tcp_header = 160;
     const unsigned end = field.offset + unsigned{field.width};
+    if (hardware_at(field)) {
+        return {.unmapped = Unmapped::hardware};
+    }
+    if (field.source == Source::transport) {
+        return {.unmapped = end > tcp_header                          ? Unmapped::quoted
+                            : field.offset == 32 && field.width == 32 ? Unmapped::gateway
+                                                                      : Unmapped::none};
+    }
     for (const Place& place : address_places) {
         if (place.source != field.source || end <= place.offset ||
             field.offset >= place.offset + place.width) {
@@ -88,7 +122,7 @@ Kind kind_of(const Field& field, const Mapping& mapping) {
             return number(mapping.zones(), 16);
         case Source::link:
             return field.offset >= 112 && field.offset < 128 ? number(mapping.vlans(), 128)
-                                                             : Kind{};
+                                                             : header_kind(field);
         case Source::other:
             return field.name.ends_with("ip saddr") || field.name.ends_with("ip daddr")
                        ? Kind{.address = Family::v4}
@@ -118,6 +152,7 @@ public:
             for (policy::Rule& rule : chain.rules) {
                 where_ = place(chain, rule);
                 words_ = rule.words;
+                among_.clear();
                 steps(rule.steps);
             }
         }
@@ -213,15 +248,47 @@ private:
         }
     }
 
-    void operator()(policy::Verdict&) {}  // its words tell of queues and of how it is rejected
-    void operator()(policy::Test& test) { rows(test.of, test.in); }
+    // Other words tell how it is rejected, which is the same everywhere.
+    void operator()(policy::Verdict& verdict) {
+        if (verdict.kind == policy::Verdict::Kind::hand_over) {
+            words(verdict.detail);
+        }
+    }
+    void operator()(policy::Test& test) {
+        if (!test.negated) {
+            narrow(test.of, *test.in);
+        }
+        rows(test.of, test.in);
+    }
+
+    // Which addresses come to what stands behind it in the rule.
+    void narrow(const std::vector<Term>& of, const Elements& in) {
+        for (size_t column = 0; column < of.size(); ++column) {
+            const Kind kind = kind_of(of[column].field, mapping_);
+            if (of[column].field.source >= Source::other || !kind.address || kind.address_part) {
+                continue;
+            }
+            // What a mask leaves open, wherever it does, lies between.
+            const WideNumber open = ones(of[column].field.width) & ~of[column].mask;
+            std::vector<Interval>& among = among_[of[column].field.offset];
+            among.clear();
+            for (size_t row = 0; row < in.rows(); ++row) {
+                const Span& span = in.spans[row * in.columns + column];
+                among.push_back({address_of(span.first & ~open, *kind.address),
+                                 address_of(span.last | open, *kind.address)});
+            }
+        }
+    }
 
     void operator()(policy::Choice& choice) {
         const std::vector<Term> of = choice.of;
         for (policy::Choice::Branch& branch : choice.branches) {
+            const auto among = among_;
+            narrow(of, *branch.in);
             choice.of = of;
             rows(choice.of, branch.in);
             steps(branch.steps);
+            among_ = among;
         }
     }
 
@@ -232,8 +299,12 @@ private:
             return;
         }
         const Family family = nat.ip6 ? Family::v6 : Family::v4;
-        const auto image = mapping_.map(
-            {address_of(nat.address->first, family), address_of(nat.address->last, family)});
+        const Interval to{address_of(nat.address->first, family),
+                          address_of(nat.address->last, family)};
+        const auto image = mapping_.map(to);
+        if (const std::string why = image ? host_by_host(nat, to) : ""; !why.empty()) {
+            wrong("object without a counterpart: a translation host by host, where " + why);
+        }
         if (image) {
             nat.address = Span{policy::as_number(image->first), policy::as_number(image->last)};
         } else {
@@ -241,8 +312,44 @@ private:
         }
     }
 
+    // A prefix onto a prefix: the last bits stay, so they have to be the same at both sites.
+    std::string host_by_host(const policy::Nat& nat, const Interval& to) const {
+        if (nat.flags.find("netmap") == nat.flags.npos) {
+            return "";
+        }
+        const Family family = to.first.family;
+        const bool source = nat.kind == policy::Nat::Kind::source;
+        const Field field =
+            nat.ip6  ? source ? policy::field::ip6_source() : policy::field::ip6_destination()
+             : source ? policy::field::ip4_source()
+                     : policy::field::ip4_destination();
+        const WideNumber all = ones(family == Family::v4 ? 32 : 128);
+        const auto from = among_.find(field.offset);
+        std::vector<Interval> among{to};
+        if (from == among_.end()) {
+            among.push_back({address_of(0, family), address_of(all, family)});
+        } else {
+            among.insert(among.end(), from->second.begin(), from->second.end());
+        }
+        const auto prefix = to.prefix();
+        for (const Interval& one : among) {
+            const std::string why = mapping_.moves_hosts(one, prefix ? prefix->length : 0);
+            if (!why.empty()) {
+                return why;
+            }
+        }
+        return "";
+    }
+
     void operator()(policy::Store& store) {
         const Kind into = kind_of(store.into, mapping_);
+        if (into.unmapped != Unmapped::none && mapping_.changes(Family::v6)) {
+            if (into.unmapped != Unmapped::gateway) {
+                wrong("object without a counterpart: " + policy::text(store.into) +
+                      " that is written, which no mapping tells of");
+            }
+            return;
+        }
         if (into.numbers != nullptr) {
             store_number(store, into);
         } else if (into.address) {
@@ -328,7 +435,8 @@ private:
 
     bool maps(const Column& column) const {
         const Kind& kind = column.kind;
-        return (kind.address && mapping_.changes(*kind.address)) || (kind.name && renames_) ||
+        return (kind.unmapped != Unmapped::none && mapping_.changes(Family::v6)) ||
+               (kind.address && mapping_.changes(*kind.address)) || (kind.name && renames_) ||
                (kind.numbers != nullptr && kind.numbers->changes(~uint64_t{0}));
     }
 
@@ -369,9 +477,39 @@ private:
     }
 
     Spans image_of(const Span& span, const Column& column) const {
-        return column.kind.address ? address_images(span, column)
-               : column.kind.name  ? name_image(span, column)
-                                   : number_image(span, column);
+        return column.kind.unmapped != Unmapped::none ? unmapped_image(span, column)
+               : column.kind.address                  ? address_images(span, column)
+               : column.kind.name                     ? name_image(span, column)
+                                                      : number_image(span, column);
+    }
+
+    // What stays as it is: hardware addresses of no single host, numbers that are no address.
+    Spans unmapped_image(const Span& span, const Column& column) const {
+        const Field& field = column.field;
+        if (column.kind.unmapped == Unmapped::gateway) {
+            const Interval interval{address_of(span.first, Family::v4),
+                                    address_of(span.last, Family::v4)};
+            const auto images = mapping_.map_set(interval);
+            if (images && *images == std::vector{interval}) {
+                return std::vector{span};
+            }
+        } else if (column.kind.unmapped == Unmapped::hardware) {
+            const unsigned bit = *hardware_at(field) + group_bit;
+            const bool held = field.offset <= bit && bit < field.offset + unsigned{field.width};
+            const WideNumber group =
+                held ? WideNumber{1} << (field.offset + field.width - 1 - bit) : 0;
+            const WideNumber mask = column.mask & ones(field.width);
+            const bool of_many =
+                span.first / (group + (group == 0)) == span.last / (group + (group == 0)) &&
+                (span.first & mask & group) != 0;
+            if ((mask & ~group) == 0 || of_many) {
+                return std::vector{span};
+            }
+        }
+        return Refused(fmt::format("object without a counterpart: {}, which no mapping tells of",
+                                   column.kind.unmapped == Unmapped::hardware
+                                       ? "a hardware address"
+                                       : "an address that may stand in " + policy::text(field)));
     }
 
     // What a mask leaves open at an address's end makes a prefix of a single value.
@@ -436,6 +574,8 @@ private:
     std::vector<std::string> no_devices_;
     std::string where_;
     std::string words_;
+    // Of the rule so far, by the address's place in its header (IPv4's and IPv6's differ).
+    std::map<unsigned, std::vector<Interval>> among_;
     std::map<ElementsPtr, std::vector<std::pair<std::vector<Column>, ElementsPtr>>> known_;
 };
 

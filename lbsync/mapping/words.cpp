@@ -83,6 +83,40 @@ std::string hiding_place(const std::string& words, const Mapping& mapping) {
     return "";
 }
 
+// How much of the words from here on is what a logger writes down, which is a name and no value:
+// behind "prefix".
+size_t free_text(const std::string& words, size_t at) {
+    constexpr std::string_view before = "prefix";
+    const bool begins =
+        at >= before.size() && at + 1 < words.size() &&
+        std::string_view(words).substr(at - before.size(), before.size()) == before &&
+        (words[at] == '=' || words[at] == ' ');
+    if (!begins) {
+        return 0;
+    }
+    const bool quoted = words[at + 1] == '"';
+    const size_t end = quoted ? words.find('"', at + 2) : words.find(' ', at + 1);
+    return end == words.npos ? words.size() - at : end + (quoted ? 1 : 0) - at;
+}
+
+// Sets' elements, "{A, B}", in the order of what they have become.
+void sort_lists(std::string& text) {
+    if (!text.starts_with("ipset ")) {
+        return;
+    }
+    for (size_t begin = text.find('{'); begin != text.npos; begin = text.find('{', begin + 1)) {
+        const size_t end = std::min(text.find('}', begin), text.size());
+        std::vector<std::string> elements;
+        for (size_t at = begin + 1; at < end;) {
+            const size_t next = std::min(text.find(", ", at), end);
+            elements.push_back(text.substr(at, next - at));
+            at = next + 2;
+        }
+        std::sort(elements.begin(), elements.end());
+        text.replace(begin + 1, end - begin - 1, fmt::format("{}", fmt::join(elements, ", ")));
+    }
+}
+
 }  // namespace
 
 tl::expected<std::string, std::string> map_words(const std::string& words, const Mapping& mapping,
@@ -93,6 +127,11 @@ tl::expected<std::string, std::string> map_words(const std::string& words, const
     }
     std::string text;
     for (size_t at = 0; at < words.size();) {
+        if (const size_t quoted = free_text(words, at); quoted != 0) {
+            text.append(words, at, quoted);
+            at += quoted;
+            continue;
+        }
         const size_t begin = std::min(words.find_first_not_of(between, at), words.size());
         const size_t end = std::min(words.find_first_of(between, begin), words.size());
         text.append(words, at, begin - at);
@@ -106,6 +145,7 @@ tl::expected<std::string, std::string> map_words(const std::string& words, const
         text += *image;
         at = end;
     }
+    sort_lists(text);
     return text;
 }
 

@@ -6,11 +6,16 @@
 #include <fmt/format.h>
 
 #include "lbsync/mapping/nft_value.h"
+#include "lbsync/nft/interval_expr.h"
 #include "lbsync/nft/print.h"
 
 namespace rehome::lbsync {
 
 namespace {
+
+Interval all_of(Family family) {
+    return Interval::of(Prefix::parse(family == Family::v4 ? "0.0.0.0/0" : "::/0").value());
+}
 
 class Translator {
 public:
@@ -33,6 +38,9 @@ public:
     }
     void operator()(Nat& nat) {
         for (Expr& address : nat.address) {
+            if (nat.prefix) {
+                host_by_host(address);
+            }
             values_.value(address, {});
         }
         for (Expr& port : nat.port) {
@@ -62,6 +70,32 @@ public:
     }
 
 private:
+    // A prefix onto a prefix: the last bits stay, so they have to be the same at both sites.
+    void host_by_host(const Expr& address) {
+        std::string why;
+        const auto ask = [&](const Interval& among, const Interval& to) {
+            const auto prefix = to.prefix();
+            why = why.empty() ? mapping_.moves_hosts(among, prefix ? prefix->length : 0) : why;
+        };
+        if (const auto to = to_interval(address)) {
+            ask(all_of(to->first.family), *to);
+        } else if (address.kind == Expr::Kind::map && address.args[1].kind == Expr::Kind::set) {
+            for (const Expr& pair : address.args[1].args) {
+                const auto among = to_interval(pair.args[0]);
+                const auto onto = to_interval(pair.args[1]);
+                if (onto) {
+                    ask(*onto, *onto);
+                    ask(among ? *among : all_of(onto->first.family), *onto);
+                }
+            }
+        } else if (mapping_.changes(Family::v6)) {
+            why = "the map is a named one";
+        }
+        if (!why.empty()) {
+            wrong("object without a counterpart: a translation host by host, where " + why);
+        }
+    }
+
     void wrong(const std::string& what) {
         errors_.push_back({Exit::usage, where_, fmt::format("{} in: {}", what, words_())});
     }

@@ -112,6 +112,10 @@ TEST_CASE("what a mapping file must not be") {
         {file(R"("interfaces":[{"old":"eth0","new":"eth1","host":"somewhere"}])"),
          "/interfaces/0/host"},
         {file(R"("interfaces":[{"old":"eth0","new":"eth1"},{"old":"eth0","new":"eth1"}])"), "once"},
+        {file(R"("interfaces":[{"old":"eth0","new":"ens1"},{"old":"eth0.5","new":"ens1"}])"),
+         "/interfaces/1: eth0 becomes ens1, and eth0.5 becomes ens1, expected a port and its VLAN"},
+        {file(R"("interfaces":[{"old":"eth0","new":"ens1.5"},{"old":"eth0","new":"ens1"}])"),
+         "/interfaces/1: eth0"},
         {file(R"("keep":[{"table":"ip docker"}])"), "reason"},
         {file(R"("keep":[{"table":"ip docker","reason":"  "}])"), "/keep/0/reason"},
         {file(R"("keep":[{"table":"docker","reason":"x"}])"), "/keep/0/table"},
@@ -262,6 +266,15 @@ TEST_CASE("numbers") {
         CHECK(!marks.stays(0x10, 0x30, 0xff));
         CHECK(!marks.stays(0x10, 0x20, 0xffffffff));
         CHECK(marks.stays(0, 0xffffffff, 0xffffffff).has_value());
+        // bits that change as a whole, of which a part is looked at
+        Numbers whole("mark");
+        whole.add({0x110, 0x200, 0xffffffff});
+        CHECK(!whole.stays(0x10, 0x20, 0xff));
+        CHECK(whole.stays(0x100, 0x2ff, 0xffffffff).has_value());
+        Numbers zones("zone");
+        zones.add({5, 7, 0xffff});
+        CHECK(zones.stays(1, 9, 0xffffffff).has_value());
+        CHECK(!zones.stays(1, 6, 0xffffffff));
     }
     SUBCASE("written") {
         CHECK(marks.written(0, 0x110) == 0x320u);

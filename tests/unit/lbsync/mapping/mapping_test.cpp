@@ -99,6 +99,10 @@ TEST_CASE("IPv4 addresses in IPv6 ones") {
         CHECK(*image == interval(to));
     }
     CHECK(!lab.mapping.map(interval("64:ff9b::10.1.9.9")));
+    // a range that ends within
+    CHECK(!lab.mapping.map(interval("::1-::ffff:10.1.1.11")));
+    CHECK(!lab.mapping.map(interval("::1-64:ff9b::10.1.0.0")));
+    CHECK(lab.mapping.map(interval("::1-::ffff:9.0.0.0")));
     CHECK(!lab.mapping.map(interval("::ffff:172.20.5.21")));
 }
 
@@ -139,9 +143,23 @@ TEST_CASE("interfaces") {
     CHECK(map_interface(interfaces, "green.7") == std::string("uplink1.7"));
     CHECK(map_interface(interfaces, "red.7") == std::string("red.7"));
     CHECK(map_interface(interfaces, "green.x") == std::string("green.x"));
-    for (const char* name : {"uplink1", "dci", "gre*", "up*", "d*", "uplink1.7"}) {
+    CHECK(map_interface(interfaces, "green.*") == std::string("uplink1.*"));
+    CHECK(map_interface(interfaces, "green.1*") == std::string("uplink1.1*"));
+    CHECK(map_interface(interfaces, "green.x*") == std::string("green.x*"));
+    for (const char* name :
+         {"uplink1", "dci", "gre*", "up*", "d*", "uplink1.7", "uplink1.*", "uplink1.7*"}) {
         CAPTURE(name);
         CHECK(!map_interface(interfaces, name).has_value());
+    }
+    SUBCASE("VLANs with names of their own") {
+        const Interfaces vlans{{"a", "x"}, {"a.7", "x.9"}, {"a.70", "x.70"}};
+        CHECK(map_interface(vlans, "a.70*") == std::string("x.70*"));
+        CHECK(map_interface(vlans, "a.8") == std::string("x.8"));
+        for (const char* name : {"a.*", "a.7*", "a.9*", "a.9"}) {
+            CAPTURE(name);
+            CHECK(!map_interface(vlans, name).has_value());
+        }
+        CHECK(!map_interface({{"a", "x"}, {"a.7", "y"}}, "a.*"));
     }
 }
 

@@ -215,6 +215,12 @@ TEST_CASE("what is not understood is not taken for what stays") {
         {"xt policy --tunnel-src 10.1.1.7", "xt policy --tunnel-src 10.9.7.7"},
         {"xt physdev --physdev-in eth0 ", "xt physdev --physdev-in ens1 "},
         {"log prefix \"mark, zone\"", "log prefix \"mark, zone\""},
+        {"log(level=4 prefix=\"10.1.1.7 eth0\" x=10.1.1.7)",
+         "log(level=4 prefix=\"10.1.1.7 eth0\" x=10.9.7.7)"},
+        {"ipset s src list:set {a}; a hash:ip {10.1.2.5, 10.1.2.6}",
+         "ipset s src list:set {a}; a hash:ip {10.9.2.5, 10.9.2.6}"},
+        {"NFLOG --nflog-prefix eth0 --x eth0", "NFLOG --nflog-prefix eth0 --x ens1"},
+        {"log prefix \"10.1.1.7", "log prefix \"10.1.1.7"},
         {"in @flood ip saddr&255.255.255.255", "in @flood ip saddr&255.255.255.255"},
         {"xt hashlimit 192.0.2.0/24", "xt hashlimit 192.0.2.0/24"}};
     for (const auto& [from, to] : words) {
@@ -226,6 +232,68 @@ TEST_CASE("what is not understood is not taken for what stays") {
         CAPTURE(bad);
         CHECK(!map_words(bad, mapping, interfaces));
     }
+}
+
+TEST_CASE("what no mapping tells of is refused where addresses become others") {
+    using policy::Field;
+    const std::string keys = R"("addresses":[{"old":"10.1.1.11","new":"10.9.1.21"}])";
+    const auto with = [](const char* name, Field field, WideNumber value, WideNumber mask) {
+        policy::Policy policy;
+        const policy::Test test{{{field, mask}}, policy::elements({{value, value}}), false};
+        policy.chains.push_back(
+            {"c",
+             name,
+             policy::Hook{},
+             {{{test, policy::Verdict{policy::Verdict::Kind::drop, "", 0}}, 1, "w"}}});
+        return side::Side{name, policy, {}};
+    };
+    const WideNumber whole = ~WideNumber{0};
+    const WideNumber group = WideNumber{1} << 40;
+    const struct {
+        const char* what;
+        Field field;
+        WideNumber value, mask;
+        bool refused;
+    } cases[] = {
+        {"a host's", policy::field::ether_source(), 0x020000000001, whole, true},
+        {"half of it", policy::field::slice(Field::Source::link, 48, 24), 0x0200, whole, true},
+        {"of many", policy::field::ether_destination(), 0x333300000001, whole, false},
+        {"to many", policy::field::ether_destination(), group, group, false},
+        {"in ARP", policy::field::slice(Field::Source::arp, 64, 48), 0x020000000001, whole, true},
+        {"an ethertype", policy::field::ether_type(), 0x0800, whole, false},
+        {"quoted", policy::field::slice(Field::Source::transport, 160, 32), 1, whole, true},
+        {"flags of TCP", policy::field::tcp_flags(), 2, 2, false},
+        {"a redirect", policy::field::slice(Field::Source::transport, 32, 32), 0x0a01010b, whole,
+         true},
+        {"a number", policy::field::slice(Field::Source::transport, 32, 32), 7, whole, false}};
+    for (const auto& it : cases) {
+        CAPTURE(it.what);
+        const auto from = with("old", it.field, it.value, it.mask);
+        const std::string said = verdict(from, with("new", it.field, it.value, it.mask), keys);
+        CHECK_MESSAGE(contains(said, "which no mapping tells of") == it.refused, said);
+        CHECK((said == "equal") != it.refused);
+        CHECK(verdict(from, from, R"("zones":[])") == "equal");
+    }
+}
+
+TEST_CASE("a translation host by host") {
+    const auto rules = [](const std::string& match, const std::string& to) {
+        return nat("-A PREROUTING " + match + " -j NETMAP --to " + to + "\n");
+    };
+    const std::string sites = R"("networks":{"old":["10.1.0.0/24"],"new":["10.9.0.0/24"]})";
+    const std::string moved = sites + R"(,"addresses":[{"old":"10.1.0.11","new":"10.9.0.12"},
+                                 {"old":"10.1.0.12","new":"10.9.0.11"}])";
+    const auto from = side_of("old", rules("-d 198.51.100.0/24", "10.1.0.0/24"));
+    const auto to = side_of("new", rules("-d 198.51.100.0/24", "10.9.0.0/24"));
+    CHECK(verdict(from, to, sites) == "equal");
+    CHECK(contains(verdict(from, to, moved), "10.1.0.11 becomes 10.9.0.12, which has another"));
+    // what comes there has other places, too
+    const auto out = side_of("old", rules("-d 10.1.0.0/24", "192.0.2.0/24"));
+    CHECK(verdict(out, side_of("new", rules("-d 10.9.0.0/24", "192.0.2.0/24")), sites) == "equal");
+    CHECK(contains(verdict(out, out, moved), "host by host"));
+    CHECK(contains(verdict(side_of("old", rules("", "192.0.2.0/24")), to, moved), "host by host"));
+    CHECK(verdict(side_of("old", rules("-d 198.51.100.0/24", "192.0.2.0/24")),
+                  side_of("new", rules("-d 198.51.100.0/24", "192.0.2.0/24")), moved) == "equal");
 }
 
 TEST_CASE("services under a mapping") {

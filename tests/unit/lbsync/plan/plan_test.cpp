@@ -181,6 +181,45 @@ TEST_CASE("a port map's keys are mapped") {
     }
 }
 
+TEST_CASE("a prefix onto a prefix is carried where the hosts keep their places") {
+    const Lab lab;
+    const auto refused = [&](const Expr& address) {
+        Nat nat;
+        nat.kind = "dnat";
+        nat.prefix = true;
+        nat.address = {address};
+        std::vector<Error> errors;
+        translate({{{"ip", "t", {}, {}, {}, {{"c", {}, {{1, "", {nat}}}}}}}}, lab.mapping, {}, "h",
+                  errors);
+        return errors.size() == 1 && contains(errors.front().what, "host by host");
+    };
+    const auto of = [](const std::string& key, const std::string& to) {
+        Expr field;
+        field.kind = Expr::Kind::key;
+        field.text = "ip daddr";
+        field.type = "ipv4_addr";
+        Expr pair;
+        pair.kind = Expr::Kind::pair;
+        pair.args = {to_expr(Interval::of(Prefix::parse(key).value())),
+                     to_expr(Interval::of(Prefix::parse(to).value()))};
+        Expr pairs;
+        pairs.kind = Expr::Kind::set;
+        pairs.args = {pair};
+        Expr map;
+        map.kind = Expr::Kind::map;
+        map.args = {field, pairs};
+        return map;
+    };
+    CHECK(!refused(of("198.51.100.0/24", "192.0.2.0/24")));
+    CHECK(refused(of("198.51.0.0/16", "10.1.0.0/16")));  // servers have other places there
+    CHECK(refused(of("10.1.0.0/16", "192.168.0.0/16")));
+    CHECK(refused(to_expr(Interval::of(Prefix::parse("192.0.2.0/24").value()))));
+    Expr named = of("192.0.2.0/24", "192.0.2.0/24");
+    named.args[1] = {};
+    named.args[1].kind = Expr::Kind::named_set;
+    CHECK(refused(named));
+}
+
 TEST_CASE("devices of base chains are mapped") {
     const Lab lab;
     Ruleset ruleset{
