@@ -268,6 +268,21 @@ Read<std::vector<Term>> terms_of(const Shape& shape, const std::string& flags, F
     return terms;
 }
 
+// What decides which packets a set that changes holds, but for its size.
+std::string declared_words(const IpSet& set) {
+    std::vector<std::string> words;
+    for (size_t i = 0; i < set.options.size(); ++i) {
+        const std::string& option = set.options[i].text;
+        if (option == "forceadd") {
+            words.push_back(" " + option);
+        } else if (is_in(option, {"timeout", "netmask", "range"}) && i + 1 < set.options.size()) {
+            words.push_back(fmt::format(" {} {}", option, set.options[++i].text));
+        }
+    }
+    std::sort(words.begin(), words.end());
+    return fmt::format("{}{}", set.type, fmt::join(words, ""));
+}
+
 std::string permanent_words(const IpSet& set) {
     std::vector<std::string> elements;
     for (const SetElement& element : set.elements) {
@@ -277,7 +292,7 @@ std::string permanent_words(const IpSet& set) {
         }
     }
     std::sort(elements.begin(), elements.end());
-    return fmt::format("{} {{{}}}", set.type, fmt::join(elements, ", "));
+    return fmt::format("{} {{{}}}", declared_words(set), fmt::join(elements, ", "));
 }
 
 }  // namespace
