@@ -32,6 +32,14 @@ const MapFile::Tables* find(const std::vector<MapFile::Tables>& entries, const s
     return found == entries.end() ? nullptr : &*found;
 }
 
+// The entry that leaves a table alone, and whether it is kept; null: none does.
+std::pair<const MapFile::Tables*, bool> entry_of(const std::string& table, SideOf side,
+                                                 const MapFile& file) {
+    const MapFile::Tables* const kept = find(file.keep, table);
+    const bool ignores = kept == nullptr && (side == SideOf::to) == file.back;
+    return {ignores ? find(file.ignore, table) : kept, kept != nullptr};
+}
+
 // Whose tables are gone through, and what of them is left alone.
 class Chosen {
 public:
@@ -41,13 +49,9 @@ public:
     // interferes: asked of those that are chosen.
     template <typename Interferes>
     void look_at(const std::string& table, Interferes interferes) {
-        const MapFile::Tables* const kept = find(file_.keep, table);
-        const MapFile::Tables* const ignored =
-            (side_ == SideOf::to) == file_.back && kept == nullptr ? find(file_.ignore, table)
-                                                                   : nullptr;
-        if (const MapFile::Tables* const entry = kept != nullptr ? kept : ignored;
-            entry != nullptr && titles_.insert(table).second) {
-            found_.push_back({host_, table, kept != nullptr, entry->reason, interferes()});
+        const auto [entry, kept] = entry_of(table, side_, file_);
+        if (entry != nullptr && titles_.insert(table).second) {
+            found_.push_back({host_, table, kept, entry->reason, interferes()});
         }
     }
 
@@ -140,6 +144,10 @@ void drop_order_doubts(std::vector<Doubt>& doubts, const std::string& host,
 }
 
 }  // namespace
+
+bool is_left_alone(const std::string& table, SideOf side, const MapFile& file) {
+    return entry_of(table, side, file).first != nullptr;
+}
 
 std::vector<LeftAlone> leave_alone(Reading& reading, const std::string& host, SideOf side,
                                    const MapFile& file) {

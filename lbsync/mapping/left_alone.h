@@ -33,6 +33,9 @@ struct LeftAlone {
 // Which side of a comparison.
 enum class SideOf : uint8_t { from, to };
 
+// Whether a table ("ip docker") of this side is.
+bool is_left_alone(const std::string& table, SideOf side, const MapFile& file);
+
 // Takes such tables out of what was read of a host, with the doubts about them; what was taken.
 std::vector<LeftAlone> leave_alone(Reading& reading, const std::string& host, SideOf side,
                                    const MapFile& file);

@@ -1,4 +1,6 @@
 #include "lbsync/plan/plan.h"
+#include "lbsync/side/beside.h"
+#include "lbsync/side/kernel_policy.h"
 
 #include <algorithm>
 #include <map>
@@ -18,6 +20,8 @@
 #include "lbsync/plan/translate.h"
 #include "lbsync/plan/translate_dump.h"
 #include "lbsync/plan/vipd_config.h"
+#include "lbsync/side/beside.h"
+#include "lbsync/side/kernel_policy.h"
 
 namespace rehome::lbsync {
 
@@ -128,6 +132,12 @@ public:
 
 private:
     void leave_alone(HostState& state) {
+        if (!plan_.map.keep.empty()) {
+            append(
+                plan_.doubts,
+                side::order_beside(side::kernel_policy(state.from, state.pair.from),
+                                   side::kernel_policy(state.to, state.pair.to), plan_.map, true));
+        }
         for (auto [reading, host, side] : {std::tuple(&state.from, &state.pair.from, SideOf::from),
                                            std::tuple(&state.to, &state.pair.to, SideOf::to)}) {
             const auto found = lbsync::leave_alone(*reading, *host, side, plan_.map);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lbsync/proof/commute.h"
 #include "lbsync/proof/follower.h"
 #include "lbsync/proof/translation.h"
 
@@ -83,7 +84,7 @@ private:
 
     void hook(Stage stage, State& state, Outcome& outcome) {
         const auto chains = chains_at(question_.policy, stage, outcome.bridged, outcome.frame);
-        tell_unknown_order(chains);
+        tell_unknown_order(chains, outcome.frame == Frame::ip6);
         bool to_track = is_tracked_at(stage) && !state.contents.known().connection &&
                         outcome.frame <= Frame::ip6;
         bool to_translate = !outcome.bridged && question_.translated &&
@@ -105,6 +106,7 @@ private:
             const Hook& hook = *question_.policy.chains[chain].hook;
             if (!hook.nat) {
                 kernel_before(hook.priority);
+                tell_tie(chain, to_track, to_translate && hook.priority == translation);
                 follower_.base_chain(chain, state);
             }
         }
@@ -163,18 +165,45 @@ private:
     }
 
     // Chains that nothing orders may run in either order, which has to make no difference.
-    void tell_unknown_order(const std::vector<size_t>& chains) {
+    void tell_unknown_order(const std::vector<size_t>& chains, bool ip6) {
         for (size_t i = 1; i < chains.size(); ++i) {
             const Chain& one = question_.policy.chains[chains[i - 1]];
             const Chain& other = question_.policy.chains[chains[i]];
             const bool unknown = one.hook->priority == other.hook->priority &&
-                                 (!one.hook->rank || !other.hook->rank);
-            if (unknown && !(commutes(chains[i - 1]) && commutes(chains[i]))) {
+                                 (!one.hook->rank_of(ip6) || !other.hook->rank_of(ip6));
+            if (unknown && !(commutes(question_.policy, chains[i - 1]) &&
+                             commutes(question_.policy, chains[i]))) {
                 doubt({other.where,
                        fmt::format("runs at the same hook and priority as {}, and which of them "
                                    "comes first is not known",
                                    one.where)});
             }
+        }
+    }
+
+    // The kernel's own work at a chain's very priority may be done before it, or after.
+    void tell_tie(size_t index, bool to_track, bool to_translate) {
+        const Chain& chain = question_.policy.chains[index];
+        const auto unknown = [](Source source) {
+            return source == Source::opaque || source == Source::drawn;
+        };
+        if (to_track && chain.hook->priority == conntrack_priority &&
+            asks(question_.policy, index, [&](const policy::Field& field) {
+                return unknown(field.source) || field.source == Source::ct_state ||
+                       of_connection(field.source) || field.name.starts_with("ct ");
+            })) {
+            doubt({chain.where,
+                   "runs at the priority where the kernel begins to track connections, "
+                   "and which of them comes first is not known"});
+        }
+        if (to_translate && asks(question_.policy, index, [&](const policy::Field& field) {
+                return unknown(field.source) || field.source == Source::ip4 ||
+                       field.source == Source::ip6 || field.source == Source::transport ||
+                       field.source == Source::ct_status;
+            })) {
+            doubt({chain.where,
+                   "runs at the priority where the kernel translates addresses, and "
+                   "which of them comes first is not known"});
         }
     }
 
@@ -185,46 +214,6 @@ private:
         if (std::none_of(meaning_.doubts.begin(), meaning_.doubts.end(), same)) {
             meaning_.doubts.push_back(std::move(doubt));
         }
-    }
-
-    // It only lets packets through or drops them, by what they hold.
-    bool commutes(size_t chain) {
-        std::set<size_t> seen;
-        std::vector<size_t> open{chain};
-        while (!open.empty()) {
-            const size_t index = open.back();
-            open.pop_back();
-            if (!seen.insert(index).second) {
-                continue;
-            }
-            for (const policy::Rule& rule : question_.policy.chains[index].rules) {
-                if (!commutes(rule.steps, open)) {
-                    return false;
-                }
-            }
-        }
-        return true;
-    }
-
-    bool commutes(const std::vector<policy::Step>& steps, std::vector<size_t>& open) {
-        return std::all_of(steps.begin(), steps.end(), [&](const policy::Step& step) {
-            if (const auto* test = std::get_if<policy::Test>(&step)) {
-                return std::none_of(test->of.begin(), test->of.end(), [](const auto& term) {
-                    return term.field.source == Source::drawn;
-                });
-            }
-            if (const auto* verdict = std::get_if<Verdict>(&step)) {
-                if (verdict->kind == Verdict::Kind::jump || verdict->kind == Verdict::Kind::go_to) {
-                    open.push_back(verdict->target);
-                }
-                return verdict->kind != Verdict::Kind::reject &&
-                       verdict->kind != Verdict::Kind::hand_over;
-            }
-            const auto* choice = std::get_if<policy::Choice>(&step);
-            return choice != nullptr &&
-                   std::all_of(choice->branches.begin(), choice->branches.end(),
-                               [&](const auto& branch) { return commutes(branch.steps, open); });
-        });
     }
 
     Space& space_;

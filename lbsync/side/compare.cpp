@@ -5,6 +5,7 @@
 
 #include "lbsync/mapping/policy_image.h"
 #include "lbsync/proof/report.h"
+#include "lbsync/side/beside.h"
 
 namespace rehome::lbsync::side {
 
@@ -140,6 +141,9 @@ Checked<Comparison> compare(Side old_one, Side new_one, const MapFile& map,
     Comparison comparison;
     comparison.old_name = old_one.name;
     comparison.new_name = new_one.name;
+    const auto order = old_one.policy && new_one.policy
+                           ? order_beside(*old_one.policy, *new_one.policy, map, false)
+                           : std::vector<Doubt>{};
     leave_alone(old_one, SideOf::from, map, comparison);
     leave_alone(new_one, SideOf::to, map, comparison);
     comparison.unmatched = unmatched(map, comparison.left_alone);
@@ -158,6 +162,11 @@ Checked<Comparison> compare(Side old_one, Side new_one, const MapFile& map,
     }
     if (old_one.policy && new_one.policy) {
         comparison.policies = proof::prove(*old_one.policy, *new_one.policy, bounds);
+        Proof& proof = *comparison.policies;
+        proof.doubts.insert(proof.doubts.end(), order.begin(), order.end());
+        if (!order.empty() && proof.answer == Proof::Answer::equal) {
+            proof.answer = Proof::Answer::unknown;
+        }
     }
     if (old_one.services && new_one.services) {
         comparison.services = services::differences(*old_one.services, *new_one.services);

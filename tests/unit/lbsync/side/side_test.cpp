@@ -114,6 +114,61 @@ TEST_CASE("verdicts, and reports of their format") {
     CHECK(!compare(one, side("b", open)));
 }
 
+TEST_CASE("what is left alone runs before the same chains at both sites") {
+    using policy::Verdict;
+    MapFile map;
+    map.keep.push_back({"inet", "guard", "its own", "m.json: /keep/0"});
+    const auto chain = [](const std::string& table, int priority, std::optional<uint32_t> rank,
+                          bool marks) {
+        policy::Hook hook;
+        hook.layer = policy::Layer::ip4;
+        hook.priority = priority;
+        hook.rank = rank;
+        std::vector<policy::Step> steps{policy::is(policy::field::mark(), 1),
+                                        Verdict{Verdict::Kind::drop, "", 0}};
+        if (marks) {
+            steps = {policy::Store{policy::field::mark(), {.from = {}, .flip = 1}}};
+        }
+        return policy::Chain{
+            "c", "a: table " + table + ": chain c", hook, {{std::move(steps), 1, "w"}}, table};
+    };
+    struct Place {
+        int priority;
+        std::optional<uint32_t> rank;
+    };
+    const struct {
+        const char* what;
+        Place old_one, new_one;
+        bool marks;
+        Exit verdict;
+    } cases[] = {
+        {"before it at both", {-1, {}}, {-5, {}}, true, Exit::yes},
+        {"before, behind", {-1, {}}, {1, {}}, true, Exit::unknown},
+        {"before, behind, but both only drop", {-1, {}}, {1, {}}, false, Exit::yes},
+        {"nobody knows", {0, {}}, {0, {}}, true, Exit::unknown},
+        {"the kernel tells", {0, 0}, {0, 0}, true, Exit::yes},
+        {"the kernel tells of another", {0, 0}, {0, 2}, true, Exit::unknown},
+        {"by priority here, by the kernel there", {-1, {}}, {0, 0}, true, Exit::yes},
+    };
+    for (const auto& it : cases) {
+        CAPTURE(it.what);
+        const auto with = [&](const Place& place) {
+            policy::Policy policy;
+            policy.chains = {chain("inet guard", place.priority, place.rank, it.marks),
+                             chain("inet own", 0, 1, false)};
+            return Side{"a", policy, {}};
+        };
+        const auto found = compare(with(it.old_one), with(it.new_one), map);
+        REQUIRE(found);
+        CAPTURE(text_report(*found));
+        CHECK(found->verdict() == it.verdict);
+        // What the other side has not is no order.
+        auto alone = with(it.new_one);
+        alone.policy->chains.erase(alone.policy->chains.begin());
+        CHECK(compare(with(it.old_one), alone, map)->verdict() == Exit::yes);
+    }
+}
+
 TEST_CASE("a limit that the proof reaches is no verdict, and is said") {
     using std::chrono::milliseconds;
     std::string ports;  // by source: nothing that could be said in few nodes
