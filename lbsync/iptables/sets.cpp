@@ -319,7 +319,7 @@ Test Sets::opaque(const IpSet& set, const std::string& flags, bool negated) cons
             words += "; " + element.value + " " + permanent_words(*member->second);
         }
     }
-    return Test{{Term{field::named(policy::Field::Source::opaque, words)}},
+    return Test{{Term{field::named(policy::Field::Source::opaque, words, 1, set.name)}},
                 policy::elements({{1, 1}}),
                 negated};
 }

@@ -49,7 +49,7 @@ public:
             {"masq", &Acting::masquerade},   {"redir", &Acting::redirect},
             {"meta", &Acting::set_meta},     {"ct", &Acting::set_ct},
             {"notrack", &Acting::notrack},   {"dynset", &Acting::update},
-            {"queue", &Acting::queue},       {"synproxy", &Acting::hand_over},
+            {"queue", &Acting::queue},       {"synproxy", &Acting::proxy},
             {"objref", &Acting::object},     {"payload", &Acting::rewrite},
             {"tproxy", &Acting::tproxy},     {"exthdr", &Acting::lower_segment_size},
             {"dup", &Acting::copy},          {"fwd", &Acting::forward},
@@ -124,7 +124,7 @@ private:
     Understood<policy::Choice> choice(const std::string& name, const Word& key,
                                       const std::function<Understood<Steps>(const Node&)>& gives) {
         const Set* set = table_.sets.find(name);
-        if (set == nullptr || is_dynamic(*set)) {
+        if (set == nullptr || table_.sets.dynamic(*set)) {
             return Refused(fmt::format("map {}, which rules change", name));
         }
         const auto of = pieces(key, rule_.sources, table_.context);
@@ -182,9 +182,7 @@ private:
 
     Understood<Steps> nothing() { return Steps{}; }
     Understood<Steps> words() { return Steps{policy::Act{canonical(it_), ""}}; }
-    Understood<Steps> hand_over() {
-        return Steps{policy::Verdict{policy::Verdict::Kind::hand_over, canonical(it_), 0}};
-    }
+    Understood<Steps> proxy() { return proxied(canonical(it_)); }
     Understood<Steps> drawn() { return passes(canonical(it_), ""); }
 
     Understood<Steps> limit() { return passes(limit_words(it_), ""); }
@@ -476,11 +474,33 @@ private:
         return to ? Understood<Steps>(Steps{policy::Act{"dup" + *to, ""}}) : Refused(to.error());
     }
 
+    // Ends the rule of what is not of the address's family (Linux, net/netfilter/nft_fwd_netdev.c).
     Understood<Steps> forward() {
-        const auto to = destination(it_.number("nfproto"));
-        return to ? Understood<Steps>(
-                        Steps{policy::Verdict{policy::Verdict::Kind::hand_over, "fwd" + *to, 0}})
-                  : Refused(to.error());
+        const uint64_t family = it_.number("nfproto");
+        const auto to = destination(family);
+        if (!to) {
+            return Refused(to.error());
+        }
+        Steps steps;
+        if (operand("sreg_addr") != nullptr) {
+            steps.emplace_back(policy::is(field::protocol(), family == 10 ? 0x86dd : 0x0800));
+        }
+        steps.emplace_back(policy::Verdict{policy::Verdict::Kind::hand_over, "fwd" + *to, 0});
+        return steps;
+    }
+
+    // Takes what has SYN or ACK; other packets of TCP go on, and all others end the rule (Linux,
+    // net/netfilter/nft_synproxy.c).
+    static Steps proxied(const std::string& words) {
+        constexpr WideNumber tcp = 6;
+        constexpr WideNumber syn = 2;
+        constexpr WideNumber ack = 16;
+        policy::Choice choice{{{field::tcp_flags(), syn | ack}}, {}};
+        choice.branches.push_back(
+            {policy::elements({{syn, syn}, {ack, ack}, {syn | ack, syn | ack}}),
+             {policy::Verdict{policy::Verdict::Kind::hand_over, words, 0}}});
+        choice.branches.push_back({policy::elements({{0, 0}}), {}});
+        return Steps{policy::is(field::transport_protocol(), tcp), std::move(choice)};
     }
 
     // Ends the rule where no socket takes the packet.
@@ -514,13 +534,21 @@ private:
         if (!of || data != nullptr) {
             return Refused(of ? "a map that rules add to" : of.error());
         }
-        std::string words = canonical(it_);
+        const std::string name = it_.text("set");
+        const Set* set = table_.sets.find(name);
+        if (set == nullptr) {
+            return Refused(fmt::format("set {}, which is not there", in_quotes(name)));
+        }
+        Node plain = it_;
+        std::erase_if(plain.attributes, [](const Attribute& it) { return it.name == "set"; });
+        std::string words = fmt::format("{} {}", canonical(plain), words_of_dynamic(table_, *set));
         for (const Piece& piece : *of) {
             words += fmt::format(" {}&{}", policy::text(piece.field),
                                  policy::text(piece.field, term(piece).mask));
         }
-        Steps steps = passes(words, it_.text("set"));
-        steps.emplace_back(policy::Act{words, it_.text("set")});
+        const std::string instance = instance_of(table_, name);
+        Steps steps = passes(words, instance);
+        steps.emplace_back(policy::Act{words, instance});
         return steps;
     }
 
@@ -545,11 +573,11 @@ private:
                 return Steps{};
             case quota:
             case limit:
-                return passes(words, name);
+                return passes(words, instance_of(table_, name));
             case helper:
                 return Steps{policy::Act{words, ""}};
             case synproxy:
-                return Steps{policy::Verdict{policy::Verdict::Kind::hand_over, words, 0}};
+                return proxied(words);
             default:
                 return Refused(fmt::format("an object of type {}", type));
         }

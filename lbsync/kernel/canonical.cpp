@@ -185,6 +185,14 @@ std::string canonical(const Node& node) {
     return value_text(node);
 }
 
+std::string declared(const Set& set) {
+    Node head = set.self.node;
+    std::erase_if(head.attributes, [](const Attribute& it) {
+        return it.name == "name" || it.name == "id" || it.name == "handle";
+    });
+    return value_text(head);
+}
+
 std::string canonical(const Set& set) {
     return set_text(set);
 }

@@ -18,6 +18,9 @@ std::vector<std::string> canonical(const NormalRule& rule, const Sets& sets);
 // A set without its elements, an object, a chain without its rules: what is policy of it.
 std::string canonical(const Node& node);
 
+// A named set's declaration, without its name.
+std::string declared(const Set& set);
+
 // Of an anonymous set what it holds, of another its name.
 std::string canonical(const Set& set);
 

@@ -12,7 +12,6 @@ using Refused = tl::unexpected<std::string>;
 
 // enum nft_set_flags, nft_set_elem_flags
 constexpr uint64_t set_interval = 4;
-constexpr uint64_t set_eval = 0x20;
 constexpr uint64_t ends_interval = 1;
 constexpr uint64_t catches_all = 2;
 
@@ -151,10 +150,6 @@ private:
 };
 
 }  // namespace
-
-bool is_dynamic(const Set& set) {
-    return (set.self.node.number("flags") & set_eval) != 0;
-}
 
 Understood<std::vector<Row>> rows(const Set& set, const Word& key, const std::vector<Piece>& pieces,
                                   const Context& context) {

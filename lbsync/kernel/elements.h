@@ -16,9 +16,6 @@ struct Row {
     const Node* element = nullptr;    // with what a map gives for it
 };
 
-// Rules add to it while packets pass: what it holds is state.
-bool is_dynamic(const Set& set);
-
 // The element for all that no other holds comes last.
 Understood<std::vector<Row>> rows(const Set& set, const Word& key, const std::vector<Piece>& pieces,
                                   const Context& context);

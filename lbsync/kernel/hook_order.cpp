@@ -82,7 +82,7 @@ private:
 
     bool pure(const Test& test) {
         const Set* set = test.set.empty() ? nullptr : sets_.find(test.set);
-        return set == nullptr || !is_dynamic(*set);
+        return set == nullptr || !sets_.dynamic(*set);
     }
 
     bool pure(const Verdict& it) { return pure(it.code, it.chain); }
@@ -104,7 +104,7 @@ private:
             return it.group == "counter" || it.group == "last";
         }
         const Set* set = sets_.find(it.text("set"));
-        return set != nullptr && !is_dynamic(*set) &&
+        return set != nullptr && !sets_.dynamic(*set) &&
                std::all_of(set->elements.begin(), set->elements.end(), [&](const Node& element) {
                    const Node* data = element.node("data");
                    const Node* given = data == nullptr ? nullptr : data->node("verdict");
@@ -207,13 +207,20 @@ void each_rival(const Rivals& rivals, Call call) {
 
 }  // namespace
 
-std::optional<uint32_t> rank(const Ruleset& ruleset, const Table& table, const Chain& chain) {
+std::optional<uint32_t> rank(const Ruleset& ruleset, const Table& table, const Chain& chain,
+                             std::string_view family) {
+    std::optional<uint32_t> only;
     for (const Place& place : places_of(table, chain)) {
-        if (const auto found = rank_at(ruleset, place, table, chain)) {
-            return found;
+        if (!family.empty() && place.family != family && place.family != "netdev") {
+            continue;
         }
+        const auto found = rank_at(ruleset, place, table, chain);
+        if (!found || (only && *only != *found)) {
+            return {};
+        }
+        only = found;
     }
-    return {};
+    return only;
 }
 
 std::vector<Doubt> unknown_order(const Ruleset& ruleset, const std::string& where) {

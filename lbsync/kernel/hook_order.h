@@ -16,8 +16,10 @@
 
 namespace rehome::lbsync::kernel {
 
-// The chain's place among those of its hook, by the kernel's dump; none: it does not tell.
-std::optional<uint32_t> rank(const Ruleset& ruleset, const Table& table, const Chain& chain);
+// The chain's place among those of its hook, by the kernel's dump; none: it does not tell, or its
+// place differs between devices.  family: of which of inet's two; empty: all that it has.
+std::optional<uint32_t> rank(const Ruleset& ruleset, const Table& table, const Chain& chain,
+                             std::string_view family = "");
 
 // where: the host.  Other programs' tables count too.
 std::vector<Doubt> unknown_order(const Ruleset& ruleset, const std::string& where);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -69,9 +70,14 @@ public:
     const Set* find(const std::string& name) const;  // null: there is none
     const std::string& family() const { return family_; }
 
+    // Whether rules change its elements while packets pass: it is declared so, or one does.  What
+    // it holds is state.
+    bool dynamic(const Set& set) const;
+
 private:
     std::string family_;
     std::unordered_map<std::string, const Set*> by_name_;
+    std::set<std::string> filled_;
 };
 
 bool is_anonymous(const Set& set);

@@ -1,4 +1,5 @@
 #include "lbsync/kernel/rule_steps.h"
+#include "lbsync/kernel/canonical.h"
 #include "lbsync/kernel/flow.h"
 
 #include <algorithm>
@@ -201,15 +202,19 @@ private:
         const Set& set = *table_.sets.find(test.set);
         const bool negated = test.op == Test::Op::out_of_set;
         std::vector<policy::Term> terms;
-        std::string words = "in @" + test.set;
+        const std::string is_in =
+            table_.sets.dynamic(set) ? "in " + words_of_dynamic(table_, set) : "in @" + test.set;
+        std::string words = is_in;
         for (const Piece& piece : of) {
             terms.push_back(term(piece));
             words += fmt::format(" {}&{}", policy::text(piece.field),
                                  policy::text(piece.field, terms.back().mask));
         }
-        if (is_dynamic(set)) {
+        if (table_.sets.dynamic(set)) {
             steps_.emplace_back(policy::Test{
-                {{field::named(Where::opaque, words)}}, policy::elements({{1, 1}}), negated});
+                {{field::named(Where::opaque, words, 1, instance_of(table_, test.set))}},
+                policy::elements({{1, 1}}),
+                negated});
             return {};
         }
         policy::ElementsPtr& known = table_.known[words];
@@ -250,6 +255,21 @@ private:
 };
 
 }  // namespace
+
+std::string instance_of(const TableContext& table, const std::string& name) {
+    return fmt::format("{} {} {}", table.table.family, table.table.name(), name);
+}
+
+std::string words_of_dynamic(const TableContext& table, const Set& set) {
+    const std::string name = set.self.node.text("name");
+    const auto has_one = [&](const Table& other) {
+        return std::any_of(other.sets.begin(), other.sets.end(),
+                           [&](const Set& it) { return it.self.node.text("name") == name; });
+    };
+    const auto& tables = table.context.host->tables;
+    const bool alone = std::count_if(tables.begin(), tables.end(), has_one) <= 1;
+    return fmt::format("@{} {}", alone ? name : instance_of(table, name), declared(set));
+}
 
 Understood<policy::Verdict> verdict(int32_t code, const std::string& chain,
                                     const TableContext& table) {

@@ -21,6 +21,13 @@ struct TableContext {
 
 using Steps = std::vector<policy::Step>;
 
+// What a table's set, limit or the like is, among all of the host: names are a table's own.
+std::string instance_of(const TableContext& table, const std::string& name);
+
+// A set that rules fill, by its name and declaration; and by its table, where others of the host
+// have one of that name.
+std::string words_of_dynamic(const TableContext& table, const Set& set);
+
 Understood<Steps> rule_steps(const Node& rule, TableContext& table);
 
 // The verdict of an element or an immediate.

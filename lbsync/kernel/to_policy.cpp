@@ -120,7 +120,12 @@ private:
         for (const Node& one : from.nodes("devices")) {
             device(one.text("name"), hook, chain);
         }
-        hook.rank = rank(ruleset_, table, from_chain);
+        const bool both = hook.layer == Layer::inet;
+        hook.rank = rank(ruleset_, table, from_chain, both ? "ip" : "");
+        hook.rank6 = both ? rank(ruleset_, table, from_chain, "ip6") : std::nullopt;
+        if (both && !hook.rank6) {
+            hook.rank = {};
+        }
         chain.hook = std::move(hook);
     }
 

@@ -413,7 +413,6 @@ private:
         for (Term& term : of) {
             if (term.field.source >= Source::other) {
                 words(term.field.name);
-                words(term.field.instance);
             }
             columns.push_back({kind_of(term.field, mapping_), term.field, term.mask});
             any |= maps(columns.back());

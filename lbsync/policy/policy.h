@@ -151,11 +151,15 @@ struct Hook {
     // Its place among the chains of the same stage and priority that see the same packets, as the
     // kernel's hook dump tells it; none: not known.
     std::optional<uint32_t> rank;
+    // Of a chain that sees both families: its place where IPv6 passes.
+    std::optional<uint32_t> rank6{};
     bool nat = false;  // a chain of type nat: it sees the first packet of a connection alone
     // Of type route: what leaves it with another mark, address or DSCP is routed once more.
     bool route = false;
     Verdict policy;                    // accept or drop
     std::vector<std::string> devices;  // of ingress and egress
+
+    std::optional<uint32_t> rank_of(bool ip6) const { return ip6 && rank6 ? rank6 : rank; }
 };
 
 struct Chain {

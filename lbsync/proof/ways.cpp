@@ -73,8 +73,9 @@ std::vector<size_t> chains_at(const Policy& policy, Stage stage, bool bridged, F
     std::stable_sort(found.begin(), found.end(), [&](size_t a, size_t b) {
         const auto order = [&](size_t i) {
             const Hook& hook = *policy.chains[i].hook;
-            return std::tuple(hook.priority,
-                              hook.rank.value_or(std::numeric_limits<uint32_t>::max()));
+            return std::tuple(
+                hook.priority,
+                hook.rank_of(frame == Frame::ip6).value_or(std::numeric_limits<uint32_t>::max()));
         };
         return order(a) < order(b);
     });

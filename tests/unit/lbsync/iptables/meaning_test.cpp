@@ -189,10 +189,11 @@ TEST_CASE("rules by what they mean") {
         {"-m set --match-set links src,src",
          "ip saddr . iifname 10.0.0.0-10.255.255.255.\"eth0\" 10.0.0.0-10.255.255.255.\"ppp\"-"
          "\"ppp\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\""},
-        {"-m set --match-set banned src", "ipset banned src hash:ip timeout 600 {192.0.2.2} 1"},
+        {"-m set --match-set banned src",
+         "ipset banned src hash:ip timeout 600 {192.0.2.2} [banned] 1"},
         {"-m set ! --match-set some src",
          "ipset some src list:set {banned, nets}; nets hash:net {10.0.0.0/8, 10.1.0.0/16 nomatch}; "
-         "banned hash:ip timeout 600 {192.0.2.2} != 1"},
+         "banned hash:ip timeout 600 {192.0.2.2} [some] != 1"},
         {"-j REJECT", "reject icmp port-unreachable"},
         {"-p tcp -j REJECT --reject-with tcp-reset", "meta l4proto 6; reject tcp reset"},
         {"-j REJECT", "reject icmpv6 port-unreachable", "filter", "INPUT", v6},

@@ -134,6 +134,20 @@ TEST_CASE("the kernel's dump of its hooks tells the order") {
     const json b = table("inet", "b", at(1), drop);
     const Ruleset known = both(a, b, order("b", "a"));
     CHECK(unknown_order(known, "h").empty());
+    const auto place = [](const Ruleset& ruleset, size_t table, const char* family) {
+        return rank(ruleset, ruleset.tables[table], ruleset.tables[table].chains[0], family);
+    };
+    SUBCASE("each family has its own") {
+        Ruleset apart = known;
+        for (HookOrder& one : *apart.hooks) {
+            if (one.family == "ip") {
+                one.chains.insert(one.chains.begin(), {"ip", "more", "c"});
+            }
+        }
+        CHECK(place(apart, 0, "ip") == 2);
+        CHECK(place(apart, 0, "ip6") == 1);
+        CHECK(!place(apart, 0, ""));  // they differ
+    }
     CHECK(rank(known, known.tables[0], known.tables[0].chains[0]) == 1);
     CHECK(rank(known, known.tables[1], known.tables[1].chains[0]) == 0);
     CHECK(known_order(known) ==

@@ -173,6 +173,16 @@ TEST_CASE("bytes become the fields that they are of, addresses and interfaces th
          "dup to 172.16.0.1 device \"eth9\"@"},
         {R"({"limit":{"rate":5,"unit":60,"burst":3,"type":0,"flags":1}})",
          "limit rate over 5/minute burst 3 packets == 1"},
+        {R"({"immediate":{"dreg":1,"data":{"value":"07000000"}}},{"fwd":{"sreg_dev":1}})",
+         "verdict 3 fwd device \"eth9\"0"},
+        // Other families than the address's go on with the next rule.
+        {R"({"immediate":{"dreg":1,"data":{"value":"07000000"}}},)"
+         R"({"immediate":{"dreg":2,"data":{"value":"0a000001"}}},)"
+         R"({"fwd":{"sreg_dev":1,"sreg_addr":2,"nfproto":2}})",
+         "meta protocol == 2048; verdict 3 fwd to 172.16.0.1 device \"eth9\"0"},
+        {R"({"synproxy":{"mss":1460,"wscale":7,"flags":3}})",
+         "meta l4proto == 6; choice [2, 16, 18: verdict 3 synproxy(flags=3 mss=1460 wscale=7)0] "
+         "[0: ]"},
         {R"({"socket":{"dreg":1,"key":0}},)" + equals(1, "01"), "socket transparent == 1"},
         {R"({"immediate":{"dreg":1,"data":{"value":"0a000001"}}},{"immediate":{"dreg":2,"data":)"
          R"({"value":"1f90"}}},{"tproxy":{"family":2,"reg_addr":1,"reg_port":2}})",
@@ -215,7 +225,40 @@ TEST_CASE("sets and maps are what they hold") {
                ports + R"(8,"data_len":4,"elements":[{"key":{"value":"0016"},)"
                        R"("data":{"value":"0a000001"}}]})") ==
           "choice [22: nat 0 ac100001-ac100001 kept ]");
-    CHECK(with("}}", ports + R"(32,"elements":[]})") == "in @s th dport&65535 == 1");
+    // What rules fill is known again by its name and declaration.
+    CHECK(with("}}", ports + R"(32,"elements":[]})") ==
+          "in @s set(flags=32 key_len=2) th dport&65535 == 1");
+    CHECK(with("}}", ports + R"(32,"timeout":5,"elements":[]})") !=
+          with("}}", ports + R"(32,"timeout":6,"elements":[]})"));
+    // It need not be declared so.
+    CHECK(with(R"(}},{"dynset":{"set":"s","sreg_key":1,"op":0}})",
+               ports + R"(0,"elements":[{"key":{"value":"0016"}}]})")
+              .starts_with("in @s set("));
+}
+
+TEST_CASE("names of sets and limits are a table's own") {
+    const std::string set = R"({"name":"s","key_len":2,"flags":32,"elements":[]})";
+    const std::string limit = R"({"name":"l","type":4,"handle":1,"data":{"limit":{"rate":5}}})";
+    Ruleset two = host_with(load(1, 2, 2, 2) + R"(,{"lookup":{"set":"s","sreg":1}},)"
+                                               R"({"dynset":{"set":"s","sreg_key":1,"op":0}})",
+                            set)
+                      .ruleset;
+    const Naming naming{"host", [](std::string_view) { return false; },
+                        [](const std::string&, uint64_t) { return std::string(); }};
+    const auto words_in = [&](size_t chain) {
+        return text_of(to_policy(two, naming, Images::same()).chains.at(chain).rules.at(0).steps);
+    };
+    CHECK(words_in(0).starts_with("in @s set("));
+    two.tables.push_back(two.tables[0]);
+    two.tables[1].self.node.attributes = {{"name", std::string("u")}};
+    CHECK(words_in(0).starts_with("in @inet t s set("));
+    CHECK(words_in(2).starts_with("in @inet u s set("));
+    // An update is known to change what is looked into, here and nowhere else.
+    const auto policy = to_policy(two, naming, Images::same());
+    const auto& steps = policy.chains[0].rules[0].steps;
+    const auto& look = std::get<policy::Test>(steps[0]).of[0].field;
+    CHECK(look.instance == std::get<policy::Act>(steps.back()).set);
+    CHECK(look.instance == "inet t s");
 }
 
 TEST_CASE("what has no meaning as fields is doubted, with the rule's words") {

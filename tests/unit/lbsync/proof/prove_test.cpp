@@ -150,6 +150,47 @@ std::vector<Case> cases() {
 
 }  // namespace
 
+TEST_CASE("the kernel's own work at a chain's very priority may come first, or not") {
+    const auto answer = [](int priority, Stage stage, Test test, bool translated) {
+        Chain nat = base({rule({Nat{Nat::Kind::destination, false, Span{1, 1}, {}, ""}})}, accept(),
+                         stage, -90);
+        nat.hook->nat = true;
+        Policy policy =
+            policy_of({base({rule({std::move(test), drop()})}, accept(), stage, priority)});
+        if (translated) {
+            policy.chains.push_back(nat);
+        }
+        return prove(policy, policy, {}).answer;
+    };
+    const Test state = is(field::ct_state(), 2);
+    const Test interface = is(field::in_interface(), as_name("eth0"));
+    for (const int priority : {-201, -199}) {
+        CHECK(answer(priority, Stage::prerouting, state, false) == Answer::equal);
+    }
+    CHECK(answer(-200, Stage::prerouting, state, false) == Answer::unknown);
+    CHECK(answer(-200, Stage::prerouting, dport(22), false) == Answer::equal);
+    CHECK(answer(-200, Stage::input, state, false) == Answer::equal);  // it has been tracked
+    for (const int priority : {-101, -99}) {
+        CHECK(answer(priority, Stage::prerouting, dport(22), true) == Answer::equal);
+    }
+    CHECK(answer(-100, Stage::prerouting, dport(22), true) == Answer::unknown);
+    CHECK(answer(-100, Stage::prerouting, interface, true) == Answer::equal);
+    CHECK(answer(-100, Stage::prerouting, dport(22), false) == Answer::equal);
+}
+
+TEST_CASE("each family has its own order of chains") {
+    const auto with = [](unsigned rank6) {
+        Chain both = base({rule({set_mark(1)})}, accept(), Stage::input, 0, Layer::inet);
+        Chain other = base({rule({mark(1), drop()})}, accept(), Stage::input, 0, Layer::ip6);
+        both.hook->rank = 3;
+        both.hook->rank6 = rank6;
+        other.hook->rank = 1;
+        return policy_of({both, other});
+    };
+    CHECK(prove(with(2), with(2), {}).answer == Answer::equal);
+    CHECK(prove(with(0), with(2), {}).answer == Answer::differs);
+}
+
 TEST_CASE("pairs of policies are proven equal, told apart, or neither") {
     for (const Case& it : cases()) {
         CAPTURE(it.name);
