@@ -23,8 +23,8 @@ bool is_order(const json& value) {
 }
 
 // What tells the items of a list apart.
-constexpr std::array<const char*, 8> name_keys{"level",   "what", "carrier", "line",
-                                               "service", "vip",  "server",  "site"};
+constexpr std::array<const char*, 9> name_keys{"level",   "what", "name",   "carrier", "line",
+                                               "service", "vip",  "server", "site"};
 
 std::string name_of(const json& item, size_t index) {
     std::string name;

@@ -109,6 +109,13 @@ TEST_CASE("orders of whatever grammar, and long ones") {
     CHECK(joined(order_changes(before, json::object(), {})) ==
           "disabled new: mode weak, site new -> no order\n"
           "disabled web/s1: mode mask, server s1, service web -> no order");
+    const json named{{"disabled",
+                      {at({{"level", "server"}, {"name", "web/s1"}, {"mode", "mask"}}, 1),
+                       at({{"level", "server"}, {"name", "web/s2"}, {"mode", "mask"}}, 1)}}};
+    CHECK(order_changes(json::object(), named, 1).size() == 2);
+    CHECK(order_changes(json::object(), named, 1)[1] ==
+          "disabled server/web/s2: no order -> level server, mode mask, name web/s2, ordered by "
+          "uid 1");
     const json large{{"x", at({{"list", std::string(100'000, 'a')}}, 1)}};
     CHECK(joined(order_changes(json::object(), large, 1)).size() < 300);
 }
