@@ -112,15 +112,22 @@ private:
         }
     }
 
+    static std::string swapped_as(const IpSet& set) {
+        const auto six = std::find_if(set.options.begin(), set.options.end(),
+                                      [](const auto& word) { return word.text == "inet6"; });
+        return set.type + (six == set.options.end() ? "" : " family inet6");
+    }
+
     void change(const IpSet& now, const IpSet& then) {
         const bool filled = filled_.contains(then.name);
         const IpSet old_one = policy_of(now, filled);
         const IpSet new_one = policy_of(then, filled);
-        if (old_one.type != new_one.type) {
+        // The kernel swaps no others (ip_set_core.c).
+        if (swapped_as(now) != swapped_as(then)) {
             refused_ = fmt::format(
                 "set {} is of type {} here, expected {}: rules would have to go "
                 "first",
-                now.name, now.type, then.type);
+                now.name, swapped_as(now), swapped_as(then));
         } else if (print(old_one) == print(new_one) && (ages(then) || filled)) {
             sets_ += edited(old_one, new_one);
         } else if (text_of(old_one) != text_of(new_one)) {

@@ -104,6 +104,10 @@ TEST_CASE("the steps from one state to another") {
         {"of another type", "create s hash:ip\n" + filter(looks),
          "create s hash:net\n" + filter(looks),
          "refused: set s is of type hash:ip here, expected hash:net: rules would have to go first"},
+        {"of another family", "create s hash:ip family inet\n" + filter(looks),
+         "create s hash:ip family inet6\n" + filter(looks),
+         "refused: set s is of type hash:ip here, expected hash:ip family inet6: rules would have "
+         "to go first"},
     };
     for (const Case& one : cases) {
         CAPTURE(one.title);
