@@ -72,6 +72,10 @@ bool commutes(const Policy& policy, size_t chain) {
     });
 }
 
+bool is_idle(const policy::Chain& chain) {
+    return chain.rules.empty() && chain.hook && chain.hook->policy.kind == Verdict::Kind::accept;
+}
+
 bool asks(const Policy& policy, size_t chain,
           const std::function<bool(const policy::Field&)>& field) {
     return !all_of(policy, chain, [&](const Step& step) {

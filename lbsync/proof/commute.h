@@ -11,6 +11,9 @@ namespace rehome::lbsync::proof {
 // hold: two such chains do the same in either order.
 bool commutes(const policy::Policy& policy, size_t chain);
 
+// Whether a base chain lets everything through without a rule.
+bool is_idle(const policy::Chain& chain);
+
 // Whether it looks at, or writes, one of these fields.
 bool asks(const policy::Policy& policy, size_t chain,
           const std::function<bool(const policy::Field&)>& field);

@@ -165,7 +165,9 @@ private:
     }
 
     // Chains that nothing orders may run in either order, which has to make no difference.
-    void tell_unknown_order(const std::vector<size_t>& chains, bool ip6) {
+    void tell_unknown_order(std::vector<size_t> chains, bool ip6) {
+        std::erase_if(chains,
+                      [&](size_t chain) { return is_idle(question_.policy.chains[chain]); });
         for (size_t i = 1; i < chains.size(); ++i) {
             const Chain& one = question_.policy.chains[chains[i - 1]];
             const Chain& other = question_.policy.chains[chains[i]];

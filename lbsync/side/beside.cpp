@@ -102,7 +102,7 @@ private:
                 is_left_alone(chain.table, of_old ? SideOf::from : SideOf::to, map_) ||
                 !meet(*alone.hook, *chain.hook) ||
                 (commutes(of, chain) && commutes(old_, old_one) && commutes(new_, new_one)) ||
-                idle(chain)) {
+                proof::is_idle(chain)) {
                 continue;
             }
             const Chain& elsewhere = of_old ? new_one : old_one;
@@ -117,10 +117,6 @@ private:
         }
     }
 
-    static bool idle(const Chain& chain) {
-        return chain.rules.empty() && chain.hook->policy.kind == policy::Verdict::Kind::accept;
-    }
-
     // What is not understood may do anything.
     static bool commutes(const Policy& policy, const Chain& chain) {
         const size_t end = chain.where.find(": chain ");
@@ -129,7 +125,7 @@ private:
         const bool doubted =
             std::any_of(policy.doubts.begin(), policy.doubts.end(),
                         [&](const Doubt& doubt) { return doubt.where.starts_with(table); });
-        return idle(chain) ||
+        return proof::is_idle(chain) ||
                (!doubted &&
                 proof::commutes(policy, static_cast<size_t>(&chain - policy.chains.data())));
     }

@@ -178,6 +178,18 @@ TEST_CASE("the kernel's own work at a chain's very priority may come first, or n
     CHECK(answer(-100, Stage::prerouting, dport(22), false) == Answer::equal);
 }
 
+TEST_CASE("an empty chain comes first or not, which is the same") {
+    const auto with = [](Verdict policy) {
+        Chain marks = base({rule({set_mark(1)})}, accept());
+        Chain empty = base({}, std::move(policy));
+        marks.hook->rank = {};
+        empty.hook->rank = {};
+        return policy_of({empty, marks, empty});
+    };
+    CHECK(prove(with(accept()), with(accept()), {}).answer == Answer::equal);
+    CHECK(prove(with(drop()), with(drop()), {}).answer == Answer::unknown);
+}
+
 TEST_CASE("each family has its own order of chains") {
     const auto with = [](unsigned rank6) {
         Chain both = base({rule({set_mark(1)})}, accept(), Stage::input, 0, Layer::inet);
