@@ -1,6 +1,7 @@
 #include "lbsync/adapter/host_read.h"
 
 #include <algorithm>
+#include <future>
 #include <set>
 
 #include <fmt/format.h>
@@ -47,19 +48,22 @@ bool replace_rule(const kernel::Table& table, const kernel::Chain& chain, uint64
     return done && done->code == 0;
 }
 
-// The kernel's rule sets and nft's forms of one generation.  terse: the text without elements.
+// The kernel's rule sets and nft's forms of one generation, asked for at once: of large sets each
+// takes as long as the others.  terse: the text without elements.
 Result<HostRead> read_in_one_state(std::string& terse) {
     constexpr int tries = 5;
     for (int i = 0; i < tries; ++i) {
         HostRead read;
+        const auto before = kernel_generation();
+        auto json = std::async(std::launch::async, nft, Argv{"-j"});
+        auto text = std::async(std::launch::async, nft, Argv{"-a"});
         auto ruleset = read_kernel();
         if (!ruleset) {
             return tl::unexpected(ruleset.error());
         }
         read.ruleset = std::move(*ruleset);
-        for (auto [into, options] :
-             {std::pair{&read.json, Argv{"-j"}}, {&read.text, Argv{"-a"}}, {&terse, Argv{"-t"}}}) {
-            auto said = nft(options);
+        for (auto [into, said] :
+             {std::pair{&read.json, json.get()}, {&read.text, text.get()}, {&terse, nft({"-t"})}}) {
             if (!said) {
                 return tl::unexpected(said.error());
             }
@@ -67,7 +71,7 @@ Result<HostRead> read_in_one_state(std::string& terse) {
         }
         read.iptables = read_tables();
         const auto after = kernel_generation();
-        if (after && *after == read.ruleset.generation) {
+        if (before && after && *before == *after && *after == read.ruleset.generation) {
             return read;
         }
     }
