@@ -456,7 +456,7 @@ private:
             policy::Act{fmt::format("{} at most {}", segment_size, to), std::string(segment_size)}};
     }
 
-    // " to 10.0.0.9 device eth1", in the other site's words.
+    // " to 10.0.0.9 device eth1".
     Understood<std::string> destination(uint64_t family) {
         const Meant meant = family == 10 ? Meant::address6 : Meant::address4;
         const auto address = range("sreg_addr", "sreg_addr", meant);

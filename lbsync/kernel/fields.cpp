@@ -378,35 +378,28 @@ WideNumber ones(unsigned bits) {
     return bits >= 128 ? ~WideNumber{0} : (WideNumber{1} << bits) - 1;
 }
 
-Address to_address(WideNumber number, Meant meant) {
-    if (meant == Meant::address4) {
-        return Address::v4(static_cast<uint32_t>(number));
-    }
-    std::array<uint8_t, 16> bytes{};
-    for (size_t i = 0; i < bytes.size(); ++i) {
-        bytes[i] = static_cast<uint8_t>(number >> (120 - 8 * i));
-    }
-    return Address{Family::v6, bytes};
+bool is_address(Meant meant) {
+    return meant == Meant::address4 || meant == Meant::address6;
 }
 
-Understood<policy::Span> address_span(policy::Span values, Meant meant, const Images& images) {
-    const Interval interval{to_address(values.first, meant), to_address(values.last, meant)};
-    return images.address(interval).map([](const Interval& image) {
-        return policy::Span{policy::as_number(image.first), policy::as_number(image.last)};
-    });
+// What the mask leaves open.
+WideNumber open_bits(const Piece& piece) {
+    return ones(static_cast<unsigned>(piece.count * 8)) & ~piece.mask;
 }
 
-Understood<policy::Span> name_span(policy::Span values, const Images& images) {
-    std::string name = policy::from_name(values.first);
-    if (values.first != values.last) {
-        name += '*';
-        if (values != policy::Span{policy::as_name(name, 0), policy::as_name(name, 0xff)}) {
-            return Refused("a range of interfaces' names");
-        }
+// A whole address under a mask that makes no prefix of it.
+bool is_address_in_part(const Piece& piece) {
+    const WideNumber open = open_bits(piece);
+    return is_address(piece.meant) && piece.missing == 0 && (open & (open + 1)) != 0;
+}
+
+Understood<policy::Span> name_span(policy::Span values) {
+    const std::string name = policy::from_name(values.first) + "*";
+    if (values.first != values.last &&
+        values != policy::Span{policy::as_name(name, 0), policy::as_name(name, 0xff)}) {
+        return Refused("a range of interfaces' names");
     }
-    return images.interface(name).map([](const std::string& image) {
-        return policy::Span{policy::as_name(image, 0), policy::as_name(image, 0xff)};
-    });
+    return values;
 }
 
 Understood<policy::Span> index_span(policy::Span values, const Context& context) {
@@ -416,16 +409,10 @@ Understood<policy::Span> index_span(policy::Span values, const Context& context)
                                    static_cast<uint64_t>(values.first)));
     }
     const WideNumber name = policy::as_name(found->second);
-    return name_span({name, name}, *context.images);
+    return policy::Span{name, name};
 }
 
 }  // namespace
-
-Images Images::same() {
-    return {[](const Interval& interval) { return interval; },
-            [](const std::string& name) { return name; },
-            [](uint64_t number, uint64_t) { return number; }};
-}
 
 std::string header_name(const Node& exthdr) {
     static const std::map<std::pair<uint64_t, uint64_t>, std::string_view> names = {
@@ -480,7 +467,7 @@ Understood<std::vector<Piece>> pieces(const Word& word, const std::vector<Source
 }
 
 policy::Term term(const Piece& piece) {
-    const bool whole = piece.meant != Meant::number;
+    const bool whole = piece.meant != Meant::number && !is_address_in_part(piece);
     return {piece.field, whole ? ~WideNumber{0} : piece.mask};
 }
 
@@ -493,22 +480,20 @@ Understood<policy::Span> span(const Piece& piece, const Bytes& from, const Bytes
         return Refused("a range of what was calculated");
     }
     values = {values.first ^ piece.flip, values.last ^ piece.flip};
-    if (piece.meant == Meant::number) {
+    if (piece.meant == Meant::number || is_address_in_part(piece)) {
         return values;
     }
     // What the mask leaves open at the end makes a prefix of a single value.
-    const auto bits = static_cast<unsigned>(piece.count * 8);
-    const WideNumber open = ones(bits) & ~piece.mask;
+    const WideNumber open = open_bits(piece);
     if ((open & (open + 1)) != 0 || (open != 0 && !single) || (values.first & open) != 0) {
         return Refused("a mask on an address or a name that is no prefix");
     }
     values.last |= open;
     values = {values.first << piece.missing, (values.last << piece.missing) | ones(piece.missing)};
     if (piece.meant == Meant::name) {
-        return name_span(values, *context.images);
+        return name_span(values);
     }
-    return piece.meant == Meant::index ? index_span(values, context)
-                                       : address_span(values, piece.meant, *context.images);
+    return piece.meant == Meant::index ? index_span(values, context) : values;
 }
 
 }  // namespace rehome::lbsync::kernel

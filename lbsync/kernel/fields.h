@@ -23,20 +23,9 @@ namespace rehome::lbsync::kernel {
 template <typename T = void>
 using Understood = tl::expected<T, std::string>;
 
-// What addresses, interfaces and packets' marks of a site are called at the other.
-struct Images {
-    std::function<Understood<Interval>(const Interval&)> address;
-    std::function<Understood<std::string>(const std::string&)> interface;
-    std::function<Understood<uint64_t>(uint64_t mark, uint64_t mask)> mark =
-        [](uint64_t number, uint64_t) { return number; };
-
-    static Images same();
-};
-
 // What is known where a rule stands.
 struct Context {
     const Ruleset* host = nullptr;  // its interfaces
-    const Images* images = nullptr;
     // Of the network header's bytes: ip4, ip6 or arp; none: not known.
     std::optional<policy::Field::Source> network{};
 };
@@ -67,7 +56,7 @@ bool is_segment_size(const Node& exthdr);
 Understood<std::vector<Piece>> pieces(const Word& word, const std::vector<Source>& sources,
                                       const Context& context);
 
-// The values from..to of a piece's bytes, mapped to the other site, and with what it leaves open.
+// The values from..to of a piece's bytes, and with what it leaves open.
 Understood<policy::Span> span(const Piece& piece, const Bytes& from, const Bytes& to,
                               const Context& context);
 

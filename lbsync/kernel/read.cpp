@@ -121,8 +121,7 @@ Result<Reading> read_host(kernel::HostRead read, const std::string& where) {
     });
 }
 
-policy::Policy policy_of(const Reading& reading, const std::string& where,
-                         const kernel::Images& images) {
+policy::Policy policy_of(const Reading& reading, const std::string& where) {
     if (reading.kernel == nullptr) {
         return {{}, {{where, "what its kernel runs is not known"}}};
     }
@@ -138,7 +137,7 @@ policy::Policy policy_of(const Reading& reading, const std::string& where,
         const auto found = words.find({table, handle});
         return found == words.end() ? std::string() : found->second;
     };
-    return to_policy(*reading.kernel, {where, belongs_to_others, words_of}, images);
+    return to_policy(*reading.kernel, {where, belongs_to_others, words_of});
 }
 
 }  // namespace rehome::lbsync

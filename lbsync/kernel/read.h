@@ -13,9 +13,8 @@ namespace rehome::lbsync {
 // where: the host.
 Result<Reading> read_host(kernel::HostRead read, const std::string& where);
 
-// What its kernel runs, as a policy of the images' site; rules are named by nft's words for them.
+// What its kernel runs, as a policy; rules are named by nft's words for them.
 // Without a kernel's telling: a doubt.
-policy::Policy policy_of(const Reading& reading, const std::string& where,
-                         const kernel::Images& images);
+policy::Policy policy_of(const Reading& reading, const std::string& where);
 
 }  // namespace rehome::lbsync

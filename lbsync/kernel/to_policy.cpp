@@ -45,8 +45,7 @@ std::optional<Stage> stage_of(Layer layer, uint64_t hook) {
 
 class Writer {
 public:
-    Writer(const Ruleset& ruleset, const Naming& naming, const Images& images)
-        : ruleset_(ruleset), naming_(naming), images_(images) {}
+    Writer(const Ruleset& ruleset, const Naming& naming) : ruleset_(ruleset), naming_(naming) {}
 
     policy::Policy write() {
         for (const Table& table : ruleset_.tables) {
@@ -60,7 +59,7 @@ public:
 private:
     void write(const Table& table) {
         const Sets sets(table);
-        TableContext context{table, sets, {&ruleset_, &images_, {}}};
+        TableContext context{table, sets, {&ruleset_, {}}};
         const size_t first = policy_.chains.size();
         for (const Chain& chain : table.chains) {
             const std::string name = chain.self.node.text("name");
@@ -115,10 +114,10 @@ private:
         const bool drops = node.find("policy") != nullptr && node.number("policy") == 0;
         hook.policy.kind = drops ? policy::Verdict::Kind::drop : policy::Verdict::Kind::accept;
         if (from.find("dev") != nullptr) {
-            device(from.text("dev"), hook, chain);
+            device(from.text("dev"), hook);
         }
         for (const Node& one : from.nodes("devices")) {
-            device(one.text("name"), hook, chain);
+            device(one.text("name"), hook);
         }
         const bool both = hook.layer == Layer::inet;
         hook.rank = rank(ruleset_, table, from_chain, both ? "ip" : "");
@@ -129,13 +128,10 @@ private:
         chain.hook = std::move(hook);
     }
 
-    void device(const std::string& name, policy::Hook& hook, const policy::Chain& chain) {
-        const auto image = images_.interface(name);
-        if (!image) {
-            doubt(chain.where, image.error());
-        } else if (std::find(hook.devices.begin(), hook.devices.end(), *image) ==
-                   hook.devices.end()) {
-            hook.devices.push_back(*image);
+    // A single device is told twice, as such and as a list of one.
+    static void device(const std::string& name, policy::Hook& hook) {
+        if (std::find(hook.devices.begin(), hook.devices.end(), name) == hook.devices.end()) {
+            hook.devices.push_back(name);
         }
     }
 
@@ -145,14 +141,13 @@ private:
 
     const Ruleset& ruleset_;
     const Naming& naming_;
-    const Images& images_;
     policy::Policy policy_;
 };
 
 }  // namespace
 
-policy::Policy to_policy(const Ruleset& ruleset, const Naming& naming, const Images& images) {
-    return Writer(ruleset, naming, images).write();
+policy::Policy to_policy(const Ruleset& ruleset, const Naming& naming) {
+    return Writer(ruleset, naming).write();
 }
 
 }  // namespace rehome::lbsync::kernel

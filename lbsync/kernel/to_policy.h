@@ -1,8 +1,8 @@
 // What the kernel runs as a policy: expressions as tests of fields, verdicts and acts.
 //
-// The proof reads this, and nothing of nft's text.  Every address and interface in it goes through
-// the images, so that an old site's policy comes out in the new one's words.  A rule that is not
-// understood has a doubt, and no steps.
+// The proof reads this, and nothing of nft's text.  Addresses, interfaces and numbers are the
+// host's own: what they are at another site is asked of the policy (lbsync/mapping/policy_image.h).
+// A rule that is not understood has a doubt, and no steps.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,6 @@ struct Naming {
     std::function<std::string(const std::string& table, uint64_t handle)> words;
 };
 
-policy::Policy to_policy(const Ruleset& ruleset, const Naming& naming, const Images& images);
+policy::Policy to_policy(const Ruleset& ruleset, const Naming& naming);
 
 }  // namespace rehome::lbsync::kernel

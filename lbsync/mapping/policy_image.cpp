@@ -580,14 +580,6 @@ private:
 
 }  // namespace
 
-kernel::Images images(const Mapping& mapping, const Interfaces& interfaces) {
-    return {[&mapping](const Interval& interval) { return mapping.map(interval); },
-            [&interfaces](const std::string& name) { return map_interface(interfaces, name); },
-            [&mapping](uint64_t mark, uint64_t mask) {
-                return mapping.packet_marks().tested(mark, mask);
-            }};
-}
-
 policy::Policy image(policy::Policy policy, const Mapping& mapping, const Interfaces& interfaces,
                      std::vector<Error>& errors) {
     Imager(mapping, interfaces, errors).policy(policy);

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "common/error.h"
-#include "lbsync/kernel/fields.h"
 #include "lbsync/mapping/interfaces.h"
 #include "lbsync/mapping/mapping.h"
 #include "lbsync/policy/policy.h"
@@ -21,8 +20,5 @@ policy::Policy image(policy::Policy policy, const Mapping& mapping, const Interf
 
 policy::Services image(policy::Services services, const Mapping& mapping,
                        const Interfaces& interfaces, std::vector<Error>& errors);
-
-// The same as functions, for what is no policy.  Both must outlive it.
-kernel::Images images(const Mapping& mapping, const Interfaces& interfaces);
 
 }  // namespace rehome::lbsync

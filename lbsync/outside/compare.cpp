@@ -206,9 +206,10 @@ private:
         }
     }
 
-    // Lists of things, in their order.
+    // Lists of things, in their order; of routes any.
     void lists(const std::string& what, const std::vector<std::pair<std::string, Words>>& of_old,
-               const std::vector<std::pair<std::string, Words>>& of_new, std::string_view how) {
+               const std::vector<std::pair<std::string, Words>>& of_new, std::string_view how,
+               bool any_order = false) {
         std::vector<std::string> old_words;
         std::vector<Value> values;
         for (const auto& [kind, words] : of_old) {
@@ -221,8 +222,12 @@ private:
         }
         std::vector<std::string> new_words;
         for (const auto& [kind, words] : of_new) {
-            const auto value = value_of(words, kernel::Images::same());
+            const auto value = value_of(words, Images::same());
             new_words.push_back(kind + " " + (value ? value->text : value.error()));
+        }
+        if (any_order) {  // which is not that of what they have become
+            std::sort(old_words.begin(), old_words.end());
+            std::sort(new_words.begin(), new_words.end());
         }
         if (old_words != new_words) {
             differ(what, joined(old_words, "; "), joined(new_words, "; "), std::string(how));
@@ -246,7 +251,7 @@ private:
             const auto other = of_new.routes.find(table);
             if (other != of_new.routes.end()) {
                 lists(fmt::format("{} routes of table {}", program, table), as_list(routes),
-                      as_list(other->second), program + " route");
+                      as_list(other->second), program + " route", true);
             }
         }
     }
@@ -257,7 +262,6 @@ private:
         for (const Words& route : routes) {
             all.emplace_back("route", route);
         }
-        std::sort(all.begin(), all.end());
         return all;
     }
 

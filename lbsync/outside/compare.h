@@ -15,7 +15,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "lbsync/kernel/fields.h"
+#include "lbsync/mapping/images.h"
 #include "lbsync/outside/facts.h"
 #include "lbsync/policy/doubt.h"
 
@@ -41,7 +41,7 @@ struct Comparison {
 struct Sites {
     std::string from;
     std::string to;
-    kernel::Images images;
+    Images images;
     bool same = false;  // all addresses mean the same at both
 };
 

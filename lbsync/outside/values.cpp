@@ -34,9 +34,9 @@ bool is_readable(std::string_view kind) {
 
 class Printer {
 public:
-    explicit Printer(const kernel::Images& images) : images_(images) {}
+    explicit Printer(const Images& images) : images_(images) {}
 
-    kernel::Understood<Value> print(const Words& words) {
+    Images::Image<Value> print(const Words& words) {
         std::string text = walk("", words);
         if (!refused_.empty()) {
             return tl::unexpected(refused_);
@@ -125,7 +125,7 @@ private:
         }));
     }
 
-    std::string taken(kernel::Understood<std::string> image) {
+    std::string taken(Images::Image<std::string> image) {
         if (image) {
             return *image;
         }
@@ -133,14 +133,14 @@ private:
         return "";
     }
 
-    const kernel::Images& images_;
+    const Images& images_;
     Value value_;
     std::string refused_;
 };
 
 }  // namespace
 
-kernel::Understood<Value> value_of(const Words& words, const kernel::Images& images) {
+Images::Image<Value> value_of(const Words& words, const Images& images) {
     return Printer(images).print(words);
 }
 

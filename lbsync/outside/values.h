@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "lbsync/kernel/fields.h"
+#include "lbsync/mapping/images.h"
 #include "lbsync/outside/facts.h"
 
 namespace rehome::lbsync::outside {
@@ -20,6 +20,6 @@ struct Value {
 };
 
 // Errors: what has no counterpart, in words.
-kernel::Understood<Value> value_of(const Words& words, const kernel::Images& images);
+Images::Image<Value> value_of(const Words& words, const Images& images);
 
 }  // namespace rehome::lbsync::outside

@@ -215,9 +215,10 @@ private:
         if (!state.from.outside || !state.to.outside) {
             return;
         }
-        plan_.outside.push_back(outside::compare(
-            *state.from.outside, *state.to.outside,
-            {state.pair.from, state.pair.to, images(mapping_, pairs_[state.pair.from]), false}));
+        plan_.outside.push_back(
+            outside::compare(*state.from.outside, *state.to.outside,
+                             {state.pair.from, state.pair.to,
+                              Images::of(mapping_, pairs_[state.pair.from]), false}));
     }
 
     std::optional<OfferReading> offer(std::string_view text, const std::string& where) {

@@ -76,8 +76,8 @@ ordered_json services_json(const services::Differences& found) {
 }
 
 // Settings, routing by mark, tc and XDP: hosts have them, files say nothing of them.
-void compare_outside(const Side& old_one, const Side& new_one, const kernel::Images& images,
-                     bool same, Comparison& comparison) {
+void compare_outside(const Side& old_one, const Side& new_one, const Images& images, bool same,
+                     Comparison& comparison) {
     if (old_one.outside && new_one.outside) {
         comparison.outside = outside::compare(*old_one.outside, *new_one.outside,
                                               {old_one.name, new_one.name, images, same});
@@ -173,7 +173,8 @@ Checked<Comparison> compare(Side old_one, Side new_one, const MapFile& map,
         tell_beside(old_one, comparison.beside);
         tell_beside(new_one, comparison.beside);
     }
-    compare_outside(old_one, new_one, images(*mapping, interfaces), map.digest.empty(), comparison);
+    compare_outside(old_one, new_one, Images::of(*mapping, interfaces), map.digest.empty(),
+                    comparison);
     tell_one_sided(old_one, new_one, comparison.one_sided);
     tell_one_sided(new_one, old_one, comparison.one_sided);
     return comparison;

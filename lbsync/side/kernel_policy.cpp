@@ -42,7 +42,7 @@ void tell_unknown(const kernel::Table& table, const std::string& where,
 // Without what iptables' dump shows.
 policy::Policy of_nft(const Reading& reading, const std::string& where) {
     if (reading.kernel == nullptr) {
-        return policy_of(reading, where, kernel::Images::same());
+        return policy_of(reading, where);
     }
     Reading rest = reading;
     kernel::Ruleset ruleset = *reading.kernel;
@@ -58,7 +58,7 @@ policy::Policy of_nft(const Reading& reading, const std::string& where) {
         }
     }
     rest.kernel = std::make_shared<const kernel::Ruleset>(std::move(ruleset));
-    policy::Policy policy = policy_of(rest, where, kernel::Images::same());
+    policy::Policy policy = policy_of(rest, where);
     policy.doubts.insert(policy.doubts.end(), doubts.begin(), doubts.end());
     return policy;
 }

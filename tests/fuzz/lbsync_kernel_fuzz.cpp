@@ -36,7 +36,7 @@ void check_rules(const Ruleset& ruleset) {
     }
     const Naming naming{"h", [](std::string_view) { return false; },
                         [](const std::string&, uint64_t) { return std::string("words"); }};
-    for (const Doubt& doubt : to_policy(ruleset, naming, Images::same()).doubts) {
+    for (const Doubt& doubt : to_policy(ruleset, naming).doubts) {
         must(!doubt.what.empty());
     }
     unknown_order(ruleset, "h");

@@ -47,7 +47,7 @@ void check_outside(std::string_view text) {
         }
     }
     const outside::Facts facts = outside::facts(told);
-    const auto compared = outside::compare(facts, facts, {"a", "b", kernel::Images::same(), true});
+    const auto compared = outside::compare(facts, facts, {"a", "b", Images::same(), true});
     must(compared.differences.empty());
     for (const std::string& line : lines(compared)) {
         must(!line.empty());

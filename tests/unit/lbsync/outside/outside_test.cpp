@@ -32,7 +32,7 @@ Told plain() {
 }
 
 Comparison compared(const Told& one, const Told& other, bool same = true) {
-    return compare(facts(one), facts(other), {"a", "b", kernel::Images::same(), same});
+    return compare(facts(one), facts(other), {"a", "b", Images::same(), same});
 }
 
 // A rule set's line of a queue with a filter at "ingress".
@@ -156,10 +156,10 @@ TEST_CASE("bytes that nobody understands are alike only where all addresses are"
 
 TEST_CASE("addresses and interfaces become the other site's") {
     const Lab lab;
-    const kernel::Images images{[&](const Interval& interval) { return lab.mapping.map(interval); },
-                                [&](const std::string& name) {
-                                    return map_interface({{"red", "crimson"}}, name);
-                                }};
+    const Images images{[&](const Interval& interval) { return lab.mapping.map(interval); },
+                        [&](const std::string& name) {
+                            return map_interface({{"red", "crimson"}}, name);
+                        }};
     Told one = plain();
     one.said[std::string(rules_v4)] =
         R"([{"src":"10.1.0.0","srclen":16,"iif":"red","fwmark":"0x1","table":"100"}])";
@@ -171,6 +171,12 @@ TEST_CASE("addresses and interfaces become the other site's") {
         R"([{"src":"172.20.0.0","srclen":16,"iif":"crimson","fwmark":"0x1","table":"100"}])";
     other.said["ip -N -j -4 route show table 100"] = R"([{"dst":"172.20.5.21","dev":"crimson"}])";
     other.settings["net/ipv4/conf/crimson/forwarding"] = "1";
+    CHECK(compare(facts(one), facts(other), {"a", "b", images, false}).equal());
+    // In whatever order they stand there: these two swap.
+    one.said["ip -N -j -4 route show table 100"] =
+        R"([{"dst":"10.99.0.1","dev":"lo"},{"dst":"10.99.0.2","dev":"red"}])";
+    other.said["ip -N -j -4 route show table 100"] =
+        R"([{"dst":"10.99.0.1","dev":"crimson"},{"dst":"10.99.0.2","dev":"lo"}])";
     CHECK(compare(facts(one), facts(other), {"a", "b", images, false}).equal());
     one.said[std::string(rules_v4)] = R"([{"src":"10.1.1.99","fwmark":"0x1","table":"254"}])";
     const Comparison refused = compare(facts(one), facts(other), {"a", "b", images, false});
