@@ -62,11 +62,12 @@ std::string peer_text(const json& peer) {
                                            text(peer, "link_mtu"), text(peer, "link_mtu_back"))
                              : "";
     const bool other = peer.is_object() && peer.value("same_placement", json()) == false;
-    return fmt::format("{:<20} {}, {}{}{}{}{}", text(peer, "gateway"),
+    const bool other_access = peer.is_object() && peer.value("same_access", json()) == false;
+    return fmt::format("{:<20} {}, {}{}{}{}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
-                       deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "", narrow,
-                       tags_text(peer));
+                       deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "",
+                       other_access ? ", OTHER ACCESS RULES" : "", narrow, tags_text(peer));
 }
 
 std::string lines_table(const json& lines) {
@@ -214,6 +215,25 @@ std::string idle_reset_text(const json& idle) {
 
 }  // namespace
 
+std::string show_access_state(const json& access) {
+    const json turned = part(access, "turned_away");
+    std::string out =
+        fmt::format("{} rules ({} expanded), else {}, {}", text(access, "rule_count"),
+                    text(access, "expanded"), text(access, "default"), text(access, "digest"));
+    if (text(access, "expanded") != "0") {
+        out += fmt::format("; built in {:.3g} s, {:.3g} MiB", access.value("build_s", 0.0),
+                           access.value("mib", 0.0));
+    }
+    out += fmt::format("; {} live flows cut{}\n", text(access, "cut_flows"),
+                       flag(access, "looking") ? " so far" : "");
+    out += fmt::format(
+        "turned   away: {} packets by rules; new flows: {} by clients' limits, {} by services', {} "
+        "by VIPs'; {} not admitted ({} % are)\n",
+        text(turned, "access"), text(turned, "client_limit"), text(turned, "service_limit"),
+        text(turned, "vip_limit"), text(turned, "not_admitted"), text(access, "admitted_percent"));
+    return out;
+}
+
 std::string show_status(const json& status) {
     const json flows = part(status, "flows");
     std::string out =
@@ -235,6 +255,9 @@ std::string show_status(const json& status) {
     if (const json placed = part(status, "placement"); text(placed, "digest") != no_rules) {
         out += fmt::format("placed   by {} ranges and {} weights, {}\n", text(placed, "ranges"),
                            text(placed, "weights"), text(placed, "digest"));
+    }
+    if (const json access = part(status, "access"); text(access, "digest") != no_rules) {
+        out += "access   " + show_access_state(access);
     }
     out += fmt::format("flows    {} here, {} relayed, {} provisional, {} closing\n",
                        text(flows, "here"), text(flows, "relayed"), text(flows, "provisional"),

@@ -8,6 +8,8 @@
 
 namespace rehome::vipctl {
 
+// What access rules, limits and admission are, and have done.
+std::string show_access_state(const nlohmann::json& access);
 std::string show_status(const nlohmann::json& status);
 std::string show_stats(const nlohmann::json& stats);  // reasons that dropped nothing are left out
 std::string show_origins(const nlohmann::json& origins);

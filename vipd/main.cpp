@@ -66,6 +66,11 @@ Result<Exit> check_config(const Given& given) {
     if (!config) {
         return print_mistakes(config.error());
     }
+    if (const auto& rules = config->access.rules; rules != nullptr) {
+        if (const auto flat = flatten(*rules, config->services); !flat) {
+            return print_mistakes({{Exit::usage, path + ": /access", flat.error().what}});
+        }
+    }
     fmt::print("{}: gateway {} at site {}: {} ports, {} lines, {} peers, {} services\n", path,
                config->gateway, config->site, config->ports.size(), config->lines.size(),
                config->peers.size(), config->services.size());

@@ -277,22 +277,48 @@ json pool_json(const PoolConfig& pool) {
             {"half_open_percent", pool.half_open_percent}};
 }
 
-// What the file says by itself; nothing if it is no JSON.
-std::optional<Config> read_alone(std::string_view text, Mistakes& mistakes) {
+std::vector<std::string> names_of(const std::vector<ServiceConfig>& services) {
+    std::vector<std::string> names;
+    for (const ServiceConfig& service : services) {
+        names.push_back(service.name);
+    }
+    return names;
+}
+
+// What the file says by itself; nothing if it is no JSON.  more: mistakes of documents in it.
+std::optional<Config> read_alone(std::string_view file, std::string_view text, Mistakes& mistakes,
+                                 std::vector<Error>& more) {
     const std::optional<json> document = parse_json(mistakes, text, schema_text);
     if (!document) {
         return std::nullopt;
     }
     Config config = read_config_document(JsonView(*document, mistakes));
     check_config(config, mistakes);
+    if (const auto access = document->find("access");
+        access != document->end() && access->is_object()) {
+        const auto names = names_of(config.services);
+        auto rules = read_access(file, "/access", *access, &names);
+        if (rules) {
+            config.access.rules = std::move(*rules);
+        } else {
+            more = rules.error();
+        }
+    }
     return config;
+}
+
+std::vector<Error> together(Mistakes& mistakes, const std::vector<Error>& more) {
+    std::vector<Error> all = mistakes.take();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
 }
 
 // expected: null where nobody asks for more than vipd does.
 Checked<Config> read_whole(std::string_view file, std::string_view text,
                            const InventoryReader& inventory, const Expected* expected) {
     Mistakes mistakes{std::string(file)};
-    auto config = read_alone(text, mistakes);
+    std::vector<Error> theirs;  // of the documents in it, and the inventory's, which name its file
+    auto config = read_alone(file, text, mistakes, theirs);
     if (!config) {
         return tl::unexpected(mistakes.take());
     }
@@ -303,7 +329,6 @@ Checked<Config> read_whole(std::string_view file, std::string_view text,
         mistakes.add("/gateway", fmt::format("is {}, expected {}", in_quotes(config->gateway),
                                              in_quotes(expected->gateway)));
     }
-    std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
     if (!path.empty() || !config->inventory_here.empty()) {
         const Checked<Inventory> read =
             other || config->inventory_here.empty()
@@ -312,7 +337,7 @@ Checked<Config> read_whole(std::string_view file, std::string_view text,
         if (read) {
             resolve_config(*config, *read, mistakes);
         } else {
-            theirs = read.error();
+            theirs.insert(theirs.end(), read.error().begin(), read.error().end());
         }
         if (read && expected != nullptr) {
             hold_against(*config, *read, mistakes);
@@ -321,9 +346,7 @@ Checked<Config> read_whole(std::string_view file, std::string_view text,
     if (mistakes.none() && theirs.empty()) {
         return std::move(*config);
     }
-    std::vector<Error> all = mistakes.take();
-    all.insert(all.end(), theirs.begin(), theirs.end());
-    return tl::unexpected(std::move(all));
+    return tl::unexpected(together(mistakes, theirs));
 }
 
 }  // namespace
@@ -380,11 +403,12 @@ Result<Device> Device::parse(std::string_view text) {
 
 Checked<Config> parse_config_alone(std::string_view file, std::string_view text) {
     Mistakes mistakes{std::string(file)};
-    auto config = read_alone(text, mistakes);
-    if (mistakes.none()) {
+    std::vector<Error> more;
+    auto config = read_alone(file, text, mistakes, more);
+    if (mistakes.none() && more.empty()) {
         return std::move(*config);
     }
-    return tl::unexpected(mistakes.take());
+    return tl::unexpected(together(mistakes, more));
 }
 
 Checked<Config> parse_config(std::string_view file, std::string_view text,
@@ -464,6 +488,9 @@ json to_json(const Config& config) {
     }
     for (const ServiceConfig& service : config.services) {
         document["services"].push_back(json(to_json(service, config.pools)));
+    }
+    if (config.access.rules != nullptr) {
+        document["access"] = *config.access.rules->document;
     }
     return document;
 }

@@ -23,6 +23,7 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "common/inventory.h"
+#include "common/vipd_config/access.h"
 #include "common/vipd_config/lifetimes.h"
 
 namespace rehome::vipd {
@@ -242,6 +243,7 @@ struct Config {
     std::vector<MapConfig> maps;
     std::vector<PoolConfig> pools;
     std::vector<ServiceConfig> services;
+    AccessConfig access;  // until an order says something else
 
     bool operator==(const Config&) const = default;
 

@@ -51,6 +51,11 @@ prints vipd-placed ctl old list staff --none
 prints vipd-placed ctl old weights none
 prints vipd-placed ctl old set 10.9.0.0/24 none
 prints vipd-placed ctl old set
+prints vipd-accessed ctl old access
+prints vipd-accessed ctl old limit clients 100 --burst 200 --ipv4-length 24
+ctl old access --json | jq .rules | fits vipd-access
+prints vipd-accessed ctl old admission 50 --dry-run
+prints vipd-accessed ctl old access --none
 prints vipd-confirm ctl old confirm
 prints vipd-line ctl new line red enable
 prints vipd-line ctl new line red disable
@@ -95,7 +100,7 @@ fits --lines vipd-answer <"$dir/answers"
 [ "$(jq -s 'length == 6 and all(.ok | not)' "$dir/answers")" = true ]
 grep -q 'percent: is 1000000000.0, expected a number from 0 to 100' "$dir/answers"
 grep -q 'percnt: unknown key, expected one of break-maps, by, command, percent' "$dir/answers"
-grep -q '"fly\\" is unknown, expected one of capture, ' "$dir/answers"
+grep -q '"fly\\" is unknown, expected one of access, ' "$dir/answers"
 wrong ctl old share nan
 wrong ctl old share 101
 wrong ctl old share 10 --by colour

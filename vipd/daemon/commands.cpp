@@ -67,6 +67,11 @@ std::span<const Daemon::Command> Daemon::commands() {
     using R = const json&;
     constexpr auto at_once = [](auto answer) { return Command::at_once(answer); };
     static const std::vector<Command> all{
+        {"access", "vipd-accessed", at_once([](D d, R) { return Result<json>(d.access()); })},
+        {"access-commit", "vipd-accessed", &Daemon::commit_access},
+        {"access-drop", "vipd-accessed",
+         at_once([](D d, R request) { return d.drop_access(request); })},
+        {"access-prepare", "vipd-accessed", &Daemon::prepare_access},
         {"capture", "vipd-capture",
          at_once([](D d, R request) { return d.captures_.start(request, d.config()); })},
         {"capture-read", "vipd-capture",
@@ -156,6 +161,9 @@ json Daemon::peer_state(size_t peer, const Sums* sums) const {
         {"same_placement", heard && snapshot.placement
                                ? json(*snapshot.placement == state_.snapshot()->placement->digest())
                                : json()},
+        {"same_access", heard && snapshot.access
+                            ? json(*snapshot.access == state_.snapshot()->access_digest)
+                            : json()},
         {"narrow", snapshot.narrow},
         {"link_mtu", or_null(snapshot.link_mtu)},
         {"link_mtu_back", or_null(snapshot.link_mtu_back)},
@@ -246,6 +254,7 @@ Result<json> Daemon::status(const json& request) {
                 {"peers", peers},
                 {"share", share_json(snapshot.share)},
                 {"placement", placement_state()},
+                {"access", access_state(sums ? &*sums : nullptr)},
                 {"flows", counted([](const Sums& s) {
                      return json{{"here", s.flows.here},
                                  {"relayed", s.flows.relayed},

@@ -81,6 +81,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
     const auto steps = {
         +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
+        +[](Daemon& o) { return o.build_access(); },
         +[](Daemon& o) { return o.open_twins(); },
         +[](Daemon& o) { return o.follow_kernel(); },
         +[](Daemon& o) { return o.start_workers(); },
@@ -105,6 +106,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
 
 Daemon::~Daemon() {
     control_.reset();
+    access_builder_.end();
     for (auto& worker : workers_) {
         worker->stop();
     }
@@ -434,8 +436,10 @@ void Daemon::take_outboxes() {
 Result<> Daemon::run(int stop_fd) {
     Micros next_tick = 0;
     while (true) {
-        std::vector<pollfd> fds{
-            {stop_fd, POLLIN, 0}, {kernel_->fd(), POLLIN, 0}, {control_->fd(), POLLIN, 0}};
+        std::vector<pollfd> fds{{stop_fd, POLLIN, 0},
+                                {kernel_->fd(), POLLIN, 0},
+                                {control_->fd(), POLLIN, 0},
+                                {access_builder_.fd(), POLLIN, 0}};
         for (const auto& worker : workers_) {
             fds.push_back({worker->outbox_fd(), POLLIN, 0});
         }
@@ -452,6 +456,10 @@ Result<> Daemon::run(int stop_fd) {
         if (fds[2].revents != 0) {
             control_->handle();
         }
+        if (fds[3].revents != 0) {
+            access_builder_.take();
+        }
+        count_some_flows();
         // Whatever took long before: what the peers said meanwhile comes before what time says.
         take_outboxes();
         const Micros now = monotonic_us();
@@ -469,6 +477,9 @@ Result<> Daemon::run(int stop_fd) {
 }
 
 int Daemon::wait_ms(Micros now) const {
+    if (counting_) {
+        return 0;
+    }
     Micros next = std::min(state_.next_event(now), now + 250'000);
     for (const Ordered& ordered : ordered_) {
         next = std::min(next, ordered.deadline);

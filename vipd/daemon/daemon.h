@@ -19,6 +19,7 @@
 
 #include "common/error.h"
 #include "common/vipd_config/config.h"
+#include "vipd/adapter/acl.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"
@@ -28,6 +29,7 @@
 #include "vipd/adapter/pool.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
+#include "vipd/daemon/held_ready.h"
 #include "vipd/daemon/port_states.h"
 #include "vipd/daemon/top.h"
 #include "vipd/daemon/workers.h"
@@ -65,11 +67,19 @@ private:
         std::function<nlohmann::json()> result;
         Reply reply;
     };
-    // Rules of placement that are ready to come into force, for as long as they are waited for.
-    struct Prepared {
-        std::shared_ptr<const PlacementRules> rules;
-        Micros until;
-        uint32_t uid;  // who waits
+    // Access rules, built for the services of that configuration; access: null where they drop
+    // nothing.
+    struct BuiltAccess {
+        std::shared_ptr<const AccessRules> rules;
+        std::shared_ptr<const Access> access;
+        std::shared_ptr<const Config> config;
+    };
+    // Flows that rules would cut are counted piece by piece, worker after worker.
+    struct Counting {
+        std::shared_ptr<const Access> access;
+        std::function<void(const Result<uint64_t>& flows)> done;
+        size_t worker = 0;
+        uint64_t place = 0, flows = 0;
     };
     struct Rate {
         uint64_t rx_packets = 0, tx_packets = 0;
@@ -92,6 +102,7 @@ private:
     void hand_to_keeper(Result<Keeper> keeper);
     void keep_routes();
     void replace_keeper();
+    Result<> build_access();  // the first one, before any packet
     Result<> follow_kernel();
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
@@ -137,14 +148,27 @@ private:
     void relogin(const nlohmann::json& request, const Reply& reply);
     void stop_relogin(const nlohmann::json& request, const Reply& reply);
     void reload(const nlohmann::json& request, const Reply& reply);
+    void take_file(ConfigFile file, std::shared_ptr<const Access> access, const Reply& reply);
     void line(const nlohmann::json& request, const Reply& reply);
     void confirm(const nlohmann::json& request, const Reply& reply);
     // Placement, in two steps at all gateways: placement.cpp.
+    nlohmann::json gateways() const;
     nlohmann::json placement() const;
     Result<nlohmann::json> prepare_placement(const nlohmann::json& request, uint32_t uid);
     void commit_placement(const nlohmann::json& request, const Reply& reply);
     nlohmann::json drop_placement(const nlohmann::json& request);
     nlohmann::json placement_state() const;
+    // Access rules, limits and admission, likewise: access.cpp.
+    nlohmann::json access();
+    nlohmann::json access_state(const Sums* sums) const;
+    void prepare_access(const nlohmann::json& request, const Reply& reply);
+    void commit_access(const nlohmann::json& request, const Reply& reply);
+    nlohmann::json drop_access(const nlohmann::json& request);
+    // Has the rules built aside for these services, or takes what is in force where that is the
+    // same; then goes on with it.
+    void with_access(std::shared_ptr<const AccessRules> rules, std::shared_ptr<const Config> config,
+                     const Reply& reply, std::function<void(BuiltAccess)> goes_on);
+    void count_some_flows();
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
     void answer_relogin(const std::function<uint64_t()>& order, const Reply& reply);
     nlohmann::json relogin_done(uint64_t id) const;
@@ -173,7 +197,10 @@ private:
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Ordered> ordered_;
-    std::optional<Prepared> prepared_;
+    HeldReady<std::shared_ptr<const PlacementRules>> prepared_;
+    HeldReady<BuiltAccess> prepared_access_;
+    AccessBuilder access_builder_;
+    std::optional<Counting> counting_;
     std::shared_ptr<const Snapshot> held_;  // by which the kernel has its routes
     std::string held_trouble_;              // why it has not; empty: it has
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings

@@ -259,13 +259,24 @@ void Daemon::reload(const json&, const Reply& reply) {
         reply.refuse("there were too many services since vipd began, expected a restart");
         return;
     }
-    const size_t services = file->config.services.size();
+    const auto& order = state_.orders().access;
+    const auto rules = order ? order->rules : file->config.access.rules;
+    const auto config = std::make_shared<const Config>(file->config);
+    with_access(rules, config, reply,
+                [this, reply, file = std::move(*file)](const BuiltAccess& built) mutable {
+                    take_file(std::move(file), built.access, reply);
+                });
+}
+
+void Daemon::take_file(ConfigFile file, std::shared_ptr<const Access> access, const Reply& reply) {
+    const size_t services = file.config.services.size();
     const bool other_trust =
-        file->config.keys != state_.config().keys || (file->keys && *file->keys != *state_.keys());
+        file.config.keys != state_.config().keys || (file.keys && *file.keys != *state_.keys());
     const json before = to_json(state_.config());
-    config_text_ = std::move(file->text);
-    state_.rekey(std::move(file->keys));
-    const uint64_t epoch = state_.reload(std::move(file->config));
+    config_text_ = std::move(file.text);
+    state_.rekey(std::move(file.keys));
+    state_.access(std::move(access));
+    const uint64_t epoch = state_.reload(std::move(file.config));
     log_line("{}", reload_change(before, to_json(state_.config()), reply.uid()));
     when_in_force(epoch, reply, [services] { return json{{"services", services}}; });
     if (other_trust) {

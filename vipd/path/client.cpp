@@ -4,6 +4,7 @@
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/checksum.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/icmp.h"
 #include "vipd/path/join.h"
 #include "vipd/path/judge.h"
@@ -82,6 +83,28 @@ Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
     return serve(view, hands, frame, packet, origin, **flow);
 }
 
+// Whether a segment or datagram arrived as it was sent.
+bool whole(const Frame& frame, const Packet& packet) {
+    const std::span<const uint8_t> l4(frame.data + packet.l4, packet.end - packet.l4);
+    const bool none = packet.udp() && l4.size() >= 8 && load16(&l4[6]) == 0 &&
+                      packet.family == Family::v4;  // none was made (RFC 768)
+    return none || transport_checksum(packet.source.data(), packet.destination.data(),
+                                      packet.protocol, l4) == 0;
+}
+
+// A flow that may not begin.  Who limits refuse is told nothing: a flood would be answered.
+Verdict turned_away(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin, Drop why) {
+    const bool tells = why == Drop::not_admitted && view.snapshot.limits->resets() &&
+                       !packet.fragment && packet.has_ports && whole(frame, packet);
+    if (tells && packet.udp()) {
+        return refuse_client(view, hands, frame, packet, origin.back,
+                             {Trouble::Kind::not_admitted});
+    }
+    return tells ? refuse_with_reset(view, hands, frame, packet, origin.back, why)
+                 : dropped(hands, why);
+}
+
 // Whether the peer may be asked now: what it says it knows comes first.
 bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey& key,
              size_t peer) {
@@ -90,15 +113,6 @@ bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey
     FairBudget& budget = likely ? hands.questions.likely : hands.questions.others;
     const uint32_t bytes = packet.end - packet.ip + overhead_to(view, peer, Gue::Kind::question);
     return budget.take(key.client.address, bytes, view.now);
-}
-
-// Whether a segment or datagram arrived as it was sent.
-bool whole(const Frame& frame, const Packet& packet) {
-    const std::span<const uint8_t> l4(frame.data + packet.l4, packet.end - packet.l4);
-    const bool none = packet.udp() && l4.size() >= 8 && load16(&l4[6]) == 0 &&
-                      packet.family == Family::v4;  // none was made (RFC 768)
-    return none || transport_checksum(packet.source.data(), packet.destination.data(),
-                                      packet.protocol, l4) == 0;
 }
 
 // A port that is closed: UDP's sender and a SYN's are told, as by any host, once it is certain that
@@ -256,6 +270,14 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
         case Judgement::Kind::decided:
             break;
     }
+    const bool begins =
+        judged.decision == Decision::place_here || judged.decision == Decision::place_relayed;
+    if (const auto why = begins && origin.from == From::line
+                             ? refuses(view, hands, key, judged.service->number)
+                             : std::nullopt) {
+        return of_service(hands, judged.service->number,
+                          turned_away(view, hands, frame, packet, origin, *why));
+    }
     note_placement(view, hands, key, judged);
     note(hands, "relay", "{}", name(judged.decision));
     return of_service(hands, judged.service->number,
@@ -278,12 +300,18 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     if (wrong && !routers) {
         return dropped(hands, *wrong);
     }
+    // Maps need no ports of fragments, but for rules.
     const bool mapped = view.tables.map_of_vip(packet.destination) != nullptr;
-    if (const auto waits = mapped ? std::nullopt : join(view, hands, frame, packet, port)) {
+    if (const auto waits = mapped && view.snapshot.access == nullptr
+                               ? std::nullopt
+                               : join(view, hands, frame, packet, port)) {
         if (waits->kind == Verdict::Kind::kept) {
             --hands.counters.lines[*line].rx_vip_packets;  // it comes again, with its ports
         }
         return *waits;
+    }
+    if (barred_by_line(view, hands, frame, packet)) {
+        return dropped(hands, Drop::access);
     }
     return from_client(view, hands, frame, packet,
                        {From::line, by_line(view.tables, *line), false, gue_hops});

@@ -61,7 +61,7 @@ public:
     }
 
     void tick(Micros now, const Ticker::Log& log) { ticker_.tick(view(now), hands_, log); }
-    Micros next_tick(Micros now) const { return ticker_.next(now); }
+    Micros next_tick(Micros now) const { return ticker_.next(now, hands_); }
 
     // Whether the first fragment of a later one's datagram has come.
     bool knows_first_of(const Packet& later) const {

@@ -98,6 +98,9 @@ public:
         own_.path_mtus = hands.path_mtus;
         own_.links = hands.links;
         own_.source_nat.pick_as(hands.source_nat);
+        if (hands.flows.sweeping()) {
+            own_.flows.begin_sweep();  // who was not looked at yet is looked at, and is the same
+        }
     }
 
     Explained run(Frame& frame, PortIndex port, Trace& trace) {

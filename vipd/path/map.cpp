@@ -2,6 +2,7 @@
 
 #include "vipd/packet/fragment_v4.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/note.h"
 #include "vipd/path/out.h"
 #include "vipd/path/refuse.h"
@@ -89,6 +90,11 @@ Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet&
         return punted(view, hands, frame, port);
     }
     note(hands, "vip", "map {}", rule.name);
+    FlowKey ends = ends_of_reply(frame, packet);
+    ends.vip.address = rule.to_vip(ends.vip.address);
+    if (barred(view, hands, ends, nullptr)) {
+        return dropped(hands, Drop::access);
+    }
     return leave_as(view, hands, frame, packet, rule.to_vip(packet.source));
 }
 

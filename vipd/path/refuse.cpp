@@ -18,7 +18,7 @@ struct Told {
 };
 
 constexpr Told told_of(Trouble::Kind kind) {
-    constexpr std::array<Told, 6> all{{
+    constexpr std::array<Told, 7> all{{
         {Trouble::Kind::time_exceeded, Drop::ttl_expired},
         {Trouble::Kind::too_big, Drop::too_big},
         // Host, or address: the client may try again (RFC 1122 4.2.3.9).
@@ -26,6 +26,7 @@ constexpr Told told_of(Trouble::Kind kind) {
         {Trouble::Kind::no_neighbour, Drop::no_neighbour, 1, 3},
         {Trouble::Kind::no_service, Drop::no_service, 3, 4},
         {Trouble::Kind::hairpin, Drop::hairpin, 13, 1},  // administratively prohibited
+        {Trouble::Kind::not_admitted, Drop::not_admitted, 3, 4},
     }};
     return all[static_cast<size_t>(kind)];
 }
@@ -103,7 +104,7 @@ Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const 
 }
 
 Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, const Packet& syn,
-                          const WayBack& back) {
+                          const WayBack& back, Drop why) {
     if (may_answer(frame, syn) && hands.answers.take(syn.source, view.now)) {
         std::array<uint8_t, room + 128> bytes{};
         const uint32_t length = make_reset(std::span(bytes).subspan(room + ethernet_bytes),
@@ -116,7 +117,7 @@ Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, co
         ++hands.counters.resets;
         emit(hands, reset, to_client(view, hands, reset, *parsed, back, true));
     }
-    return dropped(hands, Drop::no_service);
+    return dropped(hands, why);
 }
 
 Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const Packet& packet,

@@ -5,6 +5,7 @@
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/flow_copy.h"
 #include "vipd/path/judge.h"
 #include "vipd/path/out.h"
@@ -159,6 +160,7 @@ void Ticker::tick(const View& view, Hands& hands, const Log& log) {
             send_keepalives(view, hands, served);
         }
     }
+    sweep(view, hands);
     if (worker_ == 0 && view.now >= next_probe_) {
         probe_links(view, hands);
     }
@@ -184,10 +186,10 @@ void Ticker::tick(const View& view, Hands& hands, const Log& log) {
     idle_reset_.tick(hands.flows, view.now, {can_serve, reset_client, log});
 }
 
-Micros Ticker::next(Micros now) const {
+Micros Ticker::next(Micros now, const Hands& hands) const {
     const Micros other = std::min(next_keepalive_, next_expiry_);
     const Micros next = worker_ == 0 ? std::min(other, next_probe_) : other;
-    const bool paced = relogin_.running() || idle_reset_.running();
+    const bool paced = relogin_.running() || idle_reset_.running() || hands.flows.sweeping();
     return paced ? std::min(next, now + pacing) : next;
 }
 

@@ -29,7 +29,7 @@ public:
     // log: of each flow that is reset, or forgotten, so that its client logs in again.
     using Log = std::function<void(const Flow&)>;
     void tick(const View& view, Hands& hands, const Log& log);
-    Micros next(Micros now) const;  // when tick has something to do again
+    Micros next(Micros now, const Hands& hands) const;  // when tick has something to do again
 
     const Relogin& relogin() const { return relogin_; }
     Relogin& relogin() { return relogin_; }

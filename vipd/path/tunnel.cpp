@@ -4,6 +4,7 @@
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/ecn.h"
 #include "vipd/packet/link_probe.h"
+#include "vipd/path/access.h"
 #include "vipd/path/client.h"
 #include "vipd/path/flow_copy.h"
 #include "vipd/path/join.h"
@@ -80,6 +81,10 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, size
     const bool tunnel = back->via == WayBack::Via::tunnel;
     if (tunnel && (back->index == peer || gue.hops == 0)) {
         return dropped(hands, Drop::hop_limit);
+    }
+    const FlowKey ends = ends_of_reply(frame, packet);
+    if (!tunnel && barred(view, hands, ends, hands.flows.find(ends))) {
+        return dropped(hands, Drop::access);
     }
     return to_client(view, hands, frame, packet, *back, tunnel, gue.hops);
 }

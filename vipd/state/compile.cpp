@@ -96,6 +96,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.hears_known = seen.last.answers == Answers::both;
     peer.copies = seen.last.copies;
     peer.placement = seen.last.placement;
+    peer.access = seen.last.access;
     peer.arrivals = seen.arrivals;
     peer.hears_flows = seen.last.hears_flows;
     peer.known = seen.flows.whole();
@@ -163,6 +164,24 @@ void add_placement(Snapshot& made, const Known& known, const Snapshot* previous)
     made.places_maps = made.placement->concerns_maps();
 }
 
+// Limits are made anew, and full, when other ones are said or are about other services.
+void add_access(Snapshot& made, const Known& known, const Snapshot* previous) {
+    const auto& rules = known.access_rules();
+    made.access = known.access;
+    made.access_digest = rules == nullptr ? 0 : rules->digest;
+    const bool same = previous != nullptr && previous->access_digest == made.access_digest &&
+                      same_targets(previous->config->services, made.config->services);
+    if (same || rules == nullptr) {
+        made.limits = same ? previous->limits : nullptr;
+        return;
+    }
+    std::vector<Limits::Service> services;
+    for (const ServiceTable& service : made.tables->services()) {
+        services.push_back({service.number, service.config->name, service.config->vip});
+    }
+    made.limits = Limits::make(*rules, services, made.tables->service_numbers(), random_nonce());
+}
+
 }  // namespace
 
 std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Snapshot* previous) {
@@ -181,6 +200,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
     add_placement(*made, known, previous);
+    add_access(*made, known, previous);
     add_lines(*made, known, previous);
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
         made->peers.push_back(peer_of(known, i, now));

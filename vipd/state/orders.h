@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/vipd_config/access.h"
 #include "vipd/placement/rules.h"
 #include "vipd/state/share.h"
 
@@ -39,6 +40,16 @@ struct PlacementOrder {
     }
 };
 
+// Who may begin what, and how much, at all gateways; the rules are not null.
+struct AccessOrder {
+    std::shared_ptr<const AccessRules> rules;
+    Said said;
+
+    bool operator==(const AccessOrder& other) const {
+        return rules->digest == other.rules->digest && said == other.said;
+    }
+};
+
 struct LineOrder {
     bool enabled = false;
     Said said;
@@ -65,6 +76,7 @@ std::string_view name(ReloginOrder::Course course);
 struct Orders {
     std::optional<ShareOrder> share;  // of this gateway's clients
     std::optional<PlacementOrder> placement;
+    std::optional<AccessOrder> access;
     std::map<std::string, LineOrder> lines;  // by carrier
     std::optional<ReloginOrder> relogin;
 

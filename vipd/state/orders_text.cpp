@@ -49,6 +49,15 @@ json relogin_json(const ReloginOrder& order) {
     return with(out, order.said);
 }
 
+json access_brief(const AccessRules& rules) {
+    const LimitRules& limits = rules.limits;
+    return {{"digest", fmt::format("{:016x}", rules.digest)},
+            {"rules", rules.rules.size()},
+            {"default", rules.drops_others ? "drop" : "accept"},
+            {"limits", limits.services.size() + limits.vips.size() + (limits.clients ? 1 : 0)},
+            {"admitted_percent", rules.admission.hundredths / 100.0}};
+}
+
 json placement_brief(const PlacementRules& rules) {
     size_t ranges = 0;
     for (const PlacementRules::Set& set : rules.sets) {
@@ -108,6 +117,16 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
             orders.placement = {*rules, said_of(order, "/placement", mistakes)};
         }
     }
+    if (document.contains("access")) {
+        const json& order = document["access"];
+        const auto rules = read_access("the rules", "", order["rules"], nullptr);
+        for (const Error& error : rules ? std::vector<Error>{} : rules.error()) {
+            mistakes.add("/access/rules", error.text());
+        }
+        if (rules) {
+            orders.access = {*rules, said_of(order, "/access", mistakes)};
+        }
+    }
     if (document.contains("relogin")) {
         const json& relogin = document["relogin"];
         orders.relogin = {relogin["rate"],
@@ -137,6 +156,11 @@ json orders_json(const Orders& orders, bool brief) {
         document["placement"] =
             with(brief ? placement_brief(rules) : json{{"rules", *rules.document}},
                  orders.placement->said);
+    }
+    if (orders.access) {
+        const AccessRules& rules = *orders.access->rules;
+        document["access"] = with(brief ? access_brief(rules) : json{{"rules", *rules.document}},
+                                  orders.access->said);
     }
     for (const auto& [carrier, line] : orders.lines) {
         document["lines"].push_back(

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "common/vipd_config/config.h"
+#include "vipd/access/access.h"
+#include "vipd/access/limits.h"
 #include "vipd/flow/flow.h"
 #include "vipd/placement/placement.h"
 #include "vipd/route/adjacency.h"
@@ -62,6 +64,7 @@ struct Snapshot {
         bool hears_services = false;                    // which ones can be served here
         uint32_t services_held = 0;                     // digest of those that it has heard
         std::optional<uint64_t> placement;     // the digest of its rules; nothing: it does not say
+        std::optional<uint64_t> access;        // likewise
         std::shared_ptr<const PeerKeys> keys;  // null: there are none, and it is believed
 
         bool has_line(uint32_t carrier) const;
@@ -81,6 +84,9 @@ struct Snapshot {
     std::shared_ptr<const Placement> placement;      // of new flows; never null
     std::shared_ptr<const Placement> placed_before;  // by the words before these; may be null
     bool places_maps = false;                        // what maps serve may go to another site
+    uint64_t access_digest = 0;                      // of what is said of access
+    std::shared_ptr<const Access> access;            // null: nothing is dropped by rules
+    std::shared_ptr<const Limits> limits;            // null: there are none, all are admitted
     std::vector<LineState> lines;                    // by number, as Tables::lines
     std::vector<uint32_t> carriers;                  // theirs
     uint32_t line_version = 0;             // rises when a peer must know of another state of a line

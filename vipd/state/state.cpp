@@ -40,6 +40,7 @@ Config State::config_in_force() const {
         config.lines[i].enabled =
             snapshot()->line(i) == LineState::enabled || snapshot()->line(i) == LineState::down;
     }
+    config.access.rules = known_.access_rules();
     return config;
 }
 
@@ -59,6 +60,16 @@ uint64_t State::order(const PlacementOrder& order) {
     if (order.rules->weighs_all()) {
         known_.orders.share.reset();
     }
+    return change();
+}
+
+uint64_t State::order(const AccessOrder& order, std::shared_ptr<const Access> access) {
+    known_.orders.access = order;
+    return this->access(std::move(access));
+}
+
+uint64_t State::access(std::shared_ptr<const Access> access) {
+    known_.access = std::move(access);
     return change();
 }
 

@@ -50,9 +50,12 @@ public:
     // The newest; never null.
     const std::shared_ptr<const Snapshot>& snapshot() const { return in_use_.back(); }
     const Orders& orders() const { return known_.orders; }
+    // In force, or about to be; null: nothing is said.
+    const std::shared_ptr<const AccessRules>& access_rules() const { return known_.access_rules(); }
+    const std::shared_ptr<const Access>& access() const { return known_.access; }
     // As of the last reload; the snapshot's may be the one before.
     const Config& config() const { return *known_.config; }
-    // The snapshot's, with the lines as they are.
+    // The snapshot's, with the lines and the access rules as they are.
     Config config_in_force() const;
     const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
     const ObservedPort& port(size_t index) const { return known_.observed.ports[index]; }
@@ -67,6 +70,10 @@ public:
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);
     uint64_t order(const PlacementOrder& order);
+    // access: of these rules; null: they drop nothing.
+    uint64_t order(const AccessOrder& order, std::shared_ptr<const Access> access);
+    // The same rules as before, about other services, or the file's.
+    uint64_t access(std::shared_ptr<const Access> access);
     uint64_t relogin(const ReloginOrder& order);  // takes the place of one that runs
     uint64_t stop_relogin(const Said& said);
     uint64_t relogin_id() const { return known_.relogin_id; }  // of the last of these

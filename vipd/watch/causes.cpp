@@ -282,6 +282,18 @@ private:
                 fmt::format("every port of the source NAT pool of {} is taken",
                             evidence_.service->config->name),
                 write("more addresses into that pool"));
+        } else if (reason == "access") {
+            add("access", fmt::format("{} drops {}", rule(client), client),
+                "vipctl access, and --file FILE with rules that accept it");
+        } else if (reason == "client_limit" || reason == "service_limit" || reason == "vip_limit") {
+            add(reason == "client_limit"    ? "client_limit"
+                : reason == "service_limit" ? "service_limit"
+                                            : "vip_limit",
+                meaning, "vipctl limit, and a larger one");
+        } else if (reason == "not_admitted") {
+            add("not_admitted",
+                fmt::format("{} is not among the clients that are admitted", client),
+                "vipctl admission 100");
         } else if (reason == "flow_table_full") {
             add("flow_table_full", meaning, write("a larger \"capacity\" under \"flows\""));
         } else if (reason.ends_with("_source")) {
@@ -293,6 +305,21 @@ private:
                 fmt::format("{}dropped as {}: {}", back ? "the answer is " : "", reason, meaning),
                 "vipctl capture --out drops.pcapng --drop " + reason);
         }
+    }
+
+    // The access rule that decided, as the stages have named it.
+    std::string rule(const std::string& otherwise) const {
+        for (const BothWays& ways : evidence_.tries) {
+            for (const json* way : {&ways.in, ways.back ? &*ways.back : nullptr}) {
+                for (const json& step : way == nullptr ? json::array() : way->at("steps")) {
+                    const std::string text = step.at("text");
+                    if (step.at("stage") == "access" && text.ends_with(": drop")) {
+                        return "access " + text.substr(0, text.size() - 6);
+                    }
+                }
+            }
+        }
+        return "an access rule for " + otherwise;
     }
 
     // All of them were asked for in vain: their clients are told so.

@@ -56,6 +56,10 @@ json origins_json(const State& state, const json& in_force, const json& file) {
         rows.push_back(ordered("placement", fmt::format("{:016x}", orders.placement->rules->digest),
                                orders.placement->said));
     }
+    if (orders.access) {
+        rows.push_back(ordered("access", fmt::format("{:016x}", orders.access->rules->digest),
+                               orders.access->said));
+    }
     for (size_t i = 0; i < snapshot.lines.size(); ++i) {
         const std::string carrier = snapshot.config->lines[i].carrier;
         const auto order = orders.lines.find(carrier);

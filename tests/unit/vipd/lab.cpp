@@ -222,6 +222,22 @@ void Lab::place(const nlohmann::json& rules) {
     }
 }
 
+void order_access(State& state, nlohmann::json document) {
+    document["schema"] = "rehome/vipd-access/1";
+    document.emplace("default", "accept");
+    const auto rules = *read_access("rules", "", document, nullptr);
+    state.order(AccessOrder{rules, {}},
+                rules->decides()
+                    ? std::make_shared<const Access>(Access{
+                          rules, plain_classifier(*flatten(*rules, state.config().services))})
+                    : nullptr);
+}
+
+void Lab::access(LabGateway& gateway, const nlohmann::json& rules) {
+    order_access(*gateway.state, rules);
+    gateway.act->follow(now);
+}
+
 void Lab::line(LabGateway& gateway, size_t line, LineState to) {
     if (to == LineState::draining) {
         gateway.state->drain(line, {}, now);

@@ -36,6 +36,9 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
 inline constexpr PortIndex vlan_port = 5;
 Config every_forwarding();
 
+// The document of access, in force at that state with the next snapshot.
+void order_access(State& state, nlohmann::json document);
+
 struct Outcome {
     std::string path;  // the gateways, in order: "old>new"
     std::string end;   // "servers", "red", "drop no_server", "punt", "consumed", "lost"
@@ -108,6 +111,7 @@ public:
     void reload(LabGateway& gateway);  // its config
     void share(LabGateway& gateway, const Share& share);
     void place(const nlohmann::json& rules);  // at all gateways
+    void access(LabGateway& gateway, const nlohmann::json& rules);
     void line(LabGateway& gateway, size_t line, LineState to);
     void pass(Micros time);      // in steps of 10 ms, each with its ticks
     void start(size_t gateway);  // again: it forgets everything

@@ -172,6 +172,19 @@ TEST_CASE("causes of what nobody ordered") {
     CHECK(told[0]["mend"] == "ip route show 198.51.100.0/24");
 }
 
+TEST_CASE("who may not begin") {
+    Lab lab;
+    lab.access(lab["old"],
+               {{"rules", {{{"name", "bots"}, {"action", "drop"}, {"clients", {"100.80.0.1"}}}}}});
+    json told = causes(lab, "meters");
+    CHECK(told[0]["cause"] == "access");
+    CHECK(told[0]["text"] == "access rule 1 (bots) drops 100.80.0.1");
+    lab.access(lab["old"], {{"admission", {{"percent", 0}}}});
+    CHECK(causes(lab, "meters")[0]["cause"] == "not_admitted");
+    lab.access(lab["old"], json::object());
+    CHECK(explained(lab)["causes"].dump().find("admitted") == std::string::npos);
+}
+
 TEST_CASE("what may be asked for") {
     Lab lab;
     const Tables& tables = lab["old"].path->tables();
