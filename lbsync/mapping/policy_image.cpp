@@ -333,7 +333,7 @@ private:
         }
         const auto prefix = to.prefix();
         for (const Interval& one : among) {
-            const std::string why = mapping_.moves_hosts(one, prefix ? prefix->length : 0);
+            std::string why = mapping_.moves_hosts(one, prefix ? prefix->length : 0);
             if (!why.empty()) {
                 return why;
             }
@@ -527,6 +527,7 @@ private:
             .map_set({address_of(span.first, family), address_of(span.last | open, family)})
             .map([](const std::vector<Interval>& images) {
                 std::vector<Span> spans;
+                spans.reserve(images.size());
                 for (const Interval& image : images) {
                     spans.push_back(
                         {policy::as_number(image.first), policy::as_number(image.last)});

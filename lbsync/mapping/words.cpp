@@ -138,7 +138,7 @@ tl::expected<std::string, std::string> map_words(const std::string& words, const
         const auto word = std::string_view(words).substr(begin, end - begin);
         // "ip saddr&255.255.255.0": a mask is no address.
         const bool is_mask = begin > 0 && words[begin - 1] == '&';
-        const auto image = is_mask ? Word(std::string(word)) : map_word(word, mapping, interfaces);
+        auto image = is_mask ? Word(std::string(word)) : map_word(word, mapping, interfaces);
         if (!image) {
             return image;
         }
