@@ -109,7 +109,7 @@ def slowdown(of, which="best"):
 def access(options, frames, progress):
     """10,000 access rules: how long they take to build, and what packets pay."""
     rules = access_rules(RULES)
-    with world.Vipd(options.programs, world.config(["null:"] * 3, packets=1000)) as vipd:
+    with world.Vipd(options.programs, world.config(["null:"] * 3, packets=100_000)) as vipd:
         built = [vipd.ask(command="access-prepare", rules=rules, dry_run=True) for _ in range(options.rounds)]
     rows = {row.name(): passing(options, row, rules, progress) for row in
             (options.row(mode, 4, flows, order) for mode in ("nat", "map")

@@ -98,7 +98,7 @@ Result<Context> make_context(const std::vector<FlatRule>& flat) {
     };
     Context context(rte_acl_create(&parameters));
     if (context == nullptr) {
-        return failed(rte_errno);
+        return failed(ENOMEM);  // DPDK leaves what was wrong before
     }
     std::vector<Rule<address_bytes>> rules;
     rules.reserve(flat.size());
