@@ -80,14 +80,19 @@ Rule<address_bytes> rule_of(const FlatRule& flat, int32_t priority) {
     return rule;
 }
 
+// DPDK gives whoever asks for a name again the context that has it: each has one of its own.
+std::string new_name() {
+    static std::atomic<uint64_t> number = 0;
+    return fmt::format("access-{}", number++);
+}
+
 // Null: there are no rules of the family.
 template <size_t address_bytes>
 Result<Context> make_context(const std::vector<FlatRule>& flat) {
-    static std::atomic<uint64_t> number = 0;
     if (flat.empty()) {
         return Context();
     }
-    const std::string name = fmt::format("access-{}", number++);
+    const std::string name = new_name();
     const rte_acl_param parameters{name.c_str(), SOCKET_ID_ANY,
                                    RTE_ACL_RULE_SZ(fields<address_bytes>),
                                    static_cast<uint32_t>(flat.size())};

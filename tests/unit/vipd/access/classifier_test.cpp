@@ -157,6 +157,23 @@ TEST_CASE("the first rule that matches decides, in bursts and one by one, here a
     }));
 }
 
+TEST_CASE("both families have rules of their own") {
+    REQUIRE(dpdk_started());
+    auto rules = std::make_shared<AccessRules>();
+    for (const char* client : {"10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32", "2001:db8::1/128",
+                               "2001:db8::2/128", "2001:db8::3/128"}) {
+        AccessRule rule;
+        rule.clients = {*Prefix::parse(client)};
+        rules->rules.push_back(rule);
+    }
+    for (int i = 0; i < 3; ++i) {
+        const auto built = make_access(rules, {});
+        REQUIRE(built.has_value());
+        CHECK(decides(**built, {6, end("10.0.0.3:1"), end("10.0.0.7:1883")}) == 2);
+        CHECK(decides(**built, {6, end("[2001:db8::3]:1"), end("[2001:db8::7]:1883")}) == 5);
+    }
+}
+
 TEST_CASE("too many rules are an error, and change nothing") {
     REQUIRE(dpdk_started());
     auto rules = std::make_shared<AccessRules>();
