@@ -55,6 +55,7 @@ def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000,
                              flows={"capacity": 2 * flows, "half_open": 2 * flows})
         if access:
             empty["access"] = access
+            empty["memory"]["mib"] += 256  # of which a quarter is not packets'
         with world.Vipd(programs, empty) as vipd:
             vipd.configure(dict(empty, services=world.services("nat", family)))
             if rules:

@@ -89,6 +89,7 @@ def passing(options, row, access, progress):
         vipds = {}
         for name in times:
             document = row.config(ports)
+            document["memory"]["mib"] += 256  # of which a quarter is not packets'
             if name == "rules":
                 document["access"] = access
             vipds[name] = running.enter_context(world.Vipd(options.programs, document, name=name))
