@@ -581,7 +581,9 @@ void FastPath::take(const Tables& tables) {
 
 void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, PortIndex port) const {
     const Untagged& at = ports_[port];
-    if (!at.plain || hands.trace != nullptr) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    const bool cut = at.role == PortRole::line && disabled.cuts_line(at.line);
+    if (!at.plain || cut || hands.trace != nullptr) {
         for (Job& job : burst) {
             job.verdict = arrive(view, hands, job.frame, port);
         }
@@ -592,7 +594,7 @@ void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, Port
               FlowTable::milliseconds(view.now),
               port,
               at.line,
-              !view.tables.maps().empty(),
+              !view.tables.maps().empty() && !disabled.cuts_maps(),
               hands.routing.adjacencies().ports()[port],
               view.snapshot.access.get()};
     if (at.role == PortRole::line) {

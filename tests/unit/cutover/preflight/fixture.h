@@ -107,9 +107,7 @@ inline json good_status(const std::string& gateway) {
     status["flows"] = {{"here", 0}, {"relayed", 0}, {"provisional", 0}, {"closing", 0}};
     status["served"] = {{"tcp", 0}, {"udp", 0}};
     status["copies"] = {{"waiting", 0}, {"oldest_ms", 0}};
-    status["relogin"] = {{"id", 0},         {"running", false}, {"reset", 0},
-                         {"forgotten", 0},  {"remaining", 0},   {"remaining_udp", 0},
-                         {"order", nullptr}};
+    status["disabled"] = json::array();
     status["idle_reset"] = {
         {"after_s", 30}, {"rate", 100}, {"peers", json::array()}, {"running", false}, {"reset", 0}};
     return status;

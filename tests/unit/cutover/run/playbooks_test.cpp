@@ -118,7 +118,7 @@ const char* const vipd_status = R"json({
   "peers": [{"gateway": "new-gw", "site": "new", "alive": true, "hears_us": true, "same_placement": true, "narrow": false, "link_mtu": 1540, "link_mtu_back": null, "tags": null, "last_seen_ms": 12}],
   "share": {"percent": 0, "by": "address"}, "placement": {"digest": "0000000000000000", "ranges": 0, "weights": 0},
   "flows": {"here": 0, "relayed": 0, "provisional": 0, "closing": 0}, "served": {"tcp": 0, "udp": 0},
-  "relogin": {"id": 0, "running": false, "reset": 0, "forgotten": 0, "remaining": 0, "remaining_udp": 0, "order": null},
+  "disabled": [],
   "copies": {"waiting": 0, "oldest_ms": 0}, "idle_reset": {"after_s": 30, "rate": 100, "peers": [], "running": false, "reset": 0},
   "epoch": 7, "workers": [{"worker": 0, "epoch": 7, "answers": true}],
   "orders": {"path": "/var/lib/rehome/vipd.orders.json", "not_stored": null, "set_aside": null, "kept_at": null,
