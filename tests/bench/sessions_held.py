@@ -45,7 +45,9 @@ def opened(host, port, count, sources):
             connection.connect_ex((host, port))
             opening.append(connection)
         for connection in opening:
-            if not select.select([], [connection], [], 10)[1]:
+            opens = select.poll()
+            opens.register(connection, select.POLLOUT)
+            if not opens.poll(10_000) or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0:
                 sys.exit("a session was not opened within 10 s")
         connections += opening
     return connections
