@@ -24,7 +24,10 @@ void gather(const View& view, const FlowKey& key, const Flow* flow, const Servic
         const bool peer_lost = flow->tcp() ? !a.peer_up : a.peer_gone;
         const bool lost =
             here ? service != nullptr && !service->has_server(flow->server()) : peer_lost;
-        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost;
+        // Who begins to connect is not kept waiting for a server that is down.
+        const bool down = here && flow->tcp() && a.first && service != nullptr &&
+                          view.snapshot.is_down(*service, flow->server());
+        a.replaceable = down || flow->over() || flow->kind == Flow::Kind::provisional || lost;
     }
     if (a.entry == Entry::here && !a.replaceable) {
         return;  // rule 1: nothing else counts
@@ -166,16 +169,17 @@ std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
 NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& service) {
     NewFlow placed;
     const bool can_serve = view.snapshot.served->can_serve(service);
+    const bool stays = can_serve || view.snapshot.refuses(service);
     if (!view.snapshot.placement->empty()) {
         placed.choice =
             view.snapshot.placement->choose(service.number, key.client, [&](SiteNumber site) {
                 placed.peer =
                     site == 0 || site == no_site ? std::nullopt : other_site_taker(view, key, site);
-                return site == 0 ? can_serve : placed.peer.has_value();
+                return site == 0 ? stays : placed.peer.has_value();
             });
     }
     if (placed.choice.here()) {
-        placed.peer = can_serve ? std::nullopt : other_site_taker(view, key);
+        placed.peer = stays ? std::nullopt : other_site_taker(view, key);
     }
     return placed;
 }

@@ -195,6 +195,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
     const SetAside aside = set_aside(known, *tables);
     made->tables = Tables::with(std::move(tables), aside);
+    made->health = known.observed.health;
     made->ports = ports_of(known.observed, now);
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
