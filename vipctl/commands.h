@@ -24,6 +24,10 @@ Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
 Result<Exit> print_order(const Given& given, const Result<nlohmann::json>& answer,
                          const std::function<std::string(const nlohmann::json&)>& show);
 
+Command mask_command();
+Command weak_command();
+Command strong_command();
+Command enable_command();
 Command status_command();
 Command weights_command();
 Command set_command();

@@ -196,13 +196,6 @@ std::string counters_table(const json& items) {
     return head + rows;
 }
 
-// A re-login's order.
-std::string order_text(const json& order) {
-    const std::string service = text(order, "service");
-    return fmt::format("the one of {} at {} a second", service == "-" ? "all services" : service,
-                       text(order, "rate"));
-}
-
 std::string idle_reset_text(const json& idle) {
     std::string peers;
     for (const json& peer : list(idle, "peers")) {
@@ -269,7 +262,9 @@ std::string show_status(const json& status) {
         out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
                            text(copies, "waiting"), text(copies, "oldest_ms"));
     }
-    out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
+    for (const json& order : list(status, "disabled")) {
+        out += fmt::format("disabled {}\n", show_disabled(order));
+    }
     if (const json idle = part(status, "idle_reset"); !list(idle, "peers").empty()) {
         out += idle_reset_text(idle);
     }
@@ -321,42 +316,39 @@ std::string show_share(const json& share) {
     return share_text(share) + "\n";
 }
 
-std::string show_line(const json& line) {
-    return fmt::format("line {} is {}\n", text(line, "carrier"),
-                       flag(line, "enabled") ? "enabled" : "disabled");
-}
-
 std::string show_confirm(const json&) {
     return "confirmed: the prefixes that can be served are announced\n";
 }
 
-std::string show_relogin(const json& relogin) {
-    const bool interrupted = text(part(relogin, "order"), "course") == "interrupted";
-    const bool running = flag(relogin, "running");
-    std::string out = fmt::format("{}: {} TCP flows reset, {} UDP flows forgotten",
-                                  running       ? "running"
-                                  : interrupted ? "INTERRUPTED by a restart"
-                                                : "not running",
-                                  text(relogin, "reset"), text(relogin, "forgotten"));
-    if (running) {
-        const auto of = [&](const char* key) { return relogin.value(key, uint64_t{0}); };
-        out += fmt::format("; {} to reset, {} to forget", of("remaining") - of("remaining_udp"),
-                           of("remaining_udp"));
+std::string show_disabled(const json& order) {
+    std::string out =
+        fmt::format("{} {} {}", text(order, "mode"), text(order, "level"), text(order, "name"));
+    if (order.is_object() && order.value("known", json()) == false) {
+        return out + ": NOT IN THE CONFIGURATION";
+    }
+    const std::string course = text(order, "course");
+    if (course != "-") {
+        out +=
+            fmt::format(", {} at {} a second: {} TCP flows reset, {} UDP flows forgotten", course,
+                        text(order, "rate"), text(order, "reset"), text(order, "forgotten"));
+    }
+    const std::string left = text(order, "left");
+    out += fmt::format("{} {} left", course == "-" ? ":" : ";",
+                       left == "-" ? "not counted yet what is" : left + " flows are");
+    if (course == "running" && text(order, "end_s") != "-") {
+        out += fmt::format(", done in about {:.0f} s", order.value("end_s", 0.0));
     }
     return out;
 }
 
-std::string show_relogin_order(const json& answer) {
-    std::string out = "re-login " + show_relogin(answer) + "\n";
-    if (const json replaced = part(answer, "replaced"); !replaced.empty()) {
-        out +=
-            fmt::format("in place of {}, which had reset {} and forgotten {}\n",
-                        order_text(replaced), text(replaced, "reset"), text(replaced, "forgotten"));
+std::string show_disabled_order(const json& answer) {
+    const std::string what = text(answer, "level") + " " + text(answer, "name");
+    const json now = part(answer, "disabled"), before = part(answer, "before");
+    std::string out = (now.empty() ? what + " is enabled" : show_disabled(now)) + "\n";
+    if (!before.empty()) {
+        out += "in place of: " + show_disabled(before) + "\n";
     }
-    if (const json by = part(answer, "replaced_by"); !by.empty()) {
-        out += fmt::format("since then: {}, {}\n", order_text(by), text(by, "course"));
-    }
-    return out;
+    return out + (flag(answer, "holds") ? "" : "another order has come meanwhile: see above\n");
 }
 
 }  // namespace rehome::vipctl

@@ -50,7 +50,7 @@ Result<Exit> status(const Given& given) {
 Command status_command() {
     return {
         "status",
-        "lines, peers, servers, share, flows, re-login",
+        "lines, peers, servers, share, flows, what is disabled",
         "  vipctl status\n"
         "  vipctl status --watch                 again every 2 s, until Ctrl-C\n\n"
         "Servers' flows are counted when it is asked; of a large table a sample is looked at,\n"

@@ -4,10 +4,13 @@ import contextlib
 import ipaddress
 import json
 import random
+import socket
 import statistics
 import subprocess
+import threading
 import time
 
+import figures
 import flows
 import replay
 import wire
@@ -215,7 +218,100 @@ def flood(options, frames, progress):
             "flood_offered": offered}
 
 
+LEVERS = 10_000  # services
+OTHERS = 10      # other changes a second
+
+
+class Teller:
+    """Another one who gives orders, over a connection of its own."""
+
+    def __init__(self, vipd):
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.settimeout(60)
+        self.connection.connect(vipd.document["control"])
+        self.stream = self.connection.makefile("rw")
+
+    def ask(self, **request):
+        self.stream.write(json.dumps(request) + "\n")
+        self.stream.flush()
+        answer = json.loads(self.stream.readline())
+        if not answer["ok"] or answer["result"].get("late"):
+            raise world.Failed(f"{request}: {answer}")
+        return answer["result"]
+
+    def place(self, **rules):
+        digest = self.ask(command="placement-prepare", rules={"schema": "rehome/vipd-placement/1", **rules})["digest"]
+        self.ask(command="placement-commit", digest=digest)
+
+
+def levers(options, frames, progress):
+    """ms from an order to its answer, which comes when the last worker acts on it, with a million established flows
+    whose packets keep coming, 10,000 services more, and ten other changes a second."""
+    number = 1_000_000
+    both = frames("udp", 4, number, "random", 0, 0, 1, replies=True)
+    served = world.services("nat", 4)
+    first = served[0]
+    more = [dict(first, name=f"more{i}", port=20_000 + i) for i in range(LEVERS)]
+    document = world.config([f"replay:{both[0]}", f"replay:{both[1]}", "null:"], packets=2 * number,
+                            served=served + more, flows={"capacity": 2 * number, "half_open": 2 * number})
+    kinds = {}
+    for level, name in (("server", "more1/" + first["servers"][0]["name"]), ("service", "more2"), ("line", "red"),
+                        ("site", "old"), ("site", "new")):
+        for mode in ("mask", "weak", "strong", "enable"):
+            about = {"level": level, "name": name}
+            how = {} if mode == "enable" else {"anyway": True, **({"rate": 0.001} if mode == "weak" else {})}
+            kinds[f"{mode} {level} {name}"] = lambda t, m=mode, a=about, h=how: t.ask(command=m, **a, **h)
+    kinds["share"] = lambda t: t.ask(command="share", percent=0, by="address-port")
+    kinds["weights"] = lambda t: t.place(weights=[{"sites": {"old": 100}}])
+    kinds["set"] = lambda t: t.place(sets=[{"ranges": ["192.0.2.0/24 old"]}])
+    kinds["no placement"] = lambda t: t.place()
+    took = {kind: [] for kind in kinds}
+    with world.Vipd(options.programs, document) as vipd:
+        replay.warm_up(vipd, 2 * number)
+        over, made, wrong = threading.Event(), [0], []
+
+        def change():
+            try:
+                teller, start = Teller(vipd), time.monotonic()
+                while not over.is_set():
+                    made[0] += 1
+                    about = {"level": "server", "name": f"more{made[0] // 2 % 100 + 10}/{first['servers'][0]['name']}"}
+                    teller.ask(command="mask", anyway=True, **about) if made[0] % 2 else \
+                        teller.ask(command="enable", **about)
+                    time.sleep(max(0.0, start + made[0] / OTHERS - time.monotonic()))
+            except BaseException as error:
+                wrong.append(error)
+        other = threading.Thread(target=change)
+        began = time.monotonic()
+        other.start()
+        try:
+            teller = Teller(vipd)
+            for turn in range(options.rounds):
+                progress(f"levers, round {turn + 1} of {options.rounds}")
+                for kind, pull in kinds.items():
+                    start = time.monotonic()
+                    pull(teller)
+                    took[kind].append(1000 * (time.monotonic() - start))
+                    time.sleep(0.25)
+        finally:
+            over.set()
+            other.join()
+        if wrong:
+            raise wrong[0]
+        changes = made[0] / (time.monotonic() - began)
+        held = vipd.stats()["flow_table"]["established"]
+    every = [ms for times in took.values() for ms in times]
+    slowest = max(took, key=lambda kind: max(took[kind]))
+    return {"lever_ms": round(max(every), 1), "lever_ms_median": round(statistics.median(every), 1),
+            "lever_slowest": slowest, "lever_orders": len(every), "lever_other_changes_per_s": round(changes, 1),
+            "lever_flows": held, "levers": {kind: round(max(times), 1) for kind, times in took.items()}}
+
+
 FIGURES = {
+    "levers": (levers, "a lever of {lever_orders}, with {lever_flows:,} flows and {lever_other_changes_per_s} other "
+               "changes a second: {lever_ms} ms at most ({lever_slowest}), median {lever_ms_median}"),
+    "reset_rate": (figures.script("reset_rate"), "sessions end {reset_rate_error:.1%} off the pace of 10,000 a second: "
+                   "{reset_rate[reset]} of {reset_rate[of]} were reset"),
     "access": (access, "10,000 access rules: built in {acl_build_s} s, {acl_mib} MiB; slower by "
                "{acl_10000_slowdown[established]:+} (established), {acl_10000_slowdown[map]:+} (map), "
                "{acl_10000_slowdown[new]:+} (new flows)"),

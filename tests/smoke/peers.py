@@ -20,6 +20,8 @@ Clients:
                                       it where that is given, prints "ready", and for each line of
                                       standard input does what it says with all of them:
                                         ask      prints who answered how many, as JSON
+                                        at-once  the same of all at the same time, and who says nothing
+                                                 for 2 s is "silent"
                                         fill     the same, of a line that takes many full packets
                                         numbers  prints "ADDRESS PORT SEQ ACK" of each: where it is, and at
                                                  which numbers its ends go on; then a line "."
@@ -126,7 +128,7 @@ def answer_on(connection, line=b"ask\n"):
     try:
         connection.sendall(line)
         answer = connection.recv(100)
-        return answer.decode().strip() or "closed"
+        return (answer.decode().split() or ["closed"])[-1]  # one that was late may stand before it
     except TimeoutError:
         return "silent"
     except ConnectionError:
@@ -162,6 +164,12 @@ def crowd(host, port, count, first=None):
     for line in sys.stdin:
         if line.strip() == "ask":
             print(json.dumps(collections.Counter(map(answer_on, connections)), sort_keys=True), flush=True)
+        elif line.strip() == "at-once":
+            for connection in connections:
+                connection.settimeout(2)
+            with concurrent.futures.ThreadPoolExecutor(len(connections)) as at_once:
+                answers = at_once.map(answer_on, connections)
+            print(json.dumps(collections.Counter(answers), sort_keys=True), flush=True)
         elif line.strip() == "fill":
             for connection in connections:
                 connection.settimeout(20)

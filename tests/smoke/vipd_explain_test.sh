@@ -47,10 +47,10 @@ exit_is 1 ctl old explain $client 198.51.100.10:99
 found 'CAUSE   no service has tcp 198.51.100.10:99' <"$dir/out"
 
 echo "# the line is disabled, and nobody else has one"
-ctl old line red disable --anyway
+ctl old mask line red --anyway
 wait_until 5 cause_is line_disabled
 served_is no
-mend_is 'vipctl line red enable'
+mend_is 'vipctl enable line red'
 mend
 wait_until 5 well
 

@@ -57,8 +57,8 @@ ctl old access --json | jq .rules | fits vipd-access
 prints vipd-accessed ctl old admission 50 --dry-run
 prints vipd-accessed ctl old access --none
 prints vipd-confirm ctl old confirm
-prints vipd-line ctl new line red enable
-prints vipd-line ctl new line red disable
+prints vipd-disabled ctl new enable line red
+prints vipd-disabled ctl new mask line red
 prints vipd-why ctl old why "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 prints vipd-why vipd why --config "$dir/old.json" "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 [ "$(jq -r .drop.reason "$dir/printed")" = no_route ]
@@ -68,8 +68,11 @@ prints vipd-flows ctl old flows
 prints vipd-flows ctl old flows --count
 prints vipd-top ctl old top --seconds 1 --by vip
 prints vipctl-capture ctl old capture --out "$dir/x.pcapng" --seconds 1
-prints vipd-relogin ctl old relogin --rate 100 --wait
-prints vipd-relogin ctl old relogin --stop
+prints vipd-disabled ctl old weak site old --rate 100 --wait
+prints vipd-status ctl old status
+prints vipd-disabled ctl old strong server meters/s1
+prints vipd-disabled ctl old enable server meters/s1
+prints vipd-disabled ctl old enable site old
 fits --lines vipd-resets <"$dir/old.resets"
 prints vipd-drops vipd drops
 prints vipd-counters vipd counters
@@ -104,9 +107,11 @@ grep -q '"fly\\" is unknown, expected one of access, ' "$dir/answers"
 wrong ctl old share nan
 wrong ctl old share 101
 wrong ctl old share 10 --by colour
-wrong ctl old line red off
-wrong ctl old relogin --rate nan
-wrong ctl old relogin --rate 0
+wrong ctl old mask rack red
+wrong ctl old weak site old --rate nan
+wrong ctl old weak site old --rate 0
+wrong ctl old weak site old
+wrong ctl old mask server nobody
 wrong ctl old flows --limit -1
 wrong ctl old flows --limit 0
 wrong ctl old flows --state asleep

@@ -204,9 +204,9 @@ void Worker::offer(const Forwarding& forwarding) {
     wake_.signal();
 }
 
-Worker::Relogin Worker::relogin() const {
+std::vector<Endings::Course> Worker::endings() const {
     const std::lock_guard lock(mutex_);
-    return relogin_;
+    return endings_;
 }
 
 Worker::IdleReset Worker::idle_reset() const {
@@ -215,18 +215,19 @@ Worker::IdleReset Worker::idle_reset() const {
 }
 
 void Worker::publish_resets() {
-    const auto& relogin = datapath_->relogin();
-    const Relogin now{datapath_->snapshot().relogin.id, relogin.running(), relogin.done(),
-                      relogin.before(), relogin.remaining(datapath_->flows())};
+    const auto& now = datapath_->endings().courses();
     const auto& idle = datapath_->idle_reset();
     const IdleReset idle_now{idle.running(), idle.flows_reset()};
-    if (now == relogin_ && idle_now == idle_reset_) {
+    if (now == endings_ && idle_now == idle_reset_) {
         return;
     }
-    const bool other = now.id != relogin_.id || now.running != relogin_.running;
+    const auto same = [](const Endings::Course& a, const Endings::Course& b) {
+        return a.id == b.id && a.running == b.running && a.left.has_value() == b.left.has_value();
+    };
+    const bool other = !std::equal(now.begin(), now.end(), endings_.begin(), endings_.end(), same);
     {
         const std::lock_guard lock(mutex_);
-        relogin_ = now;
+        endings_ = now;
         idle_reset_ = idle_now;
     }
     if (other) {

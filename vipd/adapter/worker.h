@@ -78,16 +78,8 @@ public:
     void empty_rings(uint64_t epoch);
     uint64_t drained() const { return drained_.load(std::memory_order_acquire); }
 
-    // How its re-login goes.
-    struct Relogin {
-        uint64_t id = 0;  // of the order that it acts on, as in Snapshot::Relogin
-        bool running = false;
-        vipd::Relogin::Done done, before;  // by the last that it began, and the one before
-        Generations::Older remaining;
-
-        bool operator==(const Relogin&) const = default;
-    };
-    Relogin relogin() const;
+    // How the orders go that end flows, as far as it acts on them.
+    std::vector<Endings::Course> endings() const;
     // How its resets of idle clients go (flow/idle_reset.h).
     struct IdleReset {
         bool running = false;
@@ -185,7 +177,7 @@ private:
     Offer offer_;
     std::atomic<bool> offered_ = false;
     std::atomic<uint64_t> acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
-    Relogin relogin_;  // as told; written by the worker, under the lock
+    std::vector<Endings::Course> endings_;  // as told; written by the worker, under the lock
     IdleReset idle_reset_;
     std::atomic<Micros> round_at_ = 0;
     std::atomic<bool> asked_ = false;

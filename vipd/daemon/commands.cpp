@@ -84,7 +84,8 @@ std::span<const Daemon::Command> Daemon::commands() {
         {"flows", "vipd-flows", at_once([](D d, R request) {
              return list_flows(request, d.workers_, d.config(), d.tables());
          })},
-        {"line", "vipd-line", &Daemon::line},
+        {"enable", "vipd-disabled", &Daemon::enable},
+        {"mask", "vipd-disabled", &Daemon::disable},
         {"metrics", "vipd-metrics", at_once([](D d, R) { return d.metrics(); })},
         {"origins", "vipd-origins", at_once([](D d, R) { return d.origins(); })},
         {"placement", "vipd-placed", at_once([](D d, R) { return d.placement(); })},
@@ -96,14 +97,14 @@ std::span<const Daemon::Command> Daemon::commands() {
              const auto prepared = d.prepare_placement(request, reply.uid());
              prepared ? reply.done(*prepared) : reply.refuse(prepared.error());
          }},
-        {"relogin", "vipd-relogin", &Daemon::relogin},
-        {"relogin-stop", "vipd-relogin", &Daemon::stop_relogin},
         {"reload", "vipd-reload", &Daemon::reload},
         {"share", "vipd-share", &Daemon::share},
         {"stats", "vipd-stats", at_once([](D d, R) { return d.stats(); })},
+        {"strong", "vipd-disabled", &Daemon::disable},
         {"status", "vipd-status", at_once([](D d, R request) { return d.status(request); })},
         {"top", "vipd-top",
          at_once([](D d, R request) { return d.busiest_.answer(request, d.tables()); })},
+        {"weak", "vipd-disabled", &Daemon::disable},
         {"why", "vipd-why", at_once([](D d, R request) { return d.why(request); })},
     };
     return all;
@@ -119,7 +120,8 @@ std::vector<std::string_view> Daemon::command_names() {
 
 void Daemon::command(const json& request, const Reply& reply) {
     if (const std::string wrong = wrong_request("request", request); !wrong.empty()) {
-        reply.refuse(wrong, Exit::usage);
+        const std::string unknown = unknown_target(request);
+        reply.refuse(wrong + (unknown.empty() ? "" : "\n" + unknown), Exit::usage);
         return;
     }
     const auto all = commands();
@@ -267,7 +269,7 @@ Result<json> Daemon::status(const json& request) {
                 {"copies", counted([](const Sums& s) {
                      return json{{"waiting", s.copies.waiting}, {"oldest_ms", s.copies.oldest_ms}};
                  })},
-                {"relogin", relogin_progress()},
+                {"disabled", disabled_state()},
                 {"idle_reset", idle_reset_progress()}};
     if (request.value("servers", false)) {
         const auto services = services_state(sums ? &*sums : nullptr);

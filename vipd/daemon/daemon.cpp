@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include <nlohmann/json.hpp>
@@ -339,9 +340,11 @@ void Daemon::say_how_it_begins() const {
             "`vipctl confirm` confirms",
             resumed.away_s.value_or(0));
     }
-    const auto& relogin = state_.orders().relogin;
-    if (relogin && relogin->course == ReloginOrder::Course::interrupted) {
-        log_line("a re-login at {} flows a second was interrupted", relogin->rate_per_s);
+    for (const auto& [target, order] : state_.orders().disabled) {
+        log_line("{} is disabled ({}){}", target.text(), name(order.mode),
+                 order.runs() ? fmt::format(", and ends flows again as it meets them, {} a second",
+                                            order.rate_per_s)
+                              : "");
     }
 }
 
@@ -513,13 +516,13 @@ void Daemon::hand_out(Micros now) {
 // How far they are.
 void Daemon::follow_workers() {
     uint64_t acts_on = UINT64_MAX, drained = UINT64_MAX;
-    bool relogin_ended = true;
-    const uint64_t relogin = state_.snapshot()->relogin.id;
+    std::map<uint64_t, size_t> ended;  // by how many workers
     for (const auto& worker : workers_) {
         acts_on = std::min(acts_on, worker->acts_on());
         drained = std::min(drained, worker->drained());
-        const auto progress = worker->relogin();
-        relogin_ended = relogin_ended && progress.id == relogin && !progress.running;
+        for (const Endings::Course& course : worker->endings()) {
+            ended[course.id] += course.running ? 0U : 1U;
+        }
     }
     if (acts_on > emptying_) {
         emptying_ = acts_on;
@@ -528,8 +531,10 @@ void Daemon::follow_workers() {
         }
     }
     state_.drained(drained);
-    if (relogin_ended) {
-        state_.relogin_ended(relogin);
+    for (const Endings::Order& order : state_.snapshot()->disabled->endings()) {
+        if (order.rate_per_s > 0 && ended[order.id] == workers_.size()) {
+            state_.ended(order.id);
+        }
     }
     say_orders();
 }

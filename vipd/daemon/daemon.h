@@ -57,8 +57,9 @@ private:
     // A line that is being disabled: answered when the peers act on it.
     struct Draining {
         size_t line;
+        DisableOrder order;
+        std::shared_ptr<const nlohmann::json> before;  // what was in force of it
         Reply reply;
-        int64_t since_us;  // wall clock, as in orders
     };
     // An order that is answered once every worker acts on it, or is late.
     struct Ordered {
@@ -145,12 +146,17 @@ private:
 
     // Orders, which are answered when they are in force: orders.cpp.
     void share(const nlohmann::json& request, const Reply& reply);
-    void relogin(const nlohmann::json& request, const Reply& reply);
-    void stop_relogin(const nlohmann::json& request, const Reply& reply);
     void reload(const nlohmann::json& request, const Reply& reply);
     void take_file(ConfigFile file, std::shared_ptr<const Access> access, const Reply& reply);
-    void line(const nlohmann::json& request, const Reply& reply);
     void confirm(const nlohmann::json& request, const Reply& reply);
+    // What is disabled: disabling.cpp.
+    void disable(const nlohmann::json& request, const Reply& reply);
+    void enable(const nlohmann::json& request, const Reply& reply);
+    void answer_disabled(uint64_t epoch, const DisableTarget& target, uint64_t id,
+                         const nlohmann::json& before, const Reply& reply);
+    std::string unknown_target(const nlohmann::json& request) const;
+    nlohmann::json disabled_now(const DisableTarget& target) const;  // null: it is not
+    nlohmann::json disabled_state() const;
     // Placement, in two steps at all gateways: placement.cpp.
     nlohmann::json gateways() const;
     nlohmann::json placement() const;
@@ -170,10 +176,6 @@ private:
                      const Reply& reply, std::function<void(BuiltAccess)> goes_on);
     void count_some_flows();
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
-    void answer_relogin(const std::function<uint64_t()>& order, const Reply& reply);
-    nlohmann::json relogin_done(uint64_t id) const;
-    nlohmann::json relogin_progress() const;
-    nlohmann::json relogin_answer(uint64_t id, nlohmann::json replaced, uint64_t replaced_id) const;
     nlohmann::json idle_reset_progress() const;
     nlohmann::json orders_state() const;
 

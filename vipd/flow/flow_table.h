@@ -213,12 +213,8 @@ public:
     const Size& capacity() const { return capacity_; }
     uint64_t bytes(Family family) const;  // of the whole table, were it full
 
-    // Re-login wants the flows of now, and how many of them are left (generations.h).
-    void begin_generation() { generations_.begin(); }
-    uint16_t generation() const { return generations_.current(); }
-    Generations::Older older(std::optional<uint32_t> service) const {
-        return generations_.older(service);
-    }
+    // Which flows were there when an order came that ends them (generations.h).
+    Generations& generations() { return generations_; }
 
     // The look-up in rounds of the fast path (fast.cpp): hash, prefetch, candidate, compare.  The
     // client's address is as entries hold it.

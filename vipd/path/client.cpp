@@ -229,9 +229,16 @@ void note_placement(const View& view, Hands& hands, const FlowKey& key, const Ju
     const bool places =
         judged.decision == Decision::place_here || judged.decision == Decision::place_relayed;
     const Placement& placement = *view.snapshot.placement;
+    const bool masked =
+        judged.service != nullptr && view.snapshot.disabled->masks(judged.service->number);
     if (hands.trace != nullptr && places && !placement.empty()) {
         const NewFlow placed = place_new(view, key, *judged.service);
         note(hands, "place", "{}", placement.text(placed.choice, judged.service->number));
+    }
+    if (places && masked) {
+        note(hands, "disabled", "{} here: new flows go elsewhere{}",
+             view.snapshot.disabled->text_of(judged.service->number),
+             judged.decision == Decision::place_here ? ", where somebody takes them" : "");
     }
 }
 
@@ -267,6 +274,9 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
             hands.flows.seen(*flow, view.now);
             note_way_back(hands, *flow, packet, origin);
             return reset(view, hands, frame, packet, origin, packet.has_ports);
+        case Judgement::Kind::disabled:
+            return of_service(hands, judged.service->number,
+                              drop_disabled(view, hands, flow, judged.service));
         case Judgement::Kind::decided:
             break;
     }
@@ -294,6 +304,10 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     }
     ++hands.counters.lines[*line].rx_vip_packets;
     note(hands, "parse", "from {} by line {}", packet.source, view.tables.lines()[*line].carrier);
+    if (view.snapshot.disabled->cuts_line(*line)) {
+        note(hands, "disabled", "strong line {}", view.tables.lines()[*line].carrier);
+        return dropped(hands, Drop::disabled);
+    }
     const auto wrong = wrong_source(view.tables, packet.source, packet.destination);
     // A router of the site's own may stand between it and the carrier: what it says quotes a flow.
     const bool routers = wrong == Drop::site_source && is_icmp_error(packet);

@@ -111,6 +111,7 @@ struct Hands {
     Counters counters;
     Sink sink;
     uint64_t hash_key = 0;
+    bool severing = false;   // some flows that an order has cut are not marked yet
     Trace* trace = nullptr;  // who wants each decision noted (note.h); null: nobody
 };
 

@@ -95,7 +95,8 @@ public:
     const Hop& hop(const Verdict& verdict) const { return hands_.routing[verdict.adjacency].hop; }
     FlowTable& flows() { return hands_.flows; }
     const SourceNat& source_nat() const { return hands_.source_nat; }
-    Relogin& relogin() { return ticker_.relogin(); }
+    Endings& endings() { return ticker_.endings(); }
+    const Severing& severing() const { return ticker_.severing(); }
     const IdleReset& idle_reset() const { return ticker_.idle_reset(); }
     const Copier& copier() const { return ticker_.copier(); }
     // How many flows end at all workers of this gateway, which keepalives tell.

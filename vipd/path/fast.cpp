@@ -503,6 +503,20 @@ inline void answer(const Turn& turn, Asked<Key>& asked, std::array<Plain, burst_
     }
 }
 
+// While not all flows that an order has cut are marked: those are left to the stages.
+[[gnu::noinline]] void leave_cut(std::span<const Job> burst, const Turn& turn,
+                                 std::array<Plain, burst_max>& plain) {
+    const Disabled& disabled = *turn.view.snapshot.disabled;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        Plain& of = plain[i];
+        if (of.kind == Plain::Kind::flow) {
+            const Flow* entry = of.v6 ? static_cast<const Flow*>(of.flow.v6) : of.flow.v4;
+            const bool cut = entry != nullptr && disabled.cut_of(*entry) != nullptr;
+            of.kind = cut ? Plain::Kind::no : of.kind;
+        }
+    }
+}
+
 template <bool client>
 [[gnu::noinline]] void ask_access(std::span<Job> burst, const Turn& turn,
                                   std::array<Plain, burst_max>& plain) {
@@ -552,6 +566,9 @@ template <bool client>
                   : find<HeaderV4, client>(turn, burst[i].frame, of);
         }
     }
+    if (turn.hands.severing) [[unlikely]] {
+        leave_cut(burst, turn, plain);
+    }
     if (turn.access != nullptr) {
         ask_access<client>(burst, turn, plain);
     }
@@ -581,7 +598,9 @@ void FastPath::take(const Tables& tables) {
 
 void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, PortIndex port) const {
     const Untagged& at = ports_[port];
-    if (!at.plain || hands.trace != nullptr) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    const bool cut = at.role == PortRole::line && disabled.cuts_line(at.line);
+    if (!at.plain || cut || hands.trace != nullptr) {
         for (Job& job : burst) {
             job.verdict = arrive(view, hands, job.frame, port);
         }
@@ -592,7 +611,7 @@ void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, Port
               FlowTable::milliseconds(view.now),
               port,
               at.line,
-              !view.tables.maps().empty(),
+              !view.tables.maps().empty() && !disabled.cuts_maps(),
               hands.routing.adjacencies().ports()[port],
               view.snapshot.access.get()};
     if (at.role == PortRole::line) {

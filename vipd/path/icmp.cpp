@@ -70,6 +70,9 @@ Verdict error_from_client(const View& view, Hands& hands, Frame& frame, Packet& 
     if (quote.source.address != packet.destination || (flow == nullptr && service == nullptr)) {
         return dropped(hands, Drop::no_service);
     }
+    if (flow != nullptr && view.snapshot.disabled->cut_of(*flow) != nullptr) {
+        return drop_disabled(view, hands, flow, service);
+    }
     Arrival arrival;
     arrival.from = origin.from;
     arrival.crossed = origin.crossed;
@@ -137,6 +140,9 @@ std::optional<Verdict> icmp_from_server(const View& view, Hands& hands, Frame& f
     note(hands, "icmp", "an error about the flow of {}", flow->client());
     if (barred(view, hands, flow->key(), flow)) {
         return dropped(hands, Drop::access);
+    }
+    if (view.snapshot.disabled->cut_of(*flow) != nullptr) {
+        return drop_disabled(view, hands, flow, nullptr);
     }
     if (!take_hop(frame, packet)) {
         return dropped(hands, Drop::ttl_expired);

@@ -69,11 +69,8 @@ bool within_limits(const View& view, Hands& hands, const Packet& packet, Trouble
 // Makes the error where it may be, and hands it to send(error, its packet), which gives its
 // verdict.
 template <typename Send>
-void tell(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
-          const Address& from, const Trouble& trouble, Send send) {
-    if (!may_answer(frame, packet) || !within_limits(view, hands, packet, trouble.kind)) {
-        return;
-    }
+void tell_at_once(Hands& hands, const Frame& frame, const Packet& packet, const Address& from,
+                  const Trouble& trouble, Send send) {
     std::array<uint8_t, room + ethernet_bytes + icmp_error_bytes_v6> bytes{};
     const uint32_t length =
         write_error(std::span(bytes).subspan(room + ethernet_bytes), frame, packet, from, trouble);
@@ -84,7 +81,27 @@ void tell(const View& view, Hands& hands, const Frame& frame, const Packet& pack
     }
 }
 
+template <typename Send>
+void tell(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+          const Address& from, const Trouble& trouble, Send send) {
+    if (may_answer(frame, packet) && within_limits(view, hands, packet, trouble.kind)) {
+        tell_at_once(hands, frame, packet, from, trouble, send);
+    }
+}
+
 }  // namespace
+
+void tell_port_closed(const View& view, Hands& hands, const FlowKey& flow, const WayBack& back) {
+    std::array<uint8_t, ethernet_bytes + 48> bytes{};
+    const uint32_t length =
+        make_datagram(std::span(bytes).subspan(ethernet_bytes), flow.client, flow.vip);
+    const Frame frame{bytes.data(), ethernet_bytes + length, 0, 0};
+    const auto packet = parse_packet(frame.bytes(), ethernet_bytes);
+    tell_at_once(hands, frame, *packet, flow.vip.address, {Trouble::Kind::no_service},
+                 [&](Frame& error, Packet& parsed) {
+                     return to_client(view, hands, error, parsed, back, true);
+                 });
+}
 
 void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                  const WayBack& back, const Trouble& trouble) {

@@ -26,6 +26,9 @@ void tell_client(const View& view, Hands& hands, const Frame& frame, const Packe
                  const WayBack& back, const Trouble& trouble);
 Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                       const WayBack& back, const Trouble& trouble);
+// A client of UDP that its flow is no more, as by a closed port (RFC 1122 4.1.3.1), though it says
+// nothing just now.  As often as the caller sees fit.
+void tell_port_closed(const View& view, Hands& hands, const FlowKey& flow, const WayBack& back);
 // A SYN that begins nothing, answered with a reset as a closed port does (RFC 9293 3.10.7.1).
 Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, const Packet& syn,
                           const WayBack& back, Drop why = Drop::no_service);

@@ -45,6 +45,9 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     if (barred(view, hands, flow.key(), &flow)) {
         return dropped(hands, Drop::access);
     }
+    if (view.snapshot.disabled->cut_of(flow) != nullptr) {
+        return drop_disabled(view, hands, &flow, nullptr);
+    }
     if (flow.stage == Flow::Stage::reset) {
         return reset_again(hands, frame, packet);
     }
@@ -75,6 +78,9 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
     uint32_t service = Bill::no_service;
     if (flow != nullptr && flow->kind == Flow::Kind::here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
+        if (view.snapshot.disabled->cut_of(*flow) != nullptr) {
+            return drop_disabled(view, hands, flow, nullptr);
+        }
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
         way.back = hands.flows.way_back(*flow);
         service = flow->service;

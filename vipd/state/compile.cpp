@@ -19,8 +19,9 @@ LineState line_state(const Known& known, const std::vector<PortLink>& ports, siz
     if (std::find(draining.begin(), draining.end(), index) != draining.end()) {
         return LineState::draining;
     }
-    const auto order = known.orders.lines.find(line.carrier);
-    const bool enabled = order != known.orders.lines.end() ? order->second.enabled : line.enabled;
+    const Orders& orders = known.orders;
+    const bool enabled = !orders.disabled.contains({Level::line, line.carrier}) &&
+                         (line.enabled || orders.enabled_lines.contains(line.carrier));
     if (!enabled) {
         return LineState::disabled;
     }
@@ -136,8 +137,28 @@ std::shared_ptr<const Served> served(const Known& known, const Snapshot& made,
                            [](const PortLink& port) { return port.up; });
     };
     const bool same = previous != nullptr && previous->tables == made.tables &&
-                      all_up(previous->ports) && all_up(made.ports);
-    return same ? previous->served : Served::make(*made.tables, known.observed.routes, made.ports);
+                      previous->disabled == made.disabled && all_up(previous->ports) &&
+                      all_up(made.ports);
+    return same ? previous->served
+                : Served::make(*made.tables, known.observed.routes, made.ports, *made.disabled);
+}
+
+// Made anew when an order, or what it may be about, changed.
+std::shared_ptr<const Disabled> disabled(const Known& known, const Snapshot& made,
+                                         const Snapshot* previous) {
+    const bool same = previous != nullptr && previous->config == made.config &&
+                      previous->disabled->orders() == known.orders.disabled;
+    return same ? previous->disabled : Disabled::make(known.orders.disabled, *made.tables);
+}
+
+// As fast as the last order that ends flows.
+double idle_reset_rate(const Disablings& orders) {
+    const DisableOrder* last = nullptr;
+    for (const auto& [target, order] : orders) {
+        const bool later = last == nullptr || order.said.at_us > last->said.at_us;
+        last = order.mode == DisableMode::weak && later ? &order : last;
+    }
+    return last == nullptr ? idle_resets_per_s : last->rate_per_s;
 }
 
 PlacementWorld world_of(const Tables& tables, const MoveConfig& move) {
@@ -196,6 +217,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     const SetAside aside = set_aside(known, *tables);
     made->tables = Tables::with(std::move(tables), aside);
     made->ports = ports_of(known.observed, now);
+    made->disabled = disabled(known, *made, previous);
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
@@ -207,15 +229,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     }
     add_keys(*made, known);
     made->holds_routes = known.confirmed;
-    made->relogin.id = known.relogin_id;
-    made->idle_reset_per_s =
-        known.orders.relogin ? known.orders.relogin->rate_per_s : idle_resets_per_s;
-    if (const auto& order = known.orders.relogin;
-        order && order->course == ReloginOrder::Course::running) {
-        made->relogin.rate_per_s = order->rate_per_s;
-        made->relogin.service = order->number;
-        made->relogin.quiet = static_cast<Micros>(order->quiet_s * 1e6);
-    }
+    made->idle_reset_per_s = idle_reset_rate(known.orders.disabled);
     return made;
 }
 

@@ -14,7 +14,6 @@ namespace rehome::vipd {
 struct Known {
     std::shared_ptr<const Config> config;
     Orders orders;
-    uint64_t relogin_id = 0;       // of orders.relogin; rises with each
     std::vector<size_t> draining;  // lines that are being disabled
     Observed observed;
     std::shared_ptr<const Access> access;  // of the rules in force; null: nothing is dropped

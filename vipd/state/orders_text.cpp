@@ -38,13 +38,20 @@ Said said_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
     return {time_of(order["at"], pointer_to(pointer, "at"), mistakes), order["uid"]};
 }
 
-json relogin_json(const ReloginOrder& order) {
-    json out{{"rate", order.rate_per_s}, {"course", name(order.course)}};
-    if (order.quiet_s > 0) {
-        out["quiet_s"] = order.quiet_s;
+json disabled_json(const DisableTarget& target, const DisableOrder& order) {
+    json out{{"level", name(target.level)}, {"name", target.name}, {"mode", name(order.mode)}};
+    if (order.anyway) {
+        out["anyway"] = true;
     }
-    if (!order.service.empty()) {
-        out["service"] = order.service;
+    if (order.mode == DisableMode::weak) {
+        out["rate"] = order.rate_per_s;
+        out["course"] = order.runs() ? "running" : "done";
+        if (order.quiet_s > 0) {
+            out["quiet_s"] = order.quiet_s;
+        }
+        if (order.icmp) {
+            out["icmp"] = true;
+        }
     }
     return with(out, order.said);
 }
@@ -76,14 +83,44 @@ json placement_brief(const PlacementRules& rules) {
         {"digest", fmt::format("{:016x}", rules.digest)}, {"ranges", ranges}, {"weights", weights}};
 }
 
-ReloginOrder::Course course_of(const std::string& text) {
-    using Course = ReloginOrder::Course;
-    for (const Course course : {Course::running, Course::done, Course::stopped}) {
-        if (name(course) == text) {
-            return course;
-        }
+DisableOrder disabled_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
+    DisableOrder out;
+    out.mode = *disable_mode_of(order["mode"].get<std::string>());
+    out.anyway = order.value("anyway", false);
+    out.said = said_of(order, pointer, mistakes);
+    if (out.mode != DisableMode::weak) {
+        return out;
     }
-    return Course::interrupted;
+    if (!order.contains("rate")) {
+        mistakes.add(pointer, "is weak and has no rate");
+    }
+    out.rate_per_s = order.value("rate", 0.0);
+    out.quiet_s = order.value("quiet_s", 0.0);
+    out.icmp = order.value("icmp", false);
+    out.course = order.value("course", "running") == "done" ? DisableOrder::Course::done
+                                                            : DisableOrder::Course::running;
+    return out;
+}
+
+// Before there was `disabled`, a line that was disabled stood among the lines.
+void add_line(Orders& orders, const json& line, std::string_view pointer, Mistakes& mistakes) {
+    const std::string carrier = line["carrier"];
+    const DisableTarget target{Level::line, carrier};
+    const Said said = said_of(line, pointer, mistakes);
+    bool added = false;
+    if (line["enabled"] == true) {
+        added =
+            !orders.disabled.contains(target) && orders.enabled_lines.emplace(carrier, said).second;
+    } else {
+        DisableOrder order;
+        order.said = said;
+        order.anyway = true;
+        added = !orders.enabled_lines.contains(carrier) &&
+                orders.disabled.emplace(target, order).second;
+    }
+    if (!added) {
+        mistakes.add(pointer, "a second order for this carrier, expected one");
+    }
 }
 
 Orders orders_of(const json& document, Mistakes& mistakes) {
@@ -95,17 +132,18 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
             static_cast<uint32_t>(std::lround(share["percent"].get<double>() * 100));
         orders.share = {{hundredths, by}, said_of(share, "/share", mistakes)};
     }
-    for (size_t i = 0; i < document["lines"].size(); ++i) {
-        const json& line = document["lines"][i];
-        const auto pointer = pointer_to("/lines", i);
-        const bool added =
-            orders.lines
-                .emplace(line["carrier"],
-                         LineOrder{line["enabled"], said_of(line, pointer, mistakes)})
-                .second;
-        if (!added) {
-            mistakes.add(pointer, "a second order for this carrier, expected one");
+    const json disabled = document.value("disabled", json::array());
+    for (size_t i = 0; i < disabled.size(); ++i) {
+        const auto pointer = pointer_to("/disabled", i);
+        const DisableTarget target{*level_of(disabled[i]["level"].get<std::string>()),
+                                   disabled[i]["name"]};
+        const auto order = disabled_of(disabled[i], pointer, mistakes);
+        if (!orders.disabled.emplace(target, order).second) {
+            mistakes.add(pointer, "a second order for this, expected one");
         }
+    }
+    for (size_t i = 0; i < document["lines"].size(); ++i) {
+        add_line(orders, document["lines"][i], pointer_to("/lines", i), mistakes);
     }
     if (document.contains("placement")) {
         const json& order = document["placement"];
@@ -126,15 +164,6 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
         if (rules) {
             orders.access = {*rules, said_of(order, "/access", mistakes)};
         }
-    }
-    if (document.contains("relogin")) {
-        const json& relogin = document["relogin"];
-        orders.relogin = {relogin["rate"],
-                          relogin.value("service", ""),
-                          {},
-                          said_of(relogin, "/relogin", mistakes),
-                          course_of(relogin["course"]),
-                          relogin.value("quiet_s", 0.0)};
     }
     return orders;
 }
@@ -162,12 +191,16 @@ json orders_json(const Orders& orders, bool brief) {
         document["access"] = with(brief ? access_brief(rules) : json{{"rules", *rules.document}},
                                   orders.access->said);
     }
-    for (const auto& [carrier, line] : orders.lines) {
-        document["lines"].push_back(
-            with({{"carrier", carrier}, {"enabled", line.enabled}}, line.said));
+    if (!orders.disabled.empty() || brief) {
+        document["disabled"] = json::array();
     }
-    if (orders.relogin) {
-        document["relogin"] = relogin_json(*orders.relogin);
+    for (const auto& [carrier, said] : orders.enabled_lines) {
+        const json line = brief ? json{{"level", "line"}, {"name", carrier}, {"mode", "enabled"}}
+                                : json{{"carrier", carrier}, {"enabled", true}};
+        document[brief ? "disabled" : "lines"].push_back(with(line, said));
+    }
+    for (const auto& [target, order] : orders.disabled) {
+        document["disabled"].push_back(disabled_json(target, order));
     }
     return document;
 }

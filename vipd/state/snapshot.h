@@ -19,6 +19,7 @@
 #include "vipd/flow/flow.h"
 #include "vipd/placement/placement.h"
 #include "vipd/route/adjacency.h"
+#include "vipd/state/disabled.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
 #include "vipd/state/orders.h"
@@ -69,14 +70,6 @@ struct Snapshot {
 
         bool has_line(uint32_t carrier) const;
     };
-    // Each order has an id of its own: a worker begins when it sees a new one.
-    struct Relogin {
-        uint64_t id = 0;
-        double rate_per_s = 0;            // of all workers together; 0: stop
-        std::optional<uint32_t> service;  // its number; nothing: all services
-        Micros quiet = 0;                 // it ends once nothing was left to end for so long
-    };
-
     uint64_t epoch = 0;
     std::shared_ptr<const Config> config;
     std::shared_ptr<const Tables> tables;
@@ -95,9 +88,9 @@ struct Snapshot {
     std::vector<PortLink> ports;           // by number; empty: as the workers were started with
     std::shared_ptr<const Served> served;  // what this gateway can serve
     bool holds_routes = true;              // for these; else it waits to be confirmed (state.h)
-    Relogin relogin;
-    double idle_reset_per_s = 0;  // of all workers together
-    Micros answers_from = 0;      // the configuration has settled: closed ports are answered
+    std::shared_ptr<const Disabled> disabled;  // never null
+    double idle_reset_per_s = 0;               // of all workers together
+    Micros answers_from = 0;  // the configuration has settled: closed ports are answered
 
     LineState line(size_t index) const { return lines[index]; }
     bool peer_up(size_t peer) const { return peers[peer].up; }

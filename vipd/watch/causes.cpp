@@ -223,7 +223,7 @@ private:
             add("router_silent",
                 fmt::format("{}, the router of line {}, does not answer at port {}", hop, carrier,
                             port),
-                other ? fmt::format("vipctl line {} disable", carrier)
+                other ? fmt::format("vipctl mask line {}", carrier)
                       : fmt::format("ip neighbour flush {} dev {}", hop, port));
             return;
         }
@@ -375,7 +375,7 @@ private:
                 fmt::format("the line to {} is {}, and no live peer has one that may carry the "
                             "answers",
                             line.carrier, name(state)),
-                fmt::format("vipctl line {} enable", line.carrier));
+                fmt::format("vipctl enable line {}", line.carrier));
         }
     }
 
@@ -394,7 +394,7 @@ private:
                 fmt::format("the line to {} is {}: answers leave by a peer", line.carrier,
                             name(state)),
                 state == LineState::down ? set_up(line.port)
-                                         : fmt::format("vipctl line {} enable", line.carrier),
+                                         : fmt::format("vipctl enable line {}", line.carrier),
                 true);
         }
     }

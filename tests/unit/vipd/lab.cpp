@@ -238,11 +238,28 @@ void Lab::access(LabGateway& gateway, const nlohmann::json& rules) {
     gateway.act->follow(now);
 }
 
+void set_line(State& state, size_t line, bool enabled) {
+    const DisableTarget target{Level::line, state.config().lines[line].carrier};
+    enabled ? state.enable(target, {}) : state.disable(target, {});
+}
+
+void end_flows(Datapath& path, Micros now, double rate_per_s, const Scope& scope, Micros quiet,
+               uint64_t id) {
+    static uint64_t last = 1'000'000;
+    path.endings().follow({{id == 0 ? ++last : id, rate_per_s, quiet, false, scope}}, path.flows(),
+                          now);
+}
+
+Endings::Course ending(Datapath& path) {
+    const auto& courses = path.endings().courses();
+    return courses.empty() ? Endings::Course{} : courses.front();
+}
+
 void Lab::line(LabGateway& gateway, size_t line, LineState to) {
     if (to == LineState::draining) {
         gateway.state->drain(line, {}, now);
     } else {
-        gateway.state->order(line, {to == LineState::enabled, {}});
+        set_line(*gateway.state, line, to == LineState::enabled);
     }
     gateway.act->follow(now);
 }

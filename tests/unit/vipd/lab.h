@@ -144,6 +144,16 @@ private:
     uint64_t handled_ = 0;
 };
 
+// The operator's word about a line, at once.
+void set_line(State& state, size_t line, bool enabled);
+
+// This worker alone ends flows, as by an order, until the next snapshot says otherwise; an id of 0:
+// a new one.
+void end_flows(Datapath& path, Micros now, double rate_per_s, const Scope& scope = {},
+               Micros quiet = 0, uint64_t id = 0);
+// How far it is.
+Endings::Course ending(Datapath& path);
+
 // A client's segment to the lab's MQTT service, and what its server answers.
 Say to_meters(const Endpoint& client, uint8_t flags = flag::S);
 Say answer(const Packet& at_server, uint8_t flags);

@@ -346,6 +346,27 @@ nlohmann::json access_rules(uint32_t value) {
     return {{"rules", rules}, {"default", value % 5 == 0 ? "drop" : "accept"}};
 }
 
+// Anything, in any mode.
+void disable_or_enable(State& state, uint32_t value) {
+    const Config& config = state.config();
+    std::vector<DisableTarget> targets{{Level::site, "old"},
+                                       {Level::site, "new"},
+                                       {Level::line, config.lines[value / 64 % 3].carrier}};
+    for (const ServiceConfig& service : config.services) {
+        targets.push_back({Level::service, service.name});
+        targets.push_back({Level::server, service.name + "/" + service.servers[0].name});
+    }
+    const DisableTarget& target = targets[value / 4 % targets.size()];
+    if (value % 4 == 3) {
+        state.enable(target, {});
+        return;
+    }
+    DisableOrder order;
+    order.mode = static_cast<DisableMode>(value % 4);
+    order.rate_per_s = 100;
+    state.disable(target, order);
+}
+
 // What happens between bursts, at both.
 void event(Gateway& gateway, uint32_t what, uint32_t value) {
     Datapath& path = *gateway.path;
@@ -358,15 +379,17 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
     } else if (what < 60) {
         const auto to = static_cast<LineState>(value / 3 % 3);
         to == LineState::draining ? state.drain(value % 3, {}, gateway.now)
-                                  : (void)state.order(value % 3, {to == LineState::enabled, {}});
+                                  : set_line(state, value % 3, to == LineState::enabled);
     } else if (what < 70) {
         state.reload(varied(value));
     } else if (what < 75) {
         order_access(state, access_rules(value));
     } else if (what < 80) {
         gateway.neighbours(value % 3 != 0);
+    } else if (what < 85) {
+        end_flows(path, gateway.now, 500);
     } else if (what < 90) {
-        path.relogin().start({500, {}}, path.flows(), gateway.now);
+        disable_or_enable(state, value);
     } else {
         Keepalive keepalive;
         keepalive.sequence = static_cast<uint32_t>(gateway.now);

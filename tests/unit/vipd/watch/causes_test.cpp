@@ -86,12 +86,12 @@ TEST_CASE("each cause where it is the answer, and gone after its command") {
     const auto order_red = [](LineState to) {
         return [to](Lab& lab) {
             lab.line(lab["new"], 0, LineState::disabled);
-            lab["old"].state->order(0, LineOrder{to == LineState::enabled, {}});
+            set_line(*lab["old"].state, 0, to == LineState::enabled);
             lab["old"].act->follow(lab.now);
         };
     };
     const Row rows[] = {
-        {"line_disabled", order_red(LineState::disabled), "vipctl line red enable",
+        {"line_disabled", order_red(LineState::disabled), "vipctl enable line red",
          order_red(LineState::enabled)},
         {"line_down", [](Lab& lab) { set_port(lab["old"], red, false, lab.now); },
          "vipctl status",  // its port is no interface

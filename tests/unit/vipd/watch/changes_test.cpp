@@ -57,22 +57,31 @@ TEST_CASE("each order is a line: by whom, before and after") {
     w.state.order(ShareOrder{{1000, ShareBy::address}, {2'000'000, 8}});
     CHECK(w.ordered(8) ==
           "share: by address, percent 10.0 -> by address, percent 10.0, ordered by uid 8");
-    w.state.order(0, LineOrder{false, {3'000'000, 0}});
-    w.state.order(1, LineOrder{false, {3'000'000, 0}});
+    DisableOrder mask, weak;
+    mask.said = {3'000'000, 0};
+    w.state.disable({Level::line, "red"}, mask);
+    w.state.disable({Level::line, "green"}, mask);
     CHECK(w.ordered(0) ==
-          "lines green: no order -> carrier green, enabled false, ordered by uid 0\n"
-          "lines red: no order -> carrier red, enabled false, ordered by uid 0");
-    w.state.order(0, LineOrder{true, {4'000'000, 9}});
+          "disabled line/green: no order -> level line, mode mask, name green, ordered by uid 0\n"
+          "disabled line/red: no order -> level line, mode mask, name red, ordered by uid 0");
+    w.state.enable({Level::line, "red"}, {4'000'000, 9});
     CHECK(w.ordered(9) ==
-          "lines red: carrier red, enabled false -> carrier red, enabled true, ordered by uid 9");
+          "disabled line/red: level line, mode mask, name red -> level line, mode enabled, name "
+          "red, ordered by uid 9");
 
-    ReloginOrder relogin;
-    relogin.rate_per_s = 50;
-    relogin.said = {5'000'000, 1};
-    w.state.relogin(relogin);
-    CHECK(w.ordered(1) == "relogin: no order -> course running, rate 50.0, ordered by uid 1");
-    w.state.relogin_ended(w.state.relogin_id());  // nobody orders that
-    CHECK(w.ordered() == "relogin: course running, rate 50.0 -> course done, rate 50.0");
+    weak.mode = DisableMode::weak;
+    weak.rate_per_s = 50;
+    weak.said = {5'000'000, 1};
+    w.state.disable({Level::site, "old"}, weak);
+    const std::string words = "level site, mode weak, name old, rate 50.0";
+    CHECK(w.ordered(1) ==
+          "disabled site/old: no order -> course running, " + words + ", ordered by uid 1");
+    w.state.ended(w.state.last_order_id());  // nobody orders that
+    CHECK(w.ordered() ==
+          "disabled site/old: course running, " + words + " -> course done, " + words);
+    w.state.enable({Level::site, "old"}, {6'000'000, 2});
+    CHECK(w.ordered(2) ==
+          "disabled site/old: course done, " + words + " -> no order, ordered by uid 2");
 
     const json document = json::parse(R"({"schema": "rehome/vipd-placement/1", 
         "sets": [{"ranges": ["192.0.2.0/24 new"]}],
@@ -163,7 +172,7 @@ TEST_CASE("a port that goes takes its line with it, and comes back") {
     w.now += up_after;
     CHECK(w.observed() == "line red: down -> enabled");
     // What is ordered is said with the order.
-    w.state.order(0, LineOrder{false, {}});
+    w.state.disable({Level::line, "red"}, {});
     CHECK(w.observed().empty());
 }
 
