@@ -4,7 +4,6 @@
 
 #include "vipd/packet/hash.h"
 #include "vipd/state/link_size.h"
-#include "vipd/state/set_aside.h"
 
 namespace rehome::vipd {
 
@@ -170,12 +169,10 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     const bool same_config = previous != nullptr && previous->config == known.config;
     made->epoch = previous == nullptr ? 1 : previous->epoch + 1;
     made->config = known.config;
-    auto tables =
+    made->tables =
         same_config
             ? previous->tables
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
-    const SetAside aside = set_aside(known, *tables);
-    made->tables = Tables::with(std::move(tables), aside);
     made->ports = ports_of(known.observed, now);
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
