@@ -18,6 +18,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "common/script.h"
 
 namespace rehome {
 
@@ -103,16 +104,7 @@ struct Service {
     std::vector<Server> servers;
 };
 
-// Bytes that a login sends or waits for.  Text may hold {session}: the session's number, eight
-// digits, zero padded.
-struct Bytes {
-    std::string value;
-};
-
-struct LoginStep {
-    enum class Kind { send, expect } kind = Kind::send;
-    Bytes bytes;
-};
+using LoginStep = ScriptStep;
 
 // How an old client logs in and stays in, told as bytes.
 struct Login {
