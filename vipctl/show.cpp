@@ -81,6 +81,38 @@ std::string lines_table(const json& lines) {
     return out;
 }
 
+// Servers that are not simply up, one a line.
+std::string health_text(const json& health) {
+    if (text(health, "endpoints") == "0") {
+        return "";
+    }
+    const json servers = list(health, "servers");
+    size_t up = 0;
+    std::string rows;
+    for (const json& server : servers) {
+        const bool fine = text(server, "state") == "up" && !flag(server, "kept");
+        up += fine ? 1 : 0;
+        if (fine && flag(server, "checked")) {
+            continue;
+        }
+        const bool down = text(server, "state") == "down";
+        const bool kept = flag(server, "kept");
+        rows += fmt::format(
+            "server   {:<20} {}{}{}{}{}\n", text(server, "service") + "/" + text(server, "server"),
+            down ? "DOWN" : text(server, "state"),
+            text(server, "since") == "-" ? "" : " since " + text(server, "since"),
+            kept ? ", LOOKS DOWN" : "",
+            text(server, "held_until") == "-" ? "" : ", held until " + text(server, "held_until"),
+            text(server, "why") == "-" ? "" : ": " + text(server, "why"));
+    }
+    const std::string keeps =
+        flag(health, "keeps")
+            ? fmt::format(", KEPT AS THEY WERE: {} of {} endpoints look down, more likely it is us",
+                          text(health, "look_down"), text(health, "endpoints"))
+            : "";
+    return fmt::format("health   {} of {} servers up{}\n", up, servers.size(), keeps) + rows;
+}
+
 std::string ports_table(const json& ports) {
     std::string out = fmt::format("\n{:<15} {:<15} {:<6} {:>6}\n", "port", "device", "link", "mtu");
     for (const json& port : ports) {
@@ -242,6 +274,7 @@ std::string show_status(const json& status) {
     for (const json& peer : peers) {
         out += fmt::format("peer     {}\n", peer_text(peer));
     }
+    out += health_text(part(status, "health"));
     if (!peers.empty()) {
         out += fmt::format("share    {}\n", share_text(part(status, "share")));
     }

@@ -158,6 +158,7 @@ ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& 
     for (const JsonView& server : view["servers"].items()) {
         service.servers.push_back(read_server(server, known));
     }
+    service.health = read_health(view["health"]);
     return service;
 }
 
@@ -170,7 +171,7 @@ std::string orders_path(const std::string& control) {
 }
 
 // The members by their keys, for reading and writing.
-constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 8> punt_keys{{
+constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 9> punt_keys{{
     {"arp", &PuntConfig::arp},
     {"nd", &PuntConfig::nd},
     {"bgp", &PuntConfig::bgp},
@@ -178,6 +179,7 @@ constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 8> punt_key
     {"session", &PuntConfig::session},
     {"icmp", &PuntConfig::icmp},
     {"servers", &PuntConfig::servers},
+    {"check", &PuntConfig::check},
     {"other", &PuntConfig::other},
 }};
 
@@ -228,6 +230,7 @@ Config read_config_document(const JsonView& view) {
     for (const JsonView& service : view["services"].items()) {
         config.services.push_back(read_service(service, config.pools));
     }
+    config.health = read_health(view["health"]);
     return config;
 }
 
@@ -442,6 +445,9 @@ ordered_json to_json(const ServiceConfig& service, const std::vector<PoolConfig>
     for (const ServerConfig& server : service.servers) {
         object["servers"].push_back(server_json(server, service.forward));
     }
+    if (service.health) {
+        object["health"] = to_json(*service.health);
+    }
     return object;
 }
 
@@ -467,6 +473,9 @@ json to_json(const Config& config) {
     document["orders"] = {{"path", config.orders.path}, {"absence_s", config.orders.absence_s}};
     if (!config.keys.path.empty()) {
         document["keys"] = {{"path", config.keys.path}, {"untagged", config.keys.untagged}};
+    }
+    if (config.health) {
+        document["health"] = json(to_json(*config.health));
     }
     if (!config.reset_log.empty()) {
         document["reset_log"] = config.reset_log;

@@ -24,6 +24,7 @@
 #include "common/error.h"
 #include "common/inventory.h"
 #include "common/vipd_config/access.h"
+#include "common/vipd_config/health.h"
 #include "common/vipd_config/lifetimes.h"
 
 namespace rehome::vipd {
@@ -111,6 +112,7 @@ struct ServiceConfig {
     std::optional<uint32_t> pool;                       // source NAT: index into Config::pools
     // At least one, of the VIP's family; with tunnel an IPv6 VIP may have IPv4 ones too.
     std::vector<ServerConfig> servers;
+    std::optional<HealthConfig> health;  // nothing: as Config::health says
 
     bool operator==(const ServiceConfig&) const = default;
 };
@@ -167,6 +169,7 @@ struct PuntConfig {
     uint32_t session = 50'000;  // of each BGP or BFD session that the kernel has
     uint32_t icmp = 1000;
     uint32_t servers = 200'000;
+    uint32_t check = 5'000;  // answers to health checks, from each address that is checked
     uint32_t other = 50'000;
 
     bool operator==(const PuntConfig&) const = default;
@@ -244,8 +247,12 @@ struct Config {
     std::vector<PoolConfig> pools;
     std::vector<ServiceConfig> services;
     AccessConfig access;  // until an order says something else
+    std::optional<HealthConfig> health;  // of services that say nothing of it
 
     bool operator==(const Config&) const = default;
+
+    // How the service's servers are checked; null: not at all.
+    const HealthConfig* health_of(const ServiceConfig& service) const;
 
     bool has_keys() const { return !keys.path.empty(); }
     // Whether some VLAN of the port has a role.

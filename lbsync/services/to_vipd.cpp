@@ -42,7 +42,8 @@ public:
             .forward = vipd::Forward::nat,
             .encapsulation = vipd::Encapsulation::ipip,
             .pool = {},
-            .servers = {}};
+            .servers = {},
+            .health = {}};
         way(service, config);
         for (const Server& server : service.servers) {
             config.servers.push_back(this->server(server, config));

@@ -317,6 +317,8 @@ FIGURES = {
                "{acl_10000_slowdown[new]:+} (new flows)"),
     "flood": (flood, "SYNs of random sources at all that the veth pair carries, 200 logins a second beside: "
               "{flood_new_login_share} of them get in, of flows that live {flood_established_loss} of the packets are lost"),
+    "health": (figures.script("health"), "1,000 health checks a second: {health_1000_core_share:.1%} of a core "
+               "(median {health_1000_core_share_median:.1%}), {health_checks_per_s} a second ran"),
     "sets": (sets, "new flows with 100,000 client ranges: {sets_100000_ns_per_flow} ns, with none "
              "{sets_none_ns_per_flow} ns: {sets_100000_slowdown:+} (median {sets_100000_slowdown_median:+})"),
 }

@@ -6,10 +6,15 @@ Servers, until they are killed:
   peers.py echo PORT                  sends back what comes, on any number of connections
   peers.py mirror PORT...             tells its peer's address, then sends back what comes; IPv4 and IPv6
   peers.py datagrams ADDRESS PORT     sends each datagram back
+  peers.py sick ADDRESS PORT NAME FILE   names, whose new connections fare as the file says, if it is there:
+                                      "well", "hangs" (no answer), "refuses", "lies" (another answer); those
+                                      that are open go on
   peers.py says PORT NAME             answers every datagram with its name
 
 Clients:
   peers.py ask HOST PORT              of names: one line, prints the answer
+  peers.py wait HOST PORT N           of names: N connections at once, each asks; prints how many were answered
+                                      within 10 s, and how long the longest took, as JSON
   peers.py hold HOST PORT             of names, one connection: asks once for each line of standard input and
                                       prints the answer, or "reset", "closed", "silent"
   peers.py tell PATH                  the same over a UNIX socket, with the lines themselves
@@ -114,6 +119,56 @@ def datagrams(address, port):
     while True:
         data, peer = end.recvfrom(65535)
         end.sendto(data, peer)
+
+
+def sick(address, port, name, path):
+    def mood():
+        try:
+            with open(path) as file:
+                return file.read().strip()
+        except FileNotFoundError:
+            return "well"
+
+    async def answer(reader, writer):
+        came = mood()
+        try:
+            while await reader.readline():
+                if came != "hangs":
+                    writer.write(b"no\n" if came == "lies" else name.encode() + b"\n")
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async def serve():
+        server = None
+        while True:
+            refuses = mood() == "refuses"
+            if refuses and server is not None:
+                server.close()
+                server = None
+            elif not refuses and server is None:
+                server = await asyncio.start_server(answer, address, int(port), backlog=1024)
+            await asyncio.sleep(0.02)
+    asyncio.run(serve())
+
+
+def wait(host, port, count):
+    async def one():
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(b"ask\n")
+                answered = await reader.readline()
+            writer.close()
+            return time.monotonic() - began if answered else None
+        except (OSError, TimeoutError):
+            return None
+
+    async def everybody():
+        took = [t for t in await asyncio.gather(*(one() for _ in range(int(count)))) if t is not None]
+        print(json.dumps({"served": len(took), "longest_ms": round(max(took, default=0) * 1000)}))
+    asyncio.run(everybody())
 
 
 def says(port, name):
@@ -343,7 +398,7 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, says, ask, hold, crowd, logins, flood, tell, talk, many, bulk, datagram)}
+         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, flood, tell, talk, many, bulk, datagram)}
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
         sys.exit(__doc__)

@@ -45,6 +45,9 @@ struct Shared {
     rte_mempool* pool = nullptr;
     uint32_t workers = 1;
     std::unique_ptr<Handover> handover;  // null: there is one worker
+    // Where answers of checks through tunnels are written (health/prober.h); -1: nowhere.  It stays
+    // open for as long as there are workers.
+    std::shared_ptr<std::atomic<int>> checks = std::make_shared<std::atomic<int>>(-1);
 };
 
 class Worker {
@@ -137,6 +140,7 @@ private:
     void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
     void finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet);
     void hand_up(PortIndex port, const rte_mbuf& packet);
+    void hand_to_checks(PortIndex port, const rte_mbuf& packet);
     void queue(PortIndex port, std::span<rte_mbuf*> packets);
     void queue(PortIndex port, rte_mbuf* packet) { queue(port, std::span(&packet, 1)); }
     void flush(PortIndex port);

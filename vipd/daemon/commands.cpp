@@ -254,6 +254,7 @@ Result<json> Daemon::status(const json& request) {
                 {"lines", lines},
                 {"ports", port_states_.status(state_)},
                 {"peers", peers},
+                {"health", health_.status(config(), monotonic_us())},
                 {"share", share_json(snapshot.share)},
                 {"placement", placement_state()},
                 {"access", access_state(sums ? &*sums : nullptr)},

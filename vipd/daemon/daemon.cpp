@@ -101,6 +101,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
     g.control_ = std::move(*control);
     g.say_how_it_begins();
     g.hold_prefixes();
+    g.health_.follow(g.state_.snapshot()->config, g.state_);
     g.store_orders();  // nobody else has this socket, nor this file
     return daemon;
 }
@@ -284,6 +285,7 @@ Result<Figures> Daemon::figures() {
     }
     Figures figures = figures_of(*of_workers, *state_.snapshot());
     figures.of<ResetLogCounts>() = {reset_log_.lost()};
+    figures.of<HealthCounts>() = health_.counts();
     const auto ports = port_states_.counters(*kernel_, *state_.snapshot());
     for (size_t i = 0; i < ports.size(); ++i) {
         add_port(figures, shared_.ports[i]->name(), ports[i]);
@@ -446,6 +448,9 @@ Result<> Daemon::run(int stop_fd) {
         for (const auto& worker : workers_) {
             fds.push_back({worker->outbox_fd(), POLLIN, 0});
         }
+        for (const int fd : health_.fds()) {
+            fds.push_back({fd, POLLIN, 0});
+        }
         ::poll(fds.data(), fds.size(), wait_ms(monotonic_us()));
         if (fds[0].revents != 0) {
             store_orders(true);
@@ -466,6 +471,7 @@ Result<> Daemon::run(int stop_fd) {
         // Whatever took long before: what the peers said meanwhile comes before what time says.
         take_outboxes();
         const Micros now = monotonic_us();
+        health_.take(state_, now);
         hand_out(now);
         if (now >= next_tick) {
             next_tick = now + 250'000;
@@ -483,7 +489,7 @@ int Daemon::wait_ms(Micros now) const {
     if (counting_) {
         return 0;
     }
-    Micros next = std::min(state_.next_event(now), now + 250'000);
+    Micros next = std::min({state_.next_event(now), health_.next_event(), now + 250'000});
     for (const Ordered& ordered : ordered_) {
         next = std::min(next, ordered.deadline);
     }
@@ -502,6 +508,7 @@ void Daemon::hand_out(Micros now) {
         }
         rates_.resize(config().lines.size());
         say_changes();
+        health_.follow(snapshot.config, state_);
     }
     if (state_.confirmed() && !told_confirmed_) {
         told_confirmed_ = true;

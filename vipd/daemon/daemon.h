@@ -30,6 +30,7 @@
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
 #include "vipd/daemon/held_ready.h"
+#include "vipd/daemon/health.h"
 #include "vipd/daemon/port_states.h"
 #include "vipd/daemon/top.h"
 #include "vipd/daemon/workers.h"
@@ -190,6 +191,7 @@ private:
     Pool pool_;
     Shared shared_;
     PortStates port_states_{shared_};
+    HealthChecks health_{shared_};
     std::unique_ptr<Kernel> kernel_;
     Workers workers_;
     Observers observers_{workers_};

@@ -66,6 +66,19 @@ Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
                      *follow(hands.flows, flow, packet, packet.has_ports, Side::client, view.now));
 }
 
+// Which servers a new flow does not get, as checks have found.
+void note_down(const View& view, Hands& hands, const ServiceTable& service) {
+    const auto& health = view.snapshot.health;
+    for (size_t i = 0; hands.trace != nullptr && health != nullptr && i < service.servers.size();
+         ++i) {
+        const EndpointHealth* server = health->of(service.config->name, i);
+        if (server != nullptr && server->down()) {
+            note(hands, "health", "{} is down{}: {}", service.servers[i].name,
+                 service.takes_new_flows(i) ? ", and kept as all are" : "", server->why);
+        }
+    }
+}
+
 Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
               const FlowKey& key, const Judgement& judged) {
     const ServiceTable& service = *judged.service;
@@ -80,6 +93,7 @@ Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
         return dropped(hands, flow.error());
     }
     note(hands, "flow", "new: server {} ({})", server.name, server.endpoint());
+    note_down(view, hands, service);
     return serve(view, hands, frame, packet, origin, **flow);
 }
 
@@ -209,6 +223,7 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
         case Decision::say_unknown:
             return say_unknown(view, hands, frame, packet, origin);
         case Decision::drop_no_server:
+            note_down(view, hands, *judged.service);
             return refuse_client(view, hands, frame, packet, origin.back,
                                  {Trouble::Kind::no_server});
         case Decision::drop_peer_down:

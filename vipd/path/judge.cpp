@@ -38,7 +38,10 @@ void gather(const View& view, const FlowKey& key, const Flow* flow, const Servic
         const bool peer_lost = flow->tcp() ? !a.peer_up : a.peer_gone;
         const bool lost =
             here ? service != nullptr && !service->has_server(flow->server()) : peer_lost;
-        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost ||
+        // Who begins to connect is not kept waiting for a server that is down.
+        const bool down = here && flow->tcp() && a.first && service != nullptr &&
+                          view.snapshot.is_down(*service, flow->server());
+        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost || down ||
                         view.snapshot.disabled->cut_of(*flow) != nullptr;
     }
     if (a.entry == Entry::here && !a.replaceable) {
@@ -194,7 +197,7 @@ NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& serv
     NewFlow placed;
     const bool can_serve = vipd::can_serve(view, service);
     placed.masked = view.snapshot.disabled->masks(service.number);
-    const bool stays = can_serve && !placed.masked;
+    const bool stays = (can_serve || view.snapshot.refuses(service)) && !placed.masked;
     if (!view.snapshot.placement->empty()) {
         placed.choice =
             view.snapshot.placement->choose(service.number, key.client, [&](SiteNumber site) {

@@ -82,6 +82,14 @@ Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex por
     return {};
 }
 
+Verdict answers_check(const View& view, Hands& hands, const Frame& frame, PortIndex port) {
+    Verdict verdict = punted(view, hands, frame, port);
+    if (verdict.kind == Verdict::Kind::punt) {
+        verdict.kind = Verdict::Kind::check;
+    }
+    return verdict;
+}
+
 void settle(Hands& hands, const Bill& bill) {
     Counters& counters = hands.counters;
     const bool of_service = bill.service != Bill::no_service;

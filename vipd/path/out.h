@@ -77,6 +77,9 @@ void clamp_to_way_back(const View& view, Hands& hands, Frame& frame, const Packe
                        const WayBack& back);
 
 // A line of this gateway as a way back.
+// The answer of a check through a tunnel, which has a budget as what is punted has.
+Verdict answers_check(const View& view, Hands& hands, const Frame& frame, PortIndex port);
+
 inline WayBack by_line(const Tables& tables, size_t line) {
     return {WayBack::Via::line, static_cast<uint16_t>(line), tables.lines()[line].carrier_id};
 }

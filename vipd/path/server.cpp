@@ -128,6 +128,12 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
             return reply(view, hands, frame, packet, *flow);
         }
     }
+    if (view.tables.is_moved(packet.source) &&
+        packet.destination == view.tables.server_tunnel_from(packet.family) &&
+        hands.punt->answers_check(packet)) {
+        note(hands, "health", "answers a check through a tunnel");
+        return answers_check(view, hands, frame, port);
+    }
     if (const auto verdict = icmp_from_server(view, hands, frame, packet)) {
         return *verdict;
     }

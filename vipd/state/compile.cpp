@@ -216,6 +216,7 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
     const SetAside aside = set_aside(known, *tables);
     made->tables = Tables::with(std::move(tables), aside);
+    made->health = known.observed.health;
     made->ports = ports_of(known.observed, now);
     made->disabled = disabled(known, *made, previous);
     made->served = served(known, *made, previous);

@@ -28,6 +28,29 @@ bool Snapshot::peer_serves(size_t peer, const Address& vip) const {
                        [&](const Prefix& prefix) { return prefix.contains(vip); });
 }
 
+bool Snapshot::is_down(const ServiceTable& service, const Endpoint& server) const {
+    const ServerConfig* found = health == nullptr ? nullptr : service.server(server);
+    if (found == nullptr || service.aside == nullptr) {
+        return false;
+    }
+    const auto index = static_cast<size_t>(found - service.servers.data());
+    const EndpointHealth* seen = health->of(service.config->name, index);
+    return seen != nullptr && seen->down() && (*service.aside)[index];
+}
+
+bool Snapshot::refuses(const ServiceTable& service) const {
+    const HealthConfig* how = health == nullptr || service.has_live_server()
+                                  ? nullptr
+                                  : config->health_of(*service.config);
+    if (how == nullptr || how->all_down != HealthConfig::AllDown::refuse) {
+        return false;
+    }
+    const auto seen = health->services.find(service.config->name);
+    return seen != health->services.end() &&
+           std::any_of(seen->second.begin(), seen->second.end(),
+                       [](const EndpointHealth& server) { return server.down(); });
+}
+
 Keepalive Snapshot::keepalive_for(size_t peer) const {
     Keepalive keepalive;
     keepalive.line_version = line_version;

@@ -17,6 +17,7 @@
 #include "vipd/access/access.h"
 #include "vipd/access/limits.h"
 #include "vipd/flow/flow.h"
+#include "vipd/health/health.h"
 #include "vipd/placement/placement.h"
 #include "vipd/route/adjacency.h"
 #include "vipd/state/disabled.h"
@@ -87,7 +88,8 @@ struct Snapshot {
     bool tags_required = false;            // what a peer sends without a tag is dropped
     std::vector<PortLink> ports;           // by number; empty: as the workers were started with
     std::shared_ptr<const Served> served;  // what this gateway can serve
-    bool holds_routes = true;              // for these; else it waits to be confirmed (state.h)
+    std::shared_ptr<const ServersHealth> health;  // null: nobody is checked
+    bool holds_routes = true;                  // for these; else it waits to be confirmed (state.h)
     std::shared_ptr<const Disabled> disabled;  // never null
     double idle_reset_per_s = 0;               // of all workers together
     Micros answers_from = 0;  // the configuration has settled: closed ports are answered
@@ -102,6 +104,10 @@ struct Snapshot {
         return known == 0 ? mtu : std::min(known, mtu);
     }
     bool peer_serves(size_t peer, const Address& vip) const;
+    // Checks have found that server of the service down, and it was set aside for that.
+    bool is_down(const ServiceTable& service, const Endpoint& server) const;
+    // All its servers are down, and its new clients are to be refused.
+    bool refuses(const ServiceTable& service) const;
 
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.

@@ -237,6 +237,11 @@ void State::routes(std::shared_ptr<const Fib> routes) {
                                        [](const PortLink& port) { return !port.up; });
 }
 
+void State::health(std::shared_ptr<const ServersHealth> health) {
+    known_.observed.health = std::move(health);
+    changed_ = true;
+}
+
 void State::drained(uint64_t epoch) {
     while (in_use_.front()->epoch < std::min(epoch, snapshot()->epoch)) {
         in_use_.pop_front();

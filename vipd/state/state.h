@@ -99,6 +99,8 @@ public:
     // How a port is, and the kernel's routes by the ports.
     void port(size_t port, ObservedPort seen, Micros now);
     void routes(std::shared_ptr<const Fib> routes);
+    // What checks have found.
+    void health(std::shared_ptr<const ServersHealth> health);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
     void drained(uint64_t epoch);

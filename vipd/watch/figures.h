@@ -48,7 +48,7 @@ struct Figures {
     using List = std::vector<NamedCounters<Of>>;
 
     std::array<uint64_t, drop_count> drops{};
-    std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts> gateway;
+    std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts, HealthCounts> gateway;
     std::tuple<List<LineFigures>, List<PeerFigures>, List<PortCounters>, List<PoolUse>,
                List<PoolAddressUse>, List<ServiceCounters>>
         lists;

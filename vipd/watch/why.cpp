@@ -60,6 +60,7 @@ void tell_way(json& answer, const Explained& explained, const Config& config,
             answer["way"] = "wait";
             break;
         case Verdict::Kind::punt:
+        case Verdict::Kind::check:
             answer["way"] = "punt";
             break;
         case Verdict::Kind::consumed:

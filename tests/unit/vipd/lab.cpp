@@ -354,8 +354,9 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
         case Verdict::Kind::forward:
             leave(outcome, gateway.path->hop(verdict), hops_left);
             break;
+        case Verdict::Kind::check:
         case Verdict::Kind::punt:
-            outcome.end = "punt";
+            outcome.end = verdict.kind == Verdict::Kind::punt ? "punt" : "check";
             if (!std::equal(frame.begin(), frame.end(), buffer.frame.data)) {
                 blame(outcome, "changed before it was punted");
             }
