@@ -154,6 +154,8 @@ fails ctl old tell <"$dir/other" 2>"$dir/out"
 
 echo "somebody is not reached: he is named, and nothing is changed anywhere"
 stop_gateway east KILL
+nobody_listens() { { ctl east status 2>&1 || true; } | found 'no vipd listens'; }
+wait_until 5 nobody_listens
 code=0
 ctl old weights new=1,old=99 2>"$dir/out" || code=$?
 [ "$code" = 3 ]
