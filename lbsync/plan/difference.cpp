@@ -123,6 +123,9 @@ std::vector<Named> services_of(const Offer& offer) {
             lines.push_back(server_line(server));
         }
         std::sort(lines.begin() + 1, lines.end());
+        if (service.health) {
+            lines.push_back("health " + to_json(*service.health).dump());
+        }
         all.push_back({service.name, std::move(lines)});
     }
     return all;

@@ -111,7 +111,7 @@ private:
                 return !server.checks.empty() || !server.settings.empty();
             });
         if (checked) {
-            refuse("checks", "vipd does not look at servers' health");
+            refuse("checks", "how keepalived checks servers is not put into vipd's words (health)");
         }
     }
 

@@ -111,6 +111,8 @@ inline json good_status(const std::string& gateway) {
     status["access"] = json::parse(
         R"({"digest": "0000000000000000", "rule_count": 0, "expanded": 0, "default": "accept", "build_s": 0, "mib": 0, "admitted_percent": 100,
     "cut_flows": 0, "looking": false, "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}})");
+    status["health"] = {
+        {"keeps", false}, {"look_down", 0}, {"endpoints", 0}, {"servers", json::array()}};
     status["disabled"] = json::array();
     status["idle_reset"] = {
         {"after_s", 30}, {"rate", 100}, {"peers", json::array()}, {"running", false}, {"reset", 0}};

@@ -118,6 +118,7 @@ const char* const vipd_status = R"json({
   "peers": [{"gateway": "new-gw", "site": "new", "alive": true, "hears_us": true, "same_placement": true, "same_access": true, "narrow": false, "link_mtu": 1540, "link_mtu_back": null, "tags": null, "last_seen_ms": 12}],
   "share": {"percent": 0, "by": "address"}, "placement": {"digest": "0000000000000000", "ranges": 0, "weights": 0},
   "flows": {"here": 0, "relayed": 0, "provisional": 0, "closing": 0}, "served": {"tcp": 0, "udp": 0},
+  "health": {"keeps": false, "look_down": 0, "endpoints": 0, "servers": []},
   "disabled": [],
   "access": {"digest": "0000000000000000", "rule_count": 0, "expanded": 0, "default": "accept", "build_s": 0, "mib": 0, "admitted_percent": 100,
     "cut_flows": 0, "looking": false, "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}},
