@@ -29,7 +29,7 @@ figure_is new '.lines[0].enabled' true
 figure_is old .share '{"by":"address-port","percent":12.34}'
 wait_until 5 figure_is new '.peers[0].alive' true
 wait_until 5 figure_is old '.peers[0].alive' true
-ctl new mask line red
+wait_until 5 ctl new mask line red # once the other one says that it has one
 restart new TERM
 figure_is new '.lines[0].enabled' false
 [ "$(jq -c '.disabled | map([.level, .name, .mode, .uid])' $orders/new.orders.json)" = '[["line","red","mask",0]]' ]

@@ -83,7 +83,7 @@ wait_until 5 told_apart
 mode well
 once_more() { ctl old weights old=80,new=20 >/dev/null 2>"$dir/said"; }
 fails once_more
-found 'uid 0 is placing clients too, expected an end within 30 s' <"$dir/said"
+found 'uid 0 gives such an order too, expected an end within 30 s' <"$dir/said"
 wait_until 40 once_more
 wait_until 5 alike
 

@@ -270,6 +270,7 @@ Result<json> Daemon::status(const json& request) {
                 {"copies", counted([](const Sums& s) {
                      return json{{"waiting", s.copies.waiting}, {"oldest_ms", s.copies.oldest_ms}};
                  })},
+                {"sites", sites_state()},
                 {"disabled", disabled_state()},
                 {"idle_reset", idle_reset_progress()}};
     if (request.value("servers", false)) {

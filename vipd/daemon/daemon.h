@@ -158,6 +158,7 @@ private:
     std::string unknown_target(const nlohmann::json& request) const;
     nlohmann::json disabled_now(const DisableTarget& target) const;  // null: it is not
     nlohmann::json disabled_state() const;
+    nlohmann::json sites_state() const;
     // Placement, in two steps at all gateways: placement.cpp.
     nlohmann::json gateways() const;
     nlohmann::json placement() const;

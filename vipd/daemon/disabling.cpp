@@ -109,6 +109,22 @@ json Daemon::disabled_now(const DisableTarget& target) const {
                           : json()}};
 }
 
+// Each site that there is, so that a word that none is disabled can be looked at.
+json Daemon::sites_state() const {
+    json all = json::array();
+    for (const std::string& site : tables().sites()) {
+        const auto& orders = state_.orders().disabled;
+        const auto found = orders.find({Level::site, site});
+        const bool weak = found != orders.end() && found->second.mode == DisableMode::weak;
+        all.push_back({{"site", site},
+                       {"state", found == orders.end() ? "enabled" : name(found->second.mode)},
+                       {"course", !weak                  ? "none"
+                                  : found->second.runs() ? "running"
+                                                         : "done"}});
+    }
+    return all;
+}
+
 json Daemon::disabled_state() const {
     json all = json::array();
     for (const auto& [target, order] : state_.orders().disabled) {

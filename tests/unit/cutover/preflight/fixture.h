@@ -113,6 +113,7 @@ inline json good_status(const std::string& gateway) {
     "cut_flows": 0, "looking": false, "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}})");
     status["health"] = {
         {"keeps", false}, {"look_down", 0}, {"endpoints", 0}, {"servers", json::array()}};
+    status["sites"] = {{{"site", "old"}, {"state", "enabled"}, {"course", "none"}}};
     status["disabled"] = json::array();
     status["idle_reset"] = {
         {"after_s", 30}, {"rate", 100}, {"peers", json::array()}, {"running", false}, {"reset", 0}};
