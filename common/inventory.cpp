@@ -129,46 +129,6 @@ Service read_service(const JsonView& view, bool moves) {
                       [moves](const JsonView& server) { return read_server(server, moves); })};
 }
 
-// "hex:0d0a" or "text:hello" to bytes.
-Result<std::string> parse_piece(std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    if (text.starts_with("text:")) {
-        return std::string(text.substr(5));
-    }
-    std::string bytes;
-    const std::string_view hex = text.substr(std::min<size_t>(4, text.size()));
-    for (size_t i = 0; i < hex.size(); i += 2) {
-        const size_t high = digits.find(static_cast<char>(hex[i] | 0x20));
-        const size_t low = i + 1 < hex.size() ? digits.find(static_cast<char>(hex[i + 1] | 0x20))
-                                              : std::string_view::npos;
-        if (high == std::string_view::npos || low == std::string_view::npos) {
-            return fail(Exit::usage, "",
-                        in_quotes(text) + " is no hex, expected pairs of digits such as hex:c000");
-        }
-        bytes += static_cast<char>(high << 4 | low);
-    }
-    return bytes;
-}
-
-Bytes read_bytes(const JsonView& view) {
-    Bytes bytes;
-    bool is_wrong = view.is_wrong();
-    for (const JsonView& piece : view.items()) {
-        bytes.value += piece.parsed(parse_piece);
-        is_wrong = is_wrong || piece.is_wrong();
-    }
-    if (view.exists() && !is_wrong && bytes.value.empty()) {
-        view.wrong("gives no bytes, expected at least one");
-    }
-    return bytes;
-}
-
-LoginStep read_step(const JsonView& view) {
-    const bool sends = view["send"].exists();
-    return {sends ? LoginStep::Kind::send : LoginStep::Kind::expect,
-            read_bytes(view[sends ? "send" : "expect"])};
-}
-
 Login read_login(const JsonView& view) {
     const JsonView heartbeat = view["heartbeat"];
     Login login;
@@ -235,6 +195,16 @@ const Site* Inventory::site_of_gateway(std::string_view name) const {
         }
     }
     return nullptr;
+}
+
+std::string Inventory::gateway_names() const {
+    std::string names;
+    for (const Site& site : sites) {
+        for (const Gateway& gateway : site.gateways) {
+            names += (names.empty() ? "" : ", ") + gateway.name;
+        }
+    }
+    return names;
 }
 
 Checked<Inventory> parse_inventory(std::string_view file, std::string_view text,

@@ -18,6 +18,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "common/script.h"
 
 namespace rehome {
 
@@ -103,16 +104,7 @@ struct Service {
     std::vector<Server> servers;
 };
 
-// Bytes that a login sends or waits for.  Text may hold {session}: the session's number, eight
-// digits, zero padded.
-struct Bytes {
-    std::string value;
-};
-
-struct LoginStep {
-    enum class Kind { send, expect } kind = Kind::send;
-    Bytes bytes;
-};
+using LoginStep = ScriptStep;
 
 // How an old client logs in and stays in, told as bytes.
 struct Login {
@@ -145,11 +137,16 @@ struct Inventory {
     const Login* login(std::string_view name) const;
     const Gateway* gateway(std::string_view name) const;
     const Site* site_of_gateway(std::string_view name) const;
+    std::string gateway_names() const;  // for a mistake: "old-gw, new-gw"
 
     bool moves() const { return !from.empty(); }
     // Of a move.
     const Site& old_site() const { return *site(from); }
     const Site& new_site() const { return *site(to); }
+    // Where a server stands at that site; null where the inventory has no place for it there.
+    const Placement* placement(const Server& server, std::string_view site) const {
+        return !moves() ? nullptr : site == from ? &server.from : site == to ? &server.to : nullptr;
+    }
 };
 
 // All mistakes of the file in one run: what its schema refuses, what cannot be parsed, and the

@@ -24,11 +24,20 @@ Result<Exit> print(const Given& given, const Result<nlohmann::json>& answer,
 Result<Exit> print_order(const Given& given, const Result<nlohmann::json>& answer,
                          const std::function<std::string(const nlohmann::json&)>& show);
 
+Command mask_command();
+Command weak_command();
+Command strong_command();
+Command enable_command();
+Command status_command();
 Command weights_command();
 Command set_command();
 Command list_command();
+Command access_command();
+Command limit_command();
+Command admission_command();
 Command tell_command();
 Command why_command();
+Command explain_command();
 Command capture_command();
 Command flows_command();
 Command top_command();

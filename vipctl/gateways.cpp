@@ -11,16 +11,19 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto far_limit = std::chrono::milliseconds(10'000);
+constexpr auto limit = std::chrono::milliseconds(10'000);
+// To hold access rules ready they are built, at a low priority.
+constexpr auto prepare_limit = std::chrono::milliseconds(25'000);
 
 std::string name_of(const json& gateway) {
     return gateway.value("gateway", "");
 }
 
 // A socket is a file, which namespaces of this machine have in common.
-Result<json> ask_at(const std::string& here, const json& gateway, const json& request) {
+Result<json> ask_at(const std::string& here, const json& gateway, const json& request,
+                    std::chrono::milliseconds within = limit) {
     if (gateway.value("here", false)) {
-        return ask_vipd(here, request);
+        return ask_vipd(here, request, within);
     }
     const std::string socket = gateway.value("socket", "");
     const auto host = Host::parse(gateway.value("host", ""));
@@ -28,9 +31,9 @@ Result<json> ask_at(const std::string& here, const json& gateway, const json& re
         return fail(Exit::world, "", "the inventory does not say by which host and socket");
     }
     if (host->kind != Host::Kind::ssh) {
-        return ask_vipd(socket, request);
+        return ask_vipd(socket, request, within);
     }
-    RunOptions options{far_limit};
+    RunOptions options{within};
     options.input = request.dump();
     const auto said = output_of_ours(*host, "vipctl", {"--socket", socket, "tell"}, options);
     const json answer = said ? json::parse(*said, nullptr, false) : json();
@@ -56,7 +59,7 @@ struct Failed {
     Exit kind = Exit::no;
 
     void add(const json& gateway, const Error& error) {
-        what += fmt::format("{}{}: {}", what.empty() ? "" : "\n", name_of(gateway), error.text());
+        what += fmt::format("{}{}: {}", what.empty() ? "" : "; ", name_of(gateway), error.text());
         kind = std::max(kind, error.kind);
     }
 };
@@ -70,22 +73,44 @@ std::string wrong_of(const json& answer) {
                           : "workers " + late.dump() + " are late: they act on it when they come";
 }
 
+// The first step at one gateway.
+Result<json> prepare_at(const std::string& socket, const json& gateway, const OrderToAll& order,
+                        bool dry) {
+    json prepare = request((order.what + "-prepare").c_str(), order.with);
+    if (gateway.value("here", false)) {
+        prepare["base"] = order.base;
+    }
+    if (dry) {
+        prepare["dry_run"] = true;
+    }
+    return ask_at(socket, gateway, prepare, prepare_limit);
+}
+
 }  // namespace
 
-Result<json> place_at_all(const std::string& socket, const Gateways& gateways, const json& rules,
-                          const std::string& base, bool break_maps) {
+Result<json> try_at_all(const std::string& socket, const Gateways& gateways,
+                        const OrderToAll& order) {
+    Failed failed;
+    json answers = json::array();
+    for (const json& gateway : gateways) {
+        const auto answer = prepare_at(socket, gateway, order, true);
+        if (answer) {
+            answers.push_back(*answer);
+            answers.back()["gateway"] = name_of(gateway);
+        } else {
+            failed.add(gateway, answer.error());
+        }
+    }
+    return failed.what.empty() ? Result<json>(answers) : fail(failed.kind, "", failed.what);
+}
+
+Result<json> tell_all(const std::string& socket, const Gateways& gateways,
+                      const OrderToAll& order) {
     Failed failed;
     Gateways ready;
     std::string digest;
     for (const json& gateway : gateways) {
-        json prepare = request("placement-prepare", {{"rules", rules}});
-        if (gateway.value("here", false)) {
-            prepare["base"] = base;
-        }
-        if (break_maps) {
-            prepare["break-maps"] = true;
-        }
-        const auto answer = ask_at(socket, gateway, prepare);
+        const auto answer = prepare_at(socket, gateway, order, false);
         if (answer) {
             ready.push_back(gateway);
             digest = answer->value("digest", "");
@@ -96,16 +121,18 @@ Result<json> place_at_all(const std::string& socket, const Gateways& gateways, c
     if (!failed.what.empty()) {
         for (const json& gateway : ready) {
             // Who does not hear it forgets them by itself.
-            static_cast<void>(
-                ask_at(socket, gateway, request("placement-drop", {{"digest", digest}})));
+            static_cast<void>(ask_at(
+                socket, gateway, request((order.what + "-drop").c_str(), {{"digest", digest}})));
         }
-        return fail(failed.kind, "", failed.what + "\nnothing is changed anywhere");
+        // What is held ready changes nothing, whether or not it came there.
+        const Exit kind = failed.kind == Exit::unknown ? Exit::world : failed.kind;
+        return fail(kind, "", failed.what + "; nothing is changed anywhere");
     }
     json own;
     std::vector<std::string> told;
     for (const json& gateway : ready) {
-        const auto answer =
-            ask_at(socket, gateway, request("placement-commit", {{"digest", digest}}));
+        const auto answer = ask_at(socket, gateway,
+                                   request((order.what + "-commit").c_str(), {{"digest", digest}}));
         const bool here = gateway.value("here", false);
         if (!answer) {
             failed.add(gateway, answer.error());
@@ -119,7 +146,7 @@ Result<json> place_at_all(const std::string& socket, const Gateways& gateways, c
     }
     if (!failed.what.empty()) {
         return fail(Exit::world, "",
-                    failed.what + "\nin force at " + list(told) +
+                    failed.what + "; in force at " + list(told) +
                         "; give the order again, vipctl status names who differs");
     }
     own["told"] = told;

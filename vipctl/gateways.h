@@ -14,12 +14,20 @@ namespace rehome::vipctl {
 // A gateway as vipd names it: {"gateway", "here"} and, elsewhere, "host" and "socket".
 using Gateways = std::vector<nlohmann::json>;
 
-// rules: what all get; base: the digest of those that they were made from.  The answer of the one
-// that is here, with the gateways that were told.
+struct OrderToAll {
+    std::string what;     // "placement": the commands are placement-prepare, -commit and -drop
+    nlohmann::json with;  // what all are to hold ready
+    std::string base;     // the digest of the rules that it was made from
+};
+
+// The answer of the one that is here, with the gateways that were told.
 // Exit::no, Exit::usage: somebody refused, and nothing is changed.  Exit::world: somebody was not
 // reached, and nothing is changed, or was not told in the end: the error says who has what.
-Result<nlohmann::json> place_at_all(const std::string& socket, const Gateways& gateways,
-                                    const nlohmann::json& rules, const std::string& base,
-                                    bool break_maps);
+Result<nlohmann::json> tell_all(const std::string& socket, const Gateways& gateways,
+                                const OrderToAll& order);
+
+// What each would answer to the first step, without holding anything ready: with its "gateway".
+Result<nlohmann::json> try_at_all(const std::string& socket, const Gateways& gateways,
+                                  const OrderToAll& order);
 
 }  // namespace rehome::vipctl

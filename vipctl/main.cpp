@@ -1,16 +1,12 @@
 // vipctl: asks and tells a running vipd.  See vipctl(8).
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <functional>
-#include <thread>
 
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 
-#include "common/clock.h"
 #include "common/command.h"
 #include "common/control_request.h"
 #include "vipctl/client.h"
@@ -85,9 +81,6 @@ namespace {
 
 using Show = std::string (*)(const json& answer);
 
-constexpr auto progress_every = std::chrono::milliseconds(200);
-constexpr int64_t standstill_us = 30'000'000;  // of a re-login that --wait follows
-
 const std::vector<Option> common_options{
     Option::text("socket", "vipd's control socket").by_default(std::string(default_control_socket)),
     Option::flag("json", "print the answer as JSON"),
@@ -140,102 +133,6 @@ Command share_command() {
             share};
 }
 
-// ---- line ---------------------------------------------------------------------------------------
-
-Result<Exit> line(const Given& given) {
-    return print_order(given, ask(given, request_for("line", given)), show_line);
-}
-
-Command line_command() {
-    return {"line",
-            "enable or disable a carrier's line",
-            "  vipctl line red enable\n  vipctl line red disable\n\n"
-            "A disabled line carries no packet with a VIP as source.  disable returns once the\n"
-            "ways back have moved into the tunnel, that is, once the peers have confirmed.  It is\n"
-            "refused where no gateway has another enabled line of the carrier.",
-            {Option::text("carrier", "the line's carrier").positional(),
-             Option::text("state", "enable or disable").positional(),
-             Option::flag("anyway", "also where the carrier's clients then get no replies")},
-            line};
-}
-
-// ---- relogin ------------------------------------------------------------------------------------
-
-// Follows the re-login of that id until it ends, or another order takes its place.  That takes as
-// long as there are flows, so what bounds it is progress: one that stands still is an error.
-Result<json> follow_relogin(const Given& given, const json& id) {
-    const bool terminal = isatty(STDERR_FILENO) != 0;
-    json before;
-    int64_t moved_us = monotonic_us();
-    for (;;) {
-        auto status = ask(given, {{"command", "status"}});
-        if (!status) {
-            return status;
-        }
-        const json now = status->value("relogin", json::object());
-        if (terminal) {
-            fmt::print(stderr, "\r\033[K{}", show_relogin(now).substr(0, 78));
-        }
-        const bool interrupted =
-            now.value("/order/course"_json_pointer, std::string()) == "interrupted";
-        if (!interrupted && now.value("id", json()) != id) {
-            return fail(Exit::no, "re-login", "another order has taken its place");
-        }
-        if (!now.value("running", false)) {
-            fmt::print(stderr, "{}", terminal ? "\r\033[K" : "");
-            return now;
-        }
-        const bool nothing_left = now.value("remaining", json()) == 0;  // it waits for more to come
-        if (now != before || nothing_left) {
-            moved_us = monotonic_us();
-        } else if (monotonic_us() - moved_us > standstill_us) {
-            return fail(Exit::world, "re-login",
-                        "no flow has ended in 30 s, expected progress; it is still running");
-        }
-        before = now;
-        std::this_thread::sleep_for(progress_every);
-    }
-}
-
-Result<Exit> relogin(const Given& given) {
-    if (given.has("stop") == given.has("rate")) {
-        return fail(Exit::usage, "vipctl relogin", "expected either --rate N or --stop");
-    }
-    auto answer = ask(given, request_for(given.has("stop") ? "relogin-stop" : "relogin", given));
-    if (answer && given.has("wait")) {
-        const auto followed = follow_relogin(given, answer->value("id", json()));
-        if (!followed) {
-            return tl::unexpected(followed.error());
-        }
-        answer->update(*followed);
-    }
-    auto done = print_order(given, answer, show_relogin_order);
-    const bool interrupted =
-        answer && given.has("wait") &&
-        answer->value("/order/course"_json_pointer, std::string()) == "interrupted";
-    return interrupted ? Exit::world : done;
-}
-
-Command relogin_command() {
-    return {"relogin",
-            "end the flows served here, so many a second",
-            "  vipctl relogin --rate 100 --wait\n"
-            "  vipctl relogin --rate 20 --service meters --quiet-s 30\n"
-            "  vipctl relogin --stop\n\n"
-            "Established TCP flows that end at this site's servers get a reset at both ends, with\n"
-            "the numbers that these accept; their clients connect again and are placed anew.\n"
-            "UDP flows are forgotten, so that their clients' next packets are placed anew.\n"
-            "Without --wait it goes on by itself: see `vipctl status`.  One that runs is replaced.",
-            {Option::number("rate", "flows per second"),
-             Option::text("service", "only this service's flows"),
-             Option::number("quiet-s", "it has ended once nothing was left for so long")
-                 .shown_as("SECONDS")
-                 .by_default("0"),
-             Option::flag("wait", "until all have ended, with progress"),
-             Option::flag("stop", "stop what is running")},
-            relogin};
-}
-
 }  // namespace
 }  // namespace rehome::vipctl
 
@@ -252,7 +149,7 @@ int main(int argc, char** argv) {
         "force and something about it failed.";
     program.options = common_options;
     program.commands = {
-        plain("status", "lines, peers, share, flows, re-login", show_status),
+        status_command(),
         plain("stats", "what was sent, punted and dropped, and why", show_stats),
         config_command(),
         plain("reload", "read the configuration again; no packet is lost", show_reload,
@@ -266,10 +163,16 @@ int main(int argc, char** argv) {
         weights_command(),
         set_command(),
         list_command(),
+        access_command(),
+        limit_command(),
+        admission_command(),
         tell_command(),
-        line_command(),
-        relogin_command(),
+        mask_command(),
+        weak_command(),
+        strong_command(),
+        enable_command(),
         why_command(),
+        explain_command(),
         capture_command(),
         flows_command(),
         top_command(),

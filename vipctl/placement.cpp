@@ -74,10 +74,14 @@ Result<Exit> change(const Given& given, const Edit& edit) {
             gateways.push_back(gateway);
         }
     }
-    return print_order(given,
-                       place_at_all(given.text("socket"), gateways, rules, now->value("digest", ""),
-                                    given.has("break-maps")),
-                       show_placed);
+    json with{{"rules", rules}};
+    if (given.has("break-maps")) {
+        with["break-maps"] = true;
+    }
+    return print_order(
+        given,
+        tell_all(given.text("socket"), gateways, {"placement", with, now->value("digest", "")}),
+        show_placed);
 }
 
 Result<Exit> weights(const Given& given) {
@@ -150,7 +154,8 @@ Result<Exit> tell(const Given& given) {
     if (!request.is_object()) {
         return fail(Exit::usage, "standard input", "is no JSON object, expected a request");
     }
-    const auto answer = ask_vipd(given.text("socket"), request);
+    // Who told it to waits for as long as it wants.
+    const auto answer = ask_vipd(given.text("socket"), request, std::chrono::seconds(30));
     if (!answer) {
         return tl::unexpected(answer.error());
     }

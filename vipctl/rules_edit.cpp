@@ -76,6 +76,96 @@ void edit_list(json& rules, const std::string& name, const std::vector<std::stri
     put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
 }
 
+Result<> edit_limit(json& document, const std::string& what, const std::string& rate,
+                    const json& options) {
+    const size_t colon = what.find(':');
+    const std::string kind = what.substr(0, colon);
+    const std::string name = colon == std::string::npos ? "" : what.substr(colon + 1);
+    const bool named = kind == "except" || kind == "service" || kind == "vip";
+    if ((kind != "clients" && !named) || named == name.empty()) {
+        return fail(Exit::usage, "",
+                    in_quotes(what) +
+                        " is nothing to limit, expected clients, except:CLIENTS, service:NAME or "
+                        "vip:ADDRESS");
+    }
+    json made = options;
+    double per_s = 0;
+    const auto [end, error] = std::from_chars(rate.data(), rate.data() + rate.size(), per_s);
+    if (error == std::errc() && end == rate.data() + rate.size()) {
+        made["per_s"] = per_s;
+    } else if (rate == "none") {
+        made = json();
+    } else if (rate != "unlimited" || kind != "except") {
+        return fail(Exit::usage, "",
+                    in_quotes(rate) + " is no rate, expected a number a second" +
+                        (kind == "except" ? ", unlimited" : "") + " or none");
+    }
+    json& limits = document["limits"];
+    limits = limits.is_null() ? json::object() : limits;
+    if (kind == "clients") {
+        if (made.is_null()) {
+            limits.erase("clients");
+        } else {
+            const json except = limits.value("/clients/except"_json_pointer, json());
+            limits["clients"] = made;
+            if (!except.is_null()) {
+                limits["clients"]["except"] = except;
+            }
+        }
+    } else if (kind == "except") {
+        if (!limits.contains("clients")) {
+            return fail(Exit::no, "",
+                        "clients have no limit, expected `vipctl limit clients` first");
+        }
+        json& list = limits["clients"]["except"];
+        json kept = json::array();
+        for (const json& one : list.is_null() ? json::array() : list) {
+            if (one.value("clients", json()) != json::array({name})) {
+                kept.push_back(one);
+            }
+        }
+        if (!made.is_null()) {
+            made["clients"] = json::array({name});
+            kept.push_back(made);
+        }
+        list = kept;
+    } else {
+        put(limits, kind == "vip" ? "vips" : "services", kind.c_str(), name, made);
+    }
+    if (limits.empty()) {
+        document.erase("limits");
+    }
+    return {};
+}
+
+std::set<std::string> lists_missing(const json& document) {
+    std::set<std::string> named;
+    const auto look = [&](const json& of) {
+        const json clients = of.is_object() ? of.value("clients", json()) : json();
+        for (const json& item : clients.is_array() ? clients : json::array()) {
+            const std::string text = item.is_string() ? item.get<std::string>() : ".";
+            if (text.find_first_of(".:") == std::string::npos) {
+                named.insert(text);
+            }
+        }
+    };
+    const auto each = [&](const char* pointer, auto take) {
+        const json::json_pointer at(pointer);
+        const json list = document.contains(at) ? document[at] : json();
+        for (const json& one : list.is_array() ? list : json::array()) {
+            take(one);
+        }
+    };
+    each("/rules", look);
+    each("/limits/clients/except", look);
+    each("/lists", [&](const json& list) {
+        named.erase(list.is_object() && list.contains("name") && list["name"].is_string()
+                        ? list["name"].get<std::string>()
+                        : "");
+    });
+    return named;
+}
+
 Result<json> parse_weights(std::string_view text) {
     json sites = json::object();
     std::string wrong;

@@ -2,6 +2,7 @@
 // put into the document that all gateways have.  Whether it is right is vipd's to judge.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,15 @@ void edit_weights(nlohmann::json& rules, const std::string& service, const std::
 // Empty: there is no such list any more.
 void edit_list(nlohmann::json& rules, const std::string& name,
                const std::vector<std::string>& clients);
+
+// Access (rehome/vipd-access/1).
+
+// One limit: what is "clients", "except:CLIENTS", "service:NAME" or "vip:ADDRESS"; rate a number,
+// "none", or, of except, "unlimited".  options: burst, ipv4_length, ipv6_length.
+Result<> edit_limit(nlohmann::json& document, const std::string& what, const std::string& rate,
+                    const nlohmann::json& options);
+// The lists that a document names and does not hold.
+std::set<std::string> lists_missing(const nlohmann::json& document);
 
 // "new=10,old=90" as an object.
 Result<nlohmann::json> parse_weights(std::string_view text);

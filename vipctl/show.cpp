@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace rehome::vipctl {
@@ -60,11 +62,12 @@ std::string peer_text(const json& peer) {
                                            text(peer, "link_mtu"), text(peer, "link_mtu_back"))
                              : "";
     const bool other = peer.is_object() && peer.value("same_placement", json()) == false;
-    return fmt::format("{:<20} {}, {}{}{}{}{}", text(peer, "gateway"),
+    const bool other_access = peer.is_object() && peer.value("same_access", json()) == false;
+    return fmt::format("{:<20} {}, {}{}{}{}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
-                       deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "", narrow,
-                       tags_text(peer));
+                       deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "",
+                       other_access ? ", OTHER ACCESS RULES" : "", narrow, tags_text(peer));
 }
 
 std::string lines_table(const json& lines) {
@@ -78,6 +81,38 @@ std::string lines_table(const json& lines) {
     return out;
 }
 
+// Servers that are not simply up, one a line.
+std::string health_text(const json& health) {
+    if (text(health, "endpoints") == "0") {
+        return "";
+    }
+    const json servers = list(health, "servers");
+    size_t up = 0;
+    std::string rows;
+    for (const json& server : servers) {
+        const bool fine = text(server, "state") == "up" && !flag(server, "kept");
+        up += fine ? 1 : 0;
+        if (fine && flag(server, "checked")) {
+            continue;
+        }
+        const bool down = text(server, "state") == "down";
+        const bool kept = flag(server, "kept");
+        rows += fmt::format(
+            "server   {:<20} {}{}{}{}{}\n", text(server, "service") + "/" + text(server, "server"),
+            down ? "DOWN" : text(server, "state"),
+            text(server, "since") == "-" ? "" : " since " + text(server, "since"),
+            kept ? ", LOOKS DOWN" : "",
+            text(server, "held_until") == "-" ? "" : ", held until " + text(server, "held_until"),
+            text(server, "why") == "-" ? "" : ": " + text(server, "why"));
+    }
+    const std::string keeps =
+        flag(health, "keeps")
+            ? fmt::format(", KEPT AS THEY WERE: {} of {} endpoints look down, more likely it is us",
+                          text(health, "look_down"), text(health, "endpoints"))
+            : "";
+    return fmt::format("health   {} of {} servers up{}\n", up, servers.size(), keeps) + rows;
+}
+
 std::string ports_table(const json& ports) {
     std::string out = fmt::format("\n{:<15} {:<15} {:<6} {:>6}\n", "port", "device", "link", "mtu");
     for (const json& port : ports) {
@@ -87,6 +122,48 @@ std::string ports_table(const json& ports) {
                            text(port, "mtu"), trouble == "-" ? "" : "  " + trouble);
     }
     return out;
+}
+
+// The busiest first; of very many the rest is left to --json.
+std::string services_table(const json& services) {
+    constexpr size_t most = 32;  // services
+    std::vector<const json*> order;
+    for (const json& service : services) {
+        order.push_back(&service);
+    }
+    const auto flows = [](const json& service) {
+        uint64_t sum = 0;
+        for (const json& server : list(service, "servers")) {
+            sum += server.value("flows", uint64_t{0});
+        }
+        return sum;
+    };
+    if (order.size() > most) {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](const json* a, const json* b) { return flows(*a) > flows(*b); });
+    }
+    std::string out =
+        fmt::format("\n{:<15} {:<15} {:<23} {:<9} {:>9} {:>9} {:>11} {:>11}\n", "service", "server",
+                    "address", "state", "flows", "new/s", "in pps", "out pps");
+    for (size_t i = 0; i < order.size() && i < most; ++i) {
+        const json& service = *order[i];
+        const bool estimated = service.value("counted_one_in", uint64_t{1}) > 1;
+        out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9} {:>9} {:>11} {:>11}\n",
+                           text(service, "service"), "", "",
+                           flag(service, "served") ? "served" : "NOT",
+                           fmt::format("{}{}", estimated ? "~" : "", flows(service)),
+                           text(service, "new_flows_per_s"), text(service, "to_servers_pps"),
+                           text(service, "to_clients_pps"));
+        for (const json& server : list(service, "servers")) {
+            out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9}\n", "", text(server, "server"),
+                               text(server, "address"),
+                               flag(server, "takes_new_flows") ? "takes" : "NO NEW",
+                               (estimated ? "~" : "") + text(server, "flows"));
+        }
+    }
+    return order.size() <= most
+               ? out
+               : out + fmt::format("{} services more: --json\n", order.size() - most);
 }
 
 // What is not as it should be with the operator's orders.
@@ -151,13 +228,6 @@ std::string counters_table(const json& items) {
     return head + rows;
 }
 
-// A re-login's order.
-std::string order_text(const json& order) {
-    const std::string service = text(order, "service");
-    return fmt::format("the one of {} at {} a second", service == "-" ? "all services" : service,
-                       text(order, "rate"));
-}
-
 std::string idle_reset_text(const json& idle) {
     std::string peers;
     for (const json& peer : list(idle, "peers")) {
@@ -169,6 +239,25 @@ std::string idle_reset_text(const json& idle) {
 }
 
 }  // namespace
+
+std::string show_access_state(const json& access) {
+    const json turned = part(access, "turned_away");
+    std::string out =
+        fmt::format("{} rules ({} expanded), else {}, {}", text(access, "rule_count"),
+                    text(access, "expanded"), text(access, "default"), text(access, "digest"));
+    if (text(access, "expanded") != "0") {
+        out += fmt::format("; built in {:.3g} s, {:.3g} MiB", access.value("build_s", 0.0),
+                           access.value("mib", 0.0));
+    }
+    out += fmt::format("; {} live flows cut{}\n", text(access, "cut_flows"),
+                       flag(access, "looking") ? " so far" : "");
+    out += fmt::format(
+        "turned   away: {} packets by rules; new flows: {} by clients' limits, {} by services', {} "
+        "by VIPs'; {} not admitted ({} % are)\n",
+        text(turned, "access"), text(turned, "client_limit"), text(turned, "service_limit"),
+        text(turned, "vip_limit"), text(turned, "not_admitted"), text(access, "admitted_percent"));
+    return out;
+}
 
 std::string show_status(const json& status) {
     const json flows = part(status, "flows");
@@ -185,12 +274,16 @@ std::string show_status(const json& status) {
     for (const json& peer : peers) {
         out += fmt::format("peer     {}\n", peer_text(peer));
     }
+    out += health_text(part(status, "health"));
     if (!peers.empty()) {
         out += fmt::format("share    {}\n", share_text(part(status, "share")));
     }
     if (const json placed = part(status, "placement"); text(placed, "digest") != no_rules) {
         out += fmt::format("placed   by {} ranges and {} weights, {}\n", text(placed, "ranges"),
                            text(placed, "weights"), text(placed, "digest"));
+    }
+    if (const json access = part(status, "access"); text(access, "digest") != no_rules) {
+        out += "access   " + show_access_state(access);
     }
     out += fmt::format("flows    {} here, {} relayed, {} provisional, {} closing\n",
                        text(flows, "here"), text(flows, "relayed"), text(flows, "provisional"),
@@ -202,13 +295,17 @@ std::string show_status(const json& status) {
         out += fmt::format("copies   {} UDP flows wait to be copied to peers, {} ms\n",
                            text(copies, "waiting"), text(copies, "oldest_ms"));
     }
-    out += fmt::format("relogin  {}\n", show_relogin(part(status, "relogin")));
+    for (const json& order : list(status, "disabled")) {
+        out += fmt::format("disabled {}\n", show_disabled(order));
+    }
     if (const json idle = part(status, "idle_reset"); !list(idle, "peers").empty()) {
         out += idle_reset_text(idle);
     }
     out += orders_text(part(status, "orders"));
     out += epochs_text(status);
-    return out + lines_table(list(status, "lines")) + ports_table(list(status, "ports"));
+    const json services = list(status, "services");
+    return out + lines_table(list(status, "lines")) + ports_table(list(status, "ports")) +
+           (services.empty() ? "" : services_table(services));
 }
 
 // Whatever it counts: groups first, then lists.  See `vipd counters`.
@@ -252,42 +349,39 @@ std::string show_share(const json& share) {
     return share_text(share) + "\n";
 }
 
-std::string show_line(const json& line) {
-    return fmt::format("line {} is {}\n", text(line, "carrier"),
-                       flag(line, "enabled") ? "enabled" : "disabled");
-}
-
 std::string show_confirm(const json&) {
     return "confirmed: the prefixes that can be served are announced\n";
 }
 
-std::string show_relogin(const json& relogin) {
-    const bool interrupted = text(part(relogin, "order"), "course") == "interrupted";
-    const bool running = flag(relogin, "running");
-    std::string out = fmt::format("{}: {} TCP flows reset, {} UDP flows forgotten",
-                                  running       ? "running"
-                                  : interrupted ? "INTERRUPTED by a restart"
-                                                : "not running",
-                                  text(relogin, "reset"), text(relogin, "forgotten"));
-    if (running) {
-        const auto of = [&](const char* key) { return relogin.value(key, uint64_t{0}); };
-        out += fmt::format("; {} to reset, {} to forget", of("remaining") - of("remaining_udp"),
-                           of("remaining_udp"));
+std::string show_disabled(const json& order) {
+    std::string out =
+        fmt::format("{} {} {}", text(order, "mode"), text(order, "level"), text(order, "name"));
+    if (order.is_object() && order.value("known", json()) == false) {
+        return out + ": NOT IN THE CONFIGURATION";
+    }
+    const std::string course = text(order, "course");
+    if (course != "-") {
+        out +=
+            fmt::format(", {} at {} a second: {} TCP flows reset, {} UDP flows forgotten", course,
+                        text(order, "rate"), text(order, "reset"), text(order, "forgotten"));
+    }
+    const std::string left = text(order, "left");
+    out += fmt::format("{} {} left", course == "-" ? ":" : ";",
+                       left == "-" ? "not counted yet what is" : left + " flows are");
+    if (course == "running" && text(order, "end_s") != "-") {
+        out += fmt::format(", done in about {:.0f} s", order.value("end_s", 0.0));
     }
     return out;
 }
 
-std::string show_relogin_order(const json& answer) {
-    std::string out = "re-login " + show_relogin(answer) + "\n";
-    if (const json replaced = part(answer, "replaced"); !replaced.empty()) {
-        out +=
-            fmt::format("in place of {}, which had reset {} and forgotten {}\n",
-                        order_text(replaced), text(replaced, "reset"), text(replaced, "forgotten"));
+std::string show_disabled_order(const json& answer) {
+    const std::string what = text(answer, "level") + " " + text(answer, "name");
+    const json now = part(answer, "disabled"), before = part(answer, "before");
+    std::string out = (now.empty() ? what + " is enabled" : show_disabled(now)) + "\n";
+    if (!before.empty()) {
+        out += "in place of: " + show_disabled(before) + "\n";
     }
-    if (const json by = part(answer, "replaced_by"); !by.empty()) {
-        out += fmt::format("since then: {}, {}\n", order_text(by), text(by, "course"));
-    }
-    return out;
+    return out + (flag(answer, "holds") ? "" : "another order has come meanwhile: see above\n");
 }
 
 }  // namespace rehome::vipctl

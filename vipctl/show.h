@@ -8,15 +8,16 @@
 
 namespace rehome::vipctl {
 
+// What access rules, limits and admission are, and have done.
+std::string show_access_state(const nlohmann::json& access);
 std::string show_status(const nlohmann::json& status);
 std::string show_stats(const nlohmann::json& stats);  // reasons that dropped nothing are left out
 std::string show_origins(const nlohmann::json& origins);
 std::string show_config(const nlohmann::json& config);
 std::string show_reload(const nlohmann::json& reload);
 std::string show_share(const nlohmann::json& share);
-std::string show_line(const nlohmann::json& line);
 std::string show_confirm(const nlohmann::json& confirm);
-std::string show_relogin(const nlohmann::json& relogin);  // without the end of the line
-std::string show_relogin_order(const nlohmann::json& answer);
+std::string show_disabled(const nlohmann::json& order);  // without the end of the line
+std::string show_disabled_order(const nlohmann::json& answer);
 
 }  // namespace rehome::vipctl

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
 #include "common/stop_signal.h"
 #include "vipctl/commands.h"
+#include "vipctl/screen.h"
 
 namespace rehome::vipctl {
 
@@ -56,8 +56,7 @@ Result<Exit> top(const Given& given) {
         request["stop"] = stop->wanted() || !refresh;
         answer = ask(given, request);
         if (answer && refresh && !stop->wanted()) {
-            fmt::print("\033[H\033[2J{}", show(*answer));
-            std::fflush(stdout);
+            draw(show(*answer));
         }
     }
     if (!answer) {

@@ -1,12 +1,15 @@
 // vipd: the forwarder on a gateway host.
 #include <cstdio>
+#include <filesystem>
 
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 
 #include "common/command.h"
+#include "common/json/file.h"
 #include "common/stop_signal.h"
+#include "common/vipd_config/initial.h"
 #include "common/why_text.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/adapter/keeper.h"
@@ -59,14 +62,52 @@ Result<Exit> keep_for_restart(const Given& given) {
 
 Result<Exit> check_config(const Given& given) {
     const auto path = given.text("config");
-    const auto config = read_config(path);
+    const auto config = check_config_file(path, {given.text("inventory"), given.text("gateway")});
     if (!config) {
         return print_mistakes(config.error());
+    }
+    if (const auto& rules = config->access.rules; rules != nullptr) {
+        if (const auto flat = flatten(*rules, config->services); !flat) {
+            return print_mistakes({{Exit::usage, path + ": /access", flat.error().what}});
+        }
     }
     fmt::print("{}: gateway {} at site {}: {} ports, {} lines, {} peers, {} services\n", path,
                config->gateway, config->site, config->ports.size(), config->lines.size(),
                config->peers.size(), config->services.size());
     return Exit::yes;
+}
+
+// As the file at `out` is to name it, whose folder a relative path is taken from.
+std::string seen_from(const std::string& out, const std::string& inventory) {
+    namespace fs = std::filesystem;
+    return out.empty() || fs::path(inventory).is_absolute()
+               ? inventory
+               : fs::proximate(inventory, fs::absolute(out).parent_path()).string();
+}
+
+Result<Exit> init_config(const Given& given) {
+    const auto path = given.text("inventory"), out = given.text("out");
+    const auto inventory = read_inventory(path);
+    if (!inventory) {
+        return print_mistakes(inventory.error());
+    }
+    if (std::error_code none; !out.empty() && !given.has("replace") &&
+                              std::filesystem::symlink_status(out, none).type() !=
+                                  std::filesystem::file_type::not_found) {
+        return fail(Exit::usage, out, "is there already, expected another --out, or --replace");
+    }
+    const auto text = initial_config(out.empty() ? "vipd.json" : out, *inventory,
+                                     {given.text("gateway"), seen_from(out, path),
+                                      given.texts("port"), !given.has("without-services")});
+    if (!text) {
+        return print_mistakes(text.error());
+    }
+    if (out.empty()) {
+        fmt::print("{}", *text);
+        return Exit::yes;
+    }
+    const auto written = write_file_atomically(out, *text);
+    return written ? Result<Exit>(Exit::yes) : tl::unexpected(written.error());
 }
 
 Result<Exit> list_drops(const Given& given) {
@@ -160,9 +201,26 @@ int main(int argc, char** argv) {
          keep_for_restart},
         {"check",
          "read the configuration and tell its mistakes",
-         "  vipd check --config vipd.json\n\nNothing is opened or changed.",
-         {config_option},
+         "  vipd check --config vipd.json\n"
+         "  vipd check --config vipd.json --inventory inventory.json --gateway old-gw\n\n"
+         "Its services and servers must be the inventory's, too. Nothing is opened or changed.",
+         {config_option,
+          Option::text("inventory", "hold it against this one, not the one that it names")
+              .shown_as("FILE"),
+          Option::text("gateway", "expect it to be this one's").shown_as("NAME")},
          check_config},
+        {"init",
+         "write a first configuration from the inventory",
+         "  vipd init --gateway old-gw --inventory inventory.json --port lan=af_xdp:eth2\n\n"
+         "Ports that are not given get af_xdp:NAME0. Look at what it wrote: the inventory knows\n"
+         "no devices, and services that are more than NAT.",
+         {Option::text("gateway", "whose it is to be").shown_as("NAME").required(),
+          Option::text("inventory", "what exists").shown_as("FILE").required(),
+          Option::text("out", "the file; standard output unless given").shown_as("FILE"),
+          Option::flag("replace", "write over a file that is there"),
+          Option::text("port", "a port and its device").shown_as("NAME=DEVICE").repeated(),
+          Option::flag("without-services", "as lbsync carries them")},
+         init_config},
         {"why", "what would be done with a packet, decision by decision",
          "  { ip -json route; ip -6 -json route; ip -json neighbour; } >routes.json  # there\n"
          "  vipd why --config vipd.json --routes routes.json \\\n"

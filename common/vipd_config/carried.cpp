@@ -42,7 +42,7 @@ void add_doubted(const Keys& keys, const json& value, const std::string& pointer
         const std::string carried = known == keys.end() ? "" : known->second;
         if (carried == "carried") {
             add_doubted(keys, below, pointer_to(pointer, key), known->first, doubted);
-        } else if (carried != "stays") {
+        } else if (carried != "stays" && carried != "whole") {
             doubted.push_back(pointer_to(pointer, key));
         }
     }

@@ -4,9 +4,10 @@
 //
 //   stays      it belongs to the gateway or its site, and may differ between sites
 //   carried    it is policy on the VIPs: both sites must agree on it, and lbsync sees to that
+//   whole      likewise, as a whole: it is a document of its own
 //   doubted    it is policy that lbsync does not carry yet: where it stands, nothing is provable
 //
-// Below a key that stays, or is doubted, nothing more is said.
+// Below a key that is not carried nothing more is said.
 #pragma once
 
 #include <map>

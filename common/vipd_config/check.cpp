@@ -225,6 +225,24 @@ void check_source_nat(const Config& config, const ServiceConfig& service, size_t
     }
 }
 
+// Something must be at the port that is checked.
+void check_port_of_health(const Config& config, const ServiceConfig& service, size_t at,
+                          Checker& check) {
+    const HealthConfig* health = config.health_of(service);
+    if (health == nullptr || health->port != 0 || health->kind == HealthConfig::Kind::icmp) {
+        return;
+    }
+    const bool by_udp = health->kind == HealthConfig::Kind::udp;
+    if (by_udp != (service.protocol == Protocol::udp)) {
+        const std::string what = fmt::format(
+            "a check by \"{}\" reaches no port of {}, expected its \"port\", another kind or "
+            "\"none\"",
+            name(health->kind), name(service.protocol));
+        service.health ? check.wrong(what, "services", at, "health", "port")
+                       : check.wrong(what, "services", at);
+    }
+}
+
 void check_services(const Config& config, Checker& check) {
     std::set<std::string> names;
     std::map<std::pair<Protocol, Endpoint>, std::string> taken;
@@ -247,6 +265,10 @@ void check_services(const Config& config, Checker& check) {
         }
         check_source_nat(config, service, i, check);
         check_servers(service, i, check);
+        if (service.health) {
+            check_health(*service.health, pointer_to(pointer_to("/services", i), "health"), check);
+        }
+        check_port_of_health(config, service, i, check);
     }
 }
 
@@ -259,6 +281,9 @@ void check_config(const Config& config, Mistakes& mistakes) {
     check_pools(config, check);
     check_server_tunnels_from(config, check);
     check_services(config, check);
+    if (config.health) {
+        check_health(*config.health, "/health", check);
+    }
 }
 
 }  // namespace rehome::vipd

@@ -1,4 +1,4 @@
-// The checks of vipd's configuration that a schema cannot make, in two parts.  For config.cpp.
+// The checks of vipd's configuration that a schema cannot make, in three parts.  For config.cpp.
 #pragma once
 
 #include "common/inventory.h"
@@ -12,5 +12,9 @@ void check_config(const Config& config, Mistakes& mistakes);
 
 // Takes over what the inventory says of this gateway, and checks the file against it.
 void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistakes);
+
+// Holds the file's services and servers against the inventory's.  vipd itself does not ask for it:
+// a gateway runs before lbsync has carried its services there.
+void hold_against(const Config& config, const Inventory& inventory, Mistakes& mistakes);
 
 }  // namespace rehome::vipd

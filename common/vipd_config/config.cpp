@@ -158,6 +158,7 @@ ServiceConfig read_service(const JsonView& view, const std::vector<PoolConfig>& 
     for (const JsonView& server : view["servers"].items()) {
         service.servers.push_back(read_server(server, known));
     }
+    service.health = read_health(view["health"]);
     return service;
 }
 
@@ -170,7 +171,7 @@ std::string orders_path(const std::string& control) {
 }
 
 // The members by their keys, for reading and writing.
-constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 8> punt_keys{{
+constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 9> punt_keys{{
     {"arp", &PuntConfig::arp},
     {"nd", &PuntConfig::nd},
     {"bgp", &PuntConfig::bgp},
@@ -178,6 +179,7 @@ constexpr std::array<std::pair<const char*, uint32_t PuntConfig::*>, 8> punt_key
     {"session", &PuntConfig::session},
     {"icmp", &PuntConfig::icmp},
     {"servers", &PuntConfig::servers},
+    {"check", &PuntConfig::check},
     {"other", &PuntConfig::other},
 }};
 
@@ -228,6 +230,7 @@ Config read_config_document(const JsonView& view) {
     for (const JsonView& service : view["services"].items()) {
         config.services.push_back(read_service(service, config.pools));
     }
+    config.health = read_health(view["health"]);
     return config;
 }
 
@@ -277,15 +280,76 @@ json pool_json(const PoolConfig& pool) {
             {"half_open_percent", pool.half_open_percent}};
 }
 
-// What the file says by itself; nothing if it is no JSON.
-std::optional<Config> read_alone(std::string_view text, Mistakes& mistakes) {
+std::vector<std::string> names_of(const std::vector<ServiceConfig>& services) {
+    std::vector<std::string> names;
+    for (const ServiceConfig& service : services) {
+        names.push_back(service.name);
+    }
+    return names;
+}
+
+// What the file says by itself; nothing if it is no JSON.  more: mistakes of documents in it.
+std::optional<Config> read_alone(std::string_view file, std::string_view text, Mistakes& mistakes,
+                                 std::vector<Error>& more) {
     const std::optional<json> document = parse_json(mistakes, text, schema_text);
     if (!document) {
         return std::nullopt;
     }
     Config config = read_config_document(JsonView(*document, mistakes));
     check_config(config, mistakes);
+    if (const auto access = document->find("access");
+        access != document->end() && access->is_object()) {
+        const auto names = names_of(config.services);
+        auto rules = read_access(file, "/access", *access, &names);
+        if (rules) {
+            config.access.rules = std::move(*rules);
+        } else {
+            more = rules.error();
+        }
+    }
     return config;
+}
+
+std::vector<Error> together(Mistakes& mistakes, const std::vector<Error>& more) {
+    std::vector<Error> all = mistakes.take();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+// expected: null where nobody asks for more than vipd does.
+Checked<Config> read_whole(std::string_view file, std::string_view text,
+                           const InventoryReader& inventory, const Expected* expected) {
+    Mistakes mistakes{std::string(file)};
+    std::vector<Error> theirs;  // of the documents in it, and the inventory's, which name its file
+    auto config = read_alone(file, text, mistakes, theirs);
+    if (!config) {
+        return tl::unexpected(mistakes.take());
+    }
+    const bool other = expected != nullptr && !expected->inventory.empty();
+    const std::string path = other ? expected->inventory : config->inventory_path;
+    if (expected != nullptr && !expected->gateway.empty() && expected->gateway != config->gateway &&
+        !mistakes.has("/gateway")) {
+        mistakes.add("/gateway", fmt::format("is {}, expected {}", in_quotes(config->gateway),
+                                             in_quotes(expected->gateway)));
+    }
+    if (!path.empty() || !config->inventory_here.empty()) {
+        const Checked<Inventory> read =
+            other || config->inventory_here.empty()
+                ? inventory(path)
+                : parse_inventory(file, config->inventory_here, "/inventory");
+        if (read) {
+            resolve_config(*config, *read, mistakes);
+        } else {
+            theirs.insert(theirs.end(), read.error().begin(), read.error().end());
+        }
+        if (read && expected != nullptr) {
+            hold_against(*config, *read, mistakes);
+        }
+    }
+    if (mistakes.none() && theirs.empty()) {
+        return std::move(*config);
+    }
+    return tl::unexpected(together(mistakes, theirs));
 }
 
 }  // namespace
@@ -342,38 +406,22 @@ Result<Device> Device::parse(std::string_view text) {
 
 Checked<Config> parse_config_alone(std::string_view file, std::string_view text) {
     Mistakes mistakes{std::string(file)};
-    auto config = read_alone(text, mistakes);
-    if (mistakes.none()) {
+    std::vector<Error> more;
+    auto config = read_alone(file, text, mistakes, more);
+    if (mistakes.none() && more.empty()) {
         return std::move(*config);
     }
-    return tl::unexpected(mistakes.take());
+    return tl::unexpected(together(mistakes, more));
 }
 
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory) {
-    Mistakes mistakes{std::string(file)};
-    auto config = read_alone(text, mistakes);
-    if (!config) {
-        return tl::unexpected(mistakes.take());
-    }
-    std::vector<Error> theirs;  // the inventory's mistakes, which name its own file
-    if (!config->inventory_path.empty() || !config->inventory_here.empty()) {
-        const Checked<Inventory> read =
-            config->inventory_here.empty()
-                ? inventory(config->inventory_path)
-                : parse_inventory(file, config->inventory_here, "/inventory");
-        if (read) {
-            resolve_config(*config, *read, mistakes);
-        } else {
-            theirs = read.error();
-        }
-    }
-    if (mistakes.none() && theirs.empty()) {
-        return std::move(*config);
-    }
-    std::vector<Error> all = mistakes.take();
-    all.insert(all.end(), theirs.begin(), theirs.end());
-    return tl::unexpected(std::move(all));
+    return read_whole(file, text, inventory, nullptr);
+}
+
+Checked<Config> check_config_file(std::string_view file, std::string_view text,
+                                  const InventoryReader& inventory, const Expected& expected) {
+    return read_whole(file, text, inventory, &expected);
 }
 
 ordered_json to_json(const MapConfig& map) {
@@ -396,6 +444,9 @@ ordered_json to_json(const ServiceConfig& service, const std::vector<PoolConfig>
     object["servers"] = ordered_json::array();
     for (const ServerConfig& server : service.servers) {
         object["servers"].push_back(server_json(server, service.forward));
+    }
+    if (service.health) {
+        object["health"] = to_json(*service.health);
     }
     return object;
 }
@@ -423,6 +474,9 @@ json to_json(const Config& config) {
     if (!config.keys.path.empty()) {
         document["keys"] = {{"path", config.keys.path}, {"untagged", config.keys.untagged}};
     }
+    if (config.health) {
+        document["health"] = json(to_json(*config.health));
+    }
     if (!config.reset_log.empty()) {
         document["reset_log"] = config.reset_log;
     }
@@ -443,6 +497,9 @@ json to_json(const Config& config) {
     }
     for (const ServiceConfig& service : config.services) {
         document["services"].push_back(json(to_json(service, config.pools)));
+    }
+    if (config.access.rules != nullptr) {
+        document["access"] = *config.access.rules->document;
     }
     return document;
 }

@@ -23,6 +23,8 @@
 #include "common/address.h"
 #include "common/error.h"
 #include "common/inventory.h"
+#include "common/vipd_config/access.h"
+#include "common/vipd_config/health.h"
 #include "common/vipd_config/lifetimes.h"
 
 namespace rehome::vipd {
@@ -110,6 +112,7 @@ struct ServiceConfig {
     std::optional<uint32_t> pool;                       // source NAT: index into Config::pools
     // At least one, of the VIP's family; with tunnel an IPv6 VIP may have IPv4 ones too.
     std::vector<ServerConfig> servers;
+    std::optional<HealthConfig> health;  // nothing: as Config::health says
 
     bool operator==(const ServiceConfig&) const = default;
 };
@@ -166,6 +169,7 @@ struct PuntConfig {
     uint32_t session = 50'000;  // of each BGP or BFD session that the kernel has
     uint32_t icmp = 1000;
     uint32_t servers = 200'000;
+    uint32_t check = 5'000;  // answers to health checks, from each address that is checked
     uint32_t other = 50'000;
 
     bool operator==(const PuntConfig&) const = default;
@@ -242,8 +246,13 @@ struct Config {
     std::vector<MapConfig> maps;
     std::vector<PoolConfig> pools;
     std::vector<ServiceConfig> services;
+    AccessConfig access;  // until an order says something else
+    std::optional<HealthConfig> health;  // of services that say nothing of it
 
     bool operator==(const Config&) const = default;
+
+    // How the service's servers are checked; null: not at all.
+    const HealthConfig* health_of(const ServiceConfig& service) const;
 
     bool has_keys() const { return !keys.path.empty(); }
     // Whether some VLAN of the port has a role.
@@ -263,6 +272,16 @@ using InventoryReader = std::function<Checked<Inventory>(const std::string& path
 // file: the name that stands in the errors.
 Checked<Config> parse_config(std::string_view file, std::string_view text,
                              const InventoryReader& inventory);
+
+// What `vipd check` expects besides.
+struct Expected {
+    std::string inventory;  // path of the one to be held against; empty: the one that the file has
+    std::string gateway;    // empty: whichever the file is for
+};
+
+// The same, and the file's services and servers must be the inventory's.
+Checked<Config> check_config_file(std::string_view file, std::string_view text,
+                                  const InventoryReader& inventory, const Expected& expected);
 
 // What the file says by itself, of whatever site: what comes from the inventory is left empty, and
 // not checked.

@@ -318,6 +318,19 @@ void resolve_peers(Config& config, const Inventory& inventory, Checker& check) {
     }
 }
 
+// Checks through a tunnel come from where it begins, and are answered there by the VIP.
+void check_source_of_checks(const Config& config, const ServiceConfig& service, size_t at,
+                            Checker& check) {
+    if (service.forward == Forward::tunnel && config.health_of(service) != nullptr &&
+        check.readable("services", at, "vip") && !config.server_tunnel_from(service.vip.family)) {
+        check.wrong(fmt::format("checks of an {} VIP through tunnels come from none of this "
+                                "gateway's addresses, expected an {} address in "
+                                "\"server_tunnels_from\"",
+                                family_name(service.vip.family), family_name(service.vip.family)),
+                    "services", at, "vip");
+    }
+}
+
 void check_server_tunnels(const Config& config, Checker& check) {
     for (size_t i = 0; i < config.services.size(); ++i) {
         const ServiceConfig& service = config.services[i];
@@ -333,6 +346,7 @@ void check_server_tunnels(const Config& config, Checker& check) {
                             "services", i, "servers", k, "address");
             }
         }
+        check_source_of_checks(config, service, i, check);
     }
 }
 
@@ -401,16 +415,6 @@ void check_addresses(const Config& config, Checker& check) {
     }
 }
 
-std::string gateway_names(const Inventory& inventory) {
-    std::string names;
-    for (const Site& site : inventory.sites) {
-        for (const Gateway& gateway : site.gateways) {
-            names += (names.empty() ? "" : ", ") + gateway.name;
-        }
-    }
-    return names;
-}
-
 // The same in every version of vipd, as gateways compare it.
 MoveConfig move_of(const Inventory& inventory) {
     if (!inventory.moves()) {
@@ -439,7 +443,7 @@ void resolve_config(Config& config, const Inventory& inventory, Mistakes& mistak
     const Site* site = inventory.site_of_gateway(config.gateway);
     if (!gateway || !site) {
         check.wrong(fmt::format("no gateway \"{}\" in the inventory, expected one of {}",
-                                config.gateway, gateway_names(inventory)),
+                                config.gateway, inventory.gateway_names()),
                     "gateway");
         return;
     }

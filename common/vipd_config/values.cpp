@@ -55,6 +55,11 @@ uint64_t PoolConfig::size() const {
     return all;
 }
 
+const HealthConfig* Config::health_of(const ServiceConfig& service) const {
+    const auto& said = service.health ? service.health : health;
+    return said && said->kind != HealthConfig::Kind::none ? &*said : nullptr;
+}
+
 bool Config::has_vlans(size_t port) const {
     const auto tagged = [](uint16_t vlan) { return vlan != 0; };
     const auto& of_servers = ports[port].server_vlans;

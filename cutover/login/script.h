@@ -13,30 +13,9 @@
 #include <vector>
 
 #include "common/inventory.h"
+#include "common/script.h"
 
 namespace rehome::cutover {
-
-// Bytes to wait for in a stream, found wherever they begin: what comes before them is skipped.  How
-// the stream is cut into reads never matters, and nothing is buffered: all that is kept between two
-// reads is one number (Knuth, Morris, Pratt: Fast pattern matching in strings, 1977).
-class LoginPattern {
-public:
-    LoginPattern() = default;
-    explicit LoginPattern(std::string bytes);
-
-    // Takes bytes until the pattern is complete.  matched is how much of it ended the stream so
-    // far: 0 at first, carried by the caller from read to read, 0 again when the pattern is
-    // complete. Returns how many bytes were taken, or nothing when all were and the pattern is not
-    // complete.
-    std::optional<size_t> find(std::string_view stream, size_t& matched) const;
-
-    const std::string& bytes() const { return bytes_; }
-
-private:
-    std::string bytes_;
-    std::vector<size_t>
-        border_;  // [n]: longest proper prefix of the first n bytes that also ends them
-};
 
 class LoginScript {
 public:
@@ -57,15 +36,12 @@ private:
     struct Step {
         bool expects = false;
         bool personal = false;  // holds {session}: its bytes differ from session to session
-        LoginPattern pattern;   // with {session} still in it when personal
+        BytePattern pattern;    // with {session} still in it when personal
     };
 
     static Step make_step(bool expects, const std::string& bytes);
 
     std::vector<Step> steps_;
 };
-
-// "20020005", for messages.
-std::string hex(std::string_view bytes);
 
 }  // namespace rehome::cutover

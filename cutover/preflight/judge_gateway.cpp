@@ -99,9 +99,15 @@ private:
             findings_.fails(fmt::format("the share is {} %", share), "0 % as a move begins",
                             vipctl_ + "share 0, if an earlier run left it");
         }
-        if (status_.at("relogin").at("running") == true) {
-            findings_.fails("a re-login is under way", "none as a move begins",
-                            vipctl_ + "relogin --stop, if an earlier run left it");
+        for (const json& order : status_.at("disabled")) {
+            const std::string what =
+                fmt::format("{} {}", text_or(order.at("level"), ""), text_or(order.at("name"), ""));
+            if (order.at("level") != "line") {  // those are looked at as lines
+                findings_.fails(
+                    fmt::format("{} is disabled ({})", what, text_or(order.at("mode"), "")),
+                    "nothing that is as a move begins",
+                    fmt::format("{}enable {}, if an earlier run left it", vipctl_, what));
+            }
         }
     }
 
@@ -121,8 +127,8 @@ private:
         } else if (state != wanted) {
             findings_.fails(fmt::format("the line to {} is {}", line.carrier, state),
                             wanted + " as a move begins",
-                            fmt::format("{}line {} {}, if an earlier run left it", vipctl_,
-                                        line.carrier, old ? "enable" : "disable"));
+                            fmt::format("{}{} line {}, if an earlier run left it", vipctl_,
+                                        old ? "enable" : "mask", line.carrier));
         }
         port(line.port, "the line to " + line.carrier);
     }

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "lbsync/nft/members.h"
 #include "lbsync/plan/line_diff.h"
 
@@ -121,6 +123,9 @@ std::vector<Named> services_of(const Offer& offer) {
             lines.push_back(server_line(server));
         }
         std::sort(lines.begin() + 1, lines.end());
+        if (service.health) {
+            lines.push_back("health " + to_json(*service.health).dump());
+        }
         all.push_back({service.name, std::move(lines)});
     }
     return all;
@@ -132,6 +137,20 @@ std::vector<Named> maps_of(const Offer& offer) {
         all.push_back({map.name, {map.vip.text() + " to " + map.server.text()}});
     }
     return all;
+}
+
+// Rules stand in their order, which decides.
+std::vector<Named> access_of(const Offer& offer) {
+    if (offer.access.digest() == 0) {
+        return {};
+    }
+    Lines lines;
+    for (const auto& [key, value] : offer.access.rules->document->items()) {
+        for (const auto& one : value.is_array() ? value : nlohmann::json::array({value})) {
+            lines.push_back(key + " " + one.dump());
+        }
+    }
+    return {{"rules, limits and admission", lines}};
 }
 
 void compare_named(const std::vector<Named>& current, const std::vector<Named>& wanted,
@@ -201,6 +220,7 @@ std::vector<Change> differences(const Offer& current, const Offer& wanted,
     std::vector<Change> changes;
     compare_named(services_of(current), services_of(wanted), host, "service", changes);
     compare_named(maps_of(current), maps_of(wanted), host, "map", changes);
+    compare_named(access_of(current), access_of(wanted), host, "access", changes);
     return changes;
 }
 

@@ -119,6 +119,7 @@ Checked<OfferReading> read_offer(std::string_view text, const std::string& where
         return tl::unexpected(mistakes.take());
     }
     reading.offer.pools = std::move(config->pools);
+    reading.offer.access = config->access;
     reading.doubts = doubts_of(text, where, elsewhere);
     return reading;
 }
@@ -137,6 +138,11 @@ std::string with_offer(std::string_view text, const Offer& offer, const InScope&
                 return Prefix::parse(map["vip_prefix"].get<std::string>()).map(Interval::of);
             });
     }
+    if (offer.access.digest() != 0) {
+        document["access"] = *offer.access.rules->document;
+    } else {
+        document.erase("access");
+    }
     return document.dump(2) + "\n";
 }
 
@@ -153,7 +159,9 @@ std::string canonical(const Offer& offer) {
         }
     }
     std::sort(lines.begin(), lines.end());
-    return fmt::format("{}", fmt::join(lines, ""));
+    const std::string access =
+        offer.access.digest() == 0 ? "" : offer.access.rules->document->dump() + "\n";
+    return fmt::format("{}{}", fmt::join(lines, ""), access);
 }
 
 }  // namespace rehome::lbsync

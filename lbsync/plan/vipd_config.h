@@ -1,4 +1,5 @@
-// What vipd's configuration offers on the VIPs: its services and its maps, and nothing else of it.
+// What vipd's configuration offers on the VIPs: its services and its maps, whom it lets begin what
+// (access rules, limits, admission: as a whole), and nothing else of it.
 //
 // Only what lies in a prefix that moves is read and written; other services and maps, and the keys
 // of which the schema says that they stay (common/vipd_config/carried.h), are left as they are.

@@ -11,6 +11,7 @@ struct Offer {
     std::vector<vipd::ServiceConfig> services;
     std::vector<vipd::MapConfig> maps;
     std::vector<vipd::PoolConfig> pools;  // named by services; their addresses are the site's own
+    vipd::AccessConfig access;            // as a whole: clients and VIPs stay the same
 
     bool operator==(const Offer&) const = default;
 };

@@ -42,7 +42,8 @@ public:
             .forward = vipd::Forward::nat,
             .encapsulation = vipd::Encapsulation::ipip,
             .pool = {},
-            .servers = {}};
+            .servers = {},
+            .health = {}};
         way(service, config);
         for (const Server& server : service.servers) {
             config.servers.push_back(this->server(server, config));
@@ -110,7 +111,7 @@ private:
                 return !server.checks.empty() || !server.settings.empty();
             });
         if (checked) {
-            refuse("checks", "vipd does not look at servers' health");
+            refuse("checks", "how keepalived checks servers is not put into vipd's words (health)");
         }
     }
 

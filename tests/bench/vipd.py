@@ -400,7 +400,7 @@ def parse(arguments):
         options.against = os.path.realpath(os.path.join(options.against, "bin"))
         if not os.path.exists(os.path.join(options.against, "vipd")):
             parser.error(f"--against: no vipd in {options.against}, expected a build's folder")
-    options.programs = PROGRAMS
+    options.programs, options.tools, options.row = PROGRAMS, FILES, Row
     options.sections = options.sections or list(SECTIONS)
     for section in options.sections:
         if section not in SECTIONS:

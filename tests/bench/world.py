@@ -255,10 +255,11 @@ class Vipd:
         write_json(self.path, document)
 
     def check(self):
-        """Refused is a kind of its own: this vipd does not know the mode yet."""
-        done = subprocess.run([f"{self.programs}/vipd", "check", "--config", self.path],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
+        """Refused is a kind of its own: this vipd does not know the mode yet.  Asked for a packet it reads the file as it
+        does to run; `vipd check` wants the inventory's services, too, of which these are none."""
+        done = subprocess.run([f"{self.programs}/vipd", "why", "--config", self.path,
+                               "udp 192.0.2.1:1 > 192.0.2.2:1"], capture_output=True, text=True)
+        if done.returncode == 2:
             raise Refused(done.stderr.strip().splitlines()[0])
 
     @property

@@ -405,20 +405,38 @@ private:
         }
     }
 
+    // Anything, in any mode; a few of each at once.
+    void disable_or_enable(uint8_t what) {
+        const std::array<DisableTarget, 6> targets{{{Level::site, "old"},
+                                                    {Level::site, "new"},
+                                                    {Level::line, config().lines[0].carrier},
+                                                    {Level::service, config().services[0].name},
+                                                    {Level::server, "s1"},
+                                                    {Level::server, "nobody"}}};
+        const DisableTarget& target = targets[what % targets.size()];
+        const uint8_t mode = in_.byte();
+        if (mode % 4 == 3) {
+            act_.state.enable(target, {});
+            return;
+        }
+        DisableOrder order;
+        order.mode = static_cast<DisableMode>(mode % 4);
+        order.rate_per_s = 1.0 + what;
+        order.icmp = mode >= 128;
+        order.anyway = mode % 8 >= 4;
+        act_.state.disable(target, order);
+    }
+
     void operate() {
         const uint8_t what = in_.byte();
         if (what < 100) {
             const auto to = static_cast<LineState>(what / 3 % 3);
-            to == LineState::draining
-                ? act_.state.drain(what % 3, {}, now_)
-                : (void)act_.state.order(what % 3, {to == LineState::enabled, {}});
+            to == LineState::draining ? act_.state.drain(what % 3, {}, now_)
+                                      : set_line(act_.state, what % 3, to == LineState::enabled);
         } else if (what < 200) {
             act_.state.order(ShareOrder{{what % 4 * 3'333U, ShareBy::address_port}, {}});
         } else {
-            for (uint32_t i = 0; i < act_.workers(); ++i) {
-                Datapath& path = act_.worker(i);
-                path.relogin().start({static_cast<double>(what), {}}, path.flows(), now_);
-            }
+            disable_or_enable(what);
         }
         act_.follow(now_);
     }

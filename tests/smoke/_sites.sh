@@ -142,7 +142,7 @@ befall() {
     case $1 in
     share) ctl old share "$2" >/dev/null ;;
     deliver) deliver_to "$2" && deliver_to6 "$2" ;;
-    line) ctl "$2" line red "$3" >/dev/null ;;
+    line) case $3 in enable) ctl "$2" enable line red ;; *) ctl "$2" mask line red ;; esac >/dev/null ;;
     cut)
         ip -n wan link set old down
         cut_both=1
@@ -176,9 +176,9 @@ as_at_first() {
     befall wide
     befall unmask old
     befall unmask new
-    ctl old line red enable >/dev/null
+    ctl old enable line red >/dev/null
     befall deliver old
     befall share 0
     wait_until 5 both_alive
-    ctl new line red disable --anyway >/dev/null
+    ctl new mask line red --anyway >/dev/null
 }

@@ -33,6 +33,21 @@ lb verify
 lb undo --state "$dir/state.json"
 [ "$(in_force)" = "$first" ]
 
+echo "# access rules of the old site: a difference, carried as they stand, in their order, and in force"
+jq '.access = {schema: "rehome/vipd-access/1", default: "accept", rules: [
+    {action: "accept", service: "meters", clients: ["10.9.0.0/25"]}, {action: "drop", clients: ["10.9.0.0/24"]}]}' \
+    "$dir/first.json" >"$dir/old.json"
+refuses 1 '10.9.0.0/25' lb plan
+lb apply
+lb verify
+[ "$(ctl new config --json | jq -c '.access.rules | map(.action)')" = '["accept","drop"]' ]
+jq '.access.rules |= reverse' "$dir/old.json" >"$dir/turned.json" && cp "$dir/turned.json" "$dir/old.json"
+fails lb verify
+cp "$dir/first.json" "$dir/old.json"
+lb apply
+[ "$(ctl new config --json | jq -c .access)" = null ]
+lb verify
+
 echo "# a file that is right and not loaded is a difference too"
 service 3 nat
 lb apply --no-reload

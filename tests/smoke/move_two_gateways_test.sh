@@ -22,7 +22,7 @@ lines() { # GATEWAY: "CARRIER enabled|disabled", a line each
 [ "$(lines new-gw2)" = 'blue enabled' ]
 
 echo "and the way back"
-in_lab cutover undo --journal "$journal" >"$out/move.log" 2>&1
+in_lab cutover undo --journal "$journal" >"$out/move.log" 2>&1 || { cat "$out/move.log"; exit 1; }
 wait_until 10 logins_are '.up == .wanted' true
 [ "$(lines old-gw2)" = 'blue enabled' ]
 [ "$(lines new-gw2)" = 'blue disabled' ]

@@ -13,7 +13,9 @@ END
 cat >"$dir/vipd.json" <<END
 {"schema": "rehome/vipd/1", "gateway": "gw", "inventory": "inventory.json", "control": "$dir/vipd.sock",
  "ports": [{"name": "wan", "device": "null:"}, {"name": "lan", "device": "null:"}],
- "lines": [{"carrier": "uplink", "enabled": true}], "services": []}
+ "lines": [{"carrier": "uplink", "enabled": true}],
+ "services": [{"name": "web", "vip": "198.51.100.10", "protocol": "tcp", "port": 80, "forward": "nat",
+   "servers": [{"name": "s1", "address": "10.0.0.11", "port": 80}]}]}
 END
 # The inventory with a change (jq's syntax), in a file of its own and in vipd's.
 with() { jq "$1" "$dir/inventory.json" >"$dir/other.json"; }

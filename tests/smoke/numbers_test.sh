@@ -12,7 +12,7 @@ refuses() { # COMMAND...: exit 2, and one line that says what was expected
 
 # What is no number at all, and what no number can be, wherever one is wanted.
 for wrong in nan -nan inf -inf 1e999 -1e999 0x10 1x x1 1,5 '1 ' ' 1'; do
-    for command in "vipctl share" "vipctl relogin --rate" "vipctl flows --limit" "vipctl flows --count --limit" \
+    for command in "vipctl share" "vipctl weak site old --rate" "vipctl flows --limit" "vipctl flows --count --limit" \
         "vipctl top --limit" "vipctl top --seconds" "vipctl capture --out $dir/x --count" \
         "vipctl capture --out $dir/x --seconds" "vipctl capture --out $dir/x --snap"; do
         case "$command" in *share) [ "${wrong#-}" = "$wrong" ] || continue ;; esac # no option
@@ -39,7 +39,7 @@ while read -r -a command; do
     refuses "${command[@]}" --socket "$none"
 done <<'END'
 vipctl share 99999999999999999999999
-vipctl relogin --rate 99999999999999999999999
+vipctl weak site old --rate 99999999999999999999999
 vipctl flows --limit 99999999999999999999999
 vipctl top --limit 99999999999999999999999
 vipctl capture --out /run/rehome/x --count 99999999999999999999999
@@ -48,9 +48,9 @@ vipctl share -1
 vipctl share 100.01
 vipctl share 0.001
 vipctl share --percent=-0.01
-vipctl relogin --rate 0
-vipctl relogin --rate -1
-vipctl relogin --rate 1000001
+vipctl weak site old --rate 0
+vipctl weak site old --rate -1
+vipctl weak site old --rate 1000001
 vipctl flows --limit -1
 vipctl flows --limit 0
 vipctl flows --limit 1.5

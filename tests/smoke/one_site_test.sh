@@ -15,15 +15,13 @@ cat >"$dir/inventory.json" <<'END'
    "lines": [{"carrier": "isp", "gateway": "gw1", "port": "isp", "address": "100.64.1.2/30", "peer": "100.64.1.1"},
              {"carrier": "isp", "gateway": "gw2", "port": "isp", "address": "100.64.2.2/30", "peer": "100.64.2.1"}]}]}
 END
+# What the inventory does not know, where nothing moves: the service, and how vipd is to run here.
+service='{"name": "names", "vip": "198.51.100.10", "protocol": "tcp", "port": 1883, "forward": "nat",
+    "servers": [{"name": "s1", "address": "10.1.0.11", "port": 1883}]}'
 config() { # gw1|gw2
-    cat <<END
-{"schema": "rehome/vipd/1", "inventory": "inventory.json", "gateway": "$1", "control": "$dir/$1.sock",
- "memory": {"mib": 128}, "lines": [{"carrier": "isp", "enabled": true}],
- "ports": [{"name": "isp", "device": "af_xdp:isp0"}, {"name": "lan", "device": "af_xdp:lan0"},
-           {"name": "link", "device": "af_xdp:link0"}],
- "services": [{"name": "names", "vip": "198.51.100.10", "protocol": "tcp", "port": 1883, "forward": "nat",
-   "servers": [{"name": "s1", "address": "10.1.0.11", "port": 1883}]}]}
-END
+    vipd init --gateway "$1" --inventory "$dir/inventory.json" --port lan=af_xdp:lan0 |
+        jq --argjson service "$service" --arg control "$dir/$1.sock" \
+            '.control = $control | .memory.mib = 128 | .services = [$service]'
 }
 
 ns client isp gw1 gw2 lan server

@@ -6,10 +6,15 @@ Servers, until they are killed:
   peers.py echo PORT                  sends back what comes, on any number of connections
   peers.py mirror PORT...             tells its peer's address, then sends back what comes; IPv4 and IPv6
   peers.py datagrams ADDRESS PORT     sends each datagram back
+  peers.py sick ADDRESS PORT NAME FILE   names, whose new connections fare as the file says, if it is there:
+                                      "well", "hangs" (no answer), "refuses", "lies" (another answer); those
+                                      that are open go on
   peers.py says PORT NAME             answers every datagram with its name
 
 Clients:
   peers.py ask HOST PORT              of names: one line, prints the answer
+  peers.py wait HOST PORT N           of names: N connections at once, each asks; prints how many were answered
+                                      within 10 s, and how long the longest took, as JSON
   peers.py hold HOST PORT             of names, one connection: asks once for each line of standard input and
                                       prints the answer, or "reset", "closed", "silent"
   peers.py tell PATH                  the same over a UNIX socket, with the lines themselves
@@ -20,10 +25,16 @@ Clients:
                                       it where that is given, prints "ready", and for each line of
                                       standard input does what it says with all of them:
                                         ask      prints who answered how many, as JSON
+                                        at-once  the same of all at the same time, and who says nothing
+                                                 for 2 s is "silent"
                                         fill     the same, of a line that takes many full packets
                                         numbers  prints "ADDRESS PORT SEQ ACK" of each: where it is, and at
                                                  which numbers its ends go on; then a line "."
                                         close    closes them
+  peers.py logins HOST PORT FIRST N [SAME]  of names: N logins at once, from the address FIRST and those behind it
+                                      (SAME: all from that one), each given 3.5 s; prints, as JSON, who
+                                      got in, and how many were refused or met silence
+  peers.py flood HOST PORT SECONDS    SYNs from random addresses, as many as it can send; prints how many
   peers.py talk HOST PORT N           of says: N sockets; prints "ready", and for each line of standard input
                                       does what it says with all of them:
                                         ask      prints who answered how many, and how many were answered
@@ -42,6 +53,7 @@ import concurrent.futures
 import ipaddress
 import json
 import os
+import random
 import select
 import socket
 import socketserver
@@ -109,6 +121,56 @@ def datagrams(address, port):
         end.sendto(data, peer)
 
 
+def sick(address, port, name, path):
+    def mood():
+        try:
+            with open(path) as file:
+                return file.read().strip()
+        except FileNotFoundError:
+            return "well"
+
+    async def answer(reader, writer):
+        came = mood()
+        try:
+            while await reader.readline():
+                if came != "hangs":
+                    writer.write(b"no\n" if came == "lies" else name.encode() + b"\n")
+        except ConnectionError:
+            pass
+        writer.close()
+
+    async def serve():
+        server = None
+        while True:
+            refuses = mood() == "refuses"
+            if refuses and server is not None:
+                server.close()
+                server = None
+            elif not refuses and server is None:
+                server = await asyncio.start_server(answer, address, int(port), backlog=1024)
+            await asyncio.sleep(0.02)
+    asyncio.run(serve())
+
+
+def wait(host, port, count):
+    async def one():
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(b"ask\n")
+                answered = await reader.readline()
+            writer.close()
+            return time.monotonic() - began if answered else None
+        except (OSError, TimeoutError):
+            return None
+
+    async def everybody():
+        took = [t for t in await asyncio.gather(*(one() for _ in range(int(count)))) if t is not None]
+        print(json.dumps({"served": len(took), "longest_ms": round(max(took, default=0) * 1000)}))
+    asyncio.run(everybody())
+
+
 def says(port, name):
     end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     end.bind(("::", int(port)))
@@ -121,7 +183,7 @@ def answer_on(connection, line=b"ask\n"):
     try:
         connection.sendall(line)
         answer = connection.recv(100)
-        return answer.decode().strip() or "closed"
+        return (answer.decode().split() or ["closed"])[-1]  # one that was late may stand before it
     except TimeoutError:
         return "silent"
     except ConnectionError:
@@ -157,6 +219,12 @@ def crowd(host, port, count, first=None):
     for line in sys.stdin:
         if line.strip() == "ask":
             print(json.dumps(collections.Counter(map(answer_on, connections)), sort_keys=True), flush=True)
+        elif line.strip() == "at-once":
+            for connection in connections:
+                connection.settimeout(2)
+            with concurrent.futures.ThreadPoolExecutor(len(connections)) as at_once:
+                answers = at_once.map(answer_on, connections)
+            print(json.dumps(collections.Counter(answers), sort_keys=True), flush=True)
         elif line.strip() == "fill":
             for connection in connections:
                 connection.settimeout(20)
@@ -171,6 +239,50 @@ def crowd(host, port, count, first=None):
         else:
             for connection in connections:
                 connection.close()
+
+
+def logins(host, port, first, count, same=None):
+    def login(source):
+        try:
+            with socket.create_connection((host, int(port)), 3.5, (source, 0)) as connection:
+                return source, answer_on(connection)
+        except ConnectionRefusedError:
+            return source, "refused"
+        except TimeoutError:
+            return source, "silent"
+    sources = [same or str(ipaddress.ip_address(first) + i) for i in range(int(count))]
+    with concurrent.futures.ThreadPoolExecutor(len(sources)) as at_once:
+        fates = list(at_once.map(login, sources))
+    lost = [fate for _, fate in fates if fate in ("refused", "silent", "reset", "closed")]
+    print(json.dumps({"in": [source for source, fate in fates if fate not in lost],
+                      "refused": lost.count("refused"), "silent": lost.count("silent")}))
+
+
+def flood(host, port, seconds):
+    target = socket.inet_aton(host)
+
+    def ones_sum(data):
+        total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        return (~total & 0xffff).to_bytes(2, "big")
+
+    def syn():
+        source = bytes([random.choice([5, 31, 77, 91, 185])]) + random.randbytes(3)
+        tcp = random.randbytes(2) + int(port).to_bytes(2, "big") + random.randbytes(4) + bytes(4) + b"\x50\x02\xff\xff"
+        tcp += ones_sum(source + target + b"\0\x06\0\x14" + tcp + bytes(4)) + b"\0\0"
+        return b"\x45\0\0\x28\0\0\0\0\x40\x06\0\0" + source + target + tcp  # the kernel sums the header
+    packets = [syn() for _ in range(50_000)]
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    end, sent = time.monotonic() + float(seconds), 0
+    while time.monotonic() < end:
+        for packet in packets[sent % 50_000:][:500]:
+            try:
+                raw.sendto(packet, (host, 0))
+            except OSError:
+                pass  # no room
+            sent += 1
+    print(sent)
 
 
 def tell(path):
@@ -286,7 +398,7 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, says, ask, hold, crowd, tell, talk, many, bulk, datagram)}
+         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, flood, tell, talk, many, bulk, datagram)}
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
         sys.exit(__doc__)

@@ -8,6 +8,7 @@
   touch PATH    makes a file
   until PATH    waits until the file is there, for 10 s at most
   quiet MS      until nothing has come for so long
+  size ROWS COLUMNS   the terminal is so large from now on
   vanish        the terminal goes away
   END
 
@@ -77,6 +78,10 @@ class Terminal:
         while self.read(int(ms) / 1000):
             if time.monotonic() > end:
                 raise AssertionError("it never is")
+
+    def size(self, rows_columns):
+        rows, columns = map(int, rows_columns.split())
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def vanish(self):
         os.close(self.fd)

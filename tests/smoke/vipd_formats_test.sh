@@ -6,8 +6,8 @@
 # shellcheck source=tests/smoke/_vipd.sh
 . "$here/_vipd.sh"
 
-prints() { # FORMAT COMMAND...: in JSON; its answer may be no
-    "${@:2}" --json >"$dir/printed" || [ $? = 1 ]
+prints() { # FORMAT COMMAND...: in JSON; its answer may be no, or that it cannot tell
+    "${@:2}" --json >"$dir/printed" || [[ $? = [14] ]]
     fits "$1" <"$dir/printed"
 }
 short_metrics() { ctl old metrics "$@" | jq '.text |= .[:8000]'; } # no string of a file may be longer
@@ -34,6 +34,8 @@ grep -q '/typo: unknown key' "$dir/mistakes"
 
 # ---- what the programs print
 prints vipd-status ctl old status
+jq -e '.services[0] | .service == "meters" and .served and .counted_one_in == 1 and .servers ==
+    [{"server": "s1", "address": "10.1.0.2:1883", "takes_new_flows": true, "flows": 1}]' "$dir/printed"
 prints vipd-status ctl new status
 prints vipd-stats ctl old stats
 prints vipd-metrics short_metrics
@@ -49,19 +51,28 @@ prints vipd-placed ctl old list staff --none
 prints vipd-placed ctl old weights none
 prints vipd-placed ctl old set 10.9.0.0/24 none
 prints vipd-placed ctl old set
+prints vipd-accessed ctl old access
+prints vipd-accessed ctl old limit clients 100 --burst 200 --ipv4-length 24
+ctl old access --json | jq .rules | fits vipd-access
+prints vipd-accessed ctl old admission 50 --dry-run
+prints vipd-accessed ctl old access --none
 prints vipd-confirm ctl old confirm
-prints vipd-line ctl new line red enable
-prints vipd-line ctl new line red disable
+prints vipd-disabled ctl new enable line red
+prints vipd-disabled ctl new mask line red
 prints vipd-why ctl old why "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 prints vipd-why vipd why --config "$dir/old.json" "tcp 10.9.0.2:40000 > 198.51.100.10:1883 syn"
 [ "$(jq -r .drop.reason "$dir/printed")" = no_route ]
+prints vipd-explain ctl old explain 10.9.0.2
 prints vipd-flows ctl old flows
 [ "$(jq '.flows | length' "$dir/printed")" = 1 ]
 prints vipd-flows ctl old flows --count
 prints vipd-top ctl old top --seconds 1 --by vip
 prints vipctl-capture ctl old capture --out "$dir/x.pcapng" --seconds 1
-prints vipd-relogin ctl old relogin --rate 100 --wait
-prints vipd-relogin ctl old relogin --stop
+prints vipd-disabled ctl old weak site old --rate 100 --wait
+prints vipd-status ctl old status
+prints vipd-disabled ctl old strong server meters/s1
+prints vipd-disabled ctl old enable server meters/s1
+prints vipd-disabled ctl old enable site old
 fits --lines vipd-resets <"$dir/old.resets"
 prints vipd-drops vipd drops
 prints vipd-counters vipd counters
@@ -72,6 +83,7 @@ cat >"$dir/requests" <<END_REQUESTS
 {"command":"status"}
 {"command":"flows","count":true}
 {"command":"top"}
+{"command":"explain","client":"10.9.0.2"}
 {"command":"capture","count":1}
 {"command":"capture-read","id":2}
 {"command":"capture-stop","id":2}
@@ -81,7 +93,7 @@ END_REQUESTS
 fits --lines vipd-request <"$dir/requests"
 say <"$dir/requests" >"$dir/answers"
 fits --lines vipd-answer <"$dir/answers"
-[ "$(jq -s 'length == 8 and all(.ok)' "$dir/answers")" = true ]
+[ "$(jq -s 'length == 9 and all(.ok)' "$dir/answers")" = true ]
 jq -c 'select(.result.schema == "rehome/vipd-capture/1") | .result' "$dir/answers" | fits --lines vipd-capture
 
 # ---- what does not fit is refused by vipd, and not even asked by vipctl
@@ -91,13 +103,15 @@ fits --lines vipd-answer <"$dir/answers"
 [ "$(jq -s 'length == 6 and all(.ok | not)' "$dir/answers")" = true ]
 grep -q 'percent: is 1000000000.0, expected a number from 0 to 100' "$dir/answers"
 grep -q 'percnt: unknown key, expected one of break-maps, by, command, percent' "$dir/answers"
-grep -q '"fly\\" is unknown, expected one of capture, ' "$dir/answers"
+grep -q '"fly\\" is unknown, expected one of access, ' "$dir/answers"
 wrong ctl old share nan
 wrong ctl old share 101
 wrong ctl old share 10 --by colour
-wrong ctl old line red off
-wrong ctl old relogin --rate nan
-wrong ctl old relogin --rate 0
+wrong ctl old mask rack red
+wrong ctl old weak site old --rate nan
+wrong ctl old weak site old --rate 0
+wrong ctl old weak site old
+wrong ctl old mask server nobody
 wrong ctl old flows --limit -1
 wrong ctl old flows --limit 0
 wrong ctl old flows --state asleep

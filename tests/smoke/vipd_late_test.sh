@@ -32,16 +32,16 @@ figure_is new '.workers[0].answers' true
 ctl new status | found "worker 1 is at [0-9]* and DOES NOT ANSWER"
 
 echo "on the word of the other the peer disables no line"
-fails ctl old line red disable --anyway 2>"$dir/refused"
+fails ctl old mask line red --anyway 2>"$dir/refused"
 found "has not confirmed" <"$dir/refused"
 figure_is old '.lines[0].enabled' true
 
 echo "who waits for that is told when the line is enabled again meanwhile"
-{ ctl old line red disable --anyway 2>"$dir/countermanded" || true; } &
+{ ctl old mask line red --anyway 2>"$dir/countermanded" || true; } &
 waits=$!
 drains() { figure_is old '.lines[0].state' '"draining"'; }
 wait_until 2 drains
-ctl old line red enable
+ctl old enable line red
 wait $waits
 found "enabled again meanwhile" <"$dir/countermanded"
 
@@ -52,5 +52,5 @@ acts() { figure new '[.workers[].epoch] == [.epoch, .epoch]' | grep -qx true; }
 wait_until 5 acts
 figure_is new .share.percent 30
 ctl new share 40 --json | jq -e '.late == []'
-ctl old line red disable --anyway
+ctl old mask line red --anyway
 figure_is old '.lines[0].enabled' false

@@ -19,7 +19,7 @@ rewrite() { # old|new FILTER
 
 echo "a line that was enabled, and a share, over a reload, a crash and a stop"
 figure_is new '.lines[0].enabled' false
-ctl new line red enable
+ctl new enable line red
 ctl old share 12.34 --by address-port
 ctl new reload
 figure_is new '.lines[0].enabled' true
@@ -29,10 +29,19 @@ figure_is new '.lines[0].enabled' true
 figure_is old .share '{"by":"address-port","percent":12.34}'
 wait_until 5 figure_is new '.peers[0].alive' true
 wait_until 5 figure_is old '.peers[0].alive' true
-ctl new line red disable
+wait_until 5 ctl new mask line red # once the other one says that it has one
 restart new TERM
 figure_is new '.lines[0].enabled' false
-[ "$(jq -c '.lines | map([.carrier, .enabled, .uid])' $orders/new.orders.json)" = '[["red",false,0]]' ]
+[ "$(jq -c '.disabled | map([.level, .name, .mode, .uid])' $orders/new.orders.json)" = '[["line","red","mask",0]]' ]
+
+# What the log says of it: a line each, with the time, by whom, and what was before.  It began anew with each start.
+said() { sed -n 's/^20[0-9-]*T[0-9:.]*Z vipd: //p' "$dir/$1.log" | found -xF "$2"; }
+ctl old share 0.5
+ctl old share 12.34 --by address-port
+said old 'share: by address-port, percent 12.34 -> by address, percent 0.5, ordered by uid 0'
+said old 'share: by address, percent 0.5 -> by address-port, percent 12.34, ordered by uid 0'
+[ "$(grep -c ' vipd: share: ' "$dir/old.log")" = 2 ]
+[ "$(grep -c ' vipd: peer new-gw: .* -> alive' "$dir/old.log")" -ge 1 ]
 
 fits vipd-orders <$orders/old.orders.json
 fits vipd-orders <$orders/new.orders.json
@@ -100,25 +109,39 @@ start_gateway new
 figure_is new '.lines[0].enabled' true # as the file says
 figure new .orders.set_aside | found "another move, spring (old to new)"
 
-echo "a re-login that a crash interrupts is not done"
+echo "flows that are being ended when it crashes are ended when they are met again"
 on old-s python3 tests/smoke/peers.py names 1883 old-s &
 ctl old share 0
 wait_until 5 on client python3 tests/smoke/peers.py ask 198.51.100.10 1883
-mkfifo "$dir/hold"
-on client python3 tests/smoke/peers.py hold 198.51.100.10 1883 <"$dir/hold" >"$dir/held" &
-exec 7>"$dir/hold"
-echo ask >&7
-wait_until 5 grep -q old-s "$dir/held"
-ctl old relogin --rate 0.001
+mkfifo "$dir/crowd"
+on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 3 <"$dir/crowd" >"$dir/said" &
+exec 7>"$dir/crowd"
+says() { echo at-once >&7 && [ "$(tail -n 1 "$dir/said" | jq -c .)" = "$1" ]; }
+wait_until 10 says '{"old-s":3}'
+ctl old weak site old --rate 0.001 --anyway
 fits vipd-orders <$orders/old.orders.json
 ctl old status --json | fits vipd-status
-figure_is old .relogin.order.course '"running"'
+figure_is old '.disabled[0].course' '"running"'
 restart old KILL
-figure_is old '[.relogin.running, .relogin.order.course]' '[false,"interrupted"]'
-ctl old status | found "INTERRUPTED by a restart"
-found "was interrupted" <"$dir/old.log"
-ctl old relogin --rate 100 --wait
-figure_is old .relogin.order.course '"done"'
+figure_is old '.disabled[0].course' '"running"'
+found "site old is disabled (weak), and ends flows again" <"$dir/old.log"
+ctl old weak site old --rate 100 --quiet-s 1 --anyway
+wait_until 10 says '{"reset":3}'
+wait_until 5 figure_is old '.disabled[0].course' '"done"'
+restart old KILL
+figure_is old '.disabled[0].course' '"done"'
+ctl old enable site old
+figure_is old .disabled '[]'
+
+echo "the file of a version before, by which a line was disabled and a re-login ran"
+stop_gateway old TERM
+rewrite old '.lines = [{"carrier": "red", "enabled": false, "at": .alive_at, "uid": 0}] | del(.disabled) |
+    .relogin = {"rate": 5, "course": "running", "at": .alive_at, "uid": 0}'
+start_gateway old
+figure_is old .orders.set_aside null
+figure_is old '[.disabled[] | [.level, .name, .mode]]' '[["line","red","mask"]]'
+figure_is old '.lines[0].state' '"disabled"'
+ctl old enable line red
 
 echo "a long absence: nothing is announced until a peer of the same move confirms"
 wait_until 5 figure_is new '.peers[0].alive' true

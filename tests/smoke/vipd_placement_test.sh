@@ -70,7 +70,7 @@ crowd 200 20
 first=$(asked 1)
 jq -e '.["old-s"] > 50 and .["new-s"] > 30 and .["east-s"] > 30 and add == 200' <<<"$first"
 deliver_to new
-ctl new line red enable
+ctl new enable line red
 crowd 200 20
 [ "$(asked 2)" = "$first" ]
 deliver_to old

@@ -26,7 +26,7 @@ echo "relay: new clients are served by the new site, the held one stays"
 ctl old share 100
 [ "$(say)" = new-s ]
 held old-s
-figure_is old '.relogin.remaining' 0 # which says nothing of who is served: no re-login runs
+figure_is old .disabled '[]'
 figure_is old '.served' '{"tcp":1,"udp":0}'
 
 echo "the carrier delivers to the new site, whose line may not answer yet"
@@ -35,8 +35,8 @@ held old-s
 [ "$(say)" = new-s ]
 
 echo "the new line is enabled, the old one disabled"
-ctl new line red enable
-ctl old line red disable
+ctl new enable line red
+ctl old mask line red
 before=$(figure old '.lines[0].tx_vip_packets')
 held old-s
 [ "$(say)" = new-s ]
@@ -44,7 +44,7 @@ held old-s
 
 echo "paced re-login: the held connection is reset, and logged"
 figure_is old '.served.tcp' 1
-ctl old relogin --rate 100 --wait
+ctl old weak site old --rate 100 --wait
 figure_is old '.served.tcp' 0
 echo ask >&7
 wait_until 3 grep -q reset "$dir/held"

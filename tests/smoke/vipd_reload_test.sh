@@ -30,10 +30,10 @@ ctl old reload
 figure_is old '[.lines[] | [.carrier, .enabled]]' '[["red",true],["azure",true]]'
 figure_is old '[.peers[] | [.gateway, .alive]]' '[["new-gw",true],["new-gw2",false]]'
 wait_until 5 say
-fails ctl old line azure disable 2>"$dir/refused"
+fails ctl old mask line azure 2>"$dir/refused"
 found "no gateway has another line of azure" <"$dir/refused"
-ctl old line azure disable --anyway
-ctl old line azure disable # it is: nothing is lost by saying so
+ctl old mask line azure --anyway
+ctl old mask line azure # it is: nothing is lost by saying so
 figure_is old '[.lines[] | .enabled]' '[true,false]'
 cp "$dir/inventory.before" "$dir/inventory.json"
 vipd_config old 10.1.0.2 true >"$dir/old.json"

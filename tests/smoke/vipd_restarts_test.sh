@@ -39,18 +39,19 @@ echo "the carrier delivers to the new site, whose line may not answer yet"
 deliver_to new
 crash_everywhere new-s
 echo "the new line is enabled"
-ctl new line red enable
+ctl new enable line red
 crash_everywhere new-s
 echo "the old line is disabled"
-ctl old line red disable
+ctl old mask line red
 crash_everywhere new-s
 echo "the clients have logged in again"
-ctl old relogin --rate 1000 --wait
+ctl old weak site old --rate 1000 --wait
 crash_everywhere new-s
-figure_is old .relogin.order.course '"done"'
+figure_is old '[.disabled[] | select(.level == "site").course]' '["done"]'
 echo "and all the way back"
-ctl old line red enable
+ctl old enable site old
+ctl old enable line red
 deliver_to old
-ctl new line red disable
+ctl new mask line red
 ctl old share 0
 crash_everywhere old-s

@@ -89,6 +89,24 @@ seen=$(jq .packets "$dir/top.json")
 ctl old top --by server --seconds 1 >/dev/null
 fails ctl old top --by nothing
 
+# ---- the gateway again and again: on a terminal in its size, until Ctrl-C; elsewhere one behind another
+ctl old status | found '^meters .* served '
+ctl old status | found '^ .* s1 .* 10.1.0.2:.* takes '
+python3 tests/smoke/terminal.py "$dir/screen" vipctl status --watch --seconds 1 --socket "$dir/old.sock" <<'SCREEN'
+see gateway  old-gw
+see service
+size 8 40
+see lines more
+lack service
+size 200 200
+see service
+type ^C
+SCREEN
+timeout -s INT 3 vipctl status --watch --seconds 1 --json --socket "$dir/old.sock" >"$dir/watched" || [ $? = 124 ]
+[ "$(wc -l <"$dir/watched")" -ge 2 ]
+fits --lines vipd-status <"$dir/watched"
+fails ctl old status --seconds 1
+
 # ---- metrics: every drop reason, and a figure that has happened
 ctl old metrics >"$dir/metrics"
 while read -r reason _; do

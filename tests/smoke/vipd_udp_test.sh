@@ -19,21 +19,22 @@ new_clients_of old-s
 answers old-s
 wait_until 5 copied old 100
 deliver_to new
-ctl new line red enable
+ctl new enable line red
 for _ in 1 2 3; do answers old-s; done
 
-echo "a re-login of their service forgets the flows, so that their next datagrams are placed where they come in"
-fails ctl old relogin --rate 10 --service nobody 2>/dev/null
-ctl old relogin --rate 0.001 --service meters --json | jq -e '.replaced == null and .remaining == 0'
-figure_is old .relogin.running false # it had nothing to do
-ctl old relogin --rate 1 --service terminals --json | jq -e '.replaced == null and .remaining_udp >= 100'
-ctl old relogin --rate 2 >"$dir/second"
-found "in place of the one of terminals at 1 a second" <"$dir/second"
-ctl old relogin --stop --json | fits vipd-relogin
-ctl old relogin --stop --json | jq -e '.replaced == null and .running == false'
-ctl old relogin --rate 200 --service terminals --wait --json >"$dir/relogin"
-fits vipd-relogin <"$dir/relogin"
-jq -e '.running == false and .reset == 0 and .forgotten >= 100 and .order.course == "done"' <"$dir/relogin"
+echo "their service is emptied: flows are forgotten, so that their next datagrams are placed anew"
+fails ctl old weak service nobody --rate 10 2>/dev/null
+ctl old weak service meters --rate 0.001 --json | jq -e '.before == null'
+wait_until 5 figure_is old '.disabled[0].course' '"done"' # it had nothing to do
+ctl old weak service terminals --rate 1 --json | jq -e '.before == null and .disabled.rate == 1'
+wait_until 5 figure_is old '.disabled[] | select(.name == "terminals") | .left_udp >= 98 and .end_s >= 98' true
+ctl old weak service terminals --rate 2 >"$dir/second"
+found "in place of: weak service terminals, running at 1 a second" <"$dir/second"
+ctl old mask service terminals --json | fits vipd-disabled # stops it
+ctl old mask service terminals --json | jq -e '.before.mode == "mask" and .disabled.course == null'
+ctl old weak service terminals --rate 200 --wait --json >"$dir/weak"
+fits vipd-disabled <"$dir/weak"
+jq -e '.disabled | .reset == 0 and .forgotten >= 95 and .course == "done" and .left == 0' <"$dir/weak"
 figure_is old .served.udp 0
 fits --lines vipd-resets <"$dir/old.resets"
 [ "$(jq -s 'map(select(.protocol == "udp")) | length' <"$dir/old.resets")" -ge 100 ]

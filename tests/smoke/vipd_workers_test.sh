@@ -82,21 +82,22 @@ for i in 1 2 3 4 5 6; do
     echo ask >&$((10 + i))
     wait_until 5 grep -q old-s "$dir/held$i"
 done
-ctl old relogin --rate 100 --wait
+ctl old weak site old --rate 100 --wait
 for i in 1 2 3 4 5 6; do
     echo ask >&$((10 + i))
     wait_until 3 grep -q reset "$dir/held$i"
 done
-[ "$(grep -c '"vip":"198.51.100.10:1883"' "$dir/old.resets")" = "$(figure old .relogin.reset)" ]
-[ "$(figure old .relogin.reset)" -ge 6 ]
+[ "$(grep -c '"vip":"198.51.100.10:1883"' "$dir/old.resets")" = "$(figure old ".disabled[0].reset")" ]
+[ "$(figure old ".disabled[0].reset")" -ge 6 ]
 
 echo "the share and a line hold at both workers"
+ctl old enable site old
 fails ctl old share 100 2>"$dir/refused"
 found "maps keep no state" <"$dir/refused"
 ctl old share 100 --break-maps
 on new-s python3 tests/smoke/peers.py names 1883 new-s &
 wait_until 5 on new-s bash -c 'exec 3<>/dev/tcp/172.20.0.2/1883'
 for _ in $(seq 10); do [ "$(say)" = new-s ]; done
-ctl new line red enable
-ctl old line red disable
+ctl new enable line red
+ctl old mask line red
 [ "$(say)" = new-s ]

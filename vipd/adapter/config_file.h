@@ -14,6 +14,8 @@
 namespace rehome::vipd {
 
 Checked<Config> read_config(const std::string& path);
+// The same, with its keys read too, held against the inventory.
+Checked<Config> check_config_file(const std::string& path, const Expected& expected);
 
 // With the file's text, which says what stands in there and what is a default, and with the keys
 // that it names; null: it names none.

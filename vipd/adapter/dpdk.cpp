@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "vipd/adapter/acl.h"
 #include "vipd/adapter/dpdk_log.h"
 
 namespace rehome::vipd {
@@ -26,14 +27,12 @@ unsigned first_cpu(const cpu_set_t& cpus) {
 }
 
 std::vector<std::string> eal_arguments(const MemoryConfig& memory, unsigned cpu) {
-    std::vector<std::string> words{"vipd",
-                                   "--no-telemetry",
-                                   "--no-pci",
-                                   "--log-level=error",
+    std::vector<std::string> words{"vipd", "--no-telemetry", "--no-pci", "--log-level=error",
                                    "--iova-mode=va",  // else huge pages cut a pool into pieces
-                                   fmt::format("--lcores=0@{}", cpu),
-                                   "-m",
-                                   std::to_string(memory.mib)};
+                                   fmt::format("--lcores=0@{}", cpu), "-m",
+                                   // Of ordinary pages what nobody uses costs nothing; huge ones
+                                   // come as they are wanted.
+                                   std::to_string(memory.mib + (memory.hugepages ? 0 : acl_mib))};
     if (memory.hugepages) {
         words.emplace_back("--in-memory");
         return words;
@@ -43,7 +42,13 @@ std::vector<std::string> eal_arguments(const MemoryConfig& memory, unsigned cpu)
     return words;
 }
 
+bool started = false;
+
 }  // namespace
+
+bool dpdk_runs() {
+    return started;
+}
 
 Result<> start_dpdk(const MemoryConfig& memory) {
     // Without this libxdp wants a bpffs, which `ip netns exec` hides, to share the device with
@@ -63,13 +68,15 @@ Result<> start_dpdk(const MemoryConfig& memory) {
     // EAL pinned this thread to its lcore; several gateways would then crowd on one CPU.
     pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
     silence_libxdp();
-    if (taken >= 0) return {};
+    started = taken >= 0;
+    if (started) return {};
     return complaints.fail("DPDK", fmt::format("cannot start with {} MiB {}: {}", memory.mib,
                                                memory.hugepages ? "of huge pages" : "of memory",
                                                rte_strerror(rte_errno)));
 }
 
 void stop_dpdk() {
+    started = false;
     rte_eal_cleanup();
 }
 

@@ -11,6 +11,7 @@
 namespace rehome::vipd {
 
 Result<> start_dpdk(const MemoryConfig& memory);
+bool dpdk_runs();
 void stop_dpdk();  // after the last port is closed and the last pool is freed
 
 // A thread that was not started by DPDK calls this once before it touches packets: it gets an lcore

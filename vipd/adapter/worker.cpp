@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -38,6 +39,7 @@ Fate fate_of(const Verdict& verdict, const Datapath& datapath) {
         case Verdict::Kind::forward:
             return {Fate::Kind::forward, Drop::count_, datapath.hop(verdict).port};
         case Verdict::Kind::punt:
+        case Verdict::Kind::check:
             return {Fate::Kind::punt, Drop::count_, 0};
         case Verdict::Kind::consumed:
             return {Fate::Kind::consumed, Drop::count_, 0};
@@ -204,9 +206,9 @@ void Worker::offer(const Forwarding& forwarding) {
     wake_.signal();
 }
 
-Worker::Relogin Worker::relogin() const {
+std::vector<Endings::Course> Worker::endings() const {
     const std::lock_guard lock(mutex_);
-    return relogin_;
+    return endings_;
 }
 
 Worker::IdleReset Worker::idle_reset() const {
@@ -215,18 +217,19 @@ Worker::IdleReset Worker::idle_reset() const {
 }
 
 void Worker::publish_resets() {
-    const auto& relogin = datapath_->relogin();
-    const Relogin now{datapath_->snapshot().relogin.id, relogin.running(), relogin.done(),
-                      relogin.before(), relogin.remaining(datapath_->flows())};
+    const auto& now = datapath_->endings().courses();
     const auto& idle = datapath_->idle_reset();
     const IdleReset idle_now{idle.running(), idle.flows_reset()};
-    if (now == relogin_ && idle_now == idle_reset_) {
+    if (now == endings_ && idle_now == idle_reset_) {
         return;
     }
-    const bool other = now.id != relogin_.id || now.running != relogin_.running;
+    const auto same = [](const Endings::Course& a, const Endings::Course& b) {
+        return a.id == b.id && a.running == b.running && a.left.has_value() == b.left.has_value();
+    };
+    const bool other = !std::equal(now.begin(), now.end(), endings_.begin(), endings_.end(), same);
     {
         const std::lock_guard lock(mutex_);
-        relogin_ = now;
+        endings_ = now;
         idle_reset_ = idle_now;
     }
     if (other) {
@@ -578,7 +581,21 @@ void Worker::finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet) {
     if (verdict.kind == Verdict::Kind::punt) {
         hand_up(port, *packet);
     }
+    if (verdict.kind == Verdict::Kind::check) {
+        hand_to_checks(port, *packet);
+    }
     rte_pktmbuf_free(packet);
+}
+
+// To the interface behind which checks through tunnels run, which takes IP packets.
+void Worker::hand_to_checks(PortIndex port, const rte_mbuf& packet) {
+    const std::span bytes(rte_pktmbuf_mtod(&packet, const uint8_t*), packet.data_len);
+    const auto ip = bytes.subspan(link_of(bytes).header_bytes);
+    const int fd = shared_.checks->load(std::memory_order_relaxed);
+    if (fd < 0 || ::write(fd, ip.data(), ip.size()) != static_cast<ssize_t>(ip.size())) {
+        datapath_->count_not_punted();
+        show_lost(port, bytes, Drop::twin_refused);
+    }
 }
 
 // To the kernel, which may not take it: its twin is down, or gone.

@@ -45,6 +45,9 @@ struct Shared {
     rte_mempool* pool = nullptr;
     uint32_t workers = 1;
     std::unique_ptr<Handover> handover;  // null: there is one worker
+    // Where answers of checks through tunnels are written (health/prober.h); -1: nowhere.  It stays
+    // open for as long as there are workers.
+    std::shared_ptr<std::atomic<int>> checks = std::make_shared<std::atomic<int>>(-1);
 };
 
 class Worker {
@@ -78,16 +81,8 @@ public:
     void empty_rings(uint64_t epoch);
     uint64_t drained() const { return drained_.load(std::memory_order_acquire); }
 
-    // How its re-login goes.
-    struct Relogin {
-        uint64_t id = 0;  // of the order that it acts on, as in Snapshot::Relogin
-        bool running = false;
-        vipd::Relogin::Done done, before;  // by the last that it began, and the one before
-        Generations::Older remaining;
-
-        bool operator==(const Relogin&) const = default;
-    };
-    Relogin relogin() const;
+    // How the orders go that end flows, as far as it acts on them.
+    std::vector<Endings::Course> endings() const;
     // How its resets of idle clients go (flow/idle_reset.h).
     struct IdleReset {
         bool running = false;
@@ -145,6 +140,7 @@ private:
     void emit(std::span<const uint8_t> ip_packet, uint32_t adjacency);
     void finish(const Verdict& verdict, PortIndex port, rte_mbuf* packet);
     void hand_up(PortIndex port, const rte_mbuf& packet);
+    void hand_to_checks(PortIndex port, const rte_mbuf& packet);
     void queue(PortIndex port, std::span<rte_mbuf*> packets);
     void queue(PortIndex port, rte_mbuf* packet) { queue(port, std::span(&packet, 1)); }
     void flush(PortIndex port);
@@ -185,7 +181,7 @@ private:
     Offer offer_;
     std::atomic<bool> offered_ = false;
     std::atomic<uint64_t> acts_on_ = 0, to_drain_ = 0, drained_ = 0;  // epochs
-    Relogin relogin_;  // as told; written by the worker, under the lock
+    std::vector<Endings::Course> endings_;  // as told; written by the worker, under the lock
     IdleReset idle_reset_;
     std::atomic<Micros> round_at_ = 0;
     std::atomic<bool> asked_ = false;

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/control_request.h"
+#include "vipd/daemon/census.h"
 #include "vipd/daemon/daemon.h"
 #include "vipd/daemon/flows.h"
 #include "vipd/watch/origins.h"
@@ -66,6 +67,11 @@ std::span<const Daemon::Command> Daemon::commands() {
     using R = const json&;
     constexpr auto at_once = [](auto answer) { return Command::at_once(answer); };
     static const std::vector<Command> all{
+        {"access", "vipd-accessed", at_once([](D d, R) { return Result<json>(d.access()); })},
+        {"access-commit", "vipd-accessed", &Daemon::commit_access},
+        {"access-drop", "vipd-accessed",
+         at_once([](D d, R request) { return d.drop_access(request); })},
+        {"access-prepare", "vipd-accessed", &Daemon::prepare_access},
         {"capture", "vipd-capture",
          at_once([](D d, R request) { return d.captures_.start(request, d.config()); })},
         {"capture-read", "vipd-capture",
@@ -74,10 +80,12 @@ std::span<const Daemon::Command> Daemon::commands() {
          at_once([](D d, R request) { return d.captures_.stop(request); })},
         {"config", "vipd", at_once([](D d, R) { return to_json(d.state_.config_in_force()); })},
         {"confirm", "vipd-confirm", &Daemon::confirm},
+        {"explain", "vipd-explain", at_once([](D d, R request) { return d.explain(request); })},
         {"flows", "vipd-flows", at_once([](D d, R request) {
              return list_flows(request, d.workers_, d.config(), d.tables());
          })},
-        {"line", "vipd-line", &Daemon::line},
+        {"enable", "vipd-disabled", &Daemon::enable},
+        {"mask", "vipd-disabled", &Daemon::disable},
         {"metrics", "vipd-metrics", at_once([](D d, R) { return d.metrics(); })},
         {"origins", "vipd-origins", at_once([](D d, R) { return d.origins(); })},
         {"placement", "vipd-placed", at_once([](D d, R) { return d.placement(); })},
@@ -89,14 +97,14 @@ std::span<const Daemon::Command> Daemon::commands() {
              const auto prepared = d.prepare_placement(request, reply.uid());
              prepared ? reply.done(*prepared) : reply.refuse(prepared.error());
          }},
-        {"relogin", "vipd-relogin", &Daemon::relogin},
-        {"relogin-stop", "vipd-relogin", &Daemon::stop_relogin},
         {"reload", "vipd-reload", &Daemon::reload},
         {"share", "vipd-share", &Daemon::share},
         {"stats", "vipd-stats", at_once([](D d, R) { return d.stats(); })},
-        {"status", "vipd-status", at_once([](D d, R) { return d.status(); })},
+        {"strong", "vipd-disabled", &Daemon::disable},
+        {"status", "vipd-status", at_once([](D d, R request) { return d.status(request); })},
         {"top", "vipd-top",
          at_once([](D d, R request) { return d.busiest_.answer(request, d.tables()); })},
+        {"weak", "vipd-disabled", &Daemon::disable},
         {"why", "vipd-why", at_once([](D d, R request) { return d.why(request); })},
     };
     return all;
@@ -112,7 +120,8 @@ std::vector<std::string_view> Daemon::command_names() {
 
 void Daemon::command(const json& request, const Reply& reply) {
     if (const std::string wrong = wrong_request("request", request); !wrong.empty()) {
-        reply.refuse(wrong, Exit::usage);
+        const std::string unknown = unknown_target(request);
+        reply.refuse(wrong + (unknown.empty() ? "" : "\n" + unknown), Exit::usage);
         return;
     }
     const auto all = commands();
@@ -120,6 +129,7 @@ void Daemon::command(const json& request, const Reply& reply) {
         return command.name == request["command"];
     });
     found->handle(*this, request, reply.of_format("rehome/" + std::string(found->result) + "/1"));
+    say_orders(reply.uid());
 }
 
 json Daemon::origins() const {
@@ -153,6 +163,9 @@ json Daemon::peer_state(size_t peer, const Sums* sums) const {
         {"same_placement", heard && snapshot.placement
                                ? json(*snapshot.placement == state_.snapshot()->placement->digest())
                                : json()},
+        {"same_access", heard && snapshot.access
+                            ? json(*snapshot.access == state_.snapshot()->access_digest)
+                            : json()},
         {"narrow", snapshot.narrow},
         {"link_mtu", or_null(snapshot.link_mtu)},
         {"link_mtu_back", or_null(snapshot.link_mtu_back)},
@@ -182,7 +195,40 @@ json Daemon::prefix_state(const Prefix& prefix) const {
             {"announced", served && state_.snapshot()->holds_routes && held_trouble_.empty()}};
 }
 
-Result<json> Daemon::status() {
+Result<json> Daemon::services_state(const Sums* sums) {
+    const auto census = count_flows(workers_, tables());
+    if (!census) {
+        return tl::unexpected(census.error());
+    }
+    json services = json::array();
+    for (const ServiceTable& service : tables().services()) {
+        static const ServiceRate none;
+        const ServiceRate& rate =
+            service.number < service_rates_.size() ? service_rates_[service.number] : none;
+        const auto told = [&](double value) {
+            return sums == nullptr ? json() : json(rounded(value));
+        };
+        json servers = json::array();
+        for (size_t i = 0; i < service.servers.size(); ++i) {
+            const ServerConfig& server = service.servers[i];
+            servers.push_back(
+                {{"server", server.name},
+                 {"address", server.port == 0 ? server.address.text() : server.endpoint().text()},
+                 {"takes_new_flows", service.takes_new_flows(i)},
+                 {"flows", census->of(service, i)}});
+        }
+        services.push_back({{"service", service.config->name},
+                            {"served", state_.snapshot()->served->can_serve(service)},
+                            {"new_flows_per_s", told(rate.new_flows)},
+                            {"to_servers_pps", told(rate.to_servers)},
+                            {"to_clients_pps", told(rate.to_clients)},
+                            {"counted_one_in", census->one_in},
+                            {"servers", servers}});
+    }
+    return services;
+}
+
+Result<json> Daemon::status(const json& request) {
     // What one worker does not tell, nobody knows: null.
     const auto sums = this->sums();
     const auto counted = [&](auto count) { return sums ? json(count(*sums)) : json(); };
@@ -197,7 +243,7 @@ Result<json> Daemon::status() {
     for (const Prefix& prefix : tables().prefixes()) {
         prefixes.push_back(prefix_state(prefix));
     }
-    return json{{"at", iso8601(now_us())},
+    json status{{"at", iso8601(now_us())},
                 {"gateway", config().gateway},
                 {"site", config().site},
                 {"uptime_s", (monotonic_us() - started_) / 1'000'000},
@@ -208,8 +254,10 @@ Result<json> Daemon::status() {
                 {"lines", lines},
                 {"ports", port_states_.status(state_)},
                 {"peers", peers},
+                {"health", health_.status(config(), monotonic_us())},
                 {"share", share_json(snapshot.share)},
                 {"placement", placement_state()},
+                {"access", access_state(sums ? &*sums : nullptr)},
                 {"flows", counted([](const Sums& s) {
                      return json{{"here", s.flows.here},
                                  {"relayed", s.flows.relayed},
@@ -222,8 +270,14 @@ Result<json> Daemon::status() {
                 {"copies", counted([](const Sums& s) {
                      return json{{"waiting", s.copies.waiting}, {"oldest_ms", s.copies.oldest_ms}};
                  })},
-                {"relogin", relogin_progress()},
+                {"sites", sites_state()},
+                {"disabled", disabled_state()},
                 {"idle_reset", idle_reset_progress()}};
+    if (request.value("servers", false)) {
+        const auto services = services_state(sums ? &*sums : nullptr);
+        status["services"] = services ? *services : json();
+    }
+    return status;
 }
 
 Result<json> Daemon::stats() {

@@ -4,13 +4,16 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
 #include "vipd/adapter/interface.h"
+#include "vipd/adapter/log.h"
 #include "vipd/state/link_size.h"
+#include "vipd/watch/changes.h"
 
 namespace rehome::vipd {
 
@@ -34,10 +37,6 @@ uint32_t packets_of(const Config& config) {
 // to servers, may be one of PPPoE or a cloud's.
 uint16_t least_mtu(const Config& config, size_t port) {
     return config.is_link(port) ? full_mtu(config, port) : least_link_mtu(Family::v6);
-}
-
-std::string bytes_text(uint16_t link_mtu) {
-    return link_mtu == 0 ? "?" : fmt::to_string(link_mtu);
 }
 
 uint64_t random_key() {
@@ -71,6 +70,8 @@ Daemon::Daemon(std::string config_path, ConfigFile file)
       orders_file_(file.config, now_us()),
       state_(std::move(file.config), begin_with(orders_file_.resumed().begin, file.keys),
              monotonic_us()),
+      said_orders_(state_.orders()),
+      said_(state_.snapshot()),
       told_confirmed_(state_.confirmed()),
       rates_(this->config().lines.size()),
       started_(monotonic_us()) {}
@@ -81,6 +82,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
     const auto steps = {
         +[](Daemon& o) { return o.reset_log_.open(o.config().reset_log); },
         +[](Daemon& o) { return o.open_ports(); },
+        +[](Daemon& o) { return o.build_access(); },
         +[](Daemon& o) { return o.open_twins(); },
         +[](Daemon& o) { return o.follow_kernel(); },
         +[](Daemon& o) { return o.start_workers(); },
@@ -99,12 +101,14 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::string config_path, ConfigFil
     g.control_ = std::move(*control);
     g.say_how_it_begins();
     g.hold_prefixes();
+    g.health_.follow(g.state_.snapshot()->config, g.state_);
     g.store_orders();  // nobody else has this socket, nor this file
     return daemon;
 }
 
 Daemon::~Daemon() {
     control_.reset();
+    access_builder_.end();
     for (auto& worker : workers_) {
         worker->stop();
     }
@@ -175,7 +179,7 @@ void Daemon::hand_to_keeper(Result<Keeper> keeper) {
         keeper_ = std::move(*keeper);
     }
     if (!trouble.empty()) {
-        fmt::print(stderr, "vipd: a restart will take the twins' links down: {}\n", trouble);
+        log_line("a restart will take the twins' links down: {}", trouble);
     }
 }
 
@@ -183,16 +187,15 @@ void Daemon::hand_to_keeper(Result<Keeper> keeper) {
 void Daemon::keep_routes() {
     const auto kept = keeper_ ? keeper_->keep_routes(kernel_->held()) : Result<>();
     if (!kept) {
-        fmt::print(stderr, "vipd: nobody withdraws the prefixes if vipd is killed: {}\n",
-                   kept.error().text());
+        log_line("nobody withdraws the prefixes if vipd is killed: {}", kept.error().text());
         keeper_.reset();
     }
 }
 
 void Daemon::withdraw() {
     if (const auto done = kernel_->release_all(); !done) {
-        fmt::print(stderr, "vipd: not withdrawn: {}{}\n", done.error().text(),
-                   keeper_ ? "; the keeper will try" : "");
+        log_line("not withdrawn: {}{}", done.error().text(),
+                 keeper_ ? "; the keeper will try" : "");
     } else if (keeper_) {
         keeper_->end();
     }
@@ -203,7 +206,7 @@ void Daemon::replace_keeper() {
     if (!keeper_ || !keeper_->gone()) {
         return;
     }
-    fmt::print(stderr, "vipd: the keeper was ended\n");
+    log_line("the keeper was ended");
     keeper_.reset();
     hand_to_keeper(Keeper::find(config().control));
     keep_routes();
@@ -282,6 +285,7 @@ Result<Figures> Daemon::figures() {
     }
     Figures figures = figures_of(*of_workers, *state_.snapshot());
     figures.of<ResetLogCounts>() = {reset_log_.lost()};
+    figures.of<HealthCounts>() = health_.counts();
     const auto ports = port_states_.counters(*kernel_, *state_.snapshot());
     for (size_t i = 0; i < ports.size(); ++i) {
         add_port(figures, shared_.ports[i]->name(), ports[i]);
@@ -322,7 +326,7 @@ Result<Worker*> Daemon::owner_of(std::vector<uint8_t> bytes, PortIndex port) {
 
 void Daemon::say_whom_it_trusts() const {
     if (!config().peers.empty()) {
-        fmt::print(stderr, "vipd: {}\n", trust_text(state_.config(), state_.keys()));
+        log_line("{}", trust_text(state_.config(), state_.keys()));
     }
 }
 
@@ -330,37 +334,40 @@ void Daemon::say_how_it_begins() const {
     say_whom_it_trusts();
     const Resumed& resumed = orders_file_.resumed();
     if (!resumed.aside.empty()) {
-        fmt::print(stderr, "vipd: orders of the run before do not hold: {}\n", resumed.aside);
+        log_line("orders of the run before do not hold: {}", resumed.aside);
     }
     if (!state_.confirmed()) {
-        fmt::print(stderr,
-                   "vipd: was away for {} s: no prefix is announced until a peer of this move or "
-                   "`vipctl confirm` confirms\n",
-                   resumed.away_s.value_or(0));
+        log_line(
+            "was away for {} s: no prefix is announced until a peer of this move or "
+            "`vipctl confirm` confirms",
+            resumed.away_s.value_or(0));
     }
-    const auto& relogin = state_.orders().relogin;
-    if (relogin && relogin->course == ReloginOrder::Course::interrupted) {
-        fmt::print(stderr, "vipd: a re-login at {} flows a second was interrupted\n",
-                   relogin->rate_per_s);
+    for (const auto& [target, order] : state_.orders().disabled) {
+        log_line("{} is disabled ({}){}", target.text(), name(order.mode),
+                 order.runs() ? fmt::format(", and ends flows again as it meets them, {} a second",
+                                            order.rate_per_s)
+                              : "");
     }
 }
 
-// Once, when a link becomes so, and when it is no more.
-void Daemon::say_which_links_are_narrow() {
-    const auto& peers = state_.snapshot()->peers;
-    told_narrow_.resize(peers.size());
-    for (size_t i = 0; i < peers.size(); ++i) {
-        if (peers[i].narrow == told_narrow_[i]) {
-            continue;
-        }
-        told_narrow_[i] = peers[i].narrow;
-        const std::string narrow =
-            fmt::format("is narrow ({} bytes there, {} back, of {}): no new flow is relayed there",
-                        bytes_text(peers[i].link_mtu), bytes_text(peers[i].link_mtu_back),
-                        whole_link_mtu(config().tunnel->address.family, config().has_keys()));
-        fmt::print(stderr, "vipd: the link to gateway {} {}\n", config().peers[i].gateway,
-                   peers[i].narrow ? narrow : "is narrow no more");
+// Orders are said as they are given, even where another follows before a snapshot has them.
+void Daemon::say_orders(std::optional<uint32_t> by) {
+    if (state_.orders() == said_orders_) {
+        return;
     }
+    for (const std::string& line :
+         order_changes(orders_json(said_orders_, true), orders_json(state_.orders(), true), by)) {
+        log_line("{}", line);
+    }
+    said_orders_ = state_.orders();
+}
+
+void Daemon::say_changes() {
+    say_orders();
+    for (const std::string& line : observed_changes(*said_, *state_.snapshot())) {
+        log_line("{}", line);
+    }
+    said_ = state_.snapshot();
 }
 
 // While a prefix can be served it has a kernel route, which BIRD exports.
@@ -383,7 +390,7 @@ void Daemon::hold_prefixes() {
         keep_routes();
     }
     if (!trouble.empty() && trouble != held_trouble_) {
-        fmt::print(stderr, "vipd: a prefix's route is not as it should be: {}\n", trouble);
+        log_line("a prefix's route is not as it should be: {}", trouble);
     }
     held_trouble_ = trouble;
     held_ = snapshot;
@@ -434,10 +441,15 @@ void Daemon::take_outboxes() {
 Result<> Daemon::run(int stop_fd) {
     Micros next_tick = 0;
     while (true) {
-        std::vector<pollfd> fds{
-            {stop_fd, POLLIN, 0}, {kernel_->fd(), POLLIN, 0}, {control_->fd(), POLLIN, 0}};
+        std::vector<pollfd> fds{{stop_fd, POLLIN, 0},
+                                {kernel_->fd(), POLLIN, 0},
+                                {control_->fd(), POLLIN, 0},
+                                {access_builder_.fd(), POLLIN, 0}};
         for (const auto& worker : workers_) {
             fds.push_back({worker->outbox_fd(), POLLIN, 0});
+        }
+        for (const int fd : health_.fds()) {
+            fds.push_back({fd, POLLIN, 0});
         }
         ::poll(fds.data(), fds.size(), wait_ms(monotonic_us()));
         if (fds[0].revents != 0) {
@@ -452,9 +464,14 @@ Result<> Daemon::run(int stop_fd) {
         if (fds[2].revents != 0) {
             control_->handle();
         }
+        if (fds[3].revents != 0) {
+            access_builder_.take();
+        }
+        count_some_flows();
         // Whatever took long before: what the peers said meanwhile comes before what time says.
         take_outboxes();
         const Micros now = monotonic_us();
+        health_.take(state_, now);
         hand_out(now);
         if (now >= next_tick) {
             next_tick = now + 250'000;
@@ -469,7 +486,10 @@ Result<> Daemon::run(int stop_fd) {
 }
 
 int Daemon::wait_ms(Micros now) const {
-    Micros next = std::min(state_.next_event(now), now + 250'000);
+    if (counting_) {
+        return 0;
+    }
+    Micros next = std::min({state_.next_event(now), health_.next_event(), now + 250'000});
     for (const Ordered& ordered : ordered_) {
         next = std::min(next, ordered.deadline);
     }
@@ -487,13 +507,12 @@ void Daemon::hand_out(Micros now) {
             hold_prefixes();
         }
         rates_.resize(config().lines.size());
-        say_which_links_are_narrow();
+        say_changes();
+        health_.follow(snapshot.config, state_);
     }
     if (state_.confirmed() && !told_confirmed_) {
         told_confirmed_ = true;
-        fmt::print(
-            stderr, "vipd: confirmed by {}: prefixes are announced\n",
-            state_.confirmed_by().empty() ? "the operator" : "gateway " + state_.confirmed_by());
+        log_line("confirmed by gateway {}: prefixes are announced", state_.confirmed_by());
     }
     follow_workers();
     store_orders();  // before anything is answered
@@ -504,13 +523,13 @@ void Daemon::hand_out(Micros now) {
 // How far they are.
 void Daemon::follow_workers() {
     uint64_t acts_on = UINT64_MAX, drained = UINT64_MAX;
-    bool relogin_ended = true;
-    const uint64_t relogin = state_.snapshot()->relogin.id;
+    std::map<uint64_t, size_t> ended;  // by how many workers
     for (const auto& worker : workers_) {
         acts_on = std::min(acts_on, worker->acts_on());
         drained = std::min(drained, worker->drained());
-        const auto progress = worker->relogin();
-        relogin_ended = relogin_ended && progress.id == relogin && !progress.running;
+        for (const Endings::Course& course : worker->endings()) {
+            ended[course.id] += course.running ? 0U : 1U;
+        }
     }
     if (acts_on > emptying_) {
         emptying_ = acts_on;
@@ -519,16 +538,19 @@ void Daemon::follow_workers() {
         }
     }
     state_.drained(drained);
-    if (relogin_ended) {
-        state_.relogin_ended(relogin);
+    for (const Endings::Order& order : state_.snapshot()->disabled->endings()) {
+        if (order.rate_per_s > 0 && ended[order.id] == workers_.size()) {
+            state_.ended(order.id);
+        }
     }
+    say_orders();
 }
 
 void Daemon::store_orders(bool at_once) {
     if (orders_file_.keep(state_, now_us(), at_once)) {
         const std::string& trouble = orders_file_.trouble();
-        fmt::print(stderr, "vipd: orders are {}\n",
-                   trouble.empty() ? "stored again" : "in force, not stored: " + trouble);
+        log_line("orders are {}",
+                 trouble.empty() ? "stored again" : "in force, not stored: " + trouble);
     }
 }
 
@@ -560,13 +582,24 @@ void Daemon::every_second(Micros now) {
         rate.rx_packets = lines[i].rx_vip_packets;
         rate.tx_packets = lines[i].tx_vip_packets;
     }
+    const auto& services = now_counted->services;
+    service_rates_.resize(std::max(service_rates_.size(), services.size()));
+    for (size_t i = 0; i < services.size(); ++i) {
+        ServiceRate& rate = service_rates_[i];
+        const auto a_second = [&](uint64_t ServiceCounters::*count) {
+            return static_cast<double>(services[i].*count - rate.before.*count) / seconds;
+        };
+        rate.new_flows = a_second(&ServiceCounters::new_flows);
+        rate.to_servers = a_second(&ServiceCounters::to_servers);
+        rate.to_clients = a_second(&ServiceCounters::to_clients);
+        rate.before = services[i];
+    }
     rated_ = now;
     port_states_.say_what_is_left_to_devices();
     replace_keeper();
     if (const uint64_t full = now_counted->flow_table.full; full > told_full_) {
-        fmt::print(stderr,
-                   "vipd: the flow table is full: {} packets of flows without a lasting place\n",
-                   full - told_full_);
+        log_line("the flow table is full: {} packets of flows without a lasting place",
+                 full - told_full_);
         told_full_ = full;
     }
 }

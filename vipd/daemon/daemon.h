@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 
 #include "common/error.h"
 #include "common/vipd_config/config.h"
+#include "vipd/adapter/acl.h"
 #include "vipd/adapter/config_file.h"
 #include "vipd/adapter/control.h"
 #include "vipd/adapter/dpdk.h"
@@ -27,6 +29,8 @@
 #include "vipd/adapter/pool.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
+#include "vipd/daemon/held_ready.h"
+#include "vipd/daemon/health.h"
 #include "vipd/daemon/port_states.h"
 #include "vipd/daemon/top.h"
 #include "vipd/daemon/workers.h"
@@ -54,8 +58,9 @@ private:
     // A line that is being disabled: answered when the peers act on it.
     struct Draining {
         size_t line;
+        DisableOrder order;
+        std::shared_ptr<const nlohmann::json> before;  // what was in force of it
         Reply reply;
-        int64_t since_us;  // wall clock, as in orders
     };
     // An order that is answered once every worker acts on it, or is late.
     struct Ordered {
@@ -64,27 +69,42 @@ private:
         std::function<nlohmann::json()> result;
         Reply reply;
     };
-    // Rules of placement that are ready to come into force, for as long as they are waited for.
-    struct Prepared {
-        std::shared_ptr<const PlacementRules> rules;
-        Micros until;
-        uint32_t uid;  // who waits
+    // Access rules, built for the services of that configuration; access: null where they drop
+    // nothing.
+    struct BuiltAccess {
+        std::shared_ptr<const AccessRules> rules;
+        std::shared_ptr<const Access> access;
+        std::shared_ptr<const Config> config;
+    };
+    // Flows that rules would cut are counted piece by piece, worker after worker.
+    struct Counting {
+        std::shared_ptr<const Access> access;
+        std::function<void(const Result<uint64_t>& flows)> done;
+        size_t worker = 0;
+        uint64_t place = 0, flows = 0;
     };
     struct Rate {
         uint64_t rx_packets = 0, tx_packets = 0;
         double rx_pps = 0, tx_pps = 0;
+    };
+    struct ServiceRate {
+        ServiceCounters before;
+        double new_flows = 0, to_servers = 0, to_clients = 0;  // a second
     };
 
     Daemon(std::string config_path, ConfigFile file);
 
     void say_how_it_begins() const;
     void say_whom_it_trusts() const;
-    void say_which_links_are_narrow();
+    // What has changed since, a line each.  by: who has just been heard.
+    void say_orders(std::optional<uint32_t> by = {});
+    void say_changes();
     Result<> open_ports();
     Result<> open_twins();
     void hand_to_keeper(Result<Keeper> keeper);
     void keep_routes();
     void replace_keeper();
+    Result<> build_access();  // the first one, before any packet
     Result<> follow_kernel();
     Result<> start_workers();
     // Has the kernel's routes as the snapshot says; what fails is said, and tried again.
@@ -111,7 +131,9 @@ private:
     struct Command;
     static std::span<const Command> commands();
     void command(const nlohmann::json& request, const Reply& reply);
-    Result<nlohmann::json> status();
+    Result<nlohmann::json> status(const nlohmann::json& request);
+    // Services and their servers; sums: null when some worker does not tell.
+    Result<nlohmann::json> services_state(const Sums* sums);
     nlohmann::json workers_state() const;
     // sums: null when some worker does not tell.
     nlohmann::json peer_state(size_t peer, const Sums* sums) const;
@@ -121,25 +143,41 @@ private:
     Result<nlohmann::json> stats();
     Result<nlohmann::json> metrics();
     Result<nlohmann::json> why(const nlohmann::json& request);
+    Result<nlohmann::json> explain(const nlohmann::json& request);  // explain.cpp
 
     // Orders, which are answered when they are in force: orders.cpp.
     void share(const nlohmann::json& request, const Reply& reply);
-    void relogin(const nlohmann::json& request, const Reply& reply);
-    void stop_relogin(const nlohmann::json& request, const Reply& reply);
     void reload(const nlohmann::json& request, const Reply& reply);
-    void line(const nlohmann::json& request, const Reply& reply);
+    void take_file(ConfigFile file, std::shared_ptr<const Access> access, const Reply& reply);
     void confirm(const nlohmann::json& request, const Reply& reply);
+    // What is disabled: disabling.cpp.
+    void disable(const nlohmann::json& request, const Reply& reply);
+    void enable(const nlohmann::json& request, const Reply& reply);
+    void answer_disabled(uint64_t epoch, const DisableTarget& target, uint64_t id,
+                         const nlohmann::json& before, const Reply& reply);
+    std::string unknown_target(const nlohmann::json& request) const;
+    nlohmann::json disabled_now(const DisableTarget& target) const;  // null: it is not
+    nlohmann::json disabled_state() const;
+    nlohmann::json sites_state() const;
     // Placement, in two steps at all gateways: placement.cpp.
+    nlohmann::json gateways() const;
     nlohmann::json placement() const;
     Result<nlohmann::json> prepare_placement(const nlohmann::json& request, uint32_t uid);
     void commit_placement(const nlohmann::json& request, const Reply& reply);
     nlohmann::json drop_placement(const nlohmann::json& request);
     nlohmann::json placement_state() const;
+    // Access rules, limits and admission, likewise: access.cpp.
+    nlohmann::json access();
+    nlohmann::json access_state(const Sums* sums) const;
+    void prepare_access(const nlohmann::json& request, const Reply& reply);
+    void commit_access(const nlohmann::json& request, const Reply& reply);
+    nlohmann::json drop_access(const nlohmann::json& request);
+    // Has the rules built aside for these services, or takes what is in force where that is the
+    // same; then goes on with it.
+    void with_access(std::shared_ptr<const AccessRules> rules, std::shared_ptr<const Config> config,
+                     const Reply& reply, std::function<void(BuiltAccess)> goes_on);
+    void count_some_flows();
     void when_in_force(uint64_t epoch, const Reply& reply, std::function<nlohmann::json()> result);
-    void answer_relogin(const std::function<uint64_t()>& order, const Reply& reply);
-    nlohmann::json relogin_done(uint64_t id) const;
-    nlohmann::json relogin_progress() const;
-    nlohmann::json relogin_answer(uint64_t id, nlohmann::json replaced, uint64_t replaced_id) const;
     nlohmann::json idle_reset_progress() const;
     nlohmann::json orders_state() const;
 
@@ -147,12 +185,14 @@ private:
     std::string config_text_;  // as last read
     OrdersFile orders_file_;
     State state_;
+    Orders said_orders_;                    // as the log has them
+    std::shared_ptr<const Snapshot> said_;  // likewise
     bool told_confirmed_ = false;
-    std::vector<bool> told_narrow_;  // each peer's link
-    std::optional<Keeper> keeper_;   // nothing: there is none, and a restart is noticed
+    std::optional<Keeper> keeper_;  // nothing: there is none, and a restart is noticed
     Pool pool_;
     Shared shared_;
     PortStates port_states_{shared_};
+    HealthChecks health_{shared_};
     std::unique_ptr<Kernel> kernel_;
     Workers workers_;
     Observers observers_{workers_};
@@ -162,11 +202,15 @@ private:
     ResetLog reset_log_;
     std::vector<Draining> draining_;
     std::vector<Ordered> ordered_;
-    std::optional<Prepared> prepared_;
+    HeldReady<std::shared_ptr<const PlacementRules>> prepared_;
+    HeldReady<BuiltAccess> prepared_access_;
+    AccessBuilder access_builder_;
+    std::optional<Counting> counting_;
     std::shared_ptr<const Snapshot> held_;  // by which the kernel has its routes
     std::string held_trouble_;              // why it has not; empty: it has
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings
     std::vector<Rate> rates_;               // one a line
+    std::vector<ServiceRate> service_rates_;  // by ServiceTable::number
     Micros started_ = 0;
     Micros rated_ = 0;
     uint64_t told_full_ = 0;  // FlowTableUse::full, as the log has it

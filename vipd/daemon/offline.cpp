@@ -51,7 +51,16 @@ Checked<std::vector<json>> why_offline(const Config& config, const OfflineQuesti
         return tl::unexpected(routes.error());
     }
     Micros now = 1'000'000'000;
-    const State state(config, {}, now);
+    State state(config, {}, now);
+    if (const auto& rules = config.access.rules; rules != nullptr && rules->decides()) {
+        auto flat = flatten(*rules, config.services);
+        if (!flat) {
+            return tl::unexpected(std::vector<Error>{flat.error()});
+        }
+        state.access(
+            std::make_shared<const Access>(Access{rules, plain_classifier(std::move(*flat))}));
+        state.advance(now);
+    }
     Datapath path(state.snapshot(), settings_of(config));
     const auto fib = std::make_shared<const Fib>(routes->routes.build());
     const auto neighbours = std::make_shared<const Neighbours>(routes->neighbours);

@@ -8,7 +8,9 @@
 
 #include "common/clock.h"
 #include "vipd/adapter/config_file.h"
+#include "vipd/adapter/log.h"
 #include "vipd/daemon/daemon.h"
+#include "vipd/watch/changes.h"
 
 namespace rehome::vipd {
 
@@ -28,15 +30,6 @@ std::string all_of(const std::vector<Error>& errors) {
 
 Said said_by(const Reply& caller) {
     return {now_us(), caller.uid()};
-}
-
-json order_json(const ReloginOrder& order) {
-    return {{"at", iso8601(order.said.at_us)},
-            {"uid", order.said.uid},
-            {"rate", order.rate_per_s},
-            {"service", order.service.empty() ? json() : json(order.service)},
-            {"quiet_s", order.quiet_s},
-            {"course", name(order.course)}};
 }
 
 }  // namespace
@@ -116,58 +109,6 @@ void Daemon::share(const json& request, const Reply& reply) {
                   [share] { return share_json(share); });
 }
 
-// What the order of that id has done at all workers together.  Null: cannot tell, as a worker has
-// begun two others since.  At a late one it may yet begin.
-json Daemon::relogin_done(uint64_t id) const {
-    uint64_t reset = 0, forgotten = 0;
-    for (const auto& worker : workers_) {
-        const auto told = worker->relogin();
-        const Relogin::Done& done = told.done.id == id ? told.done : told.before;
-        if (done.id == id) {
-            reset += done.reset;
-            forgotten += done.forgotten;
-        } else if (done.id > id) {
-            return {{"reset", json()}, {"forgotten", json()}};
-        }
-    }
-    return {{"reset", reset}, {"forgotten", forgotten}};
-}
-
-// How the last one that was begun goes.
-json Daemon::relogin_progress() const {
-    bool running = false;
-    uint64_t begun = 0;
-    Generations::Older remaining;
-    for (const auto& worker : workers_) {
-        const auto told = worker->relogin();
-        running = running || told.running;
-        begun = std::max(begun, told.done.id);
-        remaining.tcp += told.remaining.tcp;
-        remaining.udp += told.remaining.udp;
-    }
-    json result = relogin_done(begun);
-    result["id"] = state_.relogin_id();
-    result["running"] = running;
-    result["remaining"] = remaining.all();
-    result["remaining_udp"] = remaining.udp;
-    const auto& order = state_.orders().relogin;
-    result["order"] = order ? order_json(*order) : json();
-    return result;
-}
-
-// An order's, or a stop's, of that id: how it goes, with what ran before it, and what has come
-// since.
-json Daemon::relogin_answer(uint64_t id, json replaced, uint64_t replaced_id) const {
-    json result = relogin_progress();
-    if (!replaced.is_null()) {
-        replaced.update(relogin_done(replaced_id));
-    }
-    result["replaced"] = replaced;
-    result["replaced_by"] = state_.relogin_id() == id ? json() : result["order"];
-    result["id"] = id;
-    return result;
-}
-
 json Daemon::idle_reset_progress() const {
     json peers = json::array();
     bool running = false;
@@ -202,42 +143,9 @@ json Daemon::orders_state() const {
             {"confirmed_by", or_null(state_.confirmed_by())}};
 }
 
-void Daemon::relogin(const json& request, const Reply& reply) {
-    ReloginOrder order;
-    order.said = said_by(reply);
-    order.rate_per_s = request["rate"];
-    order.service = request.value("service", "");
-    order.quiet_s = request.value("quiet_s", 0.0);
-    for (const auto& service : tables().services()) {
-        if (service.config->name == order.service) {
-            order.number = service.number;
-        }
-    }
-    if (!order.service.empty() && !order.number) {
-        reply.refuse("no service is called \"" + order.service + "\"");
-        return;
-    }
-    answer_relogin([&] { return state_.relogin(order); }, reply);
-}
-
-void Daemon::stop_relogin(const json&, const Reply& reply) {
-    answer_relogin([&] { return state_.stop_relogin(said_by(reply)); }, reply);
-}
-
-void Daemon::answer_relogin(const std::function<uint64_t()>& order, const Reply& reply) {
-    follow_workers();  // one that has just ended is not replaced
-    const auto& before = state_.orders().relogin;
-    const bool runs = before && before->course == ReloginOrder::Course::running;
-    const json replaced = runs ? order_json(*before) : json();
-    const uint64_t replaced_id = state_.relogin_id();
-    const uint64_t epoch = order();
-    const uint64_t id = state_.relogin_id();
-    when_in_force(epoch, reply, [this, id, replaced, replaced_id] {
-        return relogin_answer(id, replaced, replaced_id);
-    });
-}
-
 void Daemon::confirm(const json&, const Reply& reply) {
+    log_line("confirmed: {} -> true, ordered by uid {}", state_.confirmed(), reply.uid());
+    told_confirmed_ = true;
     when_in_force(state_.confirm(), reply, [] { return json{{"confirmed", true}}; });
 }
 
@@ -255,72 +163,29 @@ void Daemon::reload(const json&, const Reply& reply) {
         reply.refuse("there were too many services since vipd began, expected a restart");
         return;
     }
-    const size_t services = file->config.services.size();
+    const auto& order = state_.orders().access;
+    const auto rules = order ? order->rules : file->config.access.rules;
+    const auto config = std::make_shared<const Config>(file->config);
+    with_access(rules, config, reply,
+                [this, reply, file = std::move(*file)](const BuiltAccess& built) mutable {
+                    take_file(std::move(file), built.access, reply);
+                });
+}
+
+void Daemon::take_file(ConfigFile file, std::shared_ptr<const Access> access, const Reply& reply) {
+    const size_t services = file.config.services.size();
     const bool other_trust =
-        file->config.keys != state_.config().keys || (file->keys && *file->keys != *state_.keys());
-    config_text_ = std::move(file->text);
-    state_.rekey(std::move(file->keys));
-    when_in_force(state_.reload(std::move(file->config)), reply, [services] {
-        return json{{"services", services}};
-    });
+        file.config.keys != state_.config().keys || (file.keys && *file.keys != *state_.keys());
+    const json before = to_json(state_.config());
+    config_text_ = std::move(file.text);
+    state_.rekey(std::move(file.keys));
+    state_.access(std::move(access));
+    const uint64_t epoch = state_.reload(std::move(file.config));
+    log_line("{}", reload_change(before, to_json(state_.config()), reply.uid()));
+    when_in_force(epoch, reply, [services] { return json{{"services", services}}; });
     if (other_trust) {
         say_whom_it_trusts();
     }
-}
-
-void Daemon::line(const json& request, const Reply& reply) {
-    const std::string carrier = request["carrier"];
-    const auto& lines = state_.config().lines;
-    const auto found = std::find_if(lines.begin(), lines.end(),
-                                    [&](const auto& l) { return l.carrier == carrier; });
-    if (found == lines.end()) {
-        reply.refuse(in_quotes(carrier) + " has no line at this gateway");
-        return;
-    }
-    const auto index = static_cast<size_t>(found - lines.begin());
-    if (request["state"] == "enable") {
-        when_in_force(state_.order(index, {true, said_by(reply)}), reply, [carrier] {
-            return json{{"carrier", carrier}, {"enabled", true}};
-        });
-    } else if (!request.value("anyway", false) && state_.snapshot()->is_last(index)) {
-        reply.refuse("no gateway has another line of " + carrier +
-                     " that is enabled: its clients would get no replies, expected --anyway");
-    } else {
-        state_.drain(index, said_by(reply), monotonic_us());
-        draining_.push_back({index, reply, now_us()});
-    }
-}
-
-// Who waits for a line to be disabled is answered when it is so at every worker.  A peer that does
-// not confirm in time is an error, and the line stays in use: better than replies that nobody can
-// carry.
-void Daemon::answer_draining() {
-    std::erase_if(draining_, [&](const Draining& draining) {
-        if (state_.draining(draining.line)) {
-            return false;
-        }
-        const Snapshot& snapshot = *state_.snapshot();
-        const std::string carrier = state_.config().lines[draining.line].carrier;
-        const auto& orders = state_.orders().lines;
-        const auto order = orders.find(carrier);
-        if (order == orders.end() || order->second.enabled) {
-            const bool again =
-                order != orders.end() && order->second.said.at_us >= draining.since_us;
-            draining.reply.refuse(
-                again ? fmt::format("the line was enabled again meanwhile, by uid {}",
-                                    order->second.said.uid)
-                      : "a peer has not confirmed within 2 s; the line stays enabled");
-            return true;
-        }
-        if (draining.line >= snapshot.lines.size() ||
-            snapshot.line(draining.line) != LineState::disabled) {
-            return false;  // with the next snapshot
-        }
-        when_in_force(snapshot.epoch, draining.reply, [carrier] {
-            return json{{"carrier", carrier}, {"enabled", false}};
-        });
-        return true;
-    });
 }
 
 }  // namespace rehome::vipd

@@ -1,6 +1,5 @@
 // The rules of placement, which all gateways get alike, in two steps: first every gateway is asked
-// to hold them ready, then each is told that they are in force.  Who says so is vipctl; what is
-// held ready and never said is forgotten after a while, so that nobody waits for one who died.
+// to hold them ready (held_ready.h), then each is told that they are in force.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -14,12 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Micros held_ready = 30'000'000;
-
-std::string hex(uint64_t digest) {
-    return fmt::format("{:016x}", digest);
-}
-
 std::string all_of(const std::vector<Error>& errors) {
     std::string text;
     for (const auto& error : errors) {
@@ -30,9 +23,8 @@ std::string all_of(const std::vector<Error>& errors) {
 
 }  // namespace
 
-// What is in force, and who else is to have it.
-json Daemon::placement() const {
-    const auto& order = state_.orders().placement;
+// Who is to have an order that all gateways get, by this one's knowledge.
+json Daemon::gateways() const {
     json gateways = json::array({{{"gateway", config().gateway}, {"here", true}}});
     for (const PeerConfig& peer : config().peers) {
         gateways.push_back({{"gateway", peer.gateway},
@@ -40,9 +32,15 @@ json Daemon::placement() const {
                             {"host", peer.host},
                             {"socket", peer.socket}});
     }
-    return {{"digest", hex(order ? order->rules->digest : 0)},
+    return gateways;
+}
+
+// What is in force, and who else is to have it.
+json Daemon::placement() const {
+    const auto& order = state_.orders().placement;
+    return {{"digest", digest_text(order ? order->rules->digest : 0)},
             {"rules", order ? *order->rules->document : no_placement()},
-            {"gateways", gateways}};
+            {"gateways", gateways()}};
 }
 
 json Daemon::placement_state() const {
@@ -53,16 +51,16 @@ json Daemon::placement_state() const {
     for (const PlacementRules::Set& set : rules.sets) {
         ranges += set.clients.size();
     }
-    return {{"digest", hex(rules.digest)}, {"ranges", ranges}, {"weights", rules.weights.size()}};
+    return {{"digest", digest_text(rules.digest)},
+            {"ranges", ranges},
+            {"weights", rules.weights.size()}};
 }
 
 // Services are looked for where the order is given alone: another gateway may lack one.
 Result<json> Daemon::prepare_placement(const json& request, uint32_t uid) {
     const Micros now = monotonic_us();
-    if (prepared_ && now < prepared_->until) {
-        return fail(Exit::no, "",
-                    fmt::format("uid {} is placing clients too, expected an end within {} s",
-                                prepared_->uid, held_ready / 1'000'000));
+    if (const auto free = prepared_.is_free(now); !free) {
+        return tl::unexpected(free.error());
     }
     PlacementNames names{tables().sites(), std::nullopt};
     if (request.contains("base")) {
@@ -85,31 +83,28 @@ Result<json> Daemon::prepare_placement(const json& request, uint32_t uid) {
                         " among them): what places all services moves their live flows to another "
                         "server, which breaks them, expected --break-maps");
     }
-    prepared_ = {*rules, now + held_ready, uid};
-    return json{{"digest", hex((*rules)->digest)}};
+    prepared_.hold(*rules, (*rules)->digest, uid, now);
+    return json{{"digest", digest_text((*rules)->digest)}};
 }
 
 void Daemon::commit_placement(const json& request, const Reply& reply) {
     const auto& before = state_.orders().placement;
-    const bool in_force = before && hex(before->rules->digest) == request["digest"];
-    const bool ready = prepared_ && hex(prepared_->rules->digest) == request["digest"];
-    if (!ready && !in_force) {
+    const bool in_force = before && digest_text(before->rules->digest) == request["digest"];
+    const auto* ready = prepared_.find(request["digest"]);
+    if (ready == nullptr && !in_force) {
         reply.refuse("these rules are not held ready, expected placement-prepare before");
         return;
     }
-    const auto rules = ready ? prepared_->rules : before->rules;
-    prepared_.reset();
+    const auto rules = ready != nullptr ? *ready : before->rules;
+    prepared_.drop(request["digest"]);
     when_in_force(state_.order(PlacementOrder{rules, {now_us(), reply.uid()}}), reply,
                   [digest = rules->digest] {
-                      return json{{"digest", hex(digest)}};
+                      return json{{"digest", digest_text(digest)}};
                   });
 }
 
-// Other ones stay.
 json Daemon::drop_placement(const json& request) {
-    if (prepared_ && hex(prepared_->rules->digest) == request["digest"]) {
-        prepared_.reset();
-    }
+    prepared_.drop(request["digest"]);
     return {{"digest", placement()["digest"]}};
 }
 

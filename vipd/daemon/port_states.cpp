@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vipd/adapter/log.h"
 #include "vipd/adapter/offloads.h"
 #include "vipd/adapter/pool.h"
 #include "vipd/state/link_size.h"
@@ -30,17 +31,17 @@ std::string switched_off(const std::vector<std::string>& offloads) {
 void say_offloads(const std::string& port, const std::string& device) {
     const Offloads on = device.empty() ? Offloads{} : offloads_of(device);
     if (!on.merging.empty()) {
-        fmt::print(stderr,
-                   "vipd: port {}: {} may merge TCP segments ({}), which are dropped then; "
-                   "ethtool -K {} {}\n",
-                   port, device, fmt::join(on.merging, " "), device, switched_off(on.merging));
+        log_line(
+            "port {}: {} may merge TCP segments ({}), which are dropped then; "
+            "ethtool -K {} {}",
+            port, device, fmt::join(on.merging, " "), device, switched_off(on.merging));
     }
     if (!on.left.empty()) {
-        fmt::print(stderr,
-                   "vipd: port {}: {}, the other end of {}, leaves work to the device ({}); "
-                   "ethtool -K {} {}\n",
-                   port, on.other_end, device, fmt::join(on.left, " "), on.other_end,
-                   switched_off(on.left));
+        log_line(
+            "port {}: {}, the other end of {}, leaves work to the device ({}); "
+            "ethtool -K {} {}",
+            port, on.other_end, device, fmt::join(on.left, " "), on.other_end,
+            switched_off(on.left));
     }
 }
 
@@ -93,7 +94,7 @@ void PortStates::mirror(size_t port, const PortLink& now, bool has_twin) {
         shared_.twins[port]->follow(now.mac, std::min(now.mtu, config_mtus_[port]), now.up);
     const std::string wrong = done ? "" : done.error().text();
     if (!wrong.empty() && wrong != mirrored_[port].wrong) {
-        fmt::print(stderr, "vipd: {}\n", wrong);
+        log_line("{}", wrong);
     }
     mirrored_[port].wrong = wrong;
 }
@@ -104,21 +105,21 @@ void PortStates::say(size_t port, const PortLink& now, const ObservedPort& seen)
     const std::string& device = shared_.ports[port]->interface();
     const std::string_view why = trouble(seen);
     if (now.up && !before.up) {
-        fmt::print(stderr, "vipd: port {} is up again\n", name);
+        log_line("port {} is up again", name);
     } else if (!now.up && !why.empty() && (before.up || why != mirrored_[port].told)) {
         const std::string text =
             why == "gone"      ? device + " is gone; once it is there again, vipd wants a restart"
             : why == "no twin" ? "its twin is gone, and with it addresses and routes; vipd wants a "
                                  "restart"
                                : "no link at " + device;
-        fmt::print(stderr, "vipd: port {} is DOWN, nothing leaves there: {}\n", name, text);
+        log_line("port {} is DOWN, nothing leaves there: {}", name, text);
     }
     mirrored_[port].told = now.up ? "" : why;
     if (now.mtu != before.mtu) {
-        fmt::print(stderr, "vipd: port {}: MTU {}, before {}\n", name, now.mtu, before.mtu);
+        log_line("port {}: MTU {}, before {}", name, now.mtu, before.mtu);
     }
     if (now.mac != before.mac) {
-        fmt::print(stderr, "vipd: port {}: {} has another MAC address\n", name, device);
+        log_line("port {}: {} has another MAC address", name, device);
     }
 }
 
@@ -128,18 +129,18 @@ void PortStates::say_what_is_left_to_devices() {
         const std::string& device = shared_.ports[i]->interface();
         if (counts.finished > 0 && !mirrored_[i].told_finished) {
             mirrored_[i].told_finished = true;
-            fmt::print(stderr,
-                       "vipd: port {}: what comes to {} lacks checksums, which vipd finishes; "
-                       "at its other end: ethtool -K IF tx off\n",
-                       shared_.ports[i]->name(), device);
+            log_line(
+                "port {}: what comes to {} lacks checksums, which vipd finishes; "
+                "at its other end: ethtool -K IF tx off",
+                shared_.ports[i]->name(), device);
         }
         if (counts.super > 0 && !mirrored_[i].told_super) {
             mirrored_[i].told_super = true;
-            fmt::print(stderr,
-                       "vipd: port {}: TCP segments beyond the MTU come to {} and are dropped "
-                       "(super_packet); at its other end: ethtool -K IF tso off gso off; here: "
-                       "ethtool -K {} gro off lro off\n",
-                       shared_.ports[i]->name(), device, device);
+            log_line(
+                "port {}: TCP segments beyond the MTU come to {} and are dropped "
+                "(super_packet); at its other end: ethtool -K IF tso off gso off; here: "
+                "ethtool -K {} gro off lro off",
+                shared_.ports[i]->name(), device, device);
         }
     }
 }

@@ -65,9 +65,11 @@ struct Flow {
         uint16_t nat_address = 0;  // source NAT: number of the pool's address
         uint16_t peer;             // relayed, provisional: its index
     };
-    uint16_t born = 0;         // FlowTable's generation
-    uint8_t carrier = 0;       // number of WayBack's carrier in the table
-    bool own_address = false;  // source NAT: the client's own address with another port
+    uint16_t born = 0;              // FlowTable's generation
+    uint8_t carrier = 0;            // number of WayBack's carrier in the table
+    bool own_address : 1 = false;   // source NAT: the client's own address with another port
+    bool client_reset : 1 = false;  // its reset has passed, and nothing of it since
+    bool server_reset : 1 = false;
 
     uint32_t last_seen_ms = 0;  // of the table's clock, which wraps
     uint32_t service : 24 = 0;  // ServiceTable::number, below services_max
@@ -86,8 +88,7 @@ struct Flow {
     bool server_known : 1 = false;
     bool client_finished : 1 = false;  // its FIN has passed
     bool server_finished : 1 = false;
-    bool client_reset : 1 = false;  // its reset has passed, and nothing of it since
-    bool server_reset : 1 = false;
+    bool barred : 1 = false;    // access rules dropped it; its packets are looked at again
     bool answered : 1 = false;  // its server has, or its client goes on where replies do not pass
     Reach reach : 2 = Reach::nat;
 

@@ -106,11 +106,10 @@ void FlowTable::count(const Flow& flow, int by) {
             : flow.kind == Flow::Kind::relayed ? counts_.relayed
                                                : counts_.provisional);
     }
-    if (!flow.served || (flow.tcp() && flow.stage != Flow::Stage::established)) {
-        return;
+    const bool lives = flow.tcp() ? flow.stage == Flow::Stage::established : !flow.over();
+    if (flow.served && lives) {
+        add(flow.tcp() ? counts_.served_tcp : counts_.served_udp);
     }
-    add(flow.tcp() ? counts_.served_tcp : counts_.served_udp);
-    generations_.count(flow, by);
 }
 
 void FlowTable::set_service(Flow& flow, uint32_t number) {
@@ -179,8 +178,12 @@ Flow* FlowTable::insert(const FlowKey& key, uint64_t hash, Micros now, Ring ring
                      stored(key.client.address, of), key.client.port, stored(key.vip.address, of),
                      key.vip.port, milliseconds(now));
     };
-    return key.vip.address.family == Family::v4 ? in(v4_, FlowV4{}.client_address)
-                                                : in(v6_, FlowV6{}.client_address);
+    Flow* flow = key.vip.address.family == Family::v4 ? in(v4_, FlowV4{}.client_address)
+                                                      : in(v6_, FlowV6{}.client_address);
+    if (flow != nullptr && ring == Ring::mid_flow) {
+        flow->born = generations_.earlier();
+    }
+    return flow;
 }
 
 tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, uint64_t hash, const Endpoint& server,
@@ -192,9 +195,6 @@ tl::expected<Flow*, Drop> FlowTable::open(const FlowKey& key, uint64_t hash, con
     Flow* flow = insert(key, hash, now, ring);
     if (flow == nullptr) {
         return tl::unexpected(Drop::flow_table_full);
-    }
-    if (ring == Ring::mid_flow) {
-        flow->born = generations_.earlier();
     }
     set_server(*flow, server, reach);
     stamp(*flow);

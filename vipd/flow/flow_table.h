@@ -143,6 +143,25 @@ public:
     // A copy of another table's flow among those that are not answered; null: no place.
     Flow* copy(const FlowTable& from, const Flow& flow);
 
+    // One round over all flows, in pieces, after which each of them has been looked at since it
+    // began: the flows of later places are not swept yet.
+    void begin_sweep() { swept_ = 0; }
+    void end_sweep() { swept_ = UINT64_MAX; }
+    bool sweeping() const { return swept_ != UINT64_MAX; }
+    bool swept(const Flow& flow) const {
+        return !sweeping() || (flow.v6 ? v4_.entries.size() : 0) + id(flow) < swept_;
+    }
+    // The next flow of the round among so many places, as next(); it ends the round behind the
+    // last.
+    Flow* sweep(uint64_t until) {
+        Flow* flow = next(swept_, until);
+        if (flow == nullptr && swept_ < until) {
+            end_sweep();
+        }
+        return flow;
+    }
+    uint64_t swept_up_to() const { return swept_; }
+
     // What a number is for the outside (source NAT keeps it): stable until settle or erase.
     uint32_t id(const Flow& flow) const;
     Flow* at(bool v6, uint32_t id);  // null: not in use
@@ -194,12 +213,8 @@ public:
     const Size& capacity() const { return capacity_; }
     uint64_t bytes(Family family) const;  // of the whole table, were it full
 
-    // Re-login wants the flows of now, and how many of them are left (generations.h).
-    void begin_generation() { generations_.begin(); }
-    uint16_t generation() const { return generations_.current(); }
-    Generations::Older older(std::optional<uint32_t> service) const {
-        return generations_.older(service);
-    }
+    // Which flows were there when an order came that ends them (generations.h).
+    Generations& generations() { return generations_; }
 
     // The look-up in rounds of the fast path (fast.cpp): hash, prefetch, candidate, compare.  The
     // client's address is as entries hold it.
@@ -333,6 +348,7 @@ private:
     Generations generations_;
     std::vector<Marked> exchanged_;
     uint32_t last_mark_ = 0;
+    uint64_t swept_ = UINT64_MAX;
     uint32_t size_ = 0;
     uint32_t served_ = 0;
     uint64_t replaced_ = 0;

@@ -1,42 +1,32 @@
-// How many flows re-login still has to go through: the established TCP flows that are served here,
-// and the UDP flows, by service, those of this generation apart from older ones.  A re-login begins
-// a generation: what is older is what it is about.
+// Which flows were there before an order that ends flows: each order begins a generation, and a
+// flow has the number of the one in which it was born.  Numbers wrap: what is older by more than
+// 32,767 orders passes for younger.
 //
-// Part of a worker's flow table, which counts every change.
+// Part of a worker's flow table.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <vector>
-
-#include "vipd/flow/flow.h"
 
 namespace rehome::vipd {
 
 class Generations {
 public:
-    struct Older {
-        uint32_t tcp = 0, udp = 0;
-
-        uint32_t all() const { return tcp + udp; }
-        bool operator==(const Older&) const = default;
-    };
-
     // Of flows that begin now.
     uint16_t current() const { return current_; }
-    // Of flows that were there before it, and are seen only now.
-    uint16_t earlier() const { return static_cast<uint16_t>(current_ - 1); }
-    void begin();
-    void count(const Flow& flow, int by);
-    Older older(std::optional<uint32_t> service) const;  // nothing: of all services
+    // Of flows that were there before, and are seen only now: older than every order that runs.
+    uint16_t earlier() const { return static_cast<uint16_t>(oldest_.value_or(current_) - 1); }
+    uint16_t begin() { return ++current_; }
+    // The oldest one that an order which runs has begun; nothing: none runs.
+    void set_oldest(std::optional<uint16_t> generation) { oldest_ = generation; }
+
+    static bool older(uint16_t born, uint16_t than) {
+        return static_cast<int16_t>(static_cast<uint16_t>(born - than)) < 0;
+    }
 
 private:
-    struct Counted {
-        Older old, fresh;
-    };
-
-    std::vector<Counted> services_;  // by number
     uint16_t current_ = 1;
+    std::optional<uint16_t> oldest_;
 };
 
 }  // namespace rehome::vipd

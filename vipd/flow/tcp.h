@@ -69,7 +69,7 @@ constexpr bool mid_flow(uint8_t tcp_flags) {
 }
 inline bool settled(const Flow& flow) {
     return flow.stage == Flow::Stage::established && flow.answered && flow.client_known &&
-           flow.server_known;
+           flow.server_known && !flow.barred;
 }
 // Takes to in sequence numbers what is not yet (RFC 9293 3.4: modulo 2^32), within the reach.
 inline void advance_near(uint32_t& next, uint32_t to) {

@@ -28,6 +28,7 @@ enum class HashKey : uint64_t {
     carrier = 0xa0761d6478bd642fULL,
     tunnel_port = 0xe7037ed1a0b428dbULL,
     service = 0x8ebc6af09c88c6e3ULL,
+    admission = 0x589965cc75374cc3ULL,
 };
 
 // The finaliser of MurmurHash3 (Appleby): every input bit reaches every output bit.

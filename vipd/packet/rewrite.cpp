@@ -181,6 +181,21 @@ uint32_t make_reset(std::span<uint8_t> out, const Reset& reset) {
     return ip_bytes + tcp_bytes;
 }
 
+uint32_t make_datagram(std::span<uint8_t> out, const Endpoint& from, const Endpoint& to) {
+    constexpr uint32_t udp_bytes = 8, checksum_at = 6;
+    const uint32_t ip_bytes =
+        write_ip_header(out.data(), from.address, to.address, Protocol::udp, udp_bytes);
+    uint8_t* udp = out.data() + ip_bytes;
+    std::memset(udp, 0, udp_bytes);
+    store16(udp, from.port);
+    store16(udp + 2, to.port);
+    store16(udp + 4, udp_bytes);
+    const uint16_t sum = transport_checksum(from.address.data(), to.address.data(),
+                                            static_cast<uint8_t>(Protocol::udp), {udp, udp_bytes});
+    store16(udp + checksum_at, sum == 0 ? uint16_t{0xffff} : sum);  // RFC 768
+    return ip_bytes + udp_bytes;
+}
+
 void answer_with_reset(Frame& frame, Packet& packet) {
     Reset reset;
     reset.from = {packet.destination, packet.destination_port};

@@ -60,6 +60,8 @@ struct Reset {
 
 // The IP packet of a reset (RST and ACK); out holds at least 60 bytes.  Returns its length.
 uint32_t make_reset(std::span<uint8_t> out, const Reset& reset);
+// Writes an empty UDP datagram, and returns its size: as if one end had sent it.
+uint32_t make_datagram(std::span<uint8_t> out, const Endpoint& from, const Endpoint& to);
 
 // Replaces the TCP packet in the frame by a reset that answers it: to its sender, with the number
 // that its acknowledgement asks for, or 0 when it acknowledges nothing (RFC 9293 3.10.7.1).

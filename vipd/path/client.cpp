@@ -4,6 +4,7 @@
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/checksum.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/icmp.h"
 #include "vipd/path/join.h"
 #include "vipd/path/judge.h"
@@ -65,6 +66,19 @@ Verdict serve(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
                      *follow(hands.flows, flow, packet, packet.has_ports, Side::client, view.now));
 }
 
+// Which servers a new flow does not get, as checks have found.
+void note_down(const View& view, Hands& hands, const ServiceTable& service) {
+    const auto& health = view.snapshot.health;
+    for (size_t i = 0; hands.trace != nullptr && health != nullptr && i < service.servers.size();
+         ++i) {
+        const EndpointHealth* server = health->of(service.config->name, i);
+        if (server != nullptr && server->down()) {
+            note(hands, "health", "{} is down{}: {}", service.servers[i].name,
+                 service.takes_new_flows(i) ? ", and kept as all are" : "", server->why);
+        }
+    }
+}
+
 Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, const Origin& origin,
               const FlowKey& key, const Judgement& judged) {
     const ServiceTable& service = *judged.service;
@@ -79,7 +93,30 @@ Verdict place(const View& view, Hands& hands, Frame& frame, Packet& packet, cons
         return dropped(hands, flow.error());
     }
     note(hands, "flow", "new: server {} ({})", server.name, server.endpoint());
+    note_down(view, hands, service);
     return serve(view, hands, frame, packet, origin, **flow);
+}
+
+// Whether a segment or datagram arrived as it was sent.
+bool whole(const Frame& frame, const Packet& packet) {
+    const std::span<const uint8_t> l4(frame.data + packet.l4, packet.end - packet.l4);
+    const bool none = packet.udp() && l4.size() >= 8 && load16(&l4[6]) == 0 &&
+                      packet.family == Family::v4;  // none was made (RFC 768)
+    return none || transport_checksum(packet.source.data(), packet.destination.data(),
+                                      packet.protocol, l4) == 0;
+}
+
+// A flow that may not begin.  Who limits refuse is told nothing: a flood would be answered.
+Verdict turned_away(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                    const Origin& origin, Drop why) {
+    const bool tells = why == Drop::not_admitted && view.snapshot.limits->resets() &&
+                       !packet.fragment && packet.has_ports && whole(frame, packet);
+    if (tells && packet.udp()) {
+        return refuse_client(view, hands, frame, packet, origin.back,
+                             {Trouble::Kind::not_admitted});
+    }
+    return tells ? refuse_with_reset(view, hands, frame, packet, origin.back, why)
+                 : dropped(hands, why);
 }
 
 // Whether the peer may be asked now: what it says it knows comes first.
@@ -90,15 +127,6 @@ bool may_ask(const View& view, Hands& hands, const Packet& packet, const FlowKey
     FairBudget& budget = likely ? hands.questions.likely : hands.questions.others;
     const uint32_t bytes = packet.end - packet.ip + overhead_to(view, peer, Gue::Kind::question);
     return budget.take(key.client.address, bytes, view.now);
-}
-
-// Whether a segment or datagram arrived as it was sent.
-bool whole(const Frame& frame, const Packet& packet) {
-    const std::span<const uint8_t> l4(frame.data + packet.l4, packet.end - packet.l4);
-    const bool none = packet.udp() && l4.size() >= 8 && load16(&l4[6]) == 0 &&
-                      packet.family == Family::v4;  // none was made (RFC 768)
-    return none || transport_checksum(packet.source.data(), packet.destination.data(),
-                                      packet.protocol, l4) == 0;
 }
 
 // A port that is closed: UDP's sender and a SYN's are told, as by any host, once it is certain that
@@ -195,6 +223,7 @@ Verdict act(const View& view, Hands& hands, Frame& frame, Packet& packet, const 
         case Decision::say_unknown:
             return say_unknown(view, hands, frame, packet, origin);
         case Decision::drop_no_server:
+            note_down(view, hands, *judged.service);
             return refuse_client(view, hands, frame, packet, origin.back,
                                  {Trouble::Kind::no_server});
         case Decision::drop_peer_down:
@@ -215,9 +244,16 @@ void note_placement(const View& view, Hands& hands, const FlowKey& key, const Ju
     const bool places =
         judged.decision == Decision::place_here || judged.decision == Decision::place_relayed;
     const Placement& placement = *view.snapshot.placement;
+    const bool masked =
+        judged.service != nullptr && view.snapshot.disabled->masks(judged.service->number);
     if (hands.trace != nullptr && places && !placement.empty()) {
         const NewFlow placed = place_new(view, key, *judged.service);
         note(hands, "place", "{}", placement.text(placed.choice, judged.service->number));
+    }
+    if (places && masked) {
+        note(hands, "disabled", "{} here: new flows go elsewhere{}",
+             view.snapshot.disabled->text_of(judged.service->number),
+             judged.decision == Decision::place_here ? ", where somebody takes them" : "");
     }
 }
 
@@ -253,8 +289,19 @@ Verdict of_flow(const View& view, Hands& hands, Frame& frame, Packet& packet,
             hands.flows.seen(*flow, view.now);
             note_way_back(hands, *flow, packet, origin);
             return reset(view, hands, frame, packet, origin, packet.has_ports);
+        case Judgement::Kind::disabled:
+            return of_service(hands, judged.service->number,
+                              drop_disabled(view, hands, flow, judged.service));
         case Judgement::Kind::decided:
             break;
+    }
+    const bool begins =
+        judged.decision == Decision::place_here || judged.decision == Decision::place_relayed;
+    if (const auto why = begins && origin.from == From::line
+                             ? refuses(view, hands, key, judged.service->number)
+                             : std::nullopt) {
+        return of_service(hands, judged.service->number,
+                          turned_away(view, hands, frame, packet, origin, *why));
     }
     note_placement(view, hands, key, judged);
     note(hands, "relay", "{}", name(judged.decision));
@@ -272,18 +319,28 @@ Verdict from_line(const View& view, Hands& hands, Frame& frame, Packet& packet, 
     }
     ++hands.counters.lines[*line].rx_vip_packets;
     note(hands, "parse", "from {} by line {}", packet.source, view.tables.lines()[*line].carrier);
+    if (view.snapshot.disabled->cuts_line(*line)) {
+        note(hands, "disabled", "strong line {}", view.tables.lines()[*line].carrier);
+        return dropped(hands, Drop::disabled);
+    }
     const auto wrong = wrong_source(view.tables, packet.source, packet.destination);
     // A router of the site's own may stand between it and the carrier: what it says quotes a flow.
     const bool routers = wrong == Drop::site_source && is_icmp_error(packet);
     if (wrong && !routers) {
         return dropped(hands, *wrong);
     }
+    // Maps need no ports of fragments, but for rules.
     const bool mapped = view.tables.map_of_vip(packet.destination) != nullptr;
-    if (const auto waits = mapped ? std::nullopt : join(view, hands, frame, packet, port)) {
+    if (const auto waits = mapped && view.snapshot.access == nullptr
+                               ? std::nullopt
+                               : join(view, hands, frame, packet, port)) {
         if (waits->kind == Verdict::Kind::kept) {
             --hands.counters.lines[*line].rx_vip_packets;  // it comes again, with its ports
         }
         return *waits;
+    }
+    if (barred_by_line(view, hands, frame, packet)) {
+        return dropped(hands, Drop::access);
     }
     return from_client(view, hands, frame, packet,
                        {From::line, by_line(view.tables, *line), false, gue_hops});

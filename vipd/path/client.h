@@ -8,7 +8,8 @@
 //              (a reset, an error); consumed: a fragment that waits for its first one; beside a
 //              packet that was asked about and goes to its server, the word to who asked.
 //              Drops: bad_source, forged_source, no_service, closed_flow, no_server, server_taken,
-//              no_source_port, flow_table_full, peer_down, hop_limit, question_budget, what join.h
+//              no_source_port, flow_table_full, access, client_limit, service_limit,
+//              vip_limit, not_admitted, peer_down, hop_limit, question_budget, what join.h
 //              and out.h say
 #pragma once
 

@@ -46,6 +46,17 @@ void Hands::act_on(const Snapshot& snapshot) {
         &snapshot);
 }
 
+// What the same rules have counted stays.
+void Hands::act_on_access(const Access* before, const Access* now) {
+    const bool same_rules = before != nullptr && now != nullptr &&
+                            before->rules->rules_digest == now->rules->rules_digest;
+    if (!same_rules) {
+        counters.access.clear();
+        counters.barred_flows = 0;
+    }
+    now == nullptr ? flows.end_sweep() : flows.begin_sweep();
+}
+
 void Hands::take(const Snapshot& snapshot) {
     const Tables& tables = *snapshot.tables;
     const auto grow = [](auto& counted, size_t size) {

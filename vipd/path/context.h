@@ -83,6 +83,8 @@ struct Hands {
 
     // Acts on the snapshot, which the caller keeps until the next one.
     void act_on(const Snapshot& snapshot);
+    // Other access rules, or none, from now on: flows that live are looked at again.
+    void act_on_access(const Access* before, const Access* now);
     // Takes over what is held here of its tables.
     void take(const Snapshot& snapshot);
 
@@ -109,6 +111,7 @@ struct Hands {
     Counters counters;
     Sink sink;
     uint64_t hash_key = 0;
+    bool severing = false;   // some flows that an order has cut are not marked yet
     Trace* trace = nullptr;  // who wants each decision noted (note.h); null: nobody
 };
 

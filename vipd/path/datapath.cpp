@@ -19,6 +19,9 @@ Datapath::Datapath(std::shared_ptr<const Snapshot> snapshot, const Settings& set
 void Datapath::take(std::shared_ptr<const Snapshot> snapshot, Micros now) {
     const auto before = std::exchange(snapshot_, std::move(snapshot));
     hands_.act_on(*snapshot_);
+    if (before->access != snapshot_->access) {
+        hands_.act_on_access(before->access.get(), snapshot_->access.get());
+    }
     if (before->tables != snapshot_->tables) {
         hands_.take(*snapshot_);
         fast_.take(tables());

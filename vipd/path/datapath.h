@@ -53,9 +53,15 @@ public:
 
     // What handle() would do with the packet now; changes nothing but the frame.
     Explained explain(Frame& frame, PortIndex port, Micros now, Trace& trace);
+    // The same of a packet and of the one that answers it (explain.h).
+    ExplainedBoth explain_both(Rehearsed& first, Micros now, Trace& trace,
+                               const std::function<Rehearsed*(const Explained&)>& answer,
+                               Trace& answer_trace) {
+        return vipd::explain_both(view(now), hands_, first, trace, answer, answer_trace);
+    }
 
     void tick(Micros now, const Ticker::Log& log) { ticker_.tick(view(now), hands_, log); }
-    Micros next_tick(Micros now) const { return ticker_.next(now); }
+    Micros next_tick(Micros now) const { return ticker_.next(now, hands_); }
 
     // Whether the first fragment of a later one's datagram has come.
     bool knows_first_of(const Packet& later) const {
@@ -89,7 +95,8 @@ public:
     const Hop& hop(const Verdict& verdict) const { return hands_.routing[verdict.adjacency].hop; }
     FlowTable& flows() { return hands_.flows; }
     const SourceNat& source_nat() const { return hands_.source_nat; }
-    Relogin& relogin() { return ticker_.relogin(); }
+    Endings& endings() { return ticker_.endings(); }
+    const Severing& severing() const { return ticker_.severing(); }
     const IdleReset& idle_reset() const { return ticker_.idle_reset(); }
     const Copier& copier() const { return ticker_.copier(); }
     // How many flows end at all workers of this gateway, which keepalives tell.

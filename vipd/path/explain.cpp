@@ -83,35 +83,65 @@ void copy_what_it_meets(const View& view, Hands& from, Hands& to, const Frame& f
     }
 }
 
+// What the hands hold that packets may meet; their flows are copied for each.
+class Scratch {
+public:
+    Scratch(const View& view, Hands& hands) : view_(view), hands_(hands), own_(scratch_of(hands)) {
+        own_.take(view.snapshot);
+        own_.routing.take(hands.routing.routes());
+        own_.routing.take(hands.routing.adjacencies().neighbours());
+        own_.routing.adjacencies().learn_failed(hands.routing.adjacencies());
+        own_.icmp_limit = hands.icmp_limit;
+        own_.answers = hands.answers;
+        own_.tags = hands.tags;
+        own_.questions = hands.questions;
+        own_.path_mtus = hands.path_mtus;
+        own_.links = hands.links;
+        own_.source_nat.pick_as(hands.source_nat);
+        if (hands.flows.sweeping()) {
+            own_.flows.begin_sweep();  // who was not looked at yet is looked at, and is the same
+        }
+    }
+
+    Explained run(Frame& frame, PortIndex port, Trace& trace) {
+        copy_what_it_meets(view_, hands_, own_, frame,
+                           classify(frame.bytes(), port, view_.tables).packet);
+        Explained explained;
+        own_.sink.emit = [&](std::span<const uint8_t> ip, uint32_t adjacency) {
+            explained.emitted.push_back({{ip.begin(), ip.end()}, own_.routing[adjacency]});
+        };
+        own_.trace = &trace;
+        explained.verdict = arrive(view_, own_, frame, port);
+        own_.sink.emit = Sink().emit;
+        own_.trace = nullptr;
+        const Verdict::Kind kind = explained.verdict.kind;
+        if (kind == Verdict::Kind::forward || kind == Verdict::Kind::wait) {
+            explained.out = own_.routing[explained.verdict.adjacency];
+        }
+        return explained;
+    }
+
+private:
+    const View& view_;
+    Hands& hands_;
+    Hands own_;
+};
+
 }  // namespace
 
 Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, Trace& trace) {
-    Hands scratch(scratch_of(hands));
-    scratch.take(view.snapshot);
-    scratch.routing.take(hands.routing.routes());
-    scratch.routing.take(hands.routing.adjacencies().neighbours());
-    scratch.routing.adjacencies().learn_failed(hands.routing.adjacencies());
-    scratch.icmp_limit = hands.icmp_limit;
-    scratch.answers = hands.answers;
-    scratch.tags = hands.tags;
-    scratch.questions = hands.questions;
-    scratch.path_mtus = hands.path_mtus;
-    scratch.links = hands.links;
-    scratch.source_nat.pick_as(hands.source_nat);
-    copy_what_it_meets(view, hands, scratch, frame,
-                       classify(frame.bytes(), port, view.tables).packet);
+    return Scratch(view, hands).run(frame, port, trace);
+}
 
-    Explained explained;
-    scratch.sink.emit = [&](std::span<const uint8_t> ip, uint32_t adjacency) {
-        explained.emitted.push_back({{ip.begin(), ip.end()}, scratch.routing[adjacency]});
-    };
-    scratch.trace = &trace;
-    explained.verdict = arrive(view, scratch, frame, port);
-    const Verdict::Kind kind = explained.verdict.kind;
-    if (kind == Verdict::Kind::forward || kind == Verdict::Kind::wait) {
-        explained.out = scratch.routing[explained.verdict.adjacency];
+ExplainedBoth explain_both(const View& view, Hands& hands, Rehearsed& first, Trace& trace,
+                           const std::function<Rehearsed*(const Explained&)>& answer,
+                           Trace& answer_trace) {
+    Scratch scratch(view, hands);
+    ExplainedBoth both{scratch.run(first.frame, first.port, trace), std::nullopt};
+    if (Rehearsed* back = answer(both.first)) {
+        both.answer = scratch.run(back->frame, back->port, answer_trace);
     }
-    return explained;
+    return both;
 }
 
 }  // namespace rehome::vipd

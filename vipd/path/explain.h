@@ -5,6 +5,8 @@
 // told.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "vipd/path/context.h"
@@ -22,5 +24,21 @@ struct Explained {
 };
 
 Explained explain(const View& view, Hands& hands, Frame& frame, PortIndex port, Trace& trace);
+
+// A frame that is handed in.
+struct Rehearsed {
+    Frame frame;
+    PortIndex port = 0;
+};
+
+// The same of a packet and of the one that answers it, which meets what the first has left behind.
+// answer: given what became of the first, whose frame is as it leaves; nothing: there is none.
+struct ExplainedBoth {
+    Explained first;
+    std::optional<Explained> answer;
+};
+ExplainedBoth explain_both(const View& view, Hands& hands, Rehearsed& first, Trace& trace,
+                           const std::function<Rehearsed*(const Explained&)>& answer,
+                           Trace& answer_trace);
 
 }  // namespace rehome::vipd

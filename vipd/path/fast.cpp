@@ -3,6 +3,7 @@
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/server_tunnel.h"
+#include "vipd/path/access.h"
 #include "vipd/path/arrive.h"
 #include "vipd/path/client.h"
 #include "vipd/path/headers.h"
@@ -27,6 +28,7 @@ struct Turn {
     uint16_t line;  // of the port, where it is one
     bool maps;      // there are some
     const PortLink& link;
+    const Access* access;  // null: nothing is dropped by rules
     uint64_t passed = 0;
 };
 
@@ -38,6 +40,7 @@ struct Plain {
     uint8_t protocol;
     bool v6;
     bool mid_flow;
+    bool looked_at;  // by the access rules, which let it pass
     uint32_t total;  // bytes of the IP packet
     uint64_t hash;
     union {
@@ -46,6 +49,7 @@ struct Plain {
     } flow;
     const MapRule* rule;
     uint32_t adjacency;           // of what falls under a map
+    uint32_t access_rule;         // by which the access rules let it pass
     const ServiceTable* service;  // where no entry was found
 };
 
@@ -224,11 +228,16 @@ template <typename H>
                                       ? of.service
                                       : view.tables.service(of.protocol, vip, key.vip.port);
     flow = flow == nullptr ? hands.flows.find(key, of.hash) : flow;
+    if (flow != nullptr && (flow->barred || (turn.access != nullptr && flow->back_by_tunnel))) {
+        return false;
+    }
     const Judgement judged = judge(view, {key, segment, service, true, From::line, false}, flow);
+    const bool unknown = turn.access != nullptr && flow == nullptr && !of.looked_at;
     const bool follows = flow != nullptr && judged.decision == Decision::serve_entry;
     const bool begins = flow == nullptr && (judged.decision == Decision::place_here ||
                                             judged.decision == Decision::adopt);
-    if (judged.kind != Judgement::Kind::decided || judged.forgets || !(follows || begins)) {
+    if (judged.kind != Judgement::Kind::decided || judged.forgets || !(follows || begins) ||
+        unknown) {
         return false;
     }
     const ServerConfig* chosen =
@@ -241,12 +250,19 @@ template <typename H>
         return false;
     }
     if (begins) {
+        if (judged.decision == Decision::place_here &&
+            refuses(view, hands, key, judged.service->number)) {
+            return false;  // the stages say so
+        }
         const auto opened = begin_flow(
             view, hands, {key, of.hash, *judged.service, *chosen, ring_of(judged.decision)});
         if (!opened || (*opened)->reach == Flow::Reach::source_nat) {
             return false;  // the stages follow the entry, if there is one now
         }
         flow = *opened;
+        if (of.looked_at) {
+            count_rule(hands, *turn.access, of.access_rule);
+        }
     } else {
         hands.flows.stamp(*flow);
     }
@@ -301,6 +317,9 @@ inline bool pass_client(Turn& turn, Job& job, const Plain& of, typename H::Entry
     if (flow->back_index != turn.line || flow->back_by_tunnel) [[unlikely]] {
         const uint8_t* ip = job.frame.data + ethernet_bytes;
         const Segment segment = plain::segment_of<H>(ip, of.protocol, of.total - H::bytes);
+        if (turn.access != nullptr && flow->back_by_tunnel) {
+            return false;  // the rules have not seen it yet
+        }
         if (moves_way_back(*flow, segment, true)) {
             turn.hands.flows.set_way_back(*flow, by_line(turn.view.tables, turn.line));
         }
@@ -327,7 +346,7 @@ inline bool pass_server(Turn& turn, Job& job, const Plain& of, typename H::Entry
     }
     if (of.mid_flow && settled(*flow)) [[likely]] {
         pass_by<H>(turn, job, of, *flow, Side::server);
-    } else if (flow->stage == Flow::Stage::reset ||
+    } else if (flow->stage == Flow::Stage::reset || flow->barred ||
                offers_too_much(turn.hands.routing[adjacency].mtu, job, of, H::bytes)) {
         return false;
     } else {
@@ -376,6 +395,9 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
     if (!client) {
         ++turn.hands.counters.lines[adjacency.line].tx_vip_packets;
     }
+    if (of.looked_at) {
+        count_rule(turn.hands, *turn.access, of.access_rule);
+    }
     ++turn.passed;
     leave_plain(job, of.adjacency, adjacency);
     return true;
@@ -422,6 +444,99 @@ inline bool pass(Turn& turn, Job& job, const Plain& of) {
     }
 }
 
+// The keys of a burst's packets that the access rules are to look at, and whose they are.
+template <typename Key>
+struct Asked {
+    std::array<Key, burst_max> keys;
+    std::array<uint8_t, burst_max> of;
+    size_t count = 0;
+
+    Key& add(size_t packet) {
+        of[count] = static_cast<uint8_t>(packet);
+        return keys[count++];
+    }
+};
+
+// Asks for what no entry stands for: packets under maps, first ones, and those of flows that the
+// round after a change of the rules has not come to yet.
+template <typename H, bool client, typename Key>
+inline void ask(const Turn& turn, const Frame& frame, const Plain& of, size_t number,
+                Asked<Key>& asked) {
+    const uint8_t* ip = frame.data + ethernet_bytes;
+    const uint8_t* l4 = ip + H::bytes;
+    const auto of_packet = [&] {
+        asked.add(number).set(of.protocol, ip + H::source, ip + H::destination, load16(l4 + 2));
+    };
+    if (of.kind == Plain::Kind::map) {
+        if (client) {
+            of_packet();
+        } else {
+            const Address vip = of.rule->to_vip(H::address(H::stored(ip + H::source)));
+            asked.add(number).set(of.protocol, ip + H::destination, vip.bytes.data(), load16(l4));
+        }
+        return;
+    }
+    const typename H::Entry* entry = entry_of(of, static_cast<const H*>(nullptr));
+    if (entry == nullptr && client) {
+        of_packet();
+    } else if (entry != nullptr && turn.hands.flows.sweeping() && !entry->barred &&
+               !turn.hands.flows.swept(*entry)) {
+        const FlowKey key = entry->key();
+        asked.add(number).set(key.protocol, key.client.address.bytes.data(),
+                              key.vip.address.bytes.data(), key.vip.port);
+    }
+}
+
+// What the rules drop is left to the stages.
+template <typename Key>
+inline void answer(const Turn& turn, Asked<Key>& asked, std::array<Plain, burst_max>& plain) {
+    std::array<uint32_t, burst_max> rules;
+    turn.access->classifier->find(std::span(asked.keys).first(asked.count), rules.data());
+    for (size_t i = 0; i < asked.count; ++i) {
+        Plain& of = plain[asked.of[i]];
+        if (turn.access->drops(rules[i])) {
+            of.kind = Plain::Kind::no;
+        } else {
+            of.looked_at = true;
+            of.access_rule = rules[i];
+        }
+    }
+}
+
+// While not all flows that an order has cut are marked: those are left to the stages.
+[[gnu::noinline]] void leave_cut(std::span<const Job> burst, const Turn& turn,
+                                 std::array<Plain, burst_max>& plain) {
+    const Disabled& disabled = *turn.view.snapshot.disabled;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        Plain& of = plain[i];
+        if (of.kind == Plain::Kind::flow) {
+            const Flow* entry = of.v6 ? static_cast<const Flow*>(of.flow.v6) : of.flow.v4;
+            const bool cut = entry != nullptr && disabled.cut_of(*entry) != nullptr;
+            of.kind = cut ? Plain::Kind::no : of.kind;
+        }
+    }
+}
+
+template <bool client>
+[[gnu::noinline]] void ask_access(std::span<Job> burst, const Turn& turn,
+                                  std::array<Plain, burst_max>& plain) {
+    Asked<AccessKeyV4> v4;
+    Asked<AccessKeyV6> v6;
+    for (size_t i = 0; i < burst.size(); ++i) {
+        const Plain& of = plain[i];
+        if (of.kind != Plain::Kind::no) {
+            of.v6 ? ask<HeaderV6, client>(turn, burst[i].frame, of, i, v6)
+                  : ask<HeaderV4, client>(turn, burst[i].frame, of, i, v4);
+        }
+    }
+    if (v4.count > 0) {
+        answer(turn, v4, plain);
+    }
+    if (v6.count > 0) {
+        answer(turn, v6, plain);
+    }
+}
+
 // Where the loop begins in a cache line would else depend on what is linked before it: 9 % of a
 // packet of nat.
 template <bool client>
@@ -432,6 +547,7 @@ template <bool client>
     for (size_t i = 0; i < burst.size(); ++i) {
         const Frame& frame = burst[i].frame;
         plain[i].kind = Plain::Kind::no;
+        plain[i].looked_at = false;
         if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0 ||
             !turn.link.takes(frame.data)) [[unlikely]] {
             continue;
@@ -449,6 +565,12 @@ template <bool client>
             of.v6 ? find<HeaderV6, client>(turn, burst[i].frame, of)
                   : find<HeaderV4, client>(turn, burst[i].frame, of);
         }
+    }
+    if (turn.hands.severing) [[unlikely]] {
+        leave_cut(burst, turn, plain);
+    }
+    if (turn.access != nullptr) {
+        ask_access<client>(burst, turn, plain);
     }
     for (size_t i = 0; i < burst.size(); ++i) {
         const Plain& of = plain[i];
@@ -476,7 +598,9 @@ void FastPath::take(const Tables& tables) {
 
 void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, PortIndex port) const {
     const Untagged& at = ports_[port];
-    if (!at.plain || hands.trace != nullptr) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    const bool cut = at.role == PortRole::line && disabled.cuts_line(at.line);
+    if (!at.plain || cut || hands.trace != nullptr) {
         for (Job& job : burst) {
             job.verdict = arrive(view, hands, job.frame, port);
         }
@@ -487,8 +611,9 @@ void FastPath::handle(const View& view, Hands& hands, std::span<Job> burst, Port
               FlowTable::milliseconds(view.now),
               port,
               at.line,
-              !view.tables.maps().empty(),
-              hands.routing.adjacencies().ports()[port]};
+              !view.tables.maps().empty() && !disabled.cuts_maps(),
+              hands.routing.adjacencies().ports()[port],
+              view.snapshot.access.get()};
     if (at.role == PortRole::line) {
         pass_burst<true>(burst, turn);
         hands.counters.to_servers += turn.passed;

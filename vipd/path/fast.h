@@ -11,6 +11,8 @@
 //     options, extension headers, fragments, ICMP, a TTL that ends, a VLAN, lengths that lie
 //     a flow that is reset or forgotten, that a peer serves or should, that has a source NAT port
 //     a line that is not enabled, a neighbour that is not resolved, what does not fit
+//     what access rules drop, or have not seen; what may not begin (limits, admission)
+//     a line or maps that are disabled strongly
 //     of maps: a placement in force, what is for this site, a source that nobody can have
 //
 // A test holds the two against each other (fast_test).

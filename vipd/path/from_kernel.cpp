@@ -6,7 +6,7 @@ namespace rehome::vipd {
 
 std::optional<Drop> from_kernel(const View& view, Hands& hands, std::span<const uint8_t> frame,
                                 PortIndex port) {
-    hands.punt->kernel_sends(frame);
+    hands.punt->kernel_sends(frame, view.tables);
     const Link link = link_of(frame);
     const auto lines = view.tables.lines_at(port, link.vlan);
     const bool may_carry = std::any_of(lines.begin(), lines.end(), [&](uint16_t line) {

@@ -1,6 +1,7 @@
 #include "vipd/path/icmp.h"
 
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/judge.h"
 #include "vipd/path/map.h"
 #include "vipd/path/note.h"
@@ -69,6 +70,9 @@ Verdict error_from_client(const View& view, Hands& hands, Frame& frame, Packet& 
     if (quote.source.address != packet.destination || (flow == nullptr && service == nullptr)) {
         return dropped(hands, Drop::no_service);
     }
+    if (flow != nullptr && view.snapshot.disabled->cut_of(*flow) != nullptr) {
+        return drop_disabled(view, hands, flow, service);
+    }
     Arrival arrival;
     arrival.from = origin.from;
     arrival.crossed = origin.crossed;
@@ -118,17 +122,28 @@ std::optional<Verdict> icmp_from_server(const View& view, Hands& hands, Frame& f
         return std::nullopt;
     }
     // What it quotes would be answered by its destination.
-    const Flow* flow =
-        flow_of_reply(view, hands, quote->protocol, quote->destination, quote->source);
+    Flow* flow = flow_of_reply(view, hands, quote->protocol, quote->destination, quote->source);
     if (flow == nullptr) {
         const MapRule* rule = view.tables.map_of_server(quote->destination.address);
         if (rule == nullptr || !beyond_lines(view, hands, packet.destination)) {
             return std::nullopt;
         }
         note(hands, "icmp", "an error about a client of map {}", rule->name);
+        const FlowKey ends{quote->protocol,
+                           quote->source,
+                           {rule->to_vip(quote->destination.address), quote->destination.port}};
+        if (barred(view, hands, ends, nullptr)) {
+            return dropped(hands, Drop::access);
+        }
         return leave_as(view, hands, frame, packet, rule->to_vip(quote->destination.address));
     }
     note(hands, "icmp", "an error about the flow of {}", flow->client());
+    if (barred(view, hands, flow->key(), flow)) {
+        return dropped(hands, Drop::access);
+    }
+    if (view.snapshot.disabled->cut_of(*flow) != nullptr) {
+        return drop_disabled(view, hands, flow, nullptr);
+    }
     if (!take_hop(frame, packet)) {
         return dropped(hands, Drop::ttl_expired);
     }

@@ -9,9 +9,23 @@
 
 namespace rehome::vipd {
 
+namespace {
+
+bool can_serve(const View& view, const ServiceTable& service) {
+    return view.snapshot.served->can_serve(service) &&
+           !view.snapshot.disabled->shuts(service.number);
+}
+
+// Whether a flow of the service, which is shut here, would be refused with a word.
+bool tells(Decision decision) {
+    return decision == Decision::reset || decision == Decision::drop_no_server;
+}
+
+}  // namespace
+
 void gather(const View& view, const FlowKey& key, const Flow* flow, const ServiceTable* service,
             std::optional<size_t> refused_by, Arrival& a) {
-    a.can_serve = service != nullptr && view.snapshot.served->can_serve(*service);
+    a.can_serve = service != nullptr && can_serve(view, *service);
     a.source_nat = service != nullptr && service->reach == Flow::Reach::source_nat;
     if (flow != nullptr) {
         const bool here = flow->kind == Flow::Kind::here;
@@ -24,7 +38,11 @@ void gather(const View& view, const FlowKey& key, const Flow* flow, const Servic
         const bool peer_lost = flow->tcp() ? !a.peer_up : a.peer_gone;
         const bool lost =
             here ? service != nullptr && !service->has_server(flow->server()) : peer_lost;
-        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost;
+        // Who begins to connect is not kept waiting for a server that is down.
+        const bool down = here && flow->tcp() && a.first && service != nullptr &&
+                          view.snapshot.is_down(*service, flow->server());
+        a.replaceable = flow->over() || flow->kind == Flow::Kind::provisional || lost || down ||
+                        view.snapshot.disabled->cut_of(*flow) != nullptr;
     }
     if (a.entry == Entry::here && !a.replaceable) {
         return;  // rule 1: nothing else counts
@@ -32,7 +50,7 @@ void gather(const View& view, const FlowKey& key, const Flow* flow, const Servic
     if (!a.tcp || a.first) {
         const NewFlow placed = service != nullptr ? place_new(view, key, *service) : NewFlow{};
         a.other_takes = placed.peer.has_value();
-        a.share_relays = a.other_takes && !placed.choice.here();
+        a.share_relays = a.other_takes && (placed.masked || !placed.choice.here());
         return;  // whoever may know the flow is not asked
     }
     a.refused = refused_by.has_value();
@@ -57,7 +75,13 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
         out.kind = goes_on ? Judgement::Kind::goes_on : Judgement::Kind::no_service;
         return out;
     }
-    if (flow != nullptr && flow->stage == Flow::Stage::reset && !first) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    // Datagrams are placed anew at once; what comes back of their flows is dropped.
+    if (flow != nullptr && flow->tcp() && !first && disabled.cut_of(*flow) != nullptr) {
+        out.kind = Judgement::Kind::disabled;
+        return out;
+    }
+    if (flow != nullptr && flow->tcp() && flow->stage == Flow::Stage::reset && !first) {
         out.kind = Judgement::Kind::reset_again;
         return out;
     }
@@ -68,8 +92,10 @@ Judgement judge(const View& view, const Meeting& meeting, const Flow* flow) {
     arrival.tcp = segment.tcp();
     arrival.first = first;
     gather(view, meeting.key, flow, out.service, meeting.refused_by, arrival);
-    out.kind = Judgement::Kind::decided;
     out.decision = decide(arrival);
+    out.kind = disabled.shuts(out.service->number) && tells(out.decision)
+                   ? Judgement::Kind::disabled
+                   : Judgement::Kind::decided;
     return out;
 }
 
@@ -84,7 +110,8 @@ bool decided_alike(const Snapshot& snapshot, const Flow& flow) {
         return flow.tcp() || snapshot.placement->empty() ||
                snapshot.placement->choose(service->number, flow.client(), known).here();
     };
-    return service != nullptr && stays() && snapshot.served->can_serve(*service) &&
+    const bool masked = service != nullptr && snapshot.disabled->masks(service->number);
+    return service != nullptr && !masked && stays() && snapshot.served->can_serve(*service) &&
            choose_server(*service, flow.client()).server.address == flow.server().address;
 }
 
@@ -153,11 +180,14 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip,
 }
 
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
-                                       std::optional<SiteNumber> site) {
+                                       std::optional<SiteNumber> site, bool masked_too) {
     const uint64_t service = service_key(key.protocol, key.vip);
+    const Disabled& disabled = *view.snapshot.disabled;
     return heaviest(view, home_hash(key), 0, [&](size_t i) {
         const Snapshot::Peer& peer = view.snapshot.peers[i];
-        return elsewhere(view.tables.peers()[i], site) &&
+        const SiteNumber at = view.tables.peers()[i].site_number;
+        const bool open = masked_too ? !disabled.shuts_site(at) : !disabled.masks_site(at);
+        return open && elsewhere(view.tables.peers()[i], site) &&
                view.snapshot.peer_serves(i, key.vip.address) && !peer.narrow &&
                (peer.services == nullptr || peer.services->has(service));
     });
@@ -165,17 +195,22 @@ std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
 
 NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& service) {
     NewFlow placed;
-    const bool can_serve = view.snapshot.served->can_serve(service);
+    const bool can_serve = vipd::can_serve(view, service);
+    placed.masked = view.snapshot.disabled->masks(service.number);
+    const bool stays = (can_serve || view.snapshot.refuses(service)) && !placed.masked;
     if (!view.snapshot.placement->empty()) {
         placed.choice =
             view.snapshot.placement->choose(service.number, key.client, [&](SiteNumber site) {
                 placed.peer =
                     site == 0 || site == no_site ? std::nullopt : other_site_taker(view, key, site);
-                return site == 0 ? can_serve : placed.peer.has_value();
+                return site == 0 ? stays : placed.peer.has_value();
             });
     }
     if (placed.choice.here()) {
-        placed.peer = can_serve ? std::nullopt : other_site_taker(view, key);
+        placed.peer = stays ? std::nullopt : other_site_taker(view, key);
+    }
+    if (!placed.peer && !stays && !can_serve) {
+        placed.peer = other_site_taker(view, key, {}, true);  // better there than nowhere
     }
     return placed;
 }

@@ -60,6 +60,7 @@ struct Judgement {
         no_service,   // nobody is there
         goes_on,      // nobody is there any more; the connection goes on until it ends
         reset_again,  // the entry was reset to make its client log in again
+        disabled,     // it is cut, or shut, by an order: nobody is told
     };
     Kind kind = Kind::no_service;
     Decision decision = Decision::drop_no_server;
@@ -79,6 +80,7 @@ void gather(const View& view, const FlowKey& key, const Flow* flow, const Servic
 struct NewFlow {
     Placement::Choice choice;
     std::optional<size_t> peer;  // that it is given to; nothing: it stays here
+    bool masked = false;         // here, so that it is given away, whatever the choice
 };
 NewFlow place_new(const View& view, const FlowKey& key, const ServiceTable& service);
 
@@ -99,9 +101,11 @@ std::optional<size_t> other_site_peer(const View& view, const Address& vip,
                                       std::optional<SiteNumber> site = {});
 // The one that a new flow is given to, of those that may take it: all gets there and back, too, and
 // it has a live server of the service, as far as it says.  It is the flow's home there, where that
-// may take it, so that whoever is asked for the flow later on is asked there first.
+// may take it, so that whoever is asked for the flow later on is asked there first.  A site that is
+// masked takes it only if it is said.
 std::optional<size_t> other_site_taker(const View& view, const FlowKey& key,
-                                       std::optional<SiteNumber> site = {});
+                                       std::optional<SiteNumber> site = {},
+                                       bool masked_too = false);
 
 // Whether some gateway may serve the VIP's port, as far as is known here: one that lives and says
 // so, is believed to, or is neither heard nor given up.

@@ -2,6 +2,7 @@
 
 #include "vipd/packet/fragment_v4.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/note.h"
 #include "vipd/path/out.h"
 #include "vipd/path/refuse.h"
@@ -50,6 +51,9 @@ std::optional<size_t> placed_at(const View& view, const Packet& packet) {
 Verdict from_mapped_client(const View& view, Hands& hands, Frame& frame, Packet& packet,
                            const Origin& origin, const MapRule& rule) {
     note(hands, "vip", "map {}", rule.name);
+    if (view.snapshot.disabled->cuts_maps()) {
+        return drop_disabled(view, hands, nullptr, nullptr);
+    }
     const auto other = origin.from == From::line ? placed_at(view, packet) : std::nullopt;
     if (other) {
         note(hands, "relay", "the client is placed at site {}", view.tables.peers()[*other].site);
@@ -89,6 +93,14 @@ Verdict from_mapped_server(const View& view, Hands& hands, Frame& frame, Packet&
         return punted(view, hands, frame, port);
     }
     note(hands, "vip", "map {}", rule.name);
+    FlowKey ends = ends_of_reply(frame, packet);
+    ends.vip.address = rule.to_vip(ends.vip.address);
+    if (barred(view, hands, ends, nullptr)) {
+        return dropped(hands, Drop::access);
+    }
+    if (view.snapshot.disabled->cuts_maps()) {
+        return drop_disabled(view, hands, nullptr, nullptr);
+    }
     return leave_as(view, hands, frame, packet, rule.to_vip(packet.source));
 }
 

@@ -5,7 +5,7 @@
 //              whole, by address; any gateway serves any packet, so that there is no second chance)
 //              from_mapped_server: by which line, or through which peer, it leaves
 //   ways out   to the server, to a peer, to the client; punt: a server's packet for this site.
-//              Drops: forged_source, hairpin, no_route, no_way_back, what out.h says
+//              Drops: access, forged_source, hairpin, no_route, no_way_back, what out.h says
 #pragma once
 
 #include "vipd/path/client.h"

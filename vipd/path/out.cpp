@@ -59,6 +59,19 @@ Verdict dropped(Hands& hands, Drop drop) {
     return {Verdict::Kind::drop, drop};
 }
 
+Verdict drop_disabled(const View& view, Hands& hands, const Flow* flow,
+                      const ServiceTable* service) {
+    if (hands.trace != nullptr) {
+        const Disabled& disabled = *view.snapshot.disabled;
+        const Disabled::Cut* cut = flow == nullptr ? nullptr : disabled.cut_of(*flow);
+        note(hands, "disabled", "{}",
+             cut != nullptr       ? cut->text
+             : service != nullptr ? disabled.text_of(service->number)
+                                  : disabled.text_of(UINT32_MAX));
+    }
+    return dropped(hands, Drop::disabled);
+}
+
 Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex port) {
     const auto refused = hands.punt->refuse(frame.bytes(), port, view.tables,
                                             view.snapshot.config->punt_per_s, view.now);
@@ -67,6 +80,14 @@ Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex por
     }
     ++hands.counters.punted;
     return {};
+}
+
+Verdict answers_check(const View& view, Hands& hands, const Frame& frame, PortIndex port) {
+    Verdict verdict = punted(view, hands, frame, port);
+    if (verdict.kind == Verdict::Kind::punt) {
+        verdict.kind = Verdict::Kind::check;
+    }
+    return verdict;
 }
 
 void settle(Hands& hands, const Bill& bill) {
@@ -315,7 +336,11 @@ Verdict to_client(const View& view, Hands& hands, Frame& frame, Packet& packet, 
                   bool ours, uint8_t hops, uint32_t service) {
     const auto out = view.snapshot.way_out(back, ours);
     if (!out) {
-        return dropped(hands, ours ? Drop::no_way_back : Drop::line_disabled);
+        const bool cut =
+            back.via == WayBack::Via::line && view.snapshot.disabled->cuts_line(back.index);
+        return dropped(hands, cut    ? Drop::disabled
+                              : ours ? Drop::no_way_back
+                                     : Drop::line_disabled);
     }
     if (out->via == WayBack::Via::tunnel) {
         const bool crossing = !view.tables.peers()[out->index].same_site;

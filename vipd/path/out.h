@@ -7,7 +7,7 @@
 //
 // What leaves is counted as it leaves.  What does not fit, or has used up its hops, is refused:
 // dropped, and its sender told (refuse.h).  Drops: no_route, link_down, too_big, ttl_expired,
-// no_way_back, line_disabled.
+// no_way_back, line_disabled, disabled.
 #pragma once
 
 #include "vipd/packet/gue.h"
@@ -16,6 +16,9 @@
 namespace rehome::vipd {
 
 Verdict dropped(Hands& hands, Drop drop);
+// By an order that is strong, about the flow (null: there is none) or its service.
+Verdict drop_disabled(const View& view, Hands& hands, const Flow* flow,
+                      const ServiceTable* service);
 // As it came in, to the kernel, as far as that takes more of its kind (punt.h).
 Verdict punted(const View& view, Hands& hands, const Frame& frame, PortIndex port);
 // Arrives again, unchanged as it is, once the adjacency is usable.
@@ -74,6 +77,9 @@ void clamp_to_way_back(const View& view, Hands& hands, Frame& frame, const Packe
                        const WayBack& back);
 
 // A line of this gateway as a way back.
+// The answer of a check through a tunnel, which has a budget as what is punted has.
+Verdict answers_check(const View& view, Hands& hands, const Frame& frame, PortIndex port);
+
 inline WayBack by_line(const Tables& tables, size_t line) {
     return {WayBack::Via::line, static_cast<uint16_t>(line), tables.lines()[line].carrier_id};
 }

@@ -181,7 +181,7 @@ bool Ownership::mapped(const Packet& packet, From from) const {
 uint32_t Ownership::owner(const Frame& frame, const Packet& packet, From from) const {
     const bool client = from == From::client;
     if (mapped(packet, from)) {
-        return worker_;
+        return packet.fragment ? desk(packet) : worker_;
     }
     if (packet.tcp() || packet.udp()) {
         return owner(client ? Endpoint{packet.source, packet.source_port}

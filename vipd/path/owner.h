@@ -4,8 +4,9 @@
 // of what comes in by a line, the destination of what servers send, the same of what a tunnelled
 // packet carries, and of what an ICMP error quotes.  A reply to a source NAT pool belongs to the
 // worker of its port (source_nat.h).  What no flow is looked up for is whose that has it: packets
-// for the kernel, echo requests, maps; what cannot be parsed is dropped where it is.  All workers
-// hear a peer's keepalive; link probes are the first one's.
+// for the kernel, echo requests, maps (but fragments: their desk's, where access rules find the
+// ports of all of a datagram); what cannot be parsed is dropped where it is.  All workers hear a
+// peer's keepalive; link probes are the first one's.
 //
 // Fragments have one desk a datagram, the worker to which addresses and identification hash: it
 // learns the ports from the first fragment, keeps what came before it, and passes all of them on to

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "vipd/health/health.h"
 #include "vipd/packet/bytes.h"
+#include "vipd/packet/gue.h"
 
 namespace rehome::vipd {
 
@@ -21,6 +23,17 @@ bool is_neighbour_discovery(const Packet& packet) {
 
 bool to_or_from(const Packet& packet, uint16_t port) {
     return packet.has_ports && (packet.source_port == port || packet.destination_port == port);
+}
+
+// Of health checks alone, as their ports are nobody else's.  An echo's identifier is the kernel's.
+bool may_be_check(const Packet& packet, bool sent) {
+    if (packet.icmp()) {
+        const bool v4 = packet.family == Family::v4;
+        const uint8_t request = v4 ? 8 : 128, reply = v4 ? 0 : 129;
+        return packet.icmp_type == (sent ? request : reply);
+    }
+    return packet.has_ports &&
+           (sent ? packet.source_port : packet.destination_port) >= check_ports_first;
 }
 
 struct Limit {
@@ -47,6 +60,10 @@ Punt& Punt::operator=(const Punt& other) {
     for (size_t i = 0; i < sessions; ++i) {
         sessions_[i].ends = other.sessions_[i].ends.load(std::memory_order_relaxed);
         sessions_[i].budget = other.sessions_[i].budget;
+    }
+    for (size_t i = 0; i < checks; ++i) {
+        checks_[i].ends = other.checks_[i].ends.load(std::memory_order_relaxed);
+        checks_[i].budget = other.checks_[i].budget;
     }
     next_ = other.next_;
     return *this;
@@ -107,28 +124,45 @@ Punt::Kind Punt::kind(std::span<const uint8_t> frame, PortIndex port, const Tabl
     if (!packet) {
         return {};
     }
+    const bool of_servers = tables.role(port, link.vlan) == PortRole::servers;
+    std::optional<uint64_t> check;
+    if (of_servers && may_be_check(*packet, false)) {
+        check = ends(*packet, false, packet->has_ports);
+    }
     if (packet->icmp()) {
-        return {is_neighbour_discovery(*packet) ? Class::nd : Class::icmp, {}};
+        return {is_neighbour_discovery(*packet) ? Class::nd : Class::icmp, {}, check};
     }
     const auto lines = tables.lines_at(port, link.vlan);
     const bool from_router = std::any_of(lines.begin(), lines.end(), [&](uint16_t line) {
         return tables.lines()[line].peer == packet->source;
     });
     const Kind kind = kind_of_tcp_and_udp(*packet, from_router);
-    const bool servers =
-        kind.of == Class::other && tables.role(port, link.vlan) == PortRole::servers;
-    return servers ? Kind{Class::servers, {}} : kind;
+    const bool servers = kind.of == Class::other && of_servers;
+    return servers ? Kind{Class::servers, {}, check} : kind;
 }
 
 std::optional<Drop> Punt::refuse(std::span<const uint8_t> frame, PortIndex port,
                                  const Tables& tables, const PuntConfig& per_s, Micros now) {
     const Kind kind = this->kind(frame, port, tables);
-    if (kind.session) {
-        for (Session& session : places(*kind.session)) {
-            if (session.ends.load(std::memory_order_relaxed) == *kind.session) {
-                return session.budget.take(per_s.session, now) ? std::nullopt
-                                                               : std::optional(Drop::punt_session);
+    const auto take = [&](std::span<Session> places, uint64_t ends, uint32_t budget,
+                          Drop drop) -> std::optional<std::optional<Drop>> {
+        for (Session& session : places) {
+            if (session.ends.load(std::memory_order_relaxed) == ends) {
+                return session.budget.take(budget, now) ? std::nullopt : std::optional(drop);
             }
+        }
+        return std::nullopt;
+    };
+    if (kind.session) {
+        if (const auto taken = take(places(sessions_, *kind.session), *kind.session, per_s.session,
+                                    Drop::punt_session)) {
+            return *taken;
+        }
+    }
+    if (kind.check) {
+        if (const auto taken =
+                take(places(checks_, *kind.check), *kind.check, per_s.check, Drop::punt_check)) {
+            return *taken;
         }
     }
     const Limit& limit = limits[static_cast<size_t>(kind.of)];
@@ -137,9 +171,60 @@ std::optional<Drop> Punt::refuse(std::span<const uint8_t> frame, PortIndex port,
                : std::optional(limit.drop);
 }
 
-void Punt::kernel_sends(std::span<const uint8_t> frame) {
+void Punt::remember(std::span<Session> places, uint64_t ends) {
+    const auto empty = std::find_if(places.begin(), places.end(), [](const Session& session) {
+        return session.ends.load(std::memory_order_relaxed) == 0;
+    });
+    Session& place = empty != places.end() ? *empty : places[next_++ % together];
+    place.ends.store(ends, std::memory_order_relaxed);
+}
+
+// By the servers' addresses alone an echo is known; ends() has no identifier.
+void Punt::check_sent(const Packet& packet) {
+    if (!may_be_check(packet, true)) {
+        return;
+    }
+    const uint64_t ends = this->ends(packet, true, packet.has_ports);
+    const auto places = this->places(checks_, ends);
+    const bool known = std::any_of(places.begin(), places.end(), [&](const Session& session) {
+        return session.ends.load(std::memory_order_relaxed) == ends;
+    });
+    if (!known) {
+        remember(places, ends);
+    }
+}
+
+bool Punt::answers_check(const Packet& packet) const {
+    if (!may_be_check(packet, false)) {
+        return false;
+    }
+    const uint64_t ends = this->ends(packet, false, packet.has_ports);
+    const auto places = this->places(checks_, ends);
+    return std::any_of(places.begin(), places.end(), [&](const Session& session) {
+        return session.ends.load(std::memory_order_relaxed) == ends;
+    });
+}
+
+void Punt::kernel_sends(std::span<const uint8_t> frame, const Tables& tables) {
     const auto packet = parse_packet(frame, link_of(frame));
-    if (!packet || !packet->has_ports) {
+    if (!packet) {
+        return;
+    }
+    if (tables.is_checked(packet->destination)) {
+        constexpr uint8_t ip_in_ip = 4, ipv6_in_ip = 41;
+        const bool ip = packet->protocol == ip_in_ip || packet->protocol == ipv6_in_ip;
+        const bool gue = packet->udp() && packet->has_ports && packet->destination_port == gue_port;
+        // A tunnel's check is known by what is inside.
+        if (ip || gue) {
+            const auto inner = parse_packet(frame.first(packet->end), packet->l4 + (gue ? 12 : 0));
+            if (inner && tables.is_moved(inner->destination)) {
+                check_sent(*inner);
+            }
+        } else {
+            check_sent(*packet);
+        }
+    }
+    if (!packet->has_ports) {
         return;
     }
     constexpr uint8_t beginning_or_end = tcp_flag::syn | tcp_flag::fin | tcp_flag::rst;
@@ -150,7 +235,7 @@ void Punt::kernel_sends(std::span<const uint8_t> frame) {
         return;
     }
     const uint64_t ends = this->ends(*packet, true, of_bgp);
-    const auto places = this->places(ends);
+    const auto places = this->places(sessions_, ends);
     const auto known = std::find_if(places.begin(), places.end(), [&](const Session& session) {
         return session.ends.load(std::memory_order_relaxed) == ends;
     });
@@ -158,11 +243,7 @@ void Punt::kernel_sends(std::span<const uint8_t> frame) {
     if (known != places.end() && !speaks) {
         known->ends.store(0, std::memory_order_relaxed);
     } else if (known == places.end() && speaks) {
-        const auto empty = std::find_if(places.begin(), places.end(), [](const Session& session) {
-            return session.ends.load(std::memory_order_relaxed) == 0;
-        });
-        Session& place = empty != places.end() ? *empty : places[next_++ % together];
-        place.ends.store(ends, std::memory_order_relaxed);
+        remember(places, ends);
     }
 }
 

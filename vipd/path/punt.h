@@ -6,6 +6,7 @@
 //     bgp       TCP port 179: one budget for what comes from the lines' routers, one for the others
 //     bfd       UDP ports 3784 and 3785 from the link itself (RFC 5881 5: TTL 255), and 4784
 //     session   of a BGP or BFD session that the kernel speaks in
+//     check     an answer to a health check that runs
 //     icmp      any other ICMP
 //     servers   any other IP that came by a servers' port
 //     other     the rest
@@ -13,6 +14,7 @@
 // The kernel speaks in a session when it sends a segment with ACK alone, or a BFD packet: a forged
 // SYN brings it to neither.  Each session has a budget of its own, which nobody gets into who does
 // not know its ends, the ports among them, so that a flood from elsewhere takes nothing from it.
+// The answers to each health check likewise, from when the kernel sends it.
 //
 // All workers share one, without locks: a budget is the time up to which it is used (GCRA; ITU-T
 // I.371), of which a fifth of a second is let through at once.  Only the worker that reads the
@@ -45,7 +47,9 @@ public:
     std::optional<Drop> refuse(std::span<const uint8_t> frame, PortIndex port, const Tables& tables,
                                const PuntConfig& per_s, Micros now);
     // The kernel sends that frame.
-    void kernel_sends(std::span<const uint8_t> frame);
+    void kernel_sends(std::span<const uint8_t> frame, const Tables& tables);
+    // Whether the packet answers a check through a tunnel: its source is the VIP.
+    bool answers_check(const Packet& packet) const;
 
 private:
     class Budget {
@@ -69,20 +73,26 @@ private:
     struct Kind {
         Class of = Class::other;
         std::optional<uint64_t> session;
+        std::optional<uint64_t> check{};  // that it may answer
     };
+    static constexpr size_t checks = 8192;  // that may run at once
     static constexpr size_t sessions = 1024;
     static constexpr size_t together = 4;  // in which places a session may stand
 
     Kind kind(std::span<const uint8_t> frame, PortIndex port, const Tables& tables) const;
     Kind kind_of_tcp_and_udp(const Packet& packet, bool from_router) const;
     uint64_t ends(const Packet& packet, bool sent, bool with_ports) const;
-    std::span<Session> places(uint64_t ends) {
-        return std::span(sessions_).subspan(ends % (sessions / together) * together, together);
+    template <size_t count>
+    static std::span<Session> places(std::array<Session, count>& all, uint64_t ends) {
+        return std::span(all).subspan(ends % (count / together) * together, together);
     }
+    void check_sent(const Packet& packet);
+    void remember(std::span<Session> places, uint64_t ends);
 
     SipKey key_;
     std::array<Budget, static_cast<size_t>(Class::count_)> budgets_;
     std::array<Session, sessions> sessions_;
+    mutable std::array<Session, checks> checks_;
     uint32_t next_ = 0;  // of a session's places, the one that gives way
 };
 

@@ -18,7 +18,7 @@ struct Told {
 };
 
 constexpr Told told_of(Trouble::Kind kind) {
-    constexpr std::array<Told, 6> all{{
+    constexpr std::array<Told, 7> all{{
         {Trouble::Kind::time_exceeded, Drop::ttl_expired},
         {Trouble::Kind::too_big, Drop::too_big},
         // Host, or address: the client may try again (RFC 1122 4.2.3.9).
@@ -26,6 +26,7 @@ constexpr Told told_of(Trouble::Kind kind) {
         {Trouble::Kind::no_neighbour, Drop::no_neighbour, 1, 3},
         {Trouble::Kind::no_service, Drop::no_service, 3, 4},
         {Trouble::Kind::hairpin, Drop::hairpin, 13, 1},  // administratively prohibited
+        {Trouble::Kind::not_admitted, Drop::not_admitted, 3, 4},
     }};
     return all[static_cast<size_t>(kind)];
 }
@@ -68,11 +69,8 @@ bool within_limits(const View& view, Hands& hands, const Packet& packet, Trouble
 // Makes the error where it may be, and hands it to send(error, its packet), which gives its
 // verdict.
 template <typename Send>
-void tell(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
-          const Address& from, const Trouble& trouble, Send send) {
-    if (!may_answer(frame, packet) || !within_limits(view, hands, packet, trouble.kind)) {
-        return;
-    }
+void tell_at_once(Hands& hands, const Frame& frame, const Packet& packet, const Address& from,
+                  const Trouble& trouble, Send send) {
     std::array<uint8_t, room + ethernet_bytes + icmp_error_bytes_v6> bytes{};
     const uint32_t length =
         write_error(std::span(bytes).subspan(room + ethernet_bytes), frame, packet, from, trouble);
@@ -83,7 +81,27 @@ void tell(const View& view, Hands& hands, const Frame& frame, const Packet& pack
     }
 }
 
+template <typename Send>
+void tell(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
+          const Address& from, const Trouble& trouble, Send send) {
+    if (may_answer(frame, packet) && within_limits(view, hands, packet, trouble.kind)) {
+        tell_at_once(hands, frame, packet, from, trouble, send);
+    }
+}
+
 }  // namespace
+
+void tell_port_closed(const View& view, Hands& hands, const FlowKey& flow, const WayBack& back) {
+    std::array<uint8_t, ethernet_bytes + 48> bytes{};
+    const uint32_t length =
+        make_datagram(std::span(bytes).subspan(ethernet_bytes), flow.client, flow.vip);
+    const Frame frame{bytes.data(), ethernet_bytes + length, 0, 0};
+    const auto packet = parse_packet(frame.bytes(), ethernet_bytes);
+    tell_at_once(hands, frame, *packet, flow.vip.address, {Trouble::Kind::no_service},
+                 [&](Frame& error, Packet& parsed) {
+                     return to_client(view, hands, error, parsed, back, true);
+                 });
+}
 
 void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                  const WayBack& back, const Trouble& trouble) {
@@ -103,7 +121,7 @@ Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const 
 }
 
 Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, const Packet& syn,
-                          const WayBack& back) {
+                          const WayBack& back, Drop why) {
     if (may_answer(frame, syn) && hands.answers.take(syn.source, view.now)) {
         std::array<uint8_t, room + 128> bytes{};
         const uint32_t length = make_reset(std::span(bytes).subspan(room + ethernet_bytes),
@@ -116,7 +134,7 @@ Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, co
         ++hands.counters.resets;
         emit(hands, reset, to_client(view, hands, reset, *parsed, back, true));
     }
-    return dropped(hands, Drop::no_service);
+    return dropped(hands, why);
 }
 
 Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const Packet& packet,

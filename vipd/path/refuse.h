@@ -1,7 +1,7 @@
 // Packets that are dropped with an answer to their sender: an ICMP error of our own, or a reset,
 // where one may be sent and the rate allows it (RFC 1812 4.3.2, RFC 4443 2.4).
 //
-// Drops: ttl_expired, too_big, no_server, no_neighbour, no_service, hairpin.
+// Drops: ttl_expired, too_big, no_server, no_neighbour, no_service, hairpin, not_admitted.
 #pragma once
 
 #include "vipd/path/context.h"
@@ -16,6 +16,7 @@ struct Trouble {
         no_neighbour,  // none of a service's servers is there
         no_service,    // the port is closed
         hairpin,
+        not_admitted,
     } kind;
     uint16_t mtu = 0;  // too_big: what would have fitted
 };
@@ -25,9 +26,12 @@ void tell_client(const View& view, Hands& hands, const Frame& frame, const Packe
                  const WayBack& back, const Trouble& trouble);
 Verdict refuse_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                       const WayBack& back, const Trouble& trouble);
-// A SYN to a closed port, answered with a reset (RFC 9293 3.10.7.1).
+// A client of UDP that its flow is no more, as by a closed port (RFC 1122 4.1.3.1), though it says
+// nothing just now.  As often as the caller sees fit.
+void tell_port_closed(const View& view, Hands& hands, const FlowKey& flow, const WayBack& back);
+// A SYN that begins nothing, answered with a reset as a closed port does (RFC 9293 3.10.7.1).
 Verdict refuse_with_reset(const View& view, Hands& hands, const Frame& frame, const Packet& syn,
-                          const WayBack& back);
+                          const WayBack& back, Drop why = Drop::no_service);
 // What a server sent; vip: from which it would have left, which is who tells.
 Verdict refuse_server(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                       const Address& vip, const Trouble& trouble);

@@ -3,6 +3,7 @@
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/fragment_v4.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/icmp.h"
 #include "vipd/path/join.h"
 #include "vipd/path/map.h"
@@ -41,6 +42,12 @@ std::optional<Verdict> refused(const View& view, Hands& hands, Frame& frame, Pac
 
 Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow& flow) {
     note(hands, "flow", "reply of server {}", flow.server());
+    if (barred(view, hands, flow.key(), &flow)) {
+        return dropped(hands, Drop::access);
+    }
+    if (view.snapshot.disabled->cut_of(flow) != nullptr) {
+        return drop_disabled(view, hands, &flow, nullptr);
+    }
     if (flow.stage == Flow::Stage::reset) {
         return reset_again(hands, frame, packet);
     }
@@ -64,10 +71,16 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
     Flow* flow = hands.flows.find({packet.protocol,
                                    {packet.destination, packet.destination_port},
                                    {packet.source, packet.source_port}});
+    if (barred(view, hands, ends_of_reply(frame, packet), flow)) {
+        return dropped(hands, Drop::access);
+    }
     RoutedLine way;
     uint32_t service = Bill::no_service;
     if (flow != nullptr && flow->kind == Flow::Kind::here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
+        if (view.snapshot.disabled->cut_of(*flow) != nullptr) {
+            return drop_disabled(view, hands, flow, nullptr);
+        }
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
         way.back = hands.flows.way_back(*flow);
         service = flow->service;
@@ -98,6 +111,11 @@ Flow* flow_of_reply(const View& view, Hands& hands, uint8_t protocol, const Endp
 
 Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packet, PortIndex port) {
     if (const MapRule* rule = view.tables.map_of_server(packet.source)) {
+        if (const auto kept = view.snapshot.access == nullptr
+                                  ? std::nullopt
+                                  : join(view, hands, frame, packet, port)) {
+            return *kept;
+        }
         return from_mapped_server(view, hands, frame, packet, port, *rule);
     }
     if (const auto kept = join(view, hands, frame, packet, port)) {
@@ -109,6 +127,12 @@ Verdict from_servers(const View& view, Hands& hands, Frame& frame, Packet& packe
                               {packet.destination, packet.destination_port})) {
             return reply(view, hands, frame, packet, *flow);
         }
+    }
+    if (view.tables.is_moved(packet.source) &&
+        packet.destination == view.tables.server_tunnel_from(packet.family) &&
+        hands.punt->answers_check(packet)) {
+        note(hands, "health", "answers a check through a tunnel");
+        return answers_check(view, hands, frame, port);
     }
     if (const auto verdict = icmp_from_server(view, hands, frame, packet)) {
         return *verdict;

@@ -1,13 +1,16 @@
 #include "vipd/path/tick.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vipd/flow/tcp.h"
 #include "vipd/packet/gue.h"
 #include "vipd/packet/rewrite.h"
+#include "vipd/path/access.h"
 #include "vipd/path/flow_copy.h"
 #include "vipd/path/judge.h"
 #include "vipd/path/out.h"
+#include "vipd/path/refuse.h"
 #include "vipd/path/tags.h"
 
 namespace rehome::vipd {
@@ -22,6 +25,9 @@ constexpr Micros pacing = 1'000;
 Reset reset_of(const Hands& hands, const Flow& flow, Side to) {
     if (to == Side::client) {
         return {flow.vip(), flow.client(), flow.server_next, flow.client_next};
+    }
+    if (!flow.served) {
+        return {flow.client(), flow.vip(), flow.client_next, flow.server_next};
     }
     return {hands.source_nat.seen(flow), flow.direct_return() ? flow.vip() : flow.server(),
             flow.client_next, flow.server_next};
@@ -39,6 +45,15 @@ Verdict reset_server(const View& view, Hands& hands, Frame& frame, Packet& packe
                                 : leave(hands, frame, packet, adjacency);
 }
 
+// A server of another site's is told by its gateway, which takes it for the client's word.
+Verdict reset_far_server(const View& view, Hands& hands, Frame& frame, Packet& packet,
+                         const Flow& flow) {
+    const WayBack back = hands.flows.way_back(flow);
+    const bool crossing = !view.tables.peers()[flow.peer].same_site;
+    const Gue gue{Gue::Kind::client, gue_hops, crossing, back.carrier};
+    return to_peer(view, hands, frame, packet, flow.peer, gue, back);
+}
+
 void send_reset(const View& view, Hands& hands, const Flow& flow, Side to) {
     constexpr uint32_t room = 128;  // for a tunnel's headers
     std::array<uint8_t, room + 128> bytes{};
@@ -49,7 +64,8 @@ void send_reset(const View& view, Hands& hands, const Flow& flow, Side to) {
     ++hands.counters.resets;
     const Verdict verdict = to == Side::client ? to_client(view, hands, frame, *packet,
                                                            hands.flows.way_back(flow), true)
-                                               : reset_server(view, hands, frame, *packet, flow);
+                            : flow.served      ? reset_server(view, hands, frame, *packet, flow)
+                                          : reset_far_server(view, hands, frame, *packet, flow);
     emit(hands, frame, verdict);
 }
 
@@ -99,15 +115,26 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
     }
     idle_reset_.follow(lost_for_good(view.snapshot), view.snapshot.idle_reset_per_s / workers_,
                        view.now);
-    const Snapshot::Relogin& order = view.snapshot.relogin;
-    if (before.relogin.id == order.id) {
-        return;
+    if (before.disabled != view.snapshot.disabled) {
+        follow_disabled(*before.disabled, view, hands);
     }
-    if (order.rate_per_s > 0) {
-        relogin_.start({order.rate_per_s / workers_, order.service, order.id, order.quiet},
-                       hands.flows, view.now);
-    } else {
-        relogin_.stop();
+}
+
+void Ticker::follow_disabled(const Disabled& before, const View& view, Hands& hands) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    std::vector<Endings::Order> orders = disabled.endings();
+    for (Endings::Order& order : orders) {
+        order.rate_per_s /= workers_;
+    }
+    endings_.follow(orders, hands.flows, view.now);
+    const auto known = [&](const Disabled::Cut& cut) {
+        return std::any_of(before.cuts().begin(), before.cuts().end(), [&](const auto& other) {
+            return other.id == cut.id && other.scope == cut.scope;
+        });
+    };
+    if (!std::all_of(disabled.cuts().begin(), disabled.cuts().end(), known)) {
+        severing_.begin();
+        hands.severing = true;
     }
 }
 
@@ -148,6 +175,9 @@ void Ticker::probe_links(const View& view, Hands& hands) {
 }
 
 void Ticker::tick(const View& view, Hands& hands, const Log& log) {
+    if (!std::exchange(begun_, true)) {
+        follow_disabled({}, view, hands);
+    }
     // The first flow is told at once: a peer that knows of none adopts its segments instead of
     // asking.
     const uint32_t served = served_();
@@ -159,6 +189,7 @@ void Ticker::tick(const View& view, Hands& hands, const Log& log) {
             send_keepalives(view, hands, served);
         }
     }
+    sweep(view, hands);
     if (worker_ == 0 && view.now >= next_probe_) {
         probe_links(view, hands);
     }
@@ -178,16 +209,24 @@ void Ticker::tick(const View& view, Hands& hands, const Log& log) {
         reset_client(flow);
         send_reset(view, hands, flow, Side::server);
     };
+    const auto unreachable = [&](const Flow& flow) {
+        tell_port_closed(view, hands, flow.key(), hands.flows.way_back(flow));
+    };
     const auto gone = [&](const FlowKey& key) { tell_gone(view, hands, key); };
     const auto can_serve = [&](const Flow& flow) { return somebody_serves(view, flow); };
-    relogin_.tick(hands.flows, view.now, {reset_both, gone, log});
+    severing_.tick(hands.flows, [&](const Flow& flow) {
+        return view.snapshot.disabled->cut_of(flow) != nullptr;
+    });
+    hands.severing = severing_.running();
+    endings_.tick(hands.flows, view.now, {reset_both, unreachable, gone, log});
     idle_reset_.tick(hands.flows, view.now, {can_serve, reset_client, log});
 }
 
-Micros Ticker::next(Micros now) const {
+Micros Ticker::next(Micros now, const Hands& hands) const {
     const Micros other = std::min(next_keepalive_, next_expiry_);
     const Micros next = worker_ == 0 ? std::min(other, next_probe_) : other;
-    const bool paced = relogin_.running() || idle_reset_.running();
+    const bool paced = endings_.running() || severing_.running() || idle_reset_.running() ||
+                       hands.flows.sweeping();
     return paced ? std::min(next, now + pacing) : next;
 }
 

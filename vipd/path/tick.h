@@ -7,8 +7,9 @@
 #include <functional>
 
 #include "vipd/flow/copier.h"
+#include "vipd/flow/endings.h"
 #include "vipd/flow/idle_reset.h"
-#include "vipd/flow/relogin.h"
+#include "vipd/flow/severing.h"
 #include "vipd/path/context.h"
 #include "vipd/path/tell_flows.h"
 #include "vipd/path/tell_services.h"
@@ -29,24 +30,27 @@ public:
     // log: of each flow that is reset, or forgotten, so that its client logs in again.
     using Log = std::function<void(const Flow&)>;
     void tick(const View& view, Hands& hands, const Log& log);
-    Micros next(Micros now) const;  // when tick has something to do again
+    Micros next(Micros now, const Hands& hands) const;  // when tick has something to do again
 
-    const Relogin& relogin() const { return relogin_; }
-    Relogin& relogin() { return relogin_; }
+    Endings& endings() { return endings_; }
+    const Severing& severing() const { return severing_; }
     const IdleReset& idle_reset() const { return idle_reset_; }
     const Copier& copier() const { return copier_; }
 
 private:
+    void follow_disabled(const Disabled& before, const View& view, Hands& hands);
     void send_keepalives(const View& view, Hands& hands, uint32_t served);
     void probe_links(const View& view, Hands& hands);
 
     uint32_t worker_, workers_;
     std::function<uint32_t()> served_;
-    Relogin relogin_;
+    Endings endings_;
+    Severing severing_;
     IdleReset idle_reset_;
     Copier copier_;
     FlowsTeller flows_teller_;
     ServicesTeller services_teller_;
+    bool begun_ = false;   // the orders of the first snapshot are followed
     uint32_t rounds_ = 0;  // of keepalives sent
     uint32_t told_ = 0;    // flows, by the last of them
     Micros next_keepalive_ = 0;

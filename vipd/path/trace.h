@@ -14,8 +14,9 @@
 namespace rehome::vipd {
 
 struct Trace {
-    // stage: one word, that of the path of a packet ("parse", "vip", "flow", "relay", "rewrite",
-    // "tunnel", "route", "out").  text: what was decided and why, one line without a full stop.
+    // stage: one word, that of the path of a packet ("parse", "vip", "access", "flow", "relay",
+    // "rewrite", "tunnel", "route", "out").  text: what was decided and why, one line without a
+    // full stop.
     std::function<void(std::string_view stage, std::string text)> note;
 };
 

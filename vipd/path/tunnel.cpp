@@ -4,6 +4,7 @@
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/ecn.h"
 #include "vipd/packet/link_probe.h"
+#include "vipd/path/access.h"
 #include "vipd/path/client.h"
 #include "vipd/path/flow_copy.h"
 #include "vipd/path/join.h"
@@ -50,6 +51,17 @@ std::optional<WayBack> line_of_carrier(const Tables& tables, uint32_t carrier) {
     return std::nullopt;
 }
 
+// The flow of a reply, where an order has cut it; null: none has.
+const Flow* cut_flow(const View& view, Hands& hands, const Packet& packet) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    const Flow* flow = disabled.cuts().empty()
+                           ? nullptr
+                           : hands.flows.find({packet.protocol,
+                                               {packet.destination, packet.destination_port},
+                                               {packet.source, packet.source_port}});
+    return flow != nullptr && disabled.cut_of(*flow) != nullptr ? flow : nullptr;
+}
+
 // By its entry's line, or by that of the carrier that the peer names: where the flow ends every
 // packet of its client is seen, so its way back is the newer one.
 RoutedLine back_of_reply(const View& view, Hands& hands, const Packet& packet, const Gue& gue) {
@@ -80,6 +92,10 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, size
     const bool tunnel = back->via == WayBack::Via::tunnel;
     if (tunnel && (back->index == peer || gue.hops == 0)) {
         return dropped(hands, Drop::hop_limit);
+    }
+    const FlowKey ends = ends_of_reply(frame, packet);
+    if (!tunnel && barred(view, hands, ends, hands.flows.find(ends))) {
+        return dropped(hands, Drop::access);
     }
     return to_client(view, hands, frame, packet, *back, tunnel, gue.hops);
 }
@@ -226,6 +242,10 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
         return take_copy(view, hands, frame, packet, what.peer);
     }
     const bool is_reply = what.kind == Classified::Kind::peer_reply;
+    const Flow* cut = is_reply ? cut_flow(view, hands, packet) : nullptr;
+    if (cut != nullptr) {
+        return drop_disabled(view, hands, cut, nullptr);
+    }
     const RoutedLine way = is_reply ? back_of_reply(view, hands, packet, what.gue) : RoutedLine{};
     if (way.wait != Routing::none) {
         return waits(hands, way.wait);

@@ -25,6 +25,7 @@ struct Verdict {
     enum class Kind : uint8_t {
         forward,   // leaves by the adjacency, whose header stands before it if it is usable
         punt,      // to the twin of the port it came in by, unchanged
+        check,     // to the health checks through tunnels, which it answers, unchanged
         consumed,  // was for vipd itself, or went to the Sink in pieces
         kept,      // a fragment, until its first one comes: then it arrives again
         wait,      // unchanged: it arrives again once the adjacency is usable

@@ -4,6 +4,7 @@
 
 #include "vipd/packet/hash.h"
 #include "vipd/state/link_size.h"
+#include "vipd/state/set_aside.h"
 
 namespace rehome::vipd {
 
@@ -18,8 +19,9 @@ LineState line_state(const Known& known, const std::vector<PortLink>& ports, siz
     if (std::find(draining.begin(), draining.end(), index) != draining.end()) {
         return LineState::draining;
     }
-    const auto order = known.orders.lines.find(line.carrier);
-    const bool enabled = order != known.orders.lines.end() ? order->second.enabled : line.enabled;
+    const Orders& orders = known.orders;
+    const bool enabled = !orders.disabled.contains({Level::line, line.carrier}) &&
+                         (line.enabled || orders.enabled_lines.contains(line.carrier));
     if (!enabled) {
         return LineState::disabled;
     }
@@ -95,6 +97,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.hears_known = seen.last.answers == Answers::both;
     peer.copies = seen.last.copies;
     peer.placement = seen.last.placement;
+    peer.access = seen.last.access;
     peer.arrivals = seen.arrivals;
     peer.hears_flows = seen.last.hears_flows;
     peer.known = seen.flows.whole();
@@ -134,8 +137,28 @@ std::shared_ptr<const Served> served(const Known& known, const Snapshot& made,
                            [](const PortLink& port) { return port.up; });
     };
     const bool same = previous != nullptr && previous->tables == made.tables &&
-                      all_up(previous->ports) && all_up(made.ports);
-    return same ? previous->served : Served::make(*made.tables, known.observed.routes, made.ports);
+                      previous->disabled == made.disabled && all_up(previous->ports) &&
+                      all_up(made.ports);
+    return same ? previous->served
+                : Served::make(*made.tables, known.observed.routes, made.ports, *made.disabled);
+}
+
+// Made anew when an order, or what it may be about, changed.
+std::shared_ptr<const Disabled> disabled(const Known& known, const Snapshot& made,
+                                         const Snapshot* previous) {
+    const bool same = previous != nullptr && previous->config == made.config &&
+                      previous->disabled->orders() == known.orders.disabled;
+    return same ? previous->disabled : Disabled::make(known.orders.disabled, *made.tables);
+}
+
+// As fast as the last order that ends flows.
+double idle_reset_rate(const Disablings& orders) {
+    const DisableOrder* last = nullptr;
+    for (const auto& [target, order] : orders) {
+        const bool later = last == nullptr || order.said.at_us > last->said.at_us;
+        last = order.mode == DisableMode::weak && later ? &order : last;
+    }
+    return last == nullptr ? idle_resets_per_s : last->rate_per_s;
 }
 
 PlacementWorld world_of(const Tables& tables, const MoveConfig& move) {
@@ -162,6 +185,24 @@ void add_placement(Snapshot& made, const Known& known, const Snapshot* previous)
     made.places_maps = made.placement->concerns_maps();
 }
 
+// Limits are made anew, and full, when other ones are said or are about other services.
+void add_access(Snapshot& made, const Known& known, const Snapshot* previous) {
+    const auto& rules = known.access_rules();
+    made.access = known.access;
+    made.access_digest = rules == nullptr ? 0 : rules->digest;
+    const bool same = previous != nullptr && previous->access_digest == made.access_digest &&
+                      same_targets(previous->config->services, made.config->services);
+    if (same || rules == nullptr) {
+        made.limits = same ? previous->limits : nullptr;
+        return;
+    }
+    std::vector<Limits::Service> services;
+    for (const ServiceTable& service : made.tables->services()) {
+        services.push_back({service.number, service.config->name, service.config->vip});
+    }
+    made.limits = Limits::make(*rules, services, made.tables->service_numbers(), random_nonce());
+}
+
 }  // namespace
 
 std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Snapshot* previous) {
@@ -169,30 +210,27 @@ std::shared_ptr<const Snapshot> compile(const Known& known, Micros now, const Sn
     const bool same_config = previous != nullptr && previous->config == known.config;
     made->epoch = previous == nullptr ? 1 : previous->epoch + 1;
     made->config = known.config;
-    made->tables =
+    auto tables =
         same_config
             ? previous->tables
             : Tables::build(*known.config, previous == nullptr ? nullptr : previous->tables.get());
+    const SetAside aside = set_aside(known, *tables);
+    made->tables = Tables::with(std::move(tables), aside);
+    made->health = known.observed.health;
     made->ports = ports_of(known.observed, now);
+    made->disabled = disabled(known, *made, previous);
     made->served = served(known, *made, previous);
     made->answers_from = same_config ? previous->answers_from : now + settles_in;
     made->share = known.orders.share ? known.orders.share->share : Share{};
     add_placement(*made, known, previous);
+    add_access(*made, known, previous);
     add_lines(*made, known, previous);
     for (size_t i = 0; i < known.observed.peers.size(); ++i) {
         made->peers.push_back(peer_of(known, i, now));
     }
     add_keys(*made, known);
     made->holds_routes = known.confirmed;
-    made->relogin.id = known.relogin_id;
-    made->idle_reset_per_s =
-        known.orders.relogin ? known.orders.relogin->rate_per_s : idle_resets_per_s;
-    if (const auto& order = known.orders.relogin;
-        order && order->course == ReloginOrder::Course::running) {
-        made->relogin.rate_per_s = order->rate_per_s;
-        made->relogin.service = order->number;
-        made->relogin.quiet = static_cast<Micros>(order->quiet_s * 1e6);
-    }
+    made->idle_reset_per_s = idle_reset_rate(known.orders.disabled);
     return made;
 }
 

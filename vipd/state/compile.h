@@ -14,11 +14,16 @@ namespace rehome::vipd {
 struct Known {
     std::shared_ptr<const Config> config;
     Orders orders;
-    uint64_t relogin_id = 0;       // of orders.relogin; rises with each
     std::vector<size_t> draining;  // lines that are being disabled
     Observed observed;
-    std::shared_ptr<const Keyring> keys;  // of the file; null: there is none
-    bool confirmed = true;                // that the orders still hold
+    std::shared_ptr<const Access> access;  // of the rules in force; null: nothing is dropped
+    std::shared_ptr<const Keyring> keys;   // of the file; null: there is none
+    bool confirmed = true;                 // that the orders still hold
+
+    // The order's, or the file's; null: nothing is said.
+    const std::shared_ptr<const AccessRules>& access_rules() const {
+        return orders.access ? orders.access->rules : config->access.rules;
+    }
 };
 
 // previous: the snapshot that this one follows; null: it is the first.  What did not change since

@@ -74,6 +74,9 @@ constexpr Option options[] = {
     {9, 8, [](const Keepalive& k) { return k.placement.value_or(0); },
      [](Keepalive& k, uint64_t v) { k.placement = v; },
      [](const Keepalive& k) { return k.placement.has_value(); }},
+    {10, 8, [](const Keepalive& k) { return k.access.value_or(0); },
+     [](Keepalive& k, uint64_t v) { k.access = v; },
+     [](const Keepalive& k) { return k.access.has_value(); }},
 };
 
 constexpr size_t options_max_bytes = [] {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/vipd_config/config.h"
+#include "vipd/health/health.h"
 #include "vipd/packet/micros.h"
 #include "vipd/route/adjacency.h"
 #include "vipd/state/agreement.h"
@@ -73,11 +74,12 @@ struct ObservedPort {
 };
 
 struct Observed {
-    Micros started = 0;                 // vipd's workers
-    bool ran_before = false;            // vipd: peers may have flows of that run
-    std::vector<ObservedPeer> peers;    // as in Config::peers
-    std::vector<ObservedPort> ports;    // as in Config::ports; empty: not known yet
-    std::shared_ptr<const Fib> routes;  // null: likewise
+    Micros started = 0;                           // vipd's workers
+    bool ran_before = false;                      // vipd: peers may have flows of that run
+    std::vector<ObservedPeer> peers;              // as in Config::peers
+    std::vector<ObservedPort> ports;              // as in Config::ports; empty: not known yet
+    std::shared_ptr<const Fib> routes;            // null: likewise
+    std::shared_ptr<const ServersHealth> health;  // null: nobody is checked
 
     bool up(size_t peer, Micros now) const { return peers[peer].up(now); }
     // Since when it is down, if it is.

@@ -7,20 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "common/vipd_config/access.h"
 #include "vipd/placement/rules.h"
+#include "vipd/state/disabling.h"
+#include "vipd/state/said.h"
 #include "vipd/state/share.h"
 
 namespace rehome::vipd {
-
-// When an order was given, and by whom.
-struct Said {
-    int64_t at_us = 0;  // UTC, since 1970
-    uint32_t uid = 0;   // of the caller
-
-    bool operator==(const Said&) const = default;
-};
 
 struct ShareOrder {
     Share share;
@@ -39,34 +33,22 @@ struct PlacementOrder {
     }
 };
 
-struct LineOrder {
-    bool enabled = false;
+// Who may begin what, and how much, at all gateways; the rules are not null.
+struct AccessOrder {
+    std::shared_ptr<const AccessRules> rules;
     Said said;
 
-    bool operator==(const LineOrder&) const = default;
+    bool operator==(const AccessOrder& other) const {
+        return rules->digest == other.rules->digest && said == other.said;
+    }
 };
-
-// To reset flows, so that their clients log in again.
-struct ReloginOrder {
-    enum class Course : uint8_t { running, done, stopped, interrupted };
-
-    double rate_per_s = 0;           // of all workers together
-    std::string service;             // its name; empty: all services
-    std::optional<uint32_t> number;  // the service's; nothing: all services
-    Said said;
-    Course course = Course::running;
-    double quiet_s = 0;  // it is done once nothing was left to end for so long
-
-    bool operator==(const ReloginOrder&) const = default;
-};
-
-std::string_view name(ReloginOrder::Course course);
 
 struct Orders {
     std::optional<ShareOrder> share;  // of this gateway's clients
     std::optional<PlacementOrder> placement;
-    std::map<std::string, LineOrder> lines;  // by carrier
-    std::optional<ReloginOrder> relogin;
+    std::optional<AccessOrder> access;
+    Disablings disabled;
+    std::map<std::string, Said> enabled_lines;  // by carrier, whatever the file says first
 
     bool operator==(const Orders&) const = default;
 };

@@ -38,25 +38,89 @@ Said said_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
     return {time_of(order["at"], pointer_to(pointer, "at"), mistakes), order["uid"]};
 }
 
-json relogin_json(const ReloginOrder& order) {
-    json out{{"rate", order.rate_per_s}, {"course", name(order.course)}};
-    if (order.quiet_s > 0) {
-        out["quiet_s"] = order.quiet_s;
+json disabled_json(const DisableTarget& target, const DisableOrder& order) {
+    json out{{"level", name(target.level)}, {"name", target.name}, {"mode", name(order.mode)}};
+    if (order.anyway) {
+        out["anyway"] = true;
     }
-    if (!order.service.empty()) {
-        out["service"] = order.service;
+    if (order.mode == DisableMode::weak) {
+        out["rate"] = order.rate_per_s;
+        out["course"] = order.runs() ? "running" : "done";
+        if (order.quiet_s > 0) {
+            out["quiet_s"] = order.quiet_s;
+        }
+        if (order.icmp) {
+            out["icmp"] = true;
+        }
     }
     return with(out, order.said);
 }
 
-ReloginOrder::Course course_of(const std::string& text) {
-    using Course = ReloginOrder::Course;
-    for (const Course course : {Course::running, Course::done, Course::stopped}) {
-        if (name(course) == text) {
-            return course;
-        }
+json access_brief(const AccessRules& rules) {
+    const LimitRules& limits = rules.limits;
+    return {{"digest", fmt::format("{:016x}", rules.digest)},
+            {"rules", rules.rules.size()},
+            {"default", rules.drops_others ? "drop" : "accept"},
+            {"limits", limits.services.size() + limits.vips.size() + (limits.clients ? 1 : 0)},
+            {"admitted_percent", rules.admission.hundredths / 100.0}};
+}
+
+json placement_brief(const PlacementRules& rules) {
+    size_t ranges = 0;
+    for (const PlacementRules::Set& set : rules.sets) {
+        ranges += set.clients.size();
     }
-    return Course::interrupted;
+    json weights = json::array();
+    for (const PlacementRules::Weights& each : rules.weights) {
+        std::string text = each.service;
+        for (const PlacementRules::Weight& weight : each.sites) {
+            text += fmt::format("{}{}={:g}", text.empty() ? "" : " ", weight.site,
+                                weight.hundredths / 100.0);
+        }
+        weights.push_back(text);
+    }
+    return {
+        {"digest", fmt::format("{:016x}", rules.digest)}, {"ranges", ranges}, {"weights", weights}};
+}
+
+DisableOrder disabled_of(const json& order, std::string_view pointer, Mistakes& mistakes) {
+    DisableOrder out;
+    out.mode = *disable_mode_of(order["mode"].get<std::string>());
+    out.anyway = order.value("anyway", false);
+    out.said = said_of(order, pointer, mistakes);
+    if (out.mode != DisableMode::weak) {
+        return out;
+    }
+    if (!order.contains("rate")) {
+        mistakes.add(pointer, "is weak and has no rate");
+    }
+    out.rate_per_s = order.value("rate", 0.0);
+    out.quiet_s = order.value("quiet_s", 0.0);
+    out.icmp = order.value("icmp", false);
+    out.course = order.value("course", "running") == "done" ? DisableOrder::Course::done
+                                                            : DisableOrder::Course::running;
+    return out;
+}
+
+// Before there was `disabled`, a line that was disabled stood among the lines.
+void add_line(Orders& orders, const json& line, std::string_view pointer, Mistakes& mistakes) {
+    const std::string carrier = line["carrier"];
+    const DisableTarget target{Level::line, carrier};
+    const Said said = said_of(line, pointer, mistakes);
+    bool added = false;
+    if (line["enabled"] == true) {
+        added =
+            !orders.disabled.contains(target) && orders.enabled_lines.emplace(carrier, said).second;
+    } else {
+        DisableOrder order;
+        order.said = said;
+        order.anyway = true;
+        added = !orders.enabled_lines.contains(carrier) &&
+                orders.disabled.emplace(target, order).second;
+    }
+    if (!added) {
+        mistakes.add(pointer, "a second order for this carrier, expected one");
+    }
 }
 
 Orders orders_of(const json& document, Mistakes& mistakes) {
@@ -68,17 +132,18 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
             static_cast<uint32_t>(std::lround(share["percent"].get<double>() * 100));
         orders.share = {{hundredths, by}, said_of(share, "/share", mistakes)};
     }
-    for (size_t i = 0; i < document["lines"].size(); ++i) {
-        const json& line = document["lines"][i];
-        const auto pointer = pointer_to("/lines", i);
-        const bool added =
-            orders.lines
-                .emplace(line["carrier"],
-                         LineOrder{line["enabled"], said_of(line, pointer, mistakes)})
-                .second;
-        if (!added) {
-            mistakes.add(pointer, "a second order for this carrier, expected one");
+    const json disabled = document.value("disabled", json::array());
+    for (size_t i = 0; i < disabled.size(); ++i) {
+        const auto pointer = pointer_to("/disabled", i);
+        const DisableTarget target{*level_of(disabled[i]["level"].get<std::string>()),
+                                   disabled[i]["name"]};
+        const auto order = disabled_of(disabled[i], pointer, mistakes);
+        if (!orders.disabled.emplace(target, order).second) {
+            mistakes.add(pointer, "a second order for this, expected one");
         }
+    }
+    for (size_t i = 0; i < document["lines"].size(); ++i) {
+        add_line(orders, document["lines"][i], pointer_to("/lines", i), mistakes);
     }
     if (document.contains("placement")) {
         const json& order = document["placement"];
@@ -90,14 +155,15 @@ Orders orders_of(const json& document, Mistakes& mistakes) {
             orders.placement = {*rules, said_of(order, "/placement", mistakes)};
         }
     }
-    if (document.contains("relogin")) {
-        const json& relogin = document["relogin"];
-        orders.relogin = {relogin["rate"],
-                          relogin.value("service", ""),
-                          {},
-                          said_of(relogin, "/relogin", mistakes),
-                          course_of(relogin["course"]),
-                          relogin.value("quiet_s", 0.0)};
+    if (document.contains("access")) {
+        const json& order = document["access"];
+        const auto rules = read_access("the rules", "", order["rules"], nullptr);
+        for (const Error& error : rules ? std::vector<Error>{} : rules.error()) {
+            mistakes.add("/access/rules", error.text());
+        }
+        if (rules) {
+            orders.access = {*rules, said_of(order, "/access", mistakes)};
+        }
     }
     return orders;
 }
@@ -109,31 +175,47 @@ json share_json(const Share& share) {
             {"by", share.by == ShareBy::address ? "address" : "address-port"}};
 }
 
-std::string orders_text(const Stored& stored) {
-    const auto& [gateway, move, alive_at_us, confirmed, orders] = stored;
-    json document{{"schema", "rehome/vipd-orders/1"},
-                  {"gateway", gateway},
-                  {"move", {{"from", move.from}, {"to", move.to}}},
-                  {"alive_at", iso8601(alive_at_us)},
-                  {"confirmed", confirmed},
-                  {"lines", json::array()}};
-    document["move"]["id"] = fmt::format("{:016x}", move.id);
-    if (!move.name.empty()) {
-        document["move"]["name"] = move.name;
-    }
+json orders_json(const Orders& orders, bool brief) {
+    json document{{"lines", json::array()}};
     if (orders.share) {
         document["share"] = with(share_json(orders.share->share), orders.share->said);
     }
     if (orders.placement) {
+        const PlacementRules& rules = *orders.placement->rules;
         document["placement"] =
-            with({{"rules", *orders.placement->rules->document}}, orders.placement->said);
+            with(brief ? placement_brief(rules) : json{{"rules", *rules.document}},
+                 orders.placement->said);
     }
-    for (const auto& [carrier, line] : orders.lines) {
-        document["lines"].push_back(
-            with({{"carrier", carrier}, {"enabled", line.enabled}}, line.said));
+    if (orders.access) {
+        const AccessRules& rules = *orders.access->rules;
+        document["access"] = with(brief ? access_brief(rules) : json{{"rules", *rules.document}},
+                                  orders.access->said);
     }
-    if (orders.relogin) {
-        document["relogin"] = relogin_json(*orders.relogin);
+    if (!orders.disabled.empty() || brief) {
+        document["disabled"] = json::array();
+    }
+    for (const auto& [carrier, said] : orders.enabled_lines) {
+        const json line = brief ? json{{"level", "line"}, {"name", carrier}, {"mode", "enabled"}}
+                                : json{{"carrier", carrier}, {"enabled", true}};
+        document[brief ? "disabled" : "lines"].push_back(with(line, said));
+    }
+    for (const auto& [target, order] : orders.disabled) {
+        document["disabled"].push_back(disabled_json(target, order));
+    }
+    return document;
+}
+
+std::string orders_text(const Stored& stored) {
+    const auto& [gateway, move, alive_at_us, confirmed, orders] = stored;
+    json document = orders_json(orders, false);
+    document.update({{"schema", "rehome/vipd-orders/1"},
+                     {"gateway", gateway},
+                     {"move", {{"from", move.from}, {"to", move.to}}},
+                     {"alive_at", iso8601(alive_at_us)},
+                     {"confirmed", confirmed}});
+    document["move"]["id"] = fmt::format("{:016x}", move.id);
+    if (!move.name.empty()) {
+        document["move"]["name"] = move.name;
     }
     return document.dump(2) + "\n";
 }

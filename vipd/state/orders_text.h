@@ -14,6 +14,9 @@ namespace rehome::vipd {
 
 std::string orders_text(const Stored& stored);
 
+// Orders alone, each with "at" and "uid".  brief: of the rules of placement what they come to.
+nlohmann::json orders_json(const Orders& orders, bool brief);
+
 // As it is told, and stored: {"percent": 10, "by": "address"}.
 nlohmann::json share_json(const Share& share);
 

@@ -1,10 +1,14 @@
 #include "vipd/state/resume.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace rehome::vipd {
 
 namespace {
+
+// Nothing is known yet of flows that were served before: they are met as their clients speak.
+constexpr double resumed_quiet_s = 10;
 
 // Whether a move may have ended meanwhile.  A clock that went back tells nothing of how long vipd
 // was away.
@@ -34,9 +38,8 @@ Resumed resume(const Config& config, const Stored& stored, int64_t now_us) {
     } else {
         resumed.begin.orders = stored.orders;
     }
-    auto& relogin = resumed.begin.orders.relogin;
-    if (relogin && relogin->course == ReloginOrder::Course::running) {
-        relogin->course = ReloginOrder::Course::interrupted;
+    for (auto& [target, order] : resumed.begin.orders.disabled) {
+        order.quiet_s = order.runs() ? std::max(order.quiet_s, resumed_quiet_s) : order.quiet_s;
     }
     return resumed;
 }

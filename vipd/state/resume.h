@@ -4,8 +4,8 @@
 // hold at once, unless vipd was away for so long that the move may have ended meanwhile: then they
 // wait to be confirmed before prefixes are announced (state.h).  A run that ended unconfirmed
 // leaves that to the next one, however soon it comes.  Where nothing moves no move can have ended,
-// and nothing waits.  A re-login is told as interrupted: nobody
-// knows how far it came, and whoever ordered it is told by his own command that it failed.
+// and nothing waits.  An order that ends flows goes on with those that it meets, at least until
+// there was none for 10 s.
 #pragma once
 
 #include <optional>

@@ -43,7 +43,8 @@ private:
 
 std::shared_ptr<const Served> Served::make(const Tables& tables,
                                            const std::shared_ptr<const Fib>& routes,
-                                           const std::vector<PortLink>& ports) {
+                                           const std::vector<PortLink>& ports,
+                                           const Disabled& disabled) {
     const Ways ways(routes, ports);
     auto made = std::make_shared<Served>();
     std::vector<bool> some(tables.prefixes().size());
@@ -65,8 +66,10 @@ std::shared_ptr<const Served> Served::make(const Tables& tables,
             continue;
         }
         serve(service.config->vip);
-        ready.push_back(service_key(static_cast<uint8_t>(service.config->protocol),
-                                    {service.config->vip, service.config->port}));
+        if (!disabled.hides(service.number)) {
+            ready.push_back(service_key(static_cast<uint8_t>(service.config->protocol),
+                                        {service.config->vip, service.config->port}));
+        }
     }
     for (const MapRule& map : tables.maps()) {
         if (ways.lead_to(map.server.address)) {

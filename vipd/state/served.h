@@ -1,4 +1,5 @@
-// What this gateway can serve: told to its peers, and announced while it holds.
+// What this gateway can serve: told to its peers, but for what is disabled, and announced while it
+// holds.
 //
 // A service is served that has a live server, and a map always; while some port's link is down,
 // those alone whose servers a route leads to by a port whose link is up.  A prefix is served when
@@ -11,6 +12,7 @@
 #include "common/address.h"
 #include "vipd/route/adjacency.h"
 #include "vipd/route/fib.h"
+#include "vipd/state/disabled.h"
 #include "vipd/state/ready_services.h"
 #include "vipd/state/tables.h"
 
@@ -21,7 +23,8 @@ public:
     // routes: null as long as they are not known.  ports: empty where all are up.
     static std::shared_ptr<const Served> make(const Tables& tables,
                                               const std::shared_ptr<const Fib>& routes,
-                                              const std::vector<PortLink>& ports);
+                                              const std::vector<PortLink>& ports,
+                                              const Disabled& disabled);
 
     const std::vector<Prefix>& prefixes() const { return prefixes_; }
     bool has(const Prefix& prefix) const;

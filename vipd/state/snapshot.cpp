@@ -28,6 +28,29 @@ bool Snapshot::peer_serves(size_t peer, const Address& vip) const {
                        [&](const Prefix& prefix) { return prefix.contains(vip); });
 }
 
+bool Snapshot::is_down(const ServiceTable& service, const Endpoint& server) const {
+    const ServerConfig* found = health == nullptr ? nullptr : service.server(server);
+    if (found == nullptr || service.aside == nullptr) {
+        return false;
+    }
+    const auto index = static_cast<size_t>(found - service.servers.data());
+    const EndpointHealth* seen = health->of(service.config->name, index);
+    return seen != nullptr && seen->down() && (*service.aside)[index];
+}
+
+bool Snapshot::refuses(const ServiceTable& service) const {
+    const HealthConfig* how = health == nullptr || service.has_live_server()
+                                  ? nullptr
+                                  : config->health_of(*service.config);
+    if (how == nullptr || how->all_down != HealthConfig::AllDown::refuse) {
+        return false;
+    }
+    const auto seen = health->services.find(service.config->name);
+    return seen != health->services.end() &&
+           std::any_of(seen->second.begin(), seen->second.end(),
+                       [](const EndpointHealth& server) { return server.down(); });
+}
+
 Keepalive Snapshot::keepalive_for(size_t peer) const {
     Keepalive keepalive;
     keepalive.line_version = line_version;
@@ -45,6 +68,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     keepalive.hears_flows = true;
     const auto& held = peers[peer].services;
     keepalive.placement = placement->digest();
+    keepalive.access = access_digest;
     keepalive.services = {served->ready()->digest(), held ? held->digest() : 0};
     return keepalive;
 }
@@ -59,7 +83,7 @@ bool Snapshot::tells_the_same(const Snapshot& other) const {
                a.services == b.services && same_keys;
     };
     return line_version == other.line_version && placement->digest() == other.placement->digest() &&
-           served->prefixes() == other.served->prefixes() &&
+           access_digest == other.access_digest && served->prefixes() == other.served->prefixes() &&
            served->ready()->digest() == other.served->ready()->digest() &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);

@@ -14,9 +14,13 @@
 #include <vector>
 
 #include "common/vipd_config/config.h"
+#include "vipd/access/access.h"
+#include "vipd/access/limits.h"
 #include "vipd/flow/flow.h"
+#include "vipd/health/health.h"
 #include "vipd/placement/placement.h"
 #include "vipd/route/adjacency.h"
+#include "vipd/state/disabled.h"
 #include "vipd/state/keepalive.h"
 #include "vipd/state/known_flows.h"
 #include "vipd/state/orders.h"
@@ -62,18 +66,11 @@ struct Snapshot {
         bool hears_services = false;                    // which ones can be served here
         uint32_t services_held = 0;                     // digest of those that it has heard
         std::optional<uint64_t> placement;     // the digest of its rules; nothing: it does not say
+        std::optional<uint64_t> access;        // likewise
         std::shared_ptr<const PeerKeys> keys;  // null: there are none, and it is believed
 
         bool has_line(uint32_t carrier) const;
     };
-    // Each order has an id of its own: a worker begins when it sees a new one.
-    struct Relogin {
-        uint64_t id = 0;
-        double rate_per_s = 0;            // of all workers together; 0: stop
-        std::optional<uint32_t> service;  // its number; nothing: all services
-        Micros quiet = 0;                 // it ends once nothing was left to end for so long
-    };
-
     uint64_t epoch = 0;
     std::shared_ptr<const Config> config;
     std::shared_ptr<const Tables> tables;
@@ -81,6 +78,9 @@ struct Snapshot {
     std::shared_ptr<const Placement> placement;      // of new flows; never null
     std::shared_ptr<const Placement> placed_before;  // by the words before these; may be null
     bool places_maps = false;                        // what maps serve may go to another site
+    uint64_t access_digest = 0;                      // of what is said of access
+    std::shared_ptr<const Access> access;            // null: nothing is dropped by rules
+    std::shared_ptr<const Limits> limits;            // null: there are none, all are admitted
     std::vector<LineState> lines;                    // by number, as Tables::lines
     std::vector<uint32_t> carriers;                  // theirs
     uint32_t line_version = 0;             // rises when a peer must know of another state of a line
@@ -88,10 +88,11 @@ struct Snapshot {
     bool tags_required = false;            // what a peer sends without a tag is dropped
     std::vector<PortLink> ports;           // by number; empty: as the workers were started with
     std::shared_ptr<const Served> served;  // what this gateway can serve
-    bool holds_routes = true;              // for these; else it waits to be confirmed (state.h)
-    Relogin relogin;
-    double idle_reset_per_s = 0;  // of all workers together
-    Micros answers_from = 0;      // the configuration has settled: closed ports are answered
+    std::shared_ptr<const ServersHealth> health;  // null: nobody is checked
+    bool holds_routes = true;                  // for these; else it waits to be confirmed (state.h)
+    std::shared_ptr<const Disabled> disabled;  // never null
+    double idle_reset_per_s = 0;               // of all workers together
+    Micros answers_from = 0;  // the configuration has settled: closed ports are answered
 
     LineState line(size_t index) const { return lines[index]; }
     bool peer_up(size_t peer) const { return peers[peer].up; }
@@ -103,6 +104,10 @@ struct Snapshot {
         return known == 0 ? mtu : std::min(known, mtu);
     }
     bool peer_serves(size_t peer, const Address& vip) const;
+    // Checks have found that server of the service down, and it was set aside for that.
+    bool is_down(const ServiceTable& service, const Endpoint& server) const;
+    // All its servers are down, and its new clients are to be refused.
+    bool refuses(const ServiceTable& service) const;
 
     // The way out of a reply: a line of this gateway, or a peer's tunnel.  Nothing: no line can
     // carry it.  `ours` is false for a reply that a peer sent here to leave by a line.

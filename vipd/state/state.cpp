@@ -28,6 +28,9 @@ State::State(Config config, const Begin& begin, Micros now, Pace pace)
     known_.observed.peers.resize(config.peers.size());
     known_.config = std::make_shared<const Config>(std::move(config));
     known_.orders = begin.orders;
+    for (auto& [target, order] : known_.orders.disabled) {
+        order.id = ++last_order_id_;
+    }
     known_.confirmed = begin.confirmed;
     known_.keys = begin.keys;
     notice_epochs(now);
@@ -40,6 +43,7 @@ Config State::config_in_force() const {
         config.lines[i].enabled =
             snapshot()->line(i) == LineState::enabled || snapshot()->line(i) == LineState::down;
     }
+    config.access.rules = known_.access_rules();
     return config;
 }
 
@@ -62,26 +66,47 @@ uint64_t State::order(const PlacementOrder& order) {
     return change();
 }
 
-uint64_t State::relogin(const ReloginOrder& order) {
-    known_.orders.relogin = order;
-    ++known_.relogin_id;
+uint64_t State::order(const AccessOrder& order, std::shared_ptr<const Access> access) {
+    known_.orders.access = order;
+    return this->access(std::move(access));
+}
+
+uint64_t State::access(std::shared_ptr<const Access> access) {
+    known_.access = std::move(access);
     return change();
 }
 
-uint64_t State::stop_relogin(const Said& said) {
-    auto& order = known_.orders.relogin;
-    if (order && order->course == ReloginOrder::Course::running) {
-        order->course = ReloginOrder::Course::stopped;
-        order->said = said;
+uint64_t State::disable(const DisableTarget& target, DisableOrder order) {
+    if (target.level == Level::line) {
+        stop_draining(target.name);
+        known_.orders.enabled_lines.erase(target.name);
     }
-    ++known_.relogin_id;
+    order.id = ++last_order_id_;
+    known_.orders.disabled[target] = order;
     return change();
 }
 
-void State::relogin_ended(uint64_t id) {
-    auto& order = known_.orders.relogin;
-    if (id == known_.relogin_id && order && order->course == ReloginOrder::Course::running) {
-        order->course = ReloginOrder::Course::done;
+uint64_t State::enable(const DisableTarget& target, const Said& said) {
+    if (target.level == Level::line) {
+        stop_draining(target.name);
+        known_.orders.enabled_lines[target.name] = said;
+    }
+    known_.orders.disabled.erase(target);
+    return change();
+}
+
+void State::stop_draining(const std::string& carrier) {
+    std::erase_if(draining_, [&](const Draining& d) {
+        return known_.config->lines[d.line].carrier == carrier;
+    });
+}
+
+void State::ended(uint64_t id) {
+    for (auto& [target, order] : known_.orders.disabled) {
+        if (order.id == id && order.runs()) {
+            order.course = DisableOrder::Course::done;
+            changed_ = true;
+        }
     }
 }
 
@@ -90,21 +115,18 @@ uint64_t State::confirm() {
     return change();
 }
 
-uint64_t State::order(size_t line, const LineOrder& order) {
-    std::erase_if(draining_, [&](const Draining& d) { return d.line == line; });
-    known_.orders.lines[known_.config->lines[line].carrier] = order;
-    return change();
-}
-
-void State::drain(size_t line, const Said& said, Micros now) {
+void State::drain(size_t line, const DisableOrder& order, Micros now) {
     const auto& lines = snapshot()->lines;
     const bool idle = line >= lines.size() || lines[line] == LineState::disabled ||
                       lines[line] == LineState::down;
-    if (idle) {
-        order(line, {false, said});
-    } else if (!draining(line)) {
-        draining_.push_back({line, said, now + drain_patience});
-        change();
+    const DisableTarget target{Level::line, known_.config->lines[line].carrier};
+    if (idle || known_.orders.disabled.contains(target)) {
+        disable(target, order);
+    } else {
+        const bool waits = draining(line);
+        std::erase_if(draining_, [&](const Draining& d) { return d.line == line; });
+        draining_.push_back({line, order, now + drain_patience});
+        changed_ = changed_ || !waits;
     }
 }
 
@@ -215,6 +237,11 @@ void State::routes(std::shared_ptr<const Fib> routes) {
                                        [](const PortLink& port) { return !port.up; });
 }
 
+void State::health(std::shared_ptr<const ServersHealth> health) {
+    known_.observed.health = std::move(health);
+    changed_ = true;
+}
+
 void State::drained(uint64_t epoch) {
     while (in_use_.front()->epoch < std::min(epoch, snapshot()->epoch)) {
         in_use_.pop_front();
@@ -241,14 +268,18 @@ bool State::lines_confirmed(Micros now) const {
 }
 
 void State::settle_draining(Micros now) {
-    const auto settled = [&](const Draining& d) {
+    std::vector<Draining> settled;
+    const auto ends = [&](const Draining& d) {
         if (snapshot()->line(d.line) == LineState::draining && lines_confirmed(now)) {
-            known_.orders.lines[known_.config->lines[d.line].carrier] = {false, d.said};
+            settled.push_back(d);
             return true;
         }
         return now >= d.deadline;
     };
-    changed_ = std::erase_if(draining_, settled) > 0 || changed_;
+    changed_ = std::erase_if(draining_, ends) > 0 || changed_;
+    for (const Draining& d : settled) {
+        disable({Level::line, known_.config->lines[d.line].carrier}, d.order);
+    }
 }
 
 void State::notice_peers(Micros now) {

@@ -50,9 +50,12 @@ public:
     // The newest; never null.
     const std::shared_ptr<const Snapshot>& snapshot() const { return in_use_.back(); }
     const Orders& orders() const { return known_.orders; }
+    // In force, or about to be; null: nothing is said.
+    const std::shared_ptr<const AccessRules>& access_rules() const { return known_.access_rules(); }
+    const std::shared_ptr<const Access>& access() const { return known_.access; }
     // As of the last reload; the snapshot's may be the one before.
     const Config& config() const { return *known_.config; }
-    // The snapshot's, with the lines as they are.
+    // The snapshot's, with the lines and the access rules as they are.
     Config config_in_force() const;
     const ObservedPeer& peer(size_t index) const { return known_.observed.peers[index]; }
     const ObservedPort& port(size_t index) const { return known_.observed.ports[index]; }
@@ -67,20 +70,24 @@ public:
     // Events.  Those that return an epoch are in force with the snapshot of that epoch.
     uint64_t order(const ShareOrder& order);
     uint64_t order(const PlacementOrder& order);
-    uint64_t relogin(const ReloginOrder& order);  // takes the place of one that runs
-    uint64_t stop_relogin(const Said& said);
-    uint64_t relogin_id() const { return known_.relogin_id; }  // of the last of these
+    // access: of these rules; null: they drop nothing.
+    uint64_t order(const AccessOrder& order, std::shared_ptr<const Access> access);
+    // The same rules as before, about other services, or the file's.
+    uint64_t access(std::shared_ptr<const Access> access);
+    // Takes the place of an order about the same; gets an id.  A line at once: see drain.
+    uint64_t disable(const DisableTarget& target, DisableOrder order);
+    uint64_t enable(const DisableTarget& target, const Said& said);
+    uint64_t last_order_id() const { return last_order_id_; }
     uint64_t confirm();
-    uint64_t order(size_t line, const LineOrder& order);  // at once; see drain
     // Disables a line that is enabled, once no peer uses it any more.
-    void drain(size_t line, const Said& said, Micros now);
+    void drain(size_t line, const DisableOrder& order, Micros now);
     bool draining(size_t line) const;
     // May replace the one before (reload.h).
     uint64_t reload(Config config);
     // The file's keys, of a configuration that has some.
     uint64_t rekey(std::shared_ptr<const Keyring> keys);
-    // Every worker has ended the re-login of that id (Snapshot::Relogin).
-    void relogin_ended(uint64_t id);
+    // Every worker has ended all flows of the order of that id.
+    void ended(uint64_t id);
     void hear(size_t peer, const Keepalive& keepalive, Micros now);
     void hear(size_t peer, const Handshake& handshake, Micros now);
     void hear(size_t peer, const FlowsPage& page);
@@ -92,6 +99,8 @@ public:
     // How a port is, and the kernel's routes by the ports.
     void port(size_t port, ObservedPort seen, Micros now);
     void routes(std::shared_ptr<const Fib> routes);
+    // What checks have found.
+    void health(std::shared_ptr<const ServersHealth> health);
     // Every worker acts on that snapshot or a newer one, and what was decided by older ones has
     // left this gateway.  Frees the snapshots that nobody has any more.
     void drained(uint64_t epoch);
@@ -104,11 +113,12 @@ public:
 private:
     struct Draining {
         size_t line;
-        Said said;
+        DisableOrder order;
         Micros deadline;
     };
 
     uint64_t change();
+    void stop_draining(const std::string& carrier);
     bool lines_confirmed(Micros now) const;
     void settle_draining(Micros now);
     void notice_peers(Micros now);
@@ -119,6 +129,7 @@ private:
 
     Known known_;
     Agreement::Draw draw_;
+    uint64_t last_order_id_ = 0;
     std::string confirmed_by_;
     std::vector<Draining> draining_;
     std::deque<std::shared_ptr<const Snapshot>> in_use_;  // oldest first

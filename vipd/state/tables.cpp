@@ -159,6 +159,20 @@ std::array<uint64_t, 2> mask_of(unsigned length) {
     return words;
 }
 
+std::vector<Prefix> checked_addresses(const Config& config) {
+    std::vector<Prefix> addresses;
+    for (const ServiceConfig& service : config.services) {
+        for (const ServerConfig& server : service.servers) {
+            if (config.health_of(service) != nullptr) {
+                addresses.push_back(host_prefix(server.address));
+            }
+        }
+    }
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
 // Appends every address of the prefix, which are few.
 void append_addresses(const Prefix& prefix, std::vector<Address>& to) {
     const uint32_t count = 1U << (prefix.address.bits() - prefix.length);
@@ -222,6 +236,7 @@ std::shared_ptr<const Tables> Tables::build(const Config& config, const Tables* 
                                     config.server_tunnel_from(Family::v6)};
     tables->tagged_ = config.has_keys();
     tables->own_ = PrefixIndex(own_addresses(config));
+    tables->checked_ = PrefixIndex(checked_addresses(config));
     tables->add_sources(config);
     tables->out_of_ordinary_ = out_of_ordinary_v4(config);
     tables->gateway_ = config.gateway;

@@ -168,6 +168,10 @@ public:
     bool is_vip(const A& address) const {
         return vips_.find(address) != PrefixIndex::none;
     }
+    // Some service's server that is checked has it.
+    bool is_checked(const Address& address) const {
+        return checked_.find(address) != PrefixIndex::none;
+    }
     // This gateway's, on a line or of the tunnel.
     template <typename A>
     bool is_own(const A& address) const {
@@ -282,6 +286,7 @@ private:
     PrefixIndex moved_;
     PrefixIndex vips_;
     PrefixIndex own_;
+    PrefixIndex checked_;
     FirstBits out_of_ordinary_;  // of IPv4
     std::vector<MapRule> maps_;
     PrefixIndex map_vips_;

@@ -83,6 +83,11 @@ inline constexpr Metric service_packets{"service_packets_total", "counter", "Pac
                                         "way"};
 inline constexpr Metric service_flows{"service_flows_total", "counter", "New flows by service", ""};
 
+inline constexpr Metric checks{"health_checks_total", "counter",
+                               "Health checks, by what came of them", "result"};
+inline constexpr Metric checked{"health_endpoints", "gauge",
+                                "Endpoints of servers that are checked, by how they are", "state"};
+
 }  // namespace metric
 
 template <typename Of>
@@ -182,6 +187,19 @@ template <>
 inline constexpr auto counter_table<ResetLogCounts> = std::to_array<Counter<ResetLogCounts>>({
     {&ResetLogCounts::lost, "reset_log_lost", metric::reset_log, "",
      "resets that could not be written to the log"},
+});
+
+template <>
+inline constexpr auto counter_table<HealthCounts> = std::to_array<Counter<HealthCounts>>({
+    {&HealthCounts::run, "health/run", metric::checks, "run", "health checks that were run"},
+    {&HealthCounts::failed, "health/failed", metric::checks, "failed",
+     "health checks that failed, of these"},
+    {&HealthCounts::not_run, "health/not_run", metric::checks, "not_run",
+     "health checks that this gateway itself could not begin, which say nothing of a server"},
+    {&HealthCounts::up, "health/up", metric::checked, "up", "endpoints of servers that are up"},
+    {&HealthCounts::down, "health/down", metric::checked, "down", "those that are down"},
+    {&HealthCounts::kept, "health/kept", metric::checked, "kept",
+     "those that look down and are kept as they were, as more than half of all do"},
 });
 
 // ---- of each line, peer, port, pool and service

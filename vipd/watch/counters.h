@@ -104,12 +104,20 @@ struct ResetLogCounts {
     uint64_t lost = 0;  // records that could not be written
 };
 
+// Health checks (health/judge.h); the last three as of now, of endpoints.
+struct HealthCounts {
+    uint64_t run = 0, failed = 0, not_run = 0;
+    uint64_t up = 0, down = 0, kept = 0;
+};
+
 // One worker's packets.
 struct Counters : Totals {
     std::array<uint64_t, drop_count> drops{};
     std::vector<LineCounters> lines;
     std::vector<PeerCounters> peers;
     std::vector<ServiceCounters> services;  // by ServiceTable::number
+    std::vector<uint64_t> access;           // what each access rule decided, the default behind
+    uint64_t barred_flows = 0;              // that lived, and that the rules in force dropped
     CopyCounts copies;                      // without those of now
 };
 

@@ -119,6 +119,12 @@ void Sums::add(Datapath& worker) {
     for (size_t i = 0; i < of.services.size(); ++i) {
         sum(services[i], of.services[i]);
     }
+    access.resize(std::max(access.size(), of.access.size()));
+    for (size_t i = 0; i < of.access.size(); ++i) {
+        access[i] += of.access[i];
+    }
+    barred_flows += of.barred_flows;
+    sweeping = sweeping || worker.flows().sweeping();
 }
 
 namespace {

@@ -28,6 +28,9 @@ struct Sums {
     std::vector<PoolUse> pools;
     std::vector<PoolAddressUse> pool_addresses;  // by SourceNat's number
     std::vector<ServiceCounters> services;       // by ServiceTable::number
+    std::vector<uint64_t> access;                // what each rule decided, the default behind
+    uint64_t barred_flows = 0;                   // that lived, dropped by the rules in force
+    bool sweeping = false;                       // more of these may come
 
     void add(Datapath& worker);
 };
@@ -45,7 +48,7 @@ struct Figures {
     using List = std::vector<NamedCounters<Of>>;
 
     std::array<uint64_t, drop_count> drops{};
-    std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts> gateway;
+    std::tuple<Totals, FlowCounts, FlowTableUse, CopyCounts, ResetLogCounts, HealthCounts> gateway;
     std::tuple<List<LineFigures>, List<PeerFigures>, List<PortCounters>, List<PoolUse>,
                List<PoolAddressUse>, List<ServiceCounters>>
         lists;

@@ -56,13 +56,24 @@ json origins_json(const State& state, const json& in_force, const json& file) {
         rows.push_back(ordered("placement", fmt::format("{:016x}", orders.placement->rules->digest),
                                orders.placement->said));
     }
+    if (orders.access) {
+        rows.push_back(ordered("access", fmt::format("{:016x}", orders.access->rules->digest),
+                               orders.access->said));
+    }
     for (size_t i = 0; i < snapshot.lines.size(); ++i) {
         const std::string carrier = snapshot.config->lines[i].carrier;
-        const auto order = orders.lines.find(carrier);
+        const auto enabled = orders.enabled_lines.find(carrier);
+        const auto disabled = orders.disabled.find({Level::line, carrier});
+        const std::string setting_name = "lines/" + carrier;
+        const auto line = name(snapshot.line(i));
         rows.push_back(
-            order == orders.lines.end()
-                ? setting("lines/" + carrier, name(snapshot.line(i)), "file")
-                : ordered("lines/" + carrier, name(snapshot.line(i)), order->second.said));
+            disabled != orders.disabled.end() ? ordered(setting_name, line, disabled->second.said)
+            : enabled != orders.enabled_lines.end() ? ordered(setting_name, line, enabled->second)
+                                                    : setting(setting_name, line, "file"));
+    }
+    for (const auto& [target, order] : orders.disabled) {
+        rows.push_back(
+            ordered("disabled/" + target.text(), std::string(name(order.mode)), order.said));
     }
     add_configured(rows, in_force, file);
     return {{"settings", rows}};

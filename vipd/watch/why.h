@@ -2,11 +2,11 @@
 // `vipctl why`.
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 #include "common/vipd_config/config.h"
 #include "vipd/packet/packet_text.h"
@@ -25,5 +25,12 @@ nlohmann::json why_offline(Datapath& path, const Config& config, const TextPacke
 // live: explain(), which changes nothing.
 nlohmann::json why_live(Datapath& path, const Config& config, const TextPacket& packet,
                         const WayIn& way, Micros now);
+// The same of a client's packet and of what a server would say to it.
+struct BothWays {
+    nlohmann::json in;
+    std::optional<nlohmann::json> back;  // nothing: no server of this site answers by this gateway
+};
+BothWays why_both(Datapath& path, const Config& config, const TextPacket& packet, const WayIn& way,
+                  Micros now);
 
 }  // namespace rehome::vipd

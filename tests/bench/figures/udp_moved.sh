@@ -20,6 +20,6 @@ new_clients_of old-s
 answers old-s
 wait_until 5 copied old 100
 deliver_to new
-ctl new line red enable >&2
+ctl new enable line red >&2
 udp_moved_route=$(moved)
 jq -n --argjson gap "$udp_moved_gap" --argjson route "$udp_moved_route" '{udp_moved_gap: $gap, udp_moved_route: $route}'

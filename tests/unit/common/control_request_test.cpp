@@ -26,9 +26,10 @@ TEST_CASE("requests that are taken") {
             R"({"command":"share","percent":33.33})",
             R"({"command":"share","percent":0.07})",
             R"({"command":"share","percent":2.5,"by":"address-port"})",
-            R"({"command":"line","carrier":"red","state":"disable"})",
-            R"({"command":"relogin","rate":0.5,"service":"meters"})",
-            R"({"command":"relogin-stop"})",
+            R"({"command":"mask","level":"line","name":"red","anyway":true})",
+            R"({"command":"weak","level":"service","name":"meters","rate":0.5,"icmp":true})",
+            R"({"command":"strong","level":"server","name":"web/s1"})",
+            R"({"command":"enable","level":"site","name":"old"})",
             R"({"command":"why","packet":"tcp 192.0.2.1:1 > 192.0.2.2:80 syn"})",
             R"({"command":"flows","client":"192.0.2.0/24","limit":1,"count":true,"place":281474976710656})",
             R"({"command":"top","by":"vip","fresh":true})",
@@ -58,13 +59,13 @@ TEST_CASE("requests that are refused") {
          "request: /percent: is -1, expected a number from 0 to 100"},
         {R"({"command":"share","per_cent":1})",
          "request: /per_cent: unknown key, expected one of break-maps, by, command, percent"},
-        {R"({"command":"line","carrier":"red","state":"off"})",
-         "request: /state: is \"off\", expected one of \"enable\", \"disable\""},
-        {R"({"command":"line","state":"enable"})",
-         "request: /carrier: is missing, expected a string"},
-        {R"({"command":"relogin","rate":0})",
+        {R"({"command":"mask","level":"rack","name":"red"})",
+         "request: /level: is \"rack\", expected one of \"server\", \"service\", \"line\", "
+         "\"site\""},
+        {R"({"command":"weak","level":"site","name":"old","rate":0,"quiet_s":-1})",
+         "request: /quiet_s: is -1, expected a number from 0 to 86400\n"
          "request: /rate: is 0, expected a number of more than 0 and at most 1000000"},
-        {R"({"command":"relogin"})",
+        {R"({"command":"weak","level":"site","name":"old"})",
          "request: /rate: is missing, expected a number of more than 0 and at most 1000000"},
         {R"({"command":"flows","limit":0})",
          "request: /limit: is 0, expected an integer of at least 1"},
@@ -97,5 +98,6 @@ TEST_CASE("a command that there is not is refused with those that there are") {
 
 TEST_CASE("the keys of a request") {
     CHECK(request_keys("share") == std::vector<std::string>{"break-maps", "by", "percent"});
-    CHECK(request_keys("status").empty());
+    CHECK(request_keys("status") == std::vector<std::string>{"servers"});
+    CHECK(request_keys("stats").empty());
 }

@@ -222,11 +222,44 @@ void Lab::place(const nlohmann::json& rules) {
     }
 }
 
+void order_access(State& state, nlohmann::json document) {
+    document["schema"] = "rehome/vipd-access/1";
+    document.emplace("default", "accept");
+    const auto rules = *read_access("rules", "", document, nullptr);
+    state.order(AccessOrder{rules, {}},
+                rules->decides()
+                    ? std::make_shared<const Access>(Access{
+                          rules, plain_classifier(*flatten(*rules, state.config().services))})
+                    : nullptr);
+}
+
+void Lab::access(LabGateway& gateway, const nlohmann::json& rules) {
+    order_access(*gateway.state, rules);
+    gateway.act->follow(now);
+}
+
+void set_line(State& state, size_t line, bool enabled) {
+    const DisableTarget target{Level::line, state.config().lines[line].carrier};
+    enabled ? state.enable(target, {}) : state.disable(target, {});
+}
+
+void end_flows(Datapath& path, Micros now, double rate_per_s, const Scope& scope, Micros quiet,
+               uint64_t id) {
+    static uint64_t last = 1'000'000;
+    path.endings().follow({{id == 0 ? ++last : id, rate_per_s, quiet, false, scope}}, path.flows(),
+                          now);
+}
+
+Endings::Course ending(Datapath& path) {
+    const auto& courses = path.endings().courses();
+    return courses.empty() ? Endings::Course{} : courses.front();
+}
+
 void Lab::line(LabGateway& gateway, size_t line, LineState to) {
     if (to == LineState::draining) {
         gateway.state->drain(line, {}, now);
     } else {
-        gateway.state->order(line, {to == LineState::enabled, {}});
+        set_line(*gateway.state, line, to == LineState::enabled);
     }
     gateway.act->follow(now);
 }
@@ -321,8 +354,9 @@ void Lab::handle(Outcome& outcome, PortIndex port, const Bytes& frame, int hops_
         case Verdict::Kind::forward:
             leave(outcome, gateway.path->hop(verdict), hops_left);
             break;
+        case Verdict::Kind::check:
         case Verdict::Kind::punt:
-            outcome.end = "punt";
+            outcome.end = verdict.kind == Verdict::Kind::punt ? "punt" : "check";
             if (!std::equal(frame.begin(), frame.end(), buffer.frame.data)) {
                 blame(outcome, "changed before it was punted");
             }

@@ -36,6 +36,9 @@ Config lab_config(const std::string& gateway, const std::vector<std::string>& ga
 inline constexpr PortIndex vlan_port = 5;
 Config every_forwarding();
 
+// The document of access, in force at that state with the next snapshot.
+void order_access(State& state, nlohmann::json document);
+
 struct Outcome {
     std::string path;  // the gateways, in order: "old>new"
     std::string end;   // "servers", "red", "drop no_server", "punt", "consumed", "lost"
@@ -108,6 +111,7 @@ public:
     void reload(LabGateway& gateway);  // its config
     void share(LabGateway& gateway, const Share& share);
     void place(const nlohmann::json& rules);  // at all gateways
+    void access(LabGateway& gateway, const nlohmann::json& rules);
     void line(LabGateway& gateway, size_t line, LineState to);
     void pass(Micros time);      // in steps of 10 ms, each with its ticks
     void start(size_t gateway);  // again: it forgets everything
@@ -139,6 +143,16 @@ private:
     Setup setup_;
     uint64_t handled_ = 0;
 };
+
+// The operator's word about a line, at once.
+void set_line(State& state, size_t line, bool enabled);
+
+// This worker alone ends flows, as by an order, until the next snapshot says otherwise; an id of 0:
+// a new one.
+void end_flows(Datapath& path, Micros now, double rate_per_s, const Scope& scope = {},
+               Micros quiet = 0, uint64_t id = 0);
+// How far it is.
+Endings::Course ending(Datapath& path);
 
 // A client's segment to the lab's MQTT service, and what its server answers.
 Say to_meters(const Endpoint& client, uint8_t flags = flag::S);

@@ -50,7 +50,7 @@ Login meter() {
 TEST_CASE("login pattern: found however the stream is cut") {
     for (const FindCase& c : find_cases) {
         CAPTURE(c.name);
-        const LoginPattern pattern(c.pattern);
+        const BytePattern pattern(c.pattern);
         size_t matched = 0;
         int read = -1;
         std::optional<size_t> taken;
@@ -65,7 +65,7 @@ TEST_CASE("login pattern: found however the stream is cut") {
 }
 
 TEST_CASE("login pattern: every cut of a stream gives the same answer") {
-    const LoginPattern pattern("abaab");
+    const BytePattern pattern("abaab");
     const std::string stream = "abaaabaabab";  // complete after 9 bytes
     for (size_t first = 0; first <= stream.size(); ++first) {
         for (size_t second = first; second <= stream.size(); ++second) {
@@ -88,7 +88,7 @@ TEST_CASE("login pattern: every cut of a stream gives the same answer") {
 
 TEST_CASE("login pattern: none is there at once") {
     size_t matched = 0;
-    CHECK(LoginPattern("").find("x", matched) == size_t{0});
+    CHECK(BytePattern("").find("x", matched) == size_t{0});
 }
 
 TEST_CASE("login script: the session's number stands where it is asked for") {

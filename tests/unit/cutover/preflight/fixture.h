@@ -96,6 +96,7 @@ inline json good_status(const std::string& gateway) {
                                    {"alive", true},
                                    {"hears_us", true},
                                    {"same_placement", true},
+                                   {"same_access", true},
                                    {"narrow", false},
                                    {"link_mtu", 1560},
                                    {"link_mtu_back", 1560},
@@ -107,9 +108,13 @@ inline json good_status(const std::string& gateway) {
     status["flows"] = {{"here", 0}, {"relayed", 0}, {"provisional", 0}, {"closing", 0}};
     status["served"] = {{"tcp", 0}, {"udp", 0}};
     status["copies"] = {{"waiting", 0}, {"oldest_ms", 0}};
-    status["relogin"] = {{"id", 0},         {"running", false}, {"reset", 0},
-                         {"forgotten", 0},  {"remaining", 0},   {"remaining_udp", 0},
-                         {"order", nullptr}};
+    status["access"] = json::parse(
+        R"({"digest": "0000000000000000", "rule_count": 0, "expanded": 0, "default": "accept", "build_s": 0, "mib": 0, "admitted_percent": 100,
+    "cut_flows": 0, "looking": false, "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}})");
+    status["health"] = {
+        {"keeps", false}, {"look_down", 0}, {"endpoints", 0}, {"servers", json::array()}};
+    status["sites"] = {{{"site", "old"}, {"state", "enabled"}, {"course", "none"}}};
+    status["disabled"] = json::array();
     status["idle_reset"] = {
         {"after_s", 30}, {"rate", 100}, {"peers", json::array()}, {"running", false}, {"reset", 0}};
     return status;

@@ -117,7 +117,16 @@ const Row rows[] = {
      Area::vipd,
      Mark::fails,
      "the share is 10 %, expected 0 % as a move begins; vipctl --socket /old/vipd.sock share 0"},
-    {"netns:old", {"/vipd/0/out/relogin/running", true}, Area::vipd, Mark::fails, "a re-login"},
+    {"netns:old",
+     {"/vipd/0/out/disabled",
+      json::parse(R"([{"level": "site", "name": "old", "mode": "weak", "id": 1,
+         "at": "2026-05-06T01:02:03.456789Z", "uid": 0, "anyway": false, "known": true, "rate": 10,
+         "quiet_s": 0, "icmp": false, "course": "running", "reset": 0, "forgotten": 0, "left": null,
+         "left_udp": null, "end_s": null}])")},
+     Area::vipd,
+     Mark::fails,
+     "site old is disabled (weak), expected nothing that is as a move begins; vipctl --socket "
+     "/old/vipd.sock enable site old"},
     {"netns:old",
      {"/vipd/0/out/lines/0/carrier", "blue"},
      Area::vipd,
@@ -128,7 +137,7 @@ const Row rows[] = {
      Area::vipd,
      Mark::fails,
      "the line to red is disabled, expected enabled as a move begins; vipctl --socket "
-     "/old/vipd.sock line red enable"},
+     "/old/vipd.sock enable line red"},
     {"netns:old",
      {"/vipd/0/out/lines/0/state", "down"},
      Area::vipd,
@@ -344,7 +353,7 @@ TEST_CASE("a new gateway's line that is on was left by an earlier run") {
     const HostReport report = judged(plan, ask, answered(answer.dump()));
     CHECK(all_findings(report) ==
           "the line to red is enabled, expected disabled as a move begins; vipctl --socket "
-          "/new/vipd.sock line red disable, if an earlier run left it\n");
+          "/new/vipd.sock mask line red, if an earlier run left it\n");
 }
 
 TEST_CASE("what this host alone has is told of a host that does not answer, too") {

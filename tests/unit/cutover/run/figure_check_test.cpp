@@ -43,7 +43,7 @@ TEST_CASE("where a figure must lead") {
         {logins, R"({"pointer": "/carriers/carrier=red/canary/ok", "min": 1})", nullptr},
         {vipctl, R"({"pointer": "/flow/here", "max": 0})",
          R"(0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "flow" is not there, )"
-         "expected one of at, copies, epoch, flows, gateway, "},
+         "expected one of access, at, copies, disabled, epoch, flows, gateway, "},
         {vipctl, R"({"pointer": "/flows/her", "max": 0})",
          R"(0/pointer: leads nowhere in what it prints (rehome/vipd-status/1): "her" is not there, )"
          "expected one of closing, here, provisional, relayed\n"},

@@ -506,7 +506,8 @@ TEST_CASE("maps, tunnels and pools at the new site") {
     };
     const char* tunnel =
         R"("maps":[],"services":[{"name":"t","vip":"198.51.100.30","protocol":"udp","port":53,
-        "forward":"tunnel","encapsulation":"gue","servers":[{"name":"s1","address":"10.1.1.11","masked":true}]}])";
+        "forward":"tunnel","encapsulation":"gue","servers":[{"name":"s1","address":"10.1.1.11","masked":true}],
+        "health":{"kind":"icmp","interval_ms":500,"timeout_ms":400,"all_down":"refuse"}}])";
     const char* nat =
         R"("pools":[{"name":"p","addresses":["10.1.16.0/30"]}],"services":[{"name":"n","vip":"198.51.100.31","protocol":"tcp","port":80,"forward":"nat",
         "source_nat":"p","servers":[{"name":"s1","address":"10.1.1.11","port":80}]}])";
@@ -534,6 +535,8 @@ TEST_CASE("maps, tunnels and pools at the new site") {
          "!lies in the prefixes that move in part"},
         {"a tunnel", tunnel, "+ server s1 172.20.5.21 weight 1 masked"},
         {"its encapsulation", tunnel, "+ 198.51.100.30 udp port 53 forward tunnel gue"},
+        {"how its servers are checked", tunnel,
+         R"(+ health {"kind":"icmp","interval_ms":500,"jitter_percent":10,"timeout_ms":400,"rise":2,"fall":3,"all_down":"refuse"})"},
         {"a stranger in a tunnel", stranger, "!object without a counterpart: server s1 (10.1.9.9)"},
         {"a pool that is there", nat, "+ 198.51.100.31 tcp port 80 forward nat source_nat p"},
         {"a pool that is not", no_pool, "!object without a counterpart: pool q"},

@@ -28,7 +28,9 @@ const std::string all = vipd_file(R"({"pools":[{"name":"p","addresses":["10.1.0.
        {"name":"t","vip":"198.51.100.30","protocol":"udp","port":53,"forward":"tunnel","encapsulation":"gue",
         "servers":[{"name":"s1","address":"10.1.1.11","weight":1,"masked":true}]},
        {"name":"n","vip":"198.51.100.31","protocol":"tcp","port":80,"forward":"nat","source_nat":"p",
-        "servers":[{"name":"s1","address":"10.1.1.11","port":80,"weight":3}]}]})");
+        "servers":[{"name":"s1","address":"10.1.1.11","port":80,"weight":3}],
+        "health":{"kind":"script","interval_ms":500,"jitter_percent":5,"timeout_ms":400,"rise":1,"fall":2,
+                  "all_down":"refuse","port":81,"script":[{"send":["text:hi"]},{"expect":["hex:00ff"]}]}}]})");
 
 // The patterns of what a document holds: "/services/*/port".
 void add_patterns(const json& value, const std::string& pattern, std::set<std::string>& patterns) {
@@ -141,6 +143,7 @@ TEST_CASE("offers that are equal read alike, whatever their order") {
                                                    {"/services/0/servers/0/masked", false},
                                                    {"/services/1/servers/0/weight", 2},
                                                    {"/services/1/servers/0/port", 81},
+                                                   {"/services/1/health/rise", 3},
                                                    {"/maps/0/server_prefix", "10.1.9.0/28"}}) {
         CAPTURE(pointer);
         other = document;

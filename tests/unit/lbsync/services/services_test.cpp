@@ -342,7 +342,8 @@ TEST_CASE("as vipd's services") {
          vipd::Encapsulation::ipip,
          {},
          {ServerConfig{"10.1.1.11-8080", Address::parse("10.1.1.11").value(), 8080, 2, false},
-          ServerConfig{"10.1.1.12-0", Address::parse("10.1.1.12").value(), 80, 1, true}}},
+          ServerConfig{"10.1.1.12-0", Address::parse("10.1.1.12").value(), 80, 1, true}},
+         {}},
         {"udp--2001-db8--10--53",
          Address::parse("2001:db8::10").value(),
          Protocol::udp,
@@ -350,7 +351,8 @@ TEST_CASE("as vipd's services") {
          vipd::Forward::tunnel,
          vipd::Encapsulation::gue,
          {},
-         {ServerConfig{"10.1.1.11-53", Address::parse("10.1.1.11").value(), 0, 1, false}}}};
+         {ServerConfig{"10.1.1.11-53", Address::parse("10.1.1.11").value(), 0, 1, false}},
+         {}}};
     CHECK(*written == expected);
 
     nlohmann::ordered_json config{{"schema", "rehome/vipd/1"},
@@ -404,7 +406,7 @@ TEST_CASE("what vipd has no counterpart for is refused, or left out where it is 
     }
     const auto checked = keepalived(conf);
     REQUIRE(checked);
-    CHECK(all(to_vipd(*checked, {"persistence", "scheduler", "sorry"})).find("servers' health") !=
+    CHECK(all(to_vipd(*checked, {"persistence", "scheduler", "sorry"})).find("how keepalived checks") !=
           std::string::npos);
 }
 

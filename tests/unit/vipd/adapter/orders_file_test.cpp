@@ -56,7 +56,7 @@ TEST_CASE("orders are stored when they change, and taken over by the next start"
     file.keep(state, now);
     CHECK(folder.files() == 1);
     state.order(ShareOrder{{1'234}, {now, 1000}});
-    state.order(0, LineOrder{true, {now, 0}});
+    state.enable({Level::line, state.config().lines[0].carrier}, {now, 0});
     file.keep(state, now + 1);
     CHECK(file.trouble().empty());
     CHECK(folder.files() == 1);

@@ -314,29 +314,25 @@ TEST_CASE("at most 64 bytes a flow of IPv4, 128 of IPv6, the ring and the index 
     }
 }
 
-TEST_CASE("what a re-login has left to do, without looking for it") {
+TEST_CASE("which flows were there before an order that ends flows") {
     FlowTable table({8, 8}, 1);
-    const auto established = [&](uint32_t n, uint32_t service) {
-        Flow* flow = table.insert({6, end("192.0.2.1:1"), {ip("198.51.100.10"), uint16_t(n)}}, 0);
-        flow->set_service(service);
-        table.serve(*flow, server(n));
-        table.change(*flow, flow->kind, Flow::Stage::established);
-        return flow;
+    const auto born = [&](uint16_t n, FlowTable::Ring ring) {
+        return table.insert({6, end("192.0.2.1:1"), {ip("198.51.100.10"), n}}, 0, ring)->born;
     };
-    Flow* a = established(1, 0);
-    Flow* b = established(2, 5);
-    CHECK(table.older({}).tcp == 0);
-    table.begin_generation();
-    CHECK(table.older({}).tcp == 2);
-    established(3, 0);  // came later
-    CHECK(table.older({}).tcp == 2);
-    CHECK(table.older(0).tcp == 1);
-    table.change(*a, a->kind, Flow::Stage::reset);
-    CHECK(table.older(0).tcp == 0);
-    CHECK(table.older(5).tcp == 1);
-    table.erase(*b);
-    CHECK(table.older({}).tcp == 0);
-    CHECK(table.older(77).tcp == 0);
+    const auto begun = FlowTable::Ring::begun, mid_flow = FlowTable::Ring::mid_flow;
+    const uint16_t before = born(1, begun);
+    const uint16_t first = table.generations().begin();
+    table.generations().set_oldest(first);
+    CHECK(Generations::older(before, first));
+    const uint16_t between = born(2, begun);
+    CHECK_FALSE(Generations::older(between, first));
+    const uint16_t second = table.generations().begin();
+    CHECK(Generations::older(between, second));
+    CHECK(Generations::older(born(3, mid_flow), first));  // both orders are about it
+    table.generations().set_oldest(second);               // the first has ended
+    CHECK(Generations::older(born(4, mid_flow), second));
+    CHECK_FALSE(Generations::older(born(5, begun), second));
+    CHECK(Generations::older(65'535, 3));  // numbers wrap
 }
 
 TEST_CASE("whom this site's servers serve") {

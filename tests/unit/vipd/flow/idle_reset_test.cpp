@@ -150,12 +150,15 @@ TEST_CASE("another gateway of the lost peer's site counts where it has a live se
     }
 }
 
-TEST_CASE("at the pace of the last re-login, or 100 a second") {
+TEST_CASE("at the pace of the last order that ends flows, or 100 a second") {
     for (const double rate : {100.0, 20.0}) {
         Lab lab;
         relay(lab, 150);
         if (rate != 100.0) {
-            lab["old"].state->relogin({rate, "", {}, {}, {}});
+            DisableOrder order;
+            order.mode = DisableMode::weak;
+            order.rate_per_s = rate;
+            lab["old"].state->disable({Level::server, "nobody"}, order);
             lab["old"].act->follow(lab.now);
         }
         lab.link_up = false;

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/unit/vipd/lab.h"
 
 namespace rehome::vipd::testing {
@@ -111,13 +113,13 @@ public:
             const WayBack way = path->flows().way_back(*flow);
             out << int{flow->protocol} << " " << flow->client().text() << " " << flow->vip().text()
                 << " " << flow->server().text() << " kind " << static_cast<int>(flow->kind)
-                << " stage " << static_cast<int>(flow->stage) << " " << flow->client_next << " "
-                << flow->server_next << " " << flow->client_known << flow->server_known
-                << flow->answered << flow->client_finished << flow->server_finished
-                << flow->client_reset << flow->server_reset << " seen " << flow->last_seen_ms
-                << " way " << static_cast<int>(way.via) << " " << way.index << " " << way.carrier
-                << " service " << flow->service << " stamp " << flow->stamp << " place "
-                << path->flows().id(*flow) << "\n";
+                << (flow->barred ? " barred" : "") << " stage " << static_cast<int>(flow->stage)
+                << " " << flow->client_next << " " << flow->server_next << " " << flow->client_known
+                << flow->server_known << flow->answered << flow->client_finished
+                << flow->server_finished << flow->client_reset << flow->server_reset << " seen "
+                << flow->last_seen_ms << " way " << static_cast<int>(way.via) << " " << way.index
+                << " " << way.carrier << " service " << flow->service << " stamp " << flow->stamp
+                << " place " << path->flows().id(*flow) << "\n";
         }
         const FlowCounts& counts = path->flows().counts();
         out << counts.here << " " << counts.relayed << " " << counts.provisional << " "
@@ -321,6 +323,50 @@ std::string difference(const std::string& fast, const std::string& slow) {
     return fast == slow ? "" : "one is longer";
 }
 
+// Rules about some of the clients, VIPs and ports that there are; often none.
+nlohmann::json access_rules(uint32_t value) {
+    nlohmann::json rules = nlohmann::json::array();
+    if (value % 4 != 0) {
+        const char* clients[] = {"100.80.0.1", "100.81.0.0/16", "2001:db8:c::/64", "100.64.0.0/10"};
+        const char* vips[] = {"198.51.100.10", "203.0.113.0/24", "2001:db8:f::/48"};
+        const char* ports[] = {"1883", "1-1000", "40000-65535"};
+        for (uint32_t i = 0; i < 2; ++i, value /= 7) {
+            nlohmann::json rule{{"action", value % 2 == 0 ? "drop" : "accept"}};
+            const bool six = value / 2 % 4 == 2;
+            rule["clients"] = {clients[value / 2 % 4]};
+            if (value / 8 % 3 != 0) {
+                rule["vips"] = {vips[six ? 2 : value / 24 % 2]};
+            }
+            if (value / 48 % 3 == 0) {
+                rule["ports"] = {ports[value / 150 % 3]};
+            }
+            rules.push_back(rule);
+        }
+    }
+    return {{"rules", rules}, {"default", value % 5 == 0 ? "drop" : "accept"}};
+}
+
+// Anything, in any mode.
+void disable_or_enable(State& state, uint32_t value) {
+    const Config& config = state.config();
+    std::vector<DisableTarget> targets{{Level::site, "old"},
+                                       {Level::site, "new"},
+                                       {Level::line, config.lines[value / 64 % 3].carrier}};
+    for (const ServiceConfig& service : config.services) {
+        targets.push_back({Level::service, service.name});
+        targets.push_back({Level::server, service.name + "/" + service.servers[0].name});
+    }
+    const DisableTarget& target = targets[value / 4 % targets.size()];
+    if (value % 4 == 3) {
+        state.enable(target, {});
+        return;
+    }
+    DisableOrder order;
+    order.mode = static_cast<DisableMode>(value % 4);
+    order.rate_per_s = 100;
+    state.disable(target, order);
+}
+
 // What happens between bursts, at both.
 void event(Gateway& gateway, uint32_t what, uint32_t value) {
     Datapath& path = *gateway.path;
@@ -333,13 +379,17 @@ void event(Gateway& gateway, uint32_t what, uint32_t value) {
     } else if (what < 60) {
         const auto to = static_cast<LineState>(value / 3 % 3);
         to == LineState::draining ? state.drain(value % 3, {}, gateway.now)
-                                  : (void)state.order(value % 3, {to == LineState::enabled, {}});
+                                  : set_line(state, value % 3, to == LineState::enabled);
     } else if (what < 70) {
         state.reload(varied(value));
+    } else if (what < 75) {
+        order_access(state, access_rules(value));
     } else if (what < 80) {
         gateway.neighbours(value % 3 != 0);
+    } else if (what < 85) {
+        end_flows(path, gateway.now, 500);
     } else if (what < 90) {
-        path.relogin().start({500, {}}, path.flows(), gateway.now);
+        disable_or_enable(state, value);
     } else {
         Keepalive keepalive;
         keepalive.sequence = static_cast<uint32_t>(gateway.now);

@@ -239,7 +239,7 @@ TEST_CASE("without a route: dropped for that reason, and counted") {
     lab.enter(0, red, ack);
     old.replace_routes(std::make_shared<const Fib>());
     CHECK(lab.enter(0, red, ack).end == "drop no_route");
-    old.relogin().start({10, {}}, old.flows(), lab.now);
+    end_flows(old, lab.now, 10);
     const uint64_t before = old.counters().drops[static_cast<size_t>(Drop::no_route)];
     lab.pass(20 * ms);
     REQUIRE(lab.reset_log.size() == 1);  // to the client by its line, to the server by no way

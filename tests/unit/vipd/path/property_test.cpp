@@ -59,7 +59,7 @@ public:
             lab_.share(any_gateway(), {random_.below(10'001), ShareBy::address_port});
         } else if (event < 96) {
             Datapath& path = *any_gateway().path;
-            path.relogin().start({20, {}}, path.flows(), lab_.now);
+            end_flows(path, lab_.now, 20);
         } else if (faults_) {
             fault();
         }

@@ -91,7 +91,7 @@ TEST_CASE("each kind has a budget and a name of its own") {
     for (const auto& row : rows) {
         CAPTURE(row.what);
         Gate gate;
-        gate.per_s = {1, 1, 1, 1, 1, 1, 1, 1};
+        gate.per_s = {1, 1, 1, 1, 1, 1, 1, 1, 1};
         gate.per_s.*row.budget = 100;
         const auto fates = gate.offer(row.frame, 5000, row.port);
         REQUIRE(fates.contains("up"));
@@ -131,7 +131,7 @@ TEST_CASE("a BGP session that the kernel speaks in has a budget that nobody else
     const Bytes update = tcp(router, own, flag::A);
     CHECK(gate.offer(update, 20'000).at("punt_bgp") > 18'000);
     SUBCASE("as it speaks") {
-        gate.punt.kernel_sends(tcp(own, router, flag::A));
+        gate.punt.kernel_sends(tcp(own, router, flag::A), *gate.tables);
         // Forged from its address, and from anywhere: other ports, as nobody can guess.
         for (uint16_t port = 1; port < 30'000; ++port) {
             gate.punt.refuse(tcp({router.address, port}, own, flag::A), red, *gate.tables,
@@ -141,7 +141,7 @@ TEST_CASE("a BGP session that the kernel speaks in has a budget that nobody else
         CHECK(gate.offer(update, 200'000).at("punt_session") > 130'000);
         gate.now += second;
         SUBCASE("until it ends") {
-            gate.punt.kernel_sends(tcp(own, router, flag::F | flag::A));
+            gate.punt.kernel_sends(tcp(own, router, flag::F | flag::A), *gate.tables);
             CHECK(gate.offer(update, 20'000).contains("punt_bgp"));
         }
         SUBCASE("and a dry run uses nothing up") {
@@ -152,13 +152,13 @@ TEST_CASE("a BGP session that the kernel speaks in has a budget that nobody else
         }
     }
     SUBCASE("not as it answers a forged SYN") {
-        gate.punt.kernel_sends(tcp(own, router, flag::S | flag::A));
-        gate.punt.kernel_sends(tcp(own, router, flag::R | flag::A));
+        gate.punt.kernel_sends(tcp(own, router, flag::S | flag::A), *gate.tables);
+        gate.punt.kernel_sends(tcp(own, router, flag::R | flag::A), *gate.tables);
         CHECK(gate.offer(update, 20'000).contains("punt_bgp"));
     }
     SUBCASE("sessions by the hundred") {
         for (uint16_t port = 1000; port < 1200; ++port) {
-            gate.punt.kernel_sends(tcp(own, {router.address, port}, flag::A));
+            gate.punt.kernel_sends(tcp(own, {router.address, port}, flag::A), *gate.tables);
         }
         uint32_t up = 0;
         for (uint16_t port = 1000; port < 1200; ++port) {
@@ -174,7 +174,7 @@ TEST_CASE("a BGP session that the kernel speaks in has a budget that nobody else
 
 TEST_CASE("BFD sessions likewise, by their addresses") {
     Gate gate;
-    gate.punt.kernel_sends(make_frame({own, {router.address, 4784}, 17}));
+    gate.punt.kernel_sends(make_frame({own, {router.address, 4784}, 17}), *gate.tables);
     gate.offer(udp(end("192.0.2.7:49152"), 4784, 60), 100'000);
     CHECK(gate.offer(udp(router, 4784, 60), 1000).at("up") == 1000);
 }

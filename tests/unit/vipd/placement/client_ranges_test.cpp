@@ -32,6 +32,10 @@ Address any_address(Random& random) {
     for (unsigned i = 0; i < address.bits() / 8; ++i) {
         address.bytes[i] = random.below(3) == 0 ? static_cast<uint8_t>(random.any32()) : fill;
     }
+    if (random.below(3) == 0) {  // a crowd, more of them with the same 16 bits than one step tells
+        address.bytes = {10, 1, static_cast<uint8_t>(random.any32()),
+                         static_cast<uint8_t>(random.any32())};
+    }
     return address;
 }
 
@@ -51,7 +55,7 @@ TEST_CASE("any client finds the longest of any prefixes") {
     CHECK(rc::check([] {
         Random random(*rc::gen::arbitrary<uint32_t>());
         std::set<Prefix> distinct;
-        const uint32_t count = *rc::gen::element(0U, 1U, 3U, 15U, 40U, 400U);
+        const uint32_t count = *rc::gen::element(0U, 1U, 3U, 15U, 40U, 400U, 4000U);
         while (distinct.size() < count) {
             distinct.insert(any_prefix(random));
         }
@@ -61,7 +65,8 @@ TEST_CASE("any client finds the longest of any prefixes") {
             const Address client = any_address(random);
             RC_ASSERT(ranges.find(client) == longest(prefixes, client));
         }
-        for (const Prefix& prefix : prefixes) {
+        for (size_t i = 0; i < prefixes.size(); i += 1 + prefixes.size() / 400) {
+            const Prefix& prefix = prefixes[i];
             RC_ASSERT(ranges.find(prefix.address) == longest(prefixes, prefix.address));
         }
     }));

@@ -23,10 +23,18 @@ Stored full() {
                      {"weights", {{{"sites", {{"old", 33.33}}}}}}};
     stored.orders.placement = {*read_placement("rules", "", rules, std::nullopt),
                                {1'800'000'000'000'005, 7}};
-    stored.orders.lines["red"] = {true, {1'800'000'000'000'002, 0}};
-    stored.orders.lines["blue"] = {false, {1'800'000'000'000'003, 4'294'967'295}};
-    stored.orders.relogin = {
-        0.5, "meters", {}, {1'800'000'000'000'004, 0}, ReloginOrder::Course::stopped};
+    stored.orders.enabled_lines["red"] = {1'800'000'000'000'002, 0};
+    DisableOrder mask, weak, strong;
+    mask.said = {1'800'000'000'000'003, 4'294'967'295};
+    weak.mode = DisableMode::weak;
+    weak.rate_per_s = 0.5;
+    weak.quiet_s = 3;
+    weak.icmp = weak.anyway = true;
+    weak.course = DisableOrder::Course::done;
+    strong.mode = DisableMode::strong;
+    stored.orders.disabled = {{{Level::line, "blue"}, mask},
+                              {{Level::service, "meters"}, weak},
+                              {{Level::server, "meters/s1"}, strong}};
     return stored;
 }
 
@@ -54,6 +62,22 @@ TEST_CASE("orders come back from their file as they were") {
     }
 }
 
+TEST_CASE("the orders of a version before are read") {
+    json document = json::parse(orders_text(full()));
+    document.erase("disabled");
+    const json at = "2026-05-06T01:02:03.456789Z";
+    document["lines"] = {{{"carrier", "red"}, {"enabled", true}, {"at", at}, {"uid", 0}},
+                         {{"carrier", "blue"}, {"enabled", false}, {"at", at}, {"uid", 7}}};
+    document["relogin"] = {{"rate", 100}, {"course", "running"}, {"at", at}, {"uid", 0}};
+    const auto stored = parse_orders("orders", document.dump());
+    REQUIRE(stored);
+    CHECK(stored->orders.enabled_lines.contains("red"));
+    REQUIRE(stored->orders.disabled.size() == 1);
+    const DisableOrder& blue = stored->orders.disabled.at({Level::line, "blue"});
+    CHECK((blue.mode == DisableMode::mask));
+    CHECK(blue.said.uid == 7);
+}
+
 TEST_CASE("what is wrong in a file of orders") {
     const json good = json::parse(orders_text(full()));
     CHECK(mistakes_of(good) == "");
@@ -70,11 +94,14 @@ TEST_CASE("what is wrong in a file of orders") {
         {"/share/percent", "101", "orders: /share/percent"},
         {"/share/uid", "-1", "orders: /share/uid"},
         {"/lines/0/enabled", "1", "orders: /lines/0/enabled"},
-        {"/lines/1/carrier", R"("blue")", "orders: /lines/1: a second order for this carrier"},
+        {"/lines/0/carrier", R"("blue")", "orders: /lines/0: a second order for this carrier"},
+        {"/disabled/0/mode", R"("soft")", "orders: /disabled/0/mode"},
+        {"/disabled/0/level", R"("rack")", "orders: /disabled/0/level"},
+        {"/disabled/0/mode", R"("weak")", "orders: /disabled/0: is weak and has no rate"},
+        {"/disabled/1/rate", "0", "orders: /disabled/1/rate"},
+        {"/disabled/1/course", R"("soon")", "orders: /disabled/1/course"},
         {"/placement/rules/sets/0/ranges/0", R"("x")",
          "orders: /placement/rules: the rules: /sets"},
-        {"/relogin/rate", "0", "orders: /relogin/rate"},
-        {"/relogin/course", R"("soon")", "orders: /relogin/course"},
         {"/more", "1", "orders: /more"},
         {"/gateway", "", "orders: /gateway"},
         {"/confirmed", "", "orders: /confirmed"},

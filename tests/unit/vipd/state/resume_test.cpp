@@ -24,7 +24,7 @@ Stored stored_at(int64_t alive_at_us) {
     stored.move = {"", "old", "new", 7};
     stored.alive_at_us = alive_at_us;
     stored.orders.share = {{10'000, ShareBy::address}, {now - 60 * second, 1000}};
-    stored.orders.lines["red"] = {true, {now - 50 * second, 0}};
+    stored.orders.enabled_lines["red"] = {now - 50 * second, 0};
     return stored;
 }
 
@@ -102,19 +102,21 @@ TEST_CASE("orders that cannot be read are set aside, and as old as their file") 
     CHECK_FALSE(resume_unreadable(config, now - 901 * second, now).begin.confirmed);
 }
 
-TEST_CASE("a re-login that a restart interrupted is neither resumed nor done") {
-    using Course = ReloginOrder::Course;
-    for (const auto& [before, after] : {std::pair{Course::running, Course::interrupted},
-                                        {Course::done, Course::done},
-                                        {Course::stopped, Course::stopped},
-                                        {Course::interrupted, Course::interrupted}}) {
-        Stored stored = stored_at(now - second);
-        stored.orders.relogin = {100, "meters", {}, {now, 0}, before};
-        const Resumed resumed = resume(config_of_move(7), stored, now);
-        CHECK(name(resumed.begin.orders.relogin->course) == name(after));
-        const State state(config_of_move(7), resumed.begin, 5'000'000);
-        CHECK(state.snapshot()->relogin.rate_per_s == 0);
-    }
+TEST_CASE("an order that ends flows goes on after a restart, and is not done at once") {
+    Stored stored = stored_at(now - second);
+    DisableOrder runs, done;
+    runs.mode = done.mode = DisableMode::weak;
+    runs.rate_per_s = done.rate_per_s = 100;
+    done.course = DisableOrder::Course::done;
+    const DisableTarget site{Level::site, "old"}, meters{Level::service, "meters"};
+    stored.orders.disabled = {{site, runs}, {meters, done}};
+    const Resumed resumed = resume(config_of_move(7), stored, now);
+    const State state(config_of_move(7), resumed.begin, 5'000'000);
+    CHECK(state.orders().disabled.at(site).runs());
+    CHECK(state.orders().disabled.at(site).quiet_s == 10);
+    CHECK_FALSE(state.orders().disabled.at(meters).runs());
+    CHECK(state.orders().disabled.at(meters).quiet_s == 0);
+    CHECK(state.orders().disabled.at(site).id != state.orders().disabled.at(meters).id);
 }
 
 }  // namespace rehome::vipd::testing

@@ -51,6 +51,12 @@ std::string text(const Served& served) {
 
 }  // namespace
 
+namespace {
+
+const Disabled none;
+
+}  // namespace
+
 TEST_CASE("a service is served while a route leads to one of its servers by a port that is up") {
     Config config = lab_config("old", {"old", "new"});
     config.services = {service("198.51.100.1", {"10.1.1.1"}),
@@ -73,14 +79,14 @@ TEST_CASE("a service is served while a route leads to one of its servers by a po
     };
     for (const Row& row : rows) {
         CAPTURE(row.what);
-        CHECK(text(*Served::make(*tables, fib(), down(row.down))) == row.served);
+        CHECK(text(*Served::make(*tables, fib(), down(row.down), none)) == row.served);
     }
-    const auto cut = Served::make(*tables, fib(), down({servers_port}));
+    const auto cut = Served::make(*tables, fib(), down({servers_port}), none);
     CHECK_FALSE(cut->can_serve(tables->services()[0]));
     CHECK(cut->can_serve(tables->services()[1]));
     // Nothing is known of routes yet, and what has none at all is not reached by what is up.
-    CHECK(text(*Served::make(*tables, nullptr, down({servers_port}))) == both + "3");
-    CHECK(text(*Served::make(*tables, std::make_shared<const Fib>(), down({red}))) == " / 0");
+    CHECK(text(*Served::make(*tables, nullptr, down({servers_port}), none)) == both + "3");
+    CHECK(text(*Served::make(*tables, std::make_shared<const Fib>(), down({red}), none)) == " / 0");
 }
 
 TEST_CASE("a masked server does not keep its service") {
@@ -88,8 +94,8 @@ TEST_CASE("a masked server does not keep its service") {
     config.services = {service("198.51.100.2", {"10.1.1.2", "10.1.2.2"})};
     config.services[0].servers[1].masked = true;
     const auto tables = Tables::build(config);
-    CHECK(text(*Served::make(*tables, fib(), down({vlan_port}))) == "198.51.100.0/24 / 1");
-    CHECK(text(*Served::make(*tables, fib(), down({servers_port}))) == " / 0");
+    CHECK(text(*Served::make(*tables, fib(), down({vlan_port}), none)) == "198.51.100.0/24 / 1");
+    CHECK(text(*Served::make(*tables, fib(), down({servers_port}), none)) == " / 0");
 }
 
 }  // namespace rehome::vipd::testing

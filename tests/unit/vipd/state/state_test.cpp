@@ -45,7 +45,7 @@ struct World {
             snapshot();
             state.drain(index, {}, now);
         } else {
-            state.order(index, LineOrder{to == L::enabled, {}});
+            set_line(state, index, to == L::enabled);
         }
     }
     uint32_t version() { return snapshot().line_version; }
@@ -244,7 +244,7 @@ TEST_CASE("a line is disabled once every live peer has seen it") {
         CHECK(w.snapshot().line(0) == L::disabled);
         CHECK(w.snapshot().line(1) == L::enabled);
         CHECK(w.version() == wanted);  // nothing new to tell
-        CHECK_FALSE(w.state.orders().lines.at("red").enabled);
+        CHECK(w.state.orders().disabled.contains({Level::line, "red"}));
     }
     SUBCASE("the other one is dead") {
         w.now += 300'000;
@@ -265,7 +265,7 @@ TEST_CASE("a line is disabled once every live peer has seen it") {
         w.line(0, L::enabled);
         w.say(0, "rgb", 3, w.version()), w.say(1, "rgb", 3, w.version());
         CHECK(w.snapshot().line(0) == L::enabled);
-        CHECK(w.state.orders().lines.at("red").enabled);
+        CHECK(w.state.orders().enabled_lines.contains("red"));
     }
     SUBCASE("one does not say so within 2 s: it stays enabled") {
         for (uint32_t i = 3; i <= 22; ++i) {
@@ -275,7 +275,7 @@ TEST_CASE("a line is disabled once every live peer has seen it") {
         }
         CHECK(w.snapshot().line(0) == L::enabled);
         CHECK(w.version() == wanted + 1);
-        CHECK(w.state.orders().lines.empty());
+        CHECK(w.state.orders().disabled.empty());
     }
     SUBCASE("seen before it was told: of an earlier run") {
         World other;
@@ -301,11 +301,11 @@ TEST_CASE("the version of the lines differs from run to run") {
     const Config config = with_lines(lab_config("old", names), true);
     State earlier(config, {}, start, no_pace), later(config, {}, start + 2'000'000, no_pace);
     const auto told = [](State& state) { return state.snapshot()->keepalive_for(0).line_version; };
-    earlier.order(0, LineOrder{false, {}});
+    set_line(earlier, 0, false);
     earlier.advance(start);
     for (uint32_t i = 0; i < 100; ++i) {
         CHECK(told(later) != told(earlier));
-        later.order(0, LineOrder{i % 2 == 1, {}});
+        set_line(later, 0, i % 2 == 1);
         CHECK(later.advance(start + 2'000'000));
     }
 }
@@ -488,26 +488,42 @@ TEST_CASE("two that were away do not confirm each other") {
     }
 }
 
-TEST_CASE("a re-login is over when every worker has ended it, and not by an older one's end") {
+namespace {
+
+DisableOrder weak_order(double rate_per_s) {
+    DisableOrder order;
+    order.mode = DisableMode::weak;
+    order.rate_per_s = rate_per_s;
+    return order;
+}
+
+}  // namespace
+
+TEST_CASE("an order that ends flows is done when every worker has, and not by an older one's end") {
     World w;
-    using Course = ReloginOrder::Course;
-    const auto course = [&] { return w.state.orders().relogin->course; };
-    w.state.relogin({100, "", {}, {}, {}});
-    const uint64_t first = w.snapshot().relogin.id;
-    w.state.relogin({200, "", {}, {}, {}});
-    const uint64_t second = w.snapshot().relogin.id;
+    const DisableTarget site{Level::site, "old"}, meters{Level::service, "meters"};
+    const auto runs = [&](const DisableTarget& target) {
+        return w.state.orders().disabled.at(target).runs();
+    };
+    w.state.disable(site, weak_order(100));
+    const uint64_t first = w.state.last_order_id();
+    w.state.disable(site, weak_order(200));
+    const uint64_t second = w.state.last_order_id();
     CHECK(second != first);
-    CHECK(w.snapshot().relogin.rate_per_s == 200);
-    w.state.relogin_ended(first);
-    CHECK((course() == Course::running));
-    w.state.relogin_ended(second);
-    CHECK((course() == Course::done));
-    w.state.relogin({100, "", {}, {}, {}});
-    w.state.stop_relogin({5, 6});
-    CHECK((course() == Course::stopped));
-    CHECK(w.snapshot().relogin.rate_per_s == 0);
-    w.state.relogin_ended(w.snapshot().relogin.id);
-    CHECK((course() == Course::stopped));
+    w.state.disable(meters, weak_order(300));
+    REQUIRE(w.snapshot().disabled->endings().size() == 2);
+    w.state.ended(first);
+    CHECK(runs(site));
+    w.state.ended(second);
+    CHECK_FALSE(runs(site));
+    CHECK(runs(meters));  // each has its own course
+    w.state.disable(meters, {});
+    CHECK_FALSE(runs(meters));  // a mask has taken its place
+    CHECK(w.snapshot().disabled->endings().size() == 2);
+    CHECK(w.snapshot().disabled->endings()[0].rate_per_s == 0);
+    w.state.enable(meters, {});
+    w.state.enable(site, {});
+    CHECK(w.snapshot().disabled->endings().empty());
 }
 
 TEST_CASE("what did not change is not made again") {
@@ -578,24 +594,26 @@ TEST_CASE("a snapshot lives as long as a worker may act on it") {
     CHECK(w.state.snapshot()->epoch == third);
 }
 
-TEST_CASE("a re-login is begun once by each worker, at its part of the rate") {
+TEST_CASE("an order that ends flows is begun once by each worker, at its part of the rate") {
     Lab lab;
     LabGateway& old = lab.gateways[0];
-    const auto relogin = [&](const ReloginOrder& order) {
-        order.rate_per_s > 0 ? old.state->relogin(order) : old.state->stop_relogin({});
-        old.act->follow(lab.now);
-    };
+    const DisableTarget site{Level::site, "old"};
+    const auto follow = [&] { old.act->follow(lab.now); };
     lab.enter(0, red, to_meters(end("100.80.0.1:40000")));
-    CHECK_FALSE(old.path->relogin().running());
-    relogin({0.001, "", {}, {}, {}});
-    CHECK(old.path->relogin().running());
-    old.path->relogin().stop();
-    lab.share(old, {100});
-    CHECK_FALSE(old.path->relogin().running());  // another snapshot, the same order
-    relogin({0.001, "", {}, {}, {}});
-    CHECK(old.path->relogin().running());
-    relogin({0, "", {}, {}, {}});
-    CHECK_FALSE(old.path->relogin().running());
+    CHECK_FALSE(old.path->endings().running());
+    old.state->disable(site, weak_order(0.001));
+    follow();
+    CHECK(old.path->endings().running());
+    const uint64_t id = ending(*old.path).id;
+    lab.share(old, {100});  // another snapshot, the same order
+    CHECK(ending(*old.path).id == id);
+    old.state->disable(site, weak_order(0.002));
+    follow();
+    CHECK(ending(*old.path).id > id);
+    CHECK(old.path->endings().running());
+    old.state->enable(site, {});
+    follow();
+    CHECK_FALSE(old.path->endings().running());
 }
 
 }  // namespace rehome::vipd::testing

@@ -297,7 +297,7 @@ TEST_CASE("maps rewrite an address to its counterpart and back") {
         CHECK(tables->map_of_server(ip(other)) == nullptr);
     }
     // A map needs no server that lives; the other prefix has neither map nor service.
-    const auto served = Served::make(*tables, nullptr, {});
+    const auto served = Served::make(*tables, nullptr, {}, {});
     CHECK(served->has(*Prefix::parse("203.0.113.0/24")));
     CHECK_FALSE(served->has(*Prefix::parse("198.51.100.0/24")));
     CHECK_FALSE(served->has(*Prefix::parse("203.0.113.0/25")));

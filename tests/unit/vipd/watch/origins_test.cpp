@@ -38,7 +38,9 @@ TEST_CASE("an order, the file or nobody's word") {
     CHECK(origin("workers") == "1 default");
     CHECK(origin("lines") == "none");
     state.order(ShareOrder{{1'050}, {1'800'000'000'000'000, 1000}});
-    state.order(0, LineOrder{false, {1'800'000'000'000'000, 0}});
+    DisableOrder order;
+    order.said = {1'800'000'000'000'000, 0};
+    state.disable({Level::line, state.config().lines[0].carrier}, order);
     state.advance(5'000'000);
     CHECK(origin("share") ==
           R"({"by":"address","percent":10.5} order of 1000 at 2027-01-15T08:00:00.000000Z)");

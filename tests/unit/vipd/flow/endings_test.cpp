@@ -1,4 +1,5 @@
-// Paced re-login: both ends of every flow see a reset that they accept, at the ordered pace.
+// Flows that end by order: both ends of every flow see a reset that they accept, at the ordered
+// pace.
 //
 // The ends are models of what RFC 9293 and RFC 5961 ask of a TCP: a reset counts only with exactly
 // the number expected next; one in the window is answered with a challenge ACK; others are ignored.
@@ -73,9 +74,9 @@ public:
         if (what == "re-login") {
             auto& path = *lab_.gateways[gateway_].path;
             const auto* meters = path.tables().service(6, end("198.51.100.10:1883"));
-            path.relogin().start({1, meters->number}, path.flows(), lab_.now);
+            end_flows(path, lab_.now, 1, {Scope::Kind::service, meters->number, {}, {}});
             lab_.pass(1 * ms);
-            path.relogin().stop();
+            path.endings().follow({}, path.flows(), lab_.now);
             return;
         }
         Say from_client = client_.segment(""), from_server = server_.segment("");
@@ -149,8 +150,7 @@ bool never() {
 }
 
 void start(Lab& lab, const std::string& gateway, double rate_per_s, Micros quiet = 0) {
-    lab[gateway].path->relogin().start({rate_per_s, {}, 0, quiet}, lab[gateway].path->flows(),
-                                       lab.now);
+    end_flows(*lab[gateway].path, lab.now, rate_per_s, {}, quiet);
 }
 
 }  // namespace
@@ -244,16 +244,17 @@ TEST_CASE("the pace is kept, each flow is logged once, and the order ends by its
             calls.emplace_back(lab, 0, client(n));
         }
         start(lab, "old", row.rate_per_s);
-        const auto& relogin = lab.gateways[0].path->relogin();
-        for (int tenth = 1; tenth <= row.seconds * 10 && relogin.running(); ++tenth) {
+        auto& path = *lab.gateways[0].path;
+        for (int tenth = 1; tenth <= row.seconds * 10 && ending(path).running; ++tenth) {
             lab.pass(100 * ms);
             const double due = row.rate_per_s * tenth / 10;
             INFO("rate ", row.rate_per_s, " after ", tenth, " tenths");
-            const auto done = static_cast<double>(relogin.done().reset);
+            const auto done = static_cast<double>(ending(path).reset);
             CHECK(done <= due + 1.01);
             CHECK((done >= due - 1.01 || done == row.flows));
         }
-        CHECK_FALSE(relogin.running());
+        lab.pass(400 * ms);  // until they are counted again
+        CHECK_FALSE(ending(path).running);
         CHECK(lab.reset_log.size() == row.flows);
         std::set<std::string> clients;
         for (const FlowKey& key : lab.reset_log) {
@@ -270,7 +271,7 @@ TEST_CASE("what a restarted gateway hears of late is ended too, while it waits f
         std::vector<Call> calls{Call(lab, 0, client(0)), Call(lab, 0, client(1))};
         lab.start(0);
         lab.pass(1'000 * ms);
-        const auto& relogin = lab.gateways[0].path->relogin();
+        auto& path = *lab.gateways[0].path;
         start(lab, "old", 10, quiet_s * 1'000 * ms);
         for (Call& call : calls) {  // each two seconds after the last one
             pass(lab, calls, 2'000 * ms, never);
@@ -278,9 +279,9 @@ TEST_CASE("what a restarted gateway hears of late is ended too, while it waits f
             pass(lab, calls, 200 * ms, never);
             CHECK(call.closed() == closed);
         }
-        CHECK(relogin.running() == closed);
-        pass(lab, calls, 3'000 * ms, never);
-        CHECK_FALSE(relogin.running());
+        CHECK(ending(path).running == closed);
+        pass(lab, calls, 3'400 * ms, never);
+        CHECK_FALSE(ending(path).running);
         std::vector<Call> later{Call(lab, 0, client(2))};
         pass(lab, later, 1'000 * ms, never);
         CHECK_FALSE(later[0].closed());
@@ -296,9 +297,9 @@ TEST_CASE("a pause is not made up for by a burst") {
     start(lab, "old", 100);
     lab.pass(10 * ms);
     lab.now += 2'000 * ms;
-    const uint64_t before = lab.gateways[0].path->relogin().done().reset;
+    const uint64_t before = ending(*lab.gateways[0].path).reset;
     lab.pass(10 * ms);
-    CHECK(lab.gateways[0].path->relogin().done().reset - before <= 10);
+    CHECK(ending(*lab.gateways[0].path).reset - before <= 10);
 }
 
 TEST_CASE("which flows an order is about") {
@@ -313,13 +314,14 @@ TEST_CASE("which flows an order is about") {
     lab.pass(10 * ms);
     SUBCASE("established TCP, and UDP, that ends here and was here at the start") {
         start(lab, "old", 1000);
-        CHECK(old.relogin().remaining(old.flows()) == Generations::Older{1, 1});
+        CHECK_FALSE(ending(old).left);
         lab.now += 1;
         calls.emplace_back(lab, 0, client(4));  // after the start
         pass(lab, calls, 50 * ms, never);
         CHECK(lab.reset_log.size() == 2);
-        CHECK(old.relogin().done() == Relogin::Done{0, 1, 1});
-        CHECK_FALSE(old.relogin().running());
+        pass(lab, calls, 400 * ms, never);
+        const Endings::Course course = ending(old);
+        CHECK(course == Endings::Course{course.id, false, 1, 1, Endings::Left{0, 0}});
         CHECK(calls[0].closed());
         CHECK_FALSE(calls[1].closed());
         CHECK_FALSE(calls[2].closed());
@@ -327,21 +329,48 @@ TEST_CASE("which flows an order is about") {
     SUBCASE("one service's") {
         const auto* terminals = old.tables().service(6, end("203.0.113.5:14000"));
         const auto* meters = old.tables().service(6, end("198.51.100.10:1883"));
-        old.relogin().start({1000, terminals->number}, old.flows(), lab.now);
-        CHECK(old.relogin().remaining(old.flows()).all() == 0);
+        end_flows(old, lab.now, 1000, {Scope::Kind::service, terminals->number, {}, {}});
         lab.pass(20 * ms);
+        CHECK(ending(old).left == Endings::Left{0, 0});
         CHECK(lab.reset_log.empty());
-        CHECK_FALSE(old.relogin().running());
-        old.relogin().start({1000, meters->number}, old.flows(), lab.now);
+        CHECK_FALSE(ending(old).running);
+        end_flows(old, lab.now, 1000, {Scope::Kind::service, meters->number, {}, {}});
         lab.pass(20 * ms);
         CHECK(lab.reset_log.size() == 1);
     }
+    SUBCASE("a server's, a line's, another site's, and without a pace they are counted alone") {
+        const auto* meters = old.tables().service(6, end("198.51.100.10:1883"));
+        const Endpoint server = meters->servers[0].endpoint();
+        const std::pair<Scope, Endings::Left> scopes[] = {
+            {{Scope::Kind::servers, 0, {{meters->number, server}}, {}}, {1, 0}},
+            {{Scope::Kind::servers, 0, {{meters->number, {server.address, 1}}}, {}}, {0, 0}},
+            {{Scope::Kind::line, red, {}, {}}, {2, 1}},
+            {{Scope::Kind::line, green, {}, {}}, {0, 0}},
+            {{Scope::Kind::peers, 1, {}, {true}}, {1, 0}},
+            {{Scope::Kind::here, 0, {}, {}}, {1, 1}},
+        };
+        for (const auto& [scope, left] : scopes) {
+            CAPTURE(static_cast<int>(scope.kind));
+            end_flows(old, lab.now, 0, scope);
+            lab.pass(20 * ms);
+            CHECK(ending(old).left == left);
+            CHECK_FALSE(ending(old).running);
+        }
+        CHECK(lab.reset_log.empty());
+    }
+    SUBCASE("of another site's flows both ends are told, too") {
+        calls[1].client_says("heartbeat");
+        end_flows(old, lab.now, 100, {Scope::Kind::peers, 1, {}, {true}});
+        pass(lab, calls, 50 * ms, never);
+        CHECK(calls[1].closed());
+        CHECK_FALSE(calls[0].closed());
+    }
     SUBCASE("stopped: none") {
         start(lab, "old", 1000);
-        old.relogin().stop();
+        old.endings().follow({}, old.flows(), lab.now);
         lab.pass(50 * ms);
         CHECK(lab.reset_log.empty());
-        CHECK(old.relogin().remaining(old.flows()).all() == 0);
+        CHECK(old.endings().courses().empty());
     }
 }
 
@@ -355,7 +384,6 @@ TEST_CASE("flows that have ended are neither reset nor logged") {
             lab.reset_log.clear();
         }
         start(lab, "old", 1000);
-        CHECK(lab.gateways[0].path->relogin().remaining(lab.gateways[0].path->flows()).all() == 1);
         lab.pass(50 * ms);
         REQUIRE(lab.reset_log.size() == 1);
         CHECK(lab.reset_log[0].client == client(1));
@@ -380,7 +408,7 @@ TEST_CASE("UDP flows are forgotten at the pace, at the peers too, and placed ane
     CHECK(by(1, 0) == "new>old servers");
     start(lab, "old", 10);
     lab.pass(20 * ms);
-    CHECK(lab.gateways[0].path->relogin().done() == Relogin::Done{0, 0, 1});
+    CHECK(ending(*lab.gateways[0].path).forgotten == 1);
     CHECK(at_new.counts().relayed == 2);
     lab.pass(300 * ms);
     CHECK(lab.reset_log.size() == 3);
@@ -414,27 +442,41 @@ TEST_CASE("that a UDP flow was forgotten is said again") {
     CHECK(at_new.counts().relayed == 0);
 }
 
-TEST_CASE("an order that takes another's place knows what that had done") {
+TEST_CASE("several orders at once, each at its pace and with its course") {
     Lab lab;
     auto& old = *lab.gateways[0].path;
     std::vector<Call> calls;
-    for (uint32_t n = 0; n < 20; ++n) {
+    for (uint32_t n = 0; n < 60; ++n) {
         calls.emplace_back(lab, 0, client(n));
     }
-    old.relogin().start({50, {}, 7}, old.flows(), lab.now);
-    lab.pass(100 * ms);
-    const auto done = old.relogin().done();
-    CHECK(done.id == 7);
-    CHECK(done.reset >= 4);
-    old.relogin().start({50, 5, 9}, old.flows(), lab.now);
-    CHECK(old.relogin().before() == done);
-    CHECK(old.relogin().done() == Relogin::Done{9, 0, 0});
-    lab.pass(50 * ms);  // nothing of that service
-    CHECK_FALSE(old.relogin().running());
-    old.relogin().start({1000, {}, 10}, old.flows(), lab.now);
-    CHECK(old.relogin().before() == Relogin::Done{9, 0, 0});
-    lab.pass(50 * ms);
-    CHECK(old.relogin().done() == Relogin::Done{10, 20 - done.reset, 0});
+    const auto* meters = old.tables().service(6, end("198.51.100.10:1883"));
+    const Scope service{Scope::Kind::service, meters->number, {}, {}};
+    std::vector<Endings::Order> orders{{7, 10, 0, false, service}, {8, 50, 0, false, {}}};
+    const auto follow = [&] { old.endings().follow(orders, old.flows(), lab.now); };
+    const auto course = [&](size_t i) { return old.endings().courses()[i]; };
+    follow();
+    lab.pass(200 * ms);
+    CHECK(course(0).reset >= 2);
+    CHECK(course(0).reset <= 3);
+    CHECK(course(1).reset >= 9);
+    CHECK(course(1).reset <= 11);
+    CHECK(lab.reset_log.size() == course(0).reset + course(1).reset);
+    const uint64_t before = course(0).reset;
+    std::swap(orders[0], orders[1]);
+    orders[0].rate_per_s = 0;  // stopped: what it has done is told
+    orders[1].rate_per_s = 1000;
+    follow();
+    CHECK(course(0).id == 8);
+    CHECK_FALSE(course(0).running);
+    lab.pass(500 * ms);
+    CHECK(course(1).reset + course(0).reset == 60);
+    CHECK(course(1).reset > before);
+    CHECK_FALSE(course(1).running);
+    orders = {{9, 10, 0, false, {}}};
+    follow();
+    CHECK(old.endings().courses().size() == 1);
+    lab.pass(20 * ms);
+    CHECK(course(0).left == Endings::Left{0, 0});
 }
 
 TEST_CASE("a client that was reset logs in again on the same port and is placed anew") {

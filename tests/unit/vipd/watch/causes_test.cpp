@@ -1,0 +1,205 @@
+// For each cause a state in which it is the answer, and what is left once its command has been
+// given.
+#include "vipd/watch/causes.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "tests/unit/vipd/lab.h"
+
+namespace rehome::vipd::testing {
+
+namespace {
+
+using nlohmann::json;
+
+// The old gateway's, of a client of red.
+json explained(Lab& lab, const std::string& vip = "meters",
+               const std::string& client = "100.80.0.1", std::string trouble = "") {
+    LabGateway& old = lab["old"];
+    const Fib routes;
+    const Neighbours neighbours;
+    const auto wanted = wanted_by(old.path->tables(), client, vip);
+    REQUIRE(wanted);
+    const Live live{old.path->snapshot(),
+                    routes,
+                    neighbours,
+                    "vipd.json",
+                    std::move(trouble),
+                    [&](const TextPacket& packet, const WayIn& way) -> Result<BothWays> {
+                        return why_both(*old.path, old.config, packet, way, lab.now);
+                    }};
+    const auto told = explain_client(live, wanted->front());
+    REQUIRE(told);
+    return *told;
+}
+
+json causes(Lab& lab, const std::string& vip = "meters") {
+    return explained(lab, vip)["causes"];
+}
+
+void set_port(LabGateway& gateway, size_t port, bool carrier, Micros now) {
+    for (size_t i = 0; i < gateway.config.ports.size(); ++i) {
+        ObservedPort seen;
+        seen.carrier = i != port || carrier;
+        gateway.state->port(i, seen, now);
+    }
+    gateway.act->follow(now);
+}
+
+void mask(Lab& lab, bool masked) {
+    LabGateway& old = lab["old"];
+    for (ServerConfig& server : old.config.services[0].servers) {
+        server.masked = masked;
+    }
+    lab.reload(old);
+}
+
+}  // namespace
+
+TEST_CASE("nothing is wrong: no cause, both directions, a try for each server") {
+    Lab lab;
+    const json told = explained(lab);
+    CHECK(told["causes"] == json::array());
+    CHECK(told["service"] == "meters");
+    CHECK(told["line"] == json{{"carrier", "red"}, {"state", "enabled"}, {"routed", false}});
+    REQUIRE(told["tries"].size() == lab["old"].config.services[0].servers.size());
+    for (const json& tried : told["tries"]) {
+        CHECK(tried["in"]["way"] != "drop");
+        REQUIRE(tried["back"].is_object());
+        CHECK(tried["back"]["packets"][0].get<std::string>().starts_with(
+            "tcp 198.51.100.10:1883 > 100.80.0.1:"));
+        CHECK(tried["back"]["out"]["port"] == "red");
+    }
+    CHECK(explained(lab, "198.51.100.10:1883", "100.80.0.1:7")["tries"].size() == 1);
+}
+
+TEST_CASE("each cause where it is the answer, and gone after its command") {
+    struct Row {
+        const char* cause;
+        std::function<void(Lab&)> breaks;
+        const char* mend;  // as it is told
+        std::function<void(Lab&)> mends;
+        bool serves = false;
+    };
+    const auto order_red = [](LineState to) {
+        return [to](Lab& lab) {
+            lab.line(lab["new"], 0, LineState::disabled);
+            set_line(*lab["old"].state, 0, to == LineState::enabled);
+            lab["old"].act->follow(lab.now);
+        };
+    };
+    const Row rows[] = {
+        {"line_disabled", order_red(LineState::disabled), "vipctl enable line red",
+         order_red(LineState::enabled)},
+        {"line_down", [](Lab& lab) { set_port(lab["old"], red, false, lab.now); },
+         "vipctl status",  // its port is no interface
+         [](Lab& lab) {
+             set_port(lab["old"], red, true, lab.now);
+             lab.pass(up_after + 100 * ms);
+         }},
+        {"no_server",
+         [](Lab& lab) {
+             lab.link_up = false;  // else the other site serves it
+             lab.pass(5'000 * ms);
+             mask(lab, true);
+         },
+         "write \"masked\": false for s1, s2 of meters in vipd.json, then `vipctl reload`",
+         [](Lab& lab) { mask(lab, false); }},
+        {"peer_down",
+         [](Lab& lab) {
+             lab.share(lab["old"], {10'000, ShareBy::address});
+             lab.link_up = false;
+             lab.pass(5'000 * ms);
+         },
+         "vipctl share 0", [](Lab& lab) { lab.share(lab["old"], {}); }, true},
+        {"peer_down",
+         [](Lab& lab) {
+             lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1",
+                 "sets": [{"ranges": ["100.80.0.0/24 new"]}]})"));
+             lab.link_up = false;
+             lab.pass(5'000 * ms);
+         },
+         "vipctl set 100.80.0.0/24 none",
+         [](Lab& lab) { lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1"})")); },
+         true},
+        {"other_placement",
+         [](Lab& lab) {
+             const auto rules = read_placement("p", "", json::parse(R"({
+                 "schema": "rehome/vipd-placement/1", "weights": [{"sites": {"old": 100, "new": 0}}]})"),
+                                               std::nullopt);
+             REQUIRE(rules);
+             lab["old"].state->order(PlacementOrder{*rules, {}});
+             lab["old"].act->follow(lab.now);
+             lab.pass(200 * ms);
+         },
+         "vipctl weights new=0,old=100",
+         [](Lab& lab) {
+             lab.place(json::parse(R"({
+                 "schema": "rehome/vipd-placement/1", "weights": [{"sites": {"old": 100, "new": 0}}]})"));
+             lab.pass(200 * ms);
+         },
+         true},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.cause);
+        CAPTURE(row.mend);
+        Lab lab;
+        row.breaks(lab);
+        const json told = causes(lab);
+        INFO(told.dump(1));
+        REQUIRE(!told.empty());
+        CHECK(told[0]["cause"] == row.cause);
+        CHECK(told[0]["mend"] == row.mend);
+        CHECK(told[0]["serves"] == row.serves);
+        row.mends(lab);
+        const json left = causes(lab);
+        INFO(left.dump(1));
+        for (const json& cause : left) {
+            CHECK(cause["cause"] != row.cause);
+        }
+    }
+}
+
+TEST_CASE("causes of what nobody ordered") {
+    Lab lab;
+    CHECK(causes(lab, "198.51.100.10:99")[0]["cause"] == "no_service");
+    CHECK(causes(lab, "192.0.2.1:99")[0]["cause"] == "no_prefix");
+    CHECK(explained(lab, "meters", "198.51.100.77")["causes"][0]["cause"] == "wrong_source");
+    const json told = explained(lab, "meters", "100.80.0.1", "no such device")["causes"];
+    CHECK(told[0]["cause"] == "not_announced");
+    CHECK(told[0]["mend"] == "ip route show 198.51.100.0/24");
+}
+
+TEST_CASE("who may not begin") {
+    Lab lab;
+    lab.access(lab["old"],
+               {{"rules", {{{"name", "bots"}, {"action", "drop"}, {"clients", {"100.80.0.1"}}}}}});
+    json told = causes(lab, "meters");
+    CHECK(told[0]["cause"] == "access");
+    CHECK(told[0]["text"] == "access rule 1 (bots) drops 100.80.0.1");
+    lab.access(lab["old"], {{"admission", {{"percent", 0}}}});
+    CHECK(causes(lab, "meters")[0]["cause"] == "not_admitted");
+    lab.access(lab["old"], json::object());
+    CHECK(explained(lab)["causes"].dump().find("admitted") == std::string::npos);
+}
+
+TEST_CASE("what may be asked for") {
+    Lab lab;
+    const Tables& tables = lab["old"].path->tables();
+    CHECK(wanted_by(tables, "100.80.0.1", "")->size() == tables.services().size());
+    CHECK(wanted_by(tables, "100.80.0.1:5", "meters")->front().client.port == 5);
+    CHECK(wanted_by(tables, "100.80.0.1", "198.51.100.10")->size() >= 1);
+    for (const auto& [client, vip] : {std::pair{"nobody", ""},
+                                      {"100.80.0.1", "nothing"},
+                                      {"2001:db8::1", "meters"},
+                                      {"", ""}}) {
+        CAPTURE(client);
+        const auto wanted = wanted_by(tables, client, vip);
+        REQUIRE_FALSE(wanted);
+        CHECK(wanted.error().kind == Exit::usage);
+    }
+}
+
+}  // namespace rehome::vipd::testing

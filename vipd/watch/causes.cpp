@@ -1,0 +1,452 @@
+#include "vipd/watch/causes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "vipd/packet/drop.h"
+
+namespace rehome::vipd {
+
+namespace {
+
+using nlohmann::json;
+
+class Search {
+public:
+    explicit Search(const Evidence& evidence)
+        : evidence_(evidence),
+          snapshot_(evidence.live.snapshot),
+          config_(*snapshot_.config),
+          tables_(*snapshot_.tables) {}
+
+    std::vector<Cause> all() {
+        announced();
+        placed();
+        for (const BothWays& ways : evidence_.tries) {
+            of(ways.in, false);
+            if (ways.back) {
+                of(*ways.back, true);
+            }
+        }
+        line();
+        placement();
+        std::stable_sort(causes_.begin(), causes_.end(),
+                         [](const Cause& a, const Cause& b) { return a.serves < b.serves; });
+        return std::move(causes_);
+    }
+
+private:
+    void add(const char* cause, std::string text, std::string mend, bool serves = false) {
+        const bool known = std::any_of(causes_.begin(), causes_.end(), [&](const Cause& other) {
+            return other.cause == cause && other.text == text;
+        });
+        if (!known) {
+            causes_.push_back({cause, std::move(text), std::move(mend), serves});
+        }
+    }
+
+    // Of a port's device, without link.
+    std::string set_up(size_t port) const {
+        const std::string& device = config_.ports[port].device.interface;
+        return device.empty() ? "vipctl status" : fmt::format("ip link set {} up", device);
+    }
+
+    std::string write(const std::string& what) const {
+        return fmt::format("write {} in {}, then `vipctl reload`", what,
+                           evidence_.live.config_path);
+    }
+
+    // Nobody gets here whose carriers were not told of the prefix.
+    void announced() {
+        const Prefix* prefix = nullptr;
+        for (const Prefix& each : tables_.prefixes()) {
+            prefix = each.contains(evidence_.wanted.vip.address) ? &each : prefix;
+        }
+        if (prefix == nullptr) {
+            add("no_prefix",
+                fmt::format("{} lies in no prefix that this gateway may serve",
+                            evidence_.wanted.vip.address.text()),
+                write("its prefix into the inventory"));
+        } else if (!snapshot_.holds_routes) {
+            add("unconfirmed",
+                fmt::format("{} is not announced: vipd was away for long, and nobody has confirmed "
+                            "that its orders hold",
+                            prefix->text()),
+                "vipctl confirm");
+        } else if (!evidence_.live.trouble.empty()) {
+            add("not_announced",
+                fmt::format("{}'s route in the kernel is not as it should be: {}", prefix->text(),
+                            evidence_.live.trouble),
+                fmt::format("ip route show {}", prefix->text()));
+        } else if (!snapshot_.served->has(*prefix)) {
+            not_served(*prefix);
+        }
+    }
+
+    // No service in it can be served: the one that is asked about tells why.
+    void not_served(const Prefix& prefix) {
+        const std::string text = fmt::format("{} is not announced", prefix.text());
+        if (evidence_.service == nullptr) {
+            add("not_announced", text + ": nothing in it can be served",
+                write("services with live servers"));
+        } else if (!evidence_.service->has_live_server()) {
+            no_server(text + ": ");
+        } else {
+            add("not_announced", text + ": no port that leads to its servers has a link",
+                downed_ports());
+        }
+    }
+
+    std::string downed_ports() const {
+        std::string commands;
+        for (size_t i = 0; i < snapshot_.ports.size(); ++i) {
+            if (!snapshot_.ports[i].up) {
+                commands += (commands.empty() ? "" : "; ") + set_up(i);
+            }
+        }
+        return commands;
+    }
+
+    void no_server(const std::string& before = "") {
+        const ServiceTable& service = *evidence_.service;
+        std::string masked, aside;
+        for (size_t i = 0; i < service.servers.size(); ++i) {
+            if (!service.takes_new_flows(i)) {
+                std::string& names = service.servers[i].masked ? masked : aside;
+                names += (names.empty() ? "" : ", ") + service.servers[i].name;
+            }
+        }
+        add("no_server",
+            fmt::format("{}no server of {} takes new flows{}{}", before, service.config->name,
+                        masked.empty() ? "" : "; masked in the configuration: " + masked,
+                        aside.empty() ? "" : "; set aside by order or check: " + aside),
+            !masked.empty()
+                ? write(fmt::format("\"masked\": false for {} of {}", masked, service.config->name))
+                : "vipctl status");
+    }
+
+    // Where the placement would have it, and who is there.
+    void placed() {
+        if (evidence_.service == nullptr || snapshot_.placement->empty()) {
+            return;
+        }
+        const auto known = [](SiteNumber site) { return site != no_site; };
+        const auto choice =
+            snapshot_.placement->choose(evidence_.service->number, evidence_.wanted.client, known);
+        if (choice.here()) {
+            return;
+        }
+        bool up = false, narrow = false;
+        std::string gateways;
+        for (size_t i = 0; i < tables_.peers().size(); ++i) {
+            if (tables_.peers()[i].site_number == choice.site) {
+                up = up || snapshot_.peers[i].up;
+                narrow = narrow || (snapshot_.peers[i].up && snapshot_.peers[i].narrow);
+                gateways += (gateways.empty() ? "" : ", ") + tables_.peers()[i].gateway;
+            }
+        }
+        const std::string text =
+            fmt::format("it is placed at site {} ({})", tables_.sites()[choice.site],
+                        snapshot_.placement->text(choice, evidence_.service->number));
+        const bool serves = evidence_.service->has_live_server();
+        const std::string elsewhere = serves ? "; it is served here meanwhile" : "";
+        const std::string mend =
+            choice.by == Placement::Choice::By::set
+                ? fmt::format("vipctl set {} none", set_of(choice))
+            : snapshot_.placement->rules() == nullptr
+                ? std::string("vipctl share 0")
+                : fmt::format("vipctl weights {}=100{}", config_.site, of_service(choice));
+        if (!up) {
+            add("peer_down",
+                fmt::format("{}, where no gateway is alive: start vipd at {}{}", text, gateways,
+                            elsewhere),
+                mend, serves);
+        } else if (narrow) {
+            add("peer_narrow",
+                fmt::format("{}, to which the link loses full packets ({}){}", text, gateways,
+                            elsewhere),
+                "raise the MTU of the link between the sites to 1,560", serves);
+        }
+    }
+
+    std::string of_service(const Placement::Choice& choice) const {
+        return choice.of_service ? " --service " + evidence_.service->config->name : "";
+    }
+    std::string set_of(const Placement::Choice& choice) const {
+        const auto& sets = snapshot_.placement->rules()->sets;
+        for (const PlacementRules::Set& set : sets) {
+            const bool this_one = choice.of_service ? set.service == evidence_.service->config->name
+                                                    : set.service.empty();
+            if (this_one) {
+                const std::string& said = set.said[choice.range];
+                return said.substr(0, said.find(' ')) + of_service(choice);
+            }
+        }
+        return "CLIENTS";
+    }
+
+    // What became of one packet.  back: of what the server says.
+    void of(const json& answer, bool back) {
+        const std::string way = answer.at("way");
+        if (way == "wait" || (way == "forward" && answer.at("out").at("link_address").is_null())) {
+            if (answer.contains("out") && answer.at("out").at("failed") == true) {
+                unreachable(answer.at("out"), back);
+            }
+        } else if (way == "drop") {
+            dropped(answer.at("drop"), back);
+        } else if (way == "punt") {
+            add("kernels",
+                back ? "what the server says is the kernel's: it is of no flow"
+                     : "the packet is the kernel's: it comes in by no line",
+                fmt::format("ip route add {} via ROUTER dev PORT",
+                            evidence_.wanted.client.address.text()));
+        }
+    }
+
+    void unreachable(const json& out, bool back) {
+        const std::string hop = out.at("next_hop"), port = out.at("port");
+        for (const PeerConfig& peer : config_.peers) {
+            if (peer.tunnel.text() == hop) {
+                add("peer_unreachable",
+                    fmt::format("gateway {} at {} does not answer at port {}", peer.gateway, hop,
+                                port),
+                    fmt::format("ip neighbour flush {} dev {}", hop, port));
+                return;
+            }
+        }
+        if (back) {
+            const bool other = evidence_.line && !snapshot_.is_last(*evidence_.line);
+            const std::string carrier =
+                evidence_.line ? config_.lines[*evidence_.line].carrier : "";
+            add("router_silent",
+                fmt::format("{}, the router of line {}, does not answer at port {}", hop, carrier,
+                            port),
+                other ? fmt::format("vipctl mask line {}", carrier)
+                      : fmt::format("ip neighbour flush {} dev {}", hop, port));
+            return;
+        }
+        std::string name = hop;
+        for (const ServerConfig& server : evidence_.service == nullptr
+                                              ? std::span<const ServerConfig>()
+                                              : evidence_.service->servers) {
+            name = server.address.text() == hop ? "server " + server.name + " at " + hop : name;
+        }
+        const bool server = name != hop;
+        add("server_silent",
+            fmt::format("{}{} does not answer at port {}", server ? "" : "the next hop ", name,
+                        port),
+            server && others_answer(hop) ? write("\"masked\": true for " + name) + ", or start it"
+                                         : fmt::format("ip neighbour flush {} dev {}", hop, port));
+    }
+
+    // Some other server of the service, that new flows go to, has answered.
+    bool others_answer(const std::string& silent) const {
+        for (size_t i = 0; i < evidence_.service->servers.size(); ++i) {
+            const auto hop = evidence_.live.routes.lookup(evidence_.service->servers[i].address);
+            const auto* neighbour = hop ? evidence_.live.neighbours.find(*hop) : nullptr;
+            if (neighbour != nullptr && neighbour->usable && hop->address.text() != silent &&
+                evidence_.service->takes_new_flows(i)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void dropped(const json& drop, bool back) {
+        const std::string reason = drop.at("reason");
+        const std::string meaning = drop.at("meaning");
+        const std::string vip = evidence_.wanted.vip.text();
+        const std::string client = evidence_.wanted.client.address.text();
+        if (reason == "no_service") {
+            add("no_service",
+                fmt::format("no service has {} {}",
+                            name(static_cast<Protocol>(evidence_.wanted.protocol)), vip),
+                write("it"));
+        } else if (reason == "no_server" && evidence_.service != nullptr) {
+            no_server();
+        } else if (reason == "no_neighbour" && evidence_.service != nullptr) {
+            none_answers();
+        } else if (reason == "no_route") {
+            no_route();
+        } else if (reason == "link_down") {
+            add("link_down", "the port that leads to its server has no link", downed_ports());
+        } else if (reason == "peer_down") {
+            add("peer_down", "its flow is relayed to a gateway that is silent",
+                "start vipd there; after 3 s its flows are placed anew");
+        } else if (back && (reason == "no_way_back" || reason == "line_disabled")) {
+            no_way_back();
+        } else if (reason == "no_source_port" && evidence_.service != nullptr) {
+            add("no_source_port",
+                fmt::format("every port of the source NAT pool of {} is taken",
+                            evidence_.service->config->name),
+                write("more addresses into that pool"));
+        } else if (reason == "access") {
+            add("access", fmt::format("{} drops {}", rule(client), client),
+                "vipctl access, and --file FILE with rules that accept it");
+        } else if (reason == "client_limit" || reason == "service_limit" || reason == "vip_limit") {
+            add(reason == "client_limit"    ? "client_limit"
+                : reason == "service_limit" ? "service_limit"
+                                            : "vip_limit",
+                meaning, "vipctl limit, and a larger one");
+        } else if (reason == "not_admitted") {
+            add("not_admitted",
+                fmt::format("{} is not among the clients that are admitted", client),
+                "vipctl admission 100");
+        } else if (reason == "flow_table_full") {
+            add("flow_table_full", meaning, write("a larger \"capacity\" under \"flows\""));
+        } else if (reason.ends_with("_source")) {
+            add("wrong_source", fmt::format("{} is no client: {}", client, meaning),
+                "ask from an address behind a carrier, or mend the site's networks in the "
+                "inventory");
+        } else {
+            add("dropped",
+                fmt::format("{}dropped as {}: {}", back ? "the answer is " : "", reason, meaning),
+                "vipctl capture --out drops.pcapng --drop " + reason);
+        }
+    }
+
+    // The access rule that decided, as the stages have named it.
+    std::string rule(const std::string& otherwise) const {
+        for (const BothWays& ways : evidence_.tries) {
+            for (const json* way : {&ways.in, ways.back ? &*ways.back : nullptr}) {
+                for (const json& step : way == nullptr ? json::array() : way->at("steps")) {
+                    const std::string text = step.at("text");
+                    if (step.at("stage") == "access" && text.ends_with(": drop")) {
+                        return "access " + text.substr(0, text.size() - 6);
+                    }
+                }
+            }
+        }
+        return "an access rule for " + otherwise;
+    }
+
+    // All of them were asked for in vain: their clients are told so.
+    void none_answers() {
+        for (size_t i = 0; i < evidence_.service->servers.size(); ++i) {
+            const auto hop = evidence_.live.routes.lookup(evidence_.service->servers[i].address);
+            if (hop && evidence_.service->takes_new_flows(i)) {
+                unreachable(
+                    {{"next_hop", hop->address.text()}, {"port", config_.ports[hop->port].name}},
+                    false);
+            }
+        }
+    }
+
+    void no_route() {
+        for (const BothWays& ways : evidence_.tries) {
+            for (const json& step : ways.in.at("steps")) {
+                const std::string text = step.at("text");
+                if (step.at("stage") == "route" && text.starts_with("none to ")) {
+                    const std::string to = text.substr(8);
+                    add("no_route", fmt::format("the kernel has no route to {}", to),
+                        fmt::format("ip route add {} dev {}", to, server_port()));
+                }
+            }
+        }
+    }
+
+    std::string server_port() const {
+        for (size_t i = 0; i < config_.ports.size(); ++i) {
+            const auto of_line = [i](const LineConfig& line) { return line.port == i; };
+            if (!config_.is_link(i) &&
+                std::none_of(config_.lines.begin(), config_.lines.end(), of_line)) {
+                return config_.ports[i].name;
+            }
+        }
+        return "PORT";
+    }
+
+    void no_way_back() {
+        if (!evidence_.line) {
+            return;
+        }
+        const LineConfig& line = config_.lines[*evidence_.line];
+        const LineState state = snapshot_.line(*evidence_.line);
+        if (state == LineState::down) {
+            add("line_down",
+                fmt::format("the line to {} is down, as port {} has no link, and no live peer has "
+                            "one",
+                            line.carrier, config_.ports[line.port].name),
+                set_up(line.port));
+        } else {
+            add("line_disabled",
+                fmt::format("the line to {} is {}, and no live peer has one that may carry the "
+                            "answers",
+                            line.carrier, name(state)),
+                fmt::format("vipctl enable line {}", line.carrier));
+        }
+    }
+
+    // Answers go round: that is slower, and ends with the peer.
+    void line() {
+        if (!evidence_.line) {
+            return;
+        }
+        const LineConfig& line = config_.lines[*evidence_.line];
+        const LineState state = snapshot_.line(*evidence_.line);
+        const bool told = std::any_of(causes_.begin(), causes_.end(), [](const Cause& cause) {
+            return cause.cause == "line_disabled" || cause.cause == "line_down";
+        });
+        if (state != LineState::enabled && !told) {
+            add(state == LineState::down ? "line_down" : "line_disabled",
+                fmt::format("the line to {} is {}: answers leave by a peer", line.carrier,
+                            name(state)),
+                state == LineState::down ? set_up(line.port)
+                                         : fmt::format("vipctl enable line {}", line.carrier),
+                true);
+        }
+    }
+
+    // Where gateways place by other rules, it matters at which the client comes in.
+    void placement() {
+        for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
+            const auto& theirs = snapshot_.peers[i].placement;
+            if (snapshot_.peers[i].up && theirs && *theirs != snapshot_.placement->digest()) {
+                add("other_placement",
+                    fmt::format("gateway {} places clients by other rules",
+                                tables_.peers()[i].gateway),
+                    again(), true);
+            }
+        }
+    }
+
+    // The same rules once more, at all gateways.
+    std::string again() const {
+        const PlacementRules* rules = snapshot_.placement->rules();
+        if (rules == nullptr || rules->empty()) {
+            return "vipctl weights none";
+        }
+        if (rules->weights.empty()) {
+            const std::string& said = rules->sets.front().said.front();
+            const std::string& service = rules->sets.front().service;
+            const auto& site = rules->sets.front().sites[rules->sets.front().site_of.front()];
+            return fmt::format("vipctl set {} {}{}", said.substr(0, said.find(' ')), site,
+                               service.empty() ? "" : " --service " + service);
+        }
+        const PlacementRules::Weights& weights = rules->weights.front();
+        std::string sites;
+        for (const PlacementRules::Weight& weight : weights.sites) {
+            sites += fmt::format("{}{}={:.10g}", sites.empty() ? "" : ",", weight.site,
+                                 weight.hundredths / 100.0);
+        }
+        return fmt::format("vipctl weights {}{}{}", sites,
+                           weights.by == ShareBy::address ? "" : " --by address-port",
+                           weights.service.empty() ? "" : " --service " + weights.service);
+    }
+
+    const Evidence& evidence_;
+    const Snapshot& snapshot_;
+    const Config& config_;
+    const Tables& tables_;
+    std::vector<Cause> causes_;
+};
+
+}  // namespace
+
+std::vector<Cause> causes_of(const Evidence& evidence) {
+    return Search(evidence).all();
+}
+
+}  // namespace rehome::vipd
