@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "probe/adapter/socket_address.h"
+#include "common/socket_address.h"
 #include "probe/core/icmp_error.h"
 
 namespace rehome::probe {

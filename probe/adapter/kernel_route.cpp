@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/fd.h"
-#include "probe/adapter/socket_address.h"
+#include "common/socket_address.h"
 #include "probe/adapter/system_error.h"
 
 namespace rehome::probe {

@@ -13,7 +13,7 @@
 
 #include "common/fd.h"
 #include "common/json/file.h"
-#include "probe/adapter/socket_address.h"
+#include "common/socket_address.h"
 
 namespace rehome::probe {
 

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <array>
 
+#include "common/socket_address.h"
 #include "probe/adapter/answer_filter.h"
 #include "probe/adapter/receive_buffer.h"
-#include "probe/adapter/socket_address.h"
 #include "probe/adapter/system_error.h"
 
 namespace rehome::probe {

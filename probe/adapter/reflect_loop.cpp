@@ -9,9 +9,9 @@
 
 #include <array>
 
+#include "common/socket_address.h"
 #include "probe/adapter/inbox.h"
 #include "probe/adapter/receive_buffer.h"
-#include "probe/adapter/socket_address.h"
 #include "probe/adapter/system_clock.h"
 #include "probe/adapter/system_error.h"
 

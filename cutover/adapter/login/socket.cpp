@@ -13,63 +13,14 @@
 
 #include <fmt/format.h>
 
+#include "common/socket_address.h"
+
 namespace rehome::cutover {
 namespace {
-
-// sockaddr_storage with the length that its family takes.
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t length = sizeof(sockaddr_storage);
-
-    SocketAddress() = default;
-    explicit SocketAddress(const Endpoint& endpoint);
-
-    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-    Endpoint endpoint() const;
-};
-
-SocketAddress::SocketAddress(const Endpoint& endpoint) {
-    if (endpoint.address.family == Family::v4) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = htons(endpoint.port);
-        std::memcpy(&v4.sin_addr, endpoint.address.bytes.data(), sizeof v4.sin_addr);
-        std::memcpy(&storage, &v4, sizeof v4);
-        length = sizeof v4;
-    } else {
-        sockaddr_in6 v6{};
-        v6.sin6_family = AF_INET6;
-        v6.sin6_port = htons(endpoint.port);
-        std::memcpy(&v6.sin6_addr, endpoint.address.bytes.data(), sizeof v6.sin6_addr);
-        std::memcpy(&storage, &v6, sizeof v6);
-        length = sizeof v6;
-    }
-}
-
-Endpoint SocketAddress::endpoint() const {
-    Endpoint result;
-    if (storage.ss_family == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, &storage, sizeof v4);
-        std::memcpy(result.address.bytes.data(), &v4.sin_addr, sizeof v4.sin_addr);
-        result.port = ntohs(v4.sin_port);
-    } else if (storage.ss_family == AF_INET6) {
-        sockaddr_in6 v6{};
-        std::memcpy(&v6, &storage, sizeof v6);
-        result.address.family = Family::v6;
-        std::memcpy(result.address.bytes.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
-        result.port = ntohs(v6.sin6_port);
-    }
-    return result;
-}
 
 template <typename T>
 bool set(const Fd& fd, int level, int option, const T& value) {
     return setsockopt(fd.get(), level, option, &value, sizeof value) == 0;
-}
-
-int family_of(const Address& address) {
-    return address.family == Family::v4 ? AF_INET : AF_INET6;
 }
 
 // To the path's mark and interface.
@@ -88,8 +39,8 @@ tl::expected<Fd, int> bound_socket(const LoginPath& path, const Address& source)
     const bool ready = set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
                        set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && bind_to_path(fd, path);
     if (!ready) return tl::unexpected(errno);
-    SocketAddress from({source, 0});
-    if (bind(fd.get(), from.get(), from.length) != 0) return tl::unexpected(errno);
+    SocketAddress from = to_socket({source, 0});
+    if (bind(fd.get(), from.get(), from.size) != 0) return tl::unexpected(errno);
     return fd;
 }
 
@@ -98,8 +49,8 @@ tl::expected<Fd, int> bound_socket(const LoginPath& path, const Address& source)
 tl::expected<Fd, int> open_connection(const LoginPath& path, const Address& source) {
     auto fd = bound_socket(path, source);
     if (!fd) return fd;
-    SocketAddress to(path.remote);
-    if (connect(fd->get(), to.get(), to.length) != 0 && errno != EINPROGRESS) {
+    SocketAddress to = to_socket(path.remote);
+    if (connect(fd->get(), to.get(), to.size) != 0 && errno != EINPROGRESS) {
         return tl::unexpected(errno);
     }
     return fd;
@@ -113,8 +64,8 @@ int pending_error(int fd) {
 
 Endpoint local_endpoint(int fd) {
     SocketAddress address;
-    if (getsockname(fd, address.get(), &address.length) != 0) return {};
-    return address.endpoint();
+    if (getsockname(fd, address.get(), &address.size) != 0) return {};
+    return from_socket(address.get()).value_or(Endpoint{});
 }
 
 LoginCause cause_of(int error) {
@@ -159,12 +110,12 @@ Result<> check_route(const LoginPath& path, const Address& source) {
         return failed(fmt::format(" with mark {} and interface {}", path.mark,
                                   path.interface.empty() ? "any" : path.interface));
     }
-    SocketAddress from({source, 0});
-    if (source.family == remote.family && bind(fd.get(), from.get(), from.length) != 0) {
+    SocketAddress from = to_socket({source, 0});
+    if (source.family == remote.family && bind(fd.get(), from.get(), from.size) != 0) {
         return failed(" from " + source.text());
     }
-    SocketAddress to(path.remote);
-    return connect(fd.get(), to.get(), to.length) == 0 ? Result<>() : failed("");
+    SocketAddress to = to_socket(path.remote);
+    return connect(fd.get(), to.get(), to.size) == 0 ? Result<>() : failed("");
 }
 
 }  // namespace rehome::cutover

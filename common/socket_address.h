@@ -9,7 +9,7 @@
 
 #include "common/address.h"
 
-namespace rehome::probe {
+namespace rehome {
 
 struct SocketAddress {
     sockaddr_storage storage{};
@@ -22,6 +22,7 @@ inline int family_of(const Address& address) {
     return address.family == Family::v6 ? AF_INET6 : AF_INET;
 }
 
+// With the size that the family takes.
 inline SocketAddress to_socket(const Endpoint& endpoint) {
     SocketAddress result;
     const auto bytes = endpoint.address.data();
@@ -61,4 +62,4 @@ inline std::optional<Endpoint> from_socket(const sockaddr* from) {
     return std::nullopt;
 }
 
-}  // namespace rehome::probe
+}  // namespace rehome
