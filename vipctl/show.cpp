@@ -155,10 +155,15 @@ std::string services_table(const json& services) {
                            text(service, "new_flows_per_s"), text(service, "to_servers_pps"),
                            text(service, "to_clients_pps"));
         for (const json& server : list(service, "servers")) {
-            out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9}\n", "", text(server, "server"),
-                               text(server, "address"),
-                               flag(server, "takes_new_flows") ? "takes" : "NO NEW",
-                               (estimated ? "~" : "") + text(server, "flows"));
+            const std::string health = text(server, "health");
+            out += fmt::format("{:<15} {:<15} {:<23} {:<9} {:>9} {:>9}\n", "",
+                               text(server, "server"), text(server, "address"),
+                               health == "down"                   ? "DOWN"
+                               : !flag(server, "takes_new_flows") ? "NO NEW"
+                               : health == "-"                    ? "takes"
+                                                                  : health,
+                               (estimated ? "~" : "") + text(server, "flows"),
+                               text(server, "new_flows_per_s"));
         }
     }
     return order.size() <= most

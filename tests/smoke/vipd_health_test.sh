@@ -46,6 +46,11 @@ calm() {
     report | jq -e '.refused == 0 and .new >= 8 and .gap_ms < 1000 and (.by | length) == 4' >/dev/null
 }
 
+others_get_them() { # by status, what is new
+    ctl old status --json | jq -e --argjson ill "$1" '.services[] | select(.service == "meters").servers |
+        .[$ill].health == "down" and .[$ill].new_flows_per_s == 0 and ([.[].new_flows_per_s] | add) > 4' >/dev/null
+}
+
 ill() { # SERVER, what it does to new connections, what the check says of it
     local others
     mood "$1" "$2"
@@ -56,6 +61,7 @@ ill() { # SERVER, what it does to new connections, what the check says of it
     wait_until 8 calm
     figure old ".health.servers[$1].why" | found "$3"
     ctl old status | found "meters/s$1 .*DOWN"
+    wait_until 5 others_get_them "$1"
     mood "$1" well
     wait_until 10 states_are "$well"
 }

@@ -211,11 +211,19 @@ Result<json> Daemon::services_state(const Sums* sums) {
         json servers = json::array();
         for (size_t i = 0; i < service.servers.size(); ++i) {
             const ServerConfig& server = service.servers[i];
+            const size_t number = service.first_server + i;
+            const bool rated = sums != nullptr && number < server_rates_.size() &&
+                               begun_at_whom_ == tables().servers_digest();
+            const auto& health = state_.snapshot()->health;
+            const EndpointHealth* checked =
+                health == nullptr ? nullptr : health->of(service.config->name, i);
             servers.push_back(
                 {{"server", server.name},
                  {"address", server.port == 0 ? server.address.text() : server.endpoint().text()},
                  {"takes_new_flows", service.takes_new_flows(i)},
-                 {"flows", census->of(service, i)}});
+                 {"health", checked == nullptr ? json() : json(name(checked->state))},
+                 {"flows", census->of(service, i)},
+                 {"new_flows_per_s", rated ? json(rounded(server_rates_[number])) : json()}});
         }
         services.push_back({{"service", service.config->name},
                             {"served", state_.snapshot()->served->can_serve(service)},

@@ -594,6 +594,13 @@ void Daemon::every_second(Micros now) {
         rate.to_clients = a_second(&ServiceCounters::to_clients);
         rate.before = services[i];
     }
+    const bool same = now_counted->begun_at_whom == begun_at_whom_;
+    server_rates_.assign(same ? begun_at_.size() : 0, 0);
+    for (size_t i = 0; i < server_rates_.size(); ++i) {
+        server_rates_[i] = static_cast<double>(now_counted->begun_at[i] - begun_at_[i]) / seconds;
+    }
+    begun_at_ = now_counted->begun_at;
+    begun_at_whom_ = now_counted->begun_at_whom;
     rated_ = now;
     port_states_.say_what_is_left_to_devices();
     replace_keeper();

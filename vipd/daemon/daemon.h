@@ -29,8 +29,8 @@
 #include "vipd/adapter/pool.h"
 #include "vipd/adapter/reset_log.h"
 #include "vipd/daemon/capture.h"
-#include "vipd/daemon/held_ready.h"
 #include "vipd/daemon/health.h"
+#include "vipd/daemon/held_ready.h"
 #include "vipd/daemon/port_states.h"
 #include "vipd/daemon/top.h"
 #include "vipd/daemon/workers.h"
@@ -211,6 +211,10 @@ private:
     uint64_t emptying_ = 0;                 // the epoch behind which the workers empty their rings
     std::vector<Rate> rates_;               // one a line
     std::vector<ServiceRate> service_rates_;  // by ServiceTable::number
+    // New flows a second by the servers' numbers (tables.h), of the configuration of that digest.
+    std::vector<double> server_rates_;
+    std::vector<uint64_t> begun_at_;
+    uint64_t begun_at_whom_ = 0;
     Micros started_ = 0;
     Micros rated_ = 0;
     uint64_t told_full_ = 0;  // FlowTableUse::full, as the log has it

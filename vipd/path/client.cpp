@@ -390,6 +390,7 @@ tl::expected<Flow*, Drop> begin_flow(const View& view, Hands& hands, const Begin
         return tl::unexpected(pooled ? Drop::no_source_port : Drop::server_taken);
     }
     ++hands.counters.services[of.service.number].new_flows;
+    ++hands.counters.begun_at[of.service.first_server + of.service.index_of(of.server)];
     return &flow;
 }
 

@@ -65,6 +65,10 @@ void Hands::take(const Snapshot& snapshot) {
     grow(counters.lines, tables.lines().size());
     grow(counters.peers, tables.peers().size());
     grow(counters.services, tables.service_numbers());
+    if (counters.begun_at_whom != tables.servers_digest()) {
+        counters.begun_at_whom = tables.servers_digest();
+        counters.begun_at.assign(tables.server_numbers(), 0);
+    }
     flows.set_lifetimes(tables.lifetimes());
     flows.follow(*tables.parts());
     source_nat.set_pools(tables.pools());

@@ -301,6 +301,13 @@ void Tables::add_services(const Config& config, const Tables* before) {
         auto kept = std::make_shared<const ServiceConfig>(service);
         ServiceTable table;
         table.number = old == nullptr ? next++ : old->number;
+        table.first_server = server_numbers_;
+        server_numbers_ += static_cast<uint32_t>(service.servers.size());
+        for (const ServerConfig& server : service.servers) {
+            servers_digest_ = mix(servers_digest_ ^ table.number);
+            servers_digest_ =
+                mix(servers_digest_ ^ hash_of(server.address) ^ (uint64_t{server.port} << 32));
+        }
         table.reach = reach_of(service);
         table.maglev = same ? old->maglev : make_slots(service, nullptr);
         table.slots = *table.maglev;

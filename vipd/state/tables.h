@@ -32,6 +32,7 @@ namespace rehome::vipd {
 
 struct ServiceTable {
     uint32_t number = 0;
+    uint32_t first_server = 0;  // the servers' numbers, among all of this configuration's
     Flow::Reach reach = Flow::Reach::nat;         // of its servers
     std::span<const uint16_t> slots;              // to indexes of servers; empty: no live server
     std::span<const ServerConfig> servers;        // the configuration's
@@ -47,6 +48,10 @@ struct ServiceTable {
     // Null when there is none; one that takes no new flows is there.  Port 0 with Forward::tunnel.
     const ServerConfig* server(const Endpoint& endpoint) const;
     bool has_server(const Endpoint& endpoint) const { return server(endpoint) != nullptr; }
+    // Of one of its own.
+    size_t index_of(const ServerConfig& server) const {
+        return static_cast<size_t>(&server - servers.data());
+    }
 };
 
 // Servers that take no new flows for now, whatever the configuration says, and keep those that they
@@ -154,6 +159,9 @@ public:
     // Numbers of services, and of maps, are below these.
     uint32_t service_numbers() const { return static_cast<uint32_t>(by_number_.size()); }
     uint32_t map_numbers() const { return next_map_; }
+    // Numbers of servers are below this, and mean the same ones where the digest is the same.
+    uint32_t server_numbers() const { return server_numbers_; }
+    uint64_t servers_digest() const { return servers_digest_; }
 
     // Addresses in these are an Address, or as entries of flows hold them: IPv4 in host order, IPv6
     // as its bytes.
@@ -283,6 +291,8 @@ private:
     FixedMap<uint64_t> services_v4_;
     FixedMap<WideKey> services_v6_;
     std::vector<uint32_t> by_number_;  // to indexes of services_
+    uint32_t server_numbers_ = 0;
+    uint64_t servers_digest_ = 0;
     PrefixIndex moved_;
     PrefixIndex vips_;
     PrefixIndex own_;

@@ -119,6 +119,13 @@ void Sums::add(Datapath& worker) {
     for (size_t i = 0; i < of.services.size(); ++i) {
         sum(services[i], of.services[i]);
     }
+    if (begun_at.empty()) {
+        begun_at_whom = of.begun_at_whom;
+        begun_at.resize(of.begun_at.size());
+    }
+    for (size_t i = 0; begun_at_whom == of.begun_at_whom && i < begun_at.size(); ++i) {
+        begun_at[i] += of.begun_at[i];
+    }
     access.resize(std::max(access.size(), of.access.size()));
     for (size_t i = 0; i < of.access.size(); ++i) {
         access[i] += of.access[i];
