@@ -21,7 +21,7 @@ RULES = 10_000
 LOGINS_PER_S = 200
 CLIENTS = 20  # that log in
 ESTABLISHED_PER_S = 5000  # packets of flows that live
-ALL_IT_CARRIES = 10_000_000  # SYNs a second: more than can be sent
+ALL_IT_CARRIES = 0  # SYNs a second, to spoof: as many as it can send
 SECONDS = 10
 SITE = "old"  # the gateway's own: what is placed there is served here
 
@@ -134,7 +134,8 @@ def access(options, frames, progress):
 
 
 class Flooded(wire.Path):
-    """The way of wire.py through vipd, with a limit for each client and logins from twenty addresses."""
+    """The way of wire.py through vipd, with a limit for each /16 of clients and logins from twenty addresses of one, which
+    may begin more."""
 
     def __init__(self, tools, programs):
         super().__init__("vipd", tools, programs)
@@ -143,7 +144,8 @@ class Flooded(wire.Path):
         made = world.config(["af_xdp:red0", "af_xdp:srv0", "null:"], packets=16_384, hugepages=False,
                             served=world.services("nat", 4))
         made["access"] = {"schema": "rehome/vipd-access/1", "default": "accept",
-                          "limits": {"clients": {"per_s": 2 * LOGINS_PER_S / CLIENTS, "burst": 2 * LOGINS_PER_S}}}
+                          "limits": {"clients": {"per_s": 1, "ipv4_length": 16, "except": [
+                              {"clients": ["10.9.0.0/16"], "per_s": 2 * LOGINS_PER_S, "burst": 2 * LOGINS_PER_S}]}}}
         return made
 
     def build(self):

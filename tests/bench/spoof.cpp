@@ -1,7 +1,9 @@
 // Packets from clients that are not there, through a raw socket (raw(7)), as evenly as sleeping
 // allows; IPv4.
 //
-//   spoof syn HOST PORT RATE SECONDS        SYNs, each from a random address and port
+//   spoof syn HOST PORT RATE SECONDS        SYNs, each from a random address and port; RATE 0: as
+//   many
+//                                           as can be sent in that time
 //   spoof udp HOST PORT RATE FIRST FLOWS    a datagram from each of FLOWS clients: 100 ports each
 //   of
 //                                           the addresses from 20.0.0.0 on, from the FIRST on
@@ -84,8 +86,9 @@ size_t write_udp(Packet& packet, uint32_t source, uint16_t port, const Target& t
     return 32;
 }
 
-// make(packet, n) writes the nth packet; there are `count` at that rate.
-int send_all(const Target& to, double rate, uint64_t count,
+// make(packet, n) writes the nth packet; there are `count` at that rate, or, at 0, what can be sent
+// in that time.
+int send_all(const Target& to, double rate, uint64_t count, double seconds,
              const std::function<size_t(Packet&, uint64_t)>& make) {
     const int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (fd < 0) {
@@ -99,8 +102,11 @@ int send_all(const Target& to, double rate, uint64_t count,
     std::array<iovec, batch> parts{};
     std::array<mmsghdr, batch> messages{};
     const double began = now_s();
-    for (uint64_t sent = 0; sent < count;) {
-        const auto due = std::min(count, static_cast<uint64_t>((now_s() - began) * rate) + 1);
+    uint64_t sent = 0;
+    while (rate == 0 ? now_s() - began < seconds : sent < count) {
+        const auto due = rate == 0
+                             ? sent + batch
+                             : std::min(count, static_cast<uint64_t>((now_s() - began) * rate) + 1);
         if (due <= sent) {
             const timespec nap{0, 200'000};
             nanosleep(&nap, nullptr);
@@ -121,7 +127,7 @@ int send_all(const Target& to, double rate, uint64_t count,
         }
         sent += static_cast<uint64_t>(taken);
     }
-    std::printf("{\"sent\": %lu, \"seconds\": %.6f}\n", count, now_s() - began);
+    std::printf("{\"sent\": %lu, \"seconds\": %.6f}\n", sent, now_s() - began);
     return 0;
 }
 
@@ -139,8 +145,9 @@ int main(int argc, char** argv) {
     std::mt19937 twister(1);
     const auto draw = [&] { return static_cast<uint32_t>(twister()); };
     if (what == "syn") {
-        const auto count = static_cast<uint64_t>(rate * std::atof(argv[5]));
-        return send_all(to, rate, count, [&](Packet& packet, uint64_t) {
+        const double seconds = std::atof(argv[5]);
+        const auto count = static_cast<uint64_t>(rate * seconds);
+        return send_all(to, rate, count, seconds, [&](Packet& packet, uint64_t) {
             const uint32_t source = 0x14000000 + draw() % 0x40000000;  // 20.0.0.0 to 83.255.255.255
             return write_syn(packet, source, static_cast<uint16_t>(1024 + draw() % 60'000), draw(),
                              to);
@@ -149,7 +156,7 @@ int main(int argc, char** argv) {
     if (what == "udp" && argc == 7) {
         const auto first = std::strtoull(argv[5], nullptr, 10);
         return send_all(
-            to, rate, std::strtoull(argv[6], nullptr, 10), [&](Packet& packet, uint64_t n) {
+            to, rate, std::strtoull(argv[6], nullptr, 10), 0, [&](Packet& packet, uint64_t n) {
                 const uint64_t client = first + n;
                 return write_udp(packet, static_cast<uint32_t>(0x14000000 + client / 100),
                                  static_cast<uint16_t>(2000 + client % 100), to);
