@@ -40,4 +40,8 @@ std::string sha256(std::string_view bytes) {
     return to_hex(sum.finish());
 }
 
+uint64_t short_sha256(std::string_view bytes) {
+    return std::stoull(sha256(bytes).substr(0, 16), nullptr, 16);
+}
+
 }  // namespace rehome

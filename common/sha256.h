@@ -32,4 +32,7 @@ std::string to_hex(const Sha256Digest& digest);  // 64 hexadecimal digits, lower
 // 64 hexadecimal digits, lower case.
 std::string sha256(std::string_view bytes);
 
+// The first 64 bits of it: whether two have the same text, where nobody tries to have them collide.
+uint64_t short_sha256(std::string_view bytes);
+
 }  // namespace rehome

@@ -428,8 +428,7 @@ MoveConfig move_of(const Inventory& inventory) {
     if (inventory.move.empty()) {
         text += fmt::format("\n{}", fmt::join(prefixes, "\n"));
     }
-    return {inventory.move, inventory.from, inventory.to,
-            std::stoull(sha256(text).substr(0, 16), nullptr, 16)};
+    return {inventory.move, inventory.from, inventory.to, short_sha256(text)};
 }
 
 }  // namespace

@@ -196,7 +196,7 @@ private:
 
 // Of the text, whose keys are sorted.
 uint64_t digest_of(const json& document) {
-    return std::stoull(sha256(document.dump()).substr(0, 16), nullptr, 16);
+    return short_sha256(document.dump());
 }
 
 }  // namespace
