@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/control_request.h"
 #include "vipctl/client.h"
 #include "vipctl/commands.h"
+#include "vipctl/gateways.h"
 #include "vipctl/show.h"
 
 namespace rehome::vipctl {
@@ -65,10 +67,24 @@ Result<json> follow(const Given& given, const json& id) {
     }
 }
 
+// An order about a site is all gateways', unless it is said otherwise; any other is this one's own.
+Result<json> give(const Given& given, const json& request) {
+    const bool alone = given.text("level") != "site" || given.has("here");
+    if (alone || !wrong_request("", request).empty()) {
+        return ask(given, request);
+    }
+    const auto now = ask(given, {{"command", "sites"}});
+    if (!now) {
+        return now;
+    }
+    return tell_all(given.text("socket"), now->value("gateways", Gateways()),
+                    {"sites", {{"order", request}}, now->value("digest", "")});
+}
+
 Result<Exit> order(const std::string& mode, const Given& given) {
     const json request = request_for(mode, given);
-    auto answer = ask(given, request);
-    if (!answer && answer.error().kind == Exit::usage) {
+    auto answer = give(given, request);
+    if (!answer && !wrong_request("", request).empty()) {
         // Not sent: vipd, where it is there, says what else is wrong.
         const auto whole = ask_vipd(given.text("socket"), request);
         answer = !whole && whole.error().kind == Exit::usage ? whole : answer;
@@ -97,11 +113,12 @@ std::vector<Option> options_of(const std::string& mode) {
                               .by_default("0"));
         options.push_back(
             Option::flag("icmp", "clients of UDP are told that the port is unreachable"));
-        options.push_back(Option::flag("wait", "until its flows have ended, with progress"));
+        options.push_back(Option::flag("wait", "until its flows here have ended, with progress"));
     }
     if (mode != "enable") {
         options.push_back(Option::flag("anyway", "also where nobody else is there"));
     }
+    options.push_back(Option::flag("here", "of a site: tell this gateway alone"));
     return options;
 }
 
@@ -119,7 +136,8 @@ Command mask_command() {
         "  vipctl mask server web/s1\n"
         "  vipctl mask service web               to the other sites\n"
         "  vipctl mask line red                  no packet with a VIP as source\n"
-        "  vipctl mask site old                  as far as this gateway places\n\n"
+        "  vipctl mask site old                  at all gateways, or none\n"
+        "  vipctl mask site old --here           as far as this gateway places\n\n"
         "What nobody else takes is served as before: refused unless it is said.  A line\n"
         "is masked once its ways back have moved into the tunnel, that is, once the\n"
         "peers have confirmed.");
@@ -134,7 +152,8 @@ Command weak_command() {
         "Established TCP flows get a reset at both ends, with the numbers that these\n"
         "accept; their clients connect again and are placed anew.  UDP flows are\n"
         "forgotten, so that their clients' next packets are placed anew.\n"
-        "Without --wait it goes on by itself: see `vipctl status`.");
+        "Without --wait it goes on by itself: see `vipctl status`.  Of a site each gateway\n"
+        "ends its own flows at that rate; --wait follows the gateway that is asked.");
 }
 
 Command strong_command() {
@@ -146,7 +165,7 @@ Command strong_command() {
 Command enable_command() {
     return command("enable", "take back mask, weak or strong",
                    "  vipctl enable server s1\n  vipctl enable line red\n\n"
-                   "A line is enabled whatever vipd's file says first.");
+                   "A line is enabled whatever vipd's file says first, a site at all gateways.");
 }
 
 }  // namespace rehome::vipctl

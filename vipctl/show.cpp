@@ -63,11 +63,13 @@ std::string peer_text(const json& peer) {
                              : "";
     const bool other = peer.is_object() && peer.value("same_placement", json()) == false;
     const bool other_access = peer.is_object() && peer.value("same_access", json()) == false;
-    return fmt::format("{:<20} {}, {}{}{}{}{}{}", text(peer, "gateway"),
+    const bool other_sites = peer.is_object() && peer.value("same_sites", json()) == false;
+    return fmt::format("{:<20} {}, {}{}{}{}{}{}{}", text(peer, "gateway"),
                        flag(peer, "alive") ? "alive" : "DOWN",
                        heard == "-" ? "never heard" : "heard " + heard + " ms ago",
                        deaf ? ", DOES NOT HEAR US" : "", other ? ", OTHER PLACEMENT" : "",
-                       other_access ? ", OTHER ACCESS RULES" : "", narrow, tags_text(peer));
+                       other_access ? ", OTHER ACCESS RULES" : "",
+                       other_sites ? ", OTHER SITES DISABLED" : "", narrow, tags_text(peer));
 }
 
 std::string lines_table(const json& lines) {
@@ -386,7 +388,12 @@ std::string show_disabled_order(const json& answer) {
     if (!before.empty()) {
         out += "in place of: " + show_disabled(before) + "\n";
     }
-    return out + (flag(answer, "holds") ? "" : "another order has come meanwhile: see above\n");
+    std::string told;
+    for (const json& gateway : list(answer, "told")) {
+        told += (told.empty() ? "" : ", ") + gateway.get<std::string>();
+    }
+    return out + (told.empty() ? "" : "in force at " + told + "\n") +
+           (flag(answer, "holds") ? "" : "another order has come meanwhile: see above\n");
 }
 
 }  // namespace rehome::vipctl

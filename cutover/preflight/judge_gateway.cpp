@@ -106,7 +106,8 @@ private:
                 findings_.fails(
                     fmt::format("{} is disabled ({})", what, text_or(order.at("mode"), "")),
                     "nothing that is as a move begins",
-                    fmt::format("{}enable {}, if an earlier run left it", vipctl_, what));
+                    fmt::format("{}enable {}{}, if an earlier run left it", vipctl_, what,
+                                order.at("level") == "site" ? " --here" : ""));
             }
         }
     }

@@ -249,8 +249,11 @@ private:
             k.copies = k.hears_flows = true;
             k.link_mtu = static_cast<uint16_t>(knows % 64 == 3 ? 0 : 1500);
             k.services = Keepalive::Services{knows, knows / 2U};
+            k.placement = knows / 3U;
+            k.access = knows / 5U;
+            k.sites = knows / 7U;
         }
-        Bytes packet(200);
+        Bytes packet(300);
         packet.resize(make_control_packet(packet, Gue::Control::keepalive, encode(k),
                                           from_peer(size_t{in_.byte() % 2U})));
         return ethernet(packet);

@@ -136,21 +136,21 @@ echo "another site is masked and cut from here: what was relayed there stays, th
 ctl old share 100
 new_ones '{"new-1":40}'
 there=$crowds
-ctl old mask site new
+ctl old mask site new --here
 asked_is "$there" '{"new-1":40}'
 crowd
 asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
-ctl old weak site new --rate 200 --wait
+ctl old weak site new --here --rate 200 --wait
 asked_is "$there" '{"reset":40}'
 at_new() { on new-s ss -Htn state established '( sport = :1883 )' | wc -l; }
-ctl old enable site new
+ctl old enable site new --here
 new_ones '{"new-1":40}'
 there=$crowds
-ctl old strong site new
+ctl old strong site new --here
 asked_is "$there" '{"silent":40}'
 crowd
 asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
-ctl old enable site new
+ctl old enable site new --here
 ctl old share 0
 
 echo "two orders at once, each with its course"
@@ -237,16 +237,16 @@ refused() { # EXIT TEXT CMD...
 stop_gateway new KILL
 wait_until 5 figure_is old '.peers[0].alive' false
 refused 1 "nobody else takes new flows of meters" mask service meters
-refused 1 "nobody else takes new flows of meters, terminals" weak site old --rate 10
+refused 1 "nobody else takes new flows of meters, terminals" weak site old --here --rate 10
 refused 1 "nobody else takes new flows of terminals" strong server u1
 refused 1 "no gateway has another line of red" mask line red
 crowd
 here_now=$crowds
-ctl old weak site old --rate 200 --wait --anyway # they come back to the same site
+ctl old weak site old --here --rate 200 --wait --anyway # they come back to the same site
 asked_is "$here_now" '{"reset":40}'
 crowd
 asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
-ctl old enable site old
+ctl old enable site old --here
 restart_gateway new
 wait_until 5 figure_is old '.peers[0].alive' true
 

@@ -69,7 +69,9 @@ prints vipd-flows ctl old flows --count
 prints vipd-top ctl old top --seconds 1 --by vip
 prints vipctl-capture ctl old capture --out "$dir/x.pcapng" --seconds 1
 prints vipd-disabled ctl old weak site old --rate 100 --wait
+[ "$(jq -c .told "$dir/printed")" = '["old-gw","new-gw"]' ]
 prints vipd-status ctl old status
+ctl old tell <<<'{"command":"sites"}' | fits vipd-sites
 prints vipd-disabled ctl old strong server meters/s1
 prints vipd-disabled ctl old enable server meters/s1
 prints vipd-disabled ctl old enable site old

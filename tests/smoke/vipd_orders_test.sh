@@ -118,19 +118,19 @@ on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 3 <"$dir/crowd" 
 exec 7>"$dir/crowd"
 says() { echo at-once >&7 && [ "$(tail -n 1 "$dir/said" | jq -c .)" = "$1" ]; }
 wait_until 10 says '{"old-s":3}'
-ctl old weak site old --rate 0.001 --anyway
+ctl old weak site old --here --rate 0.001 --anyway
 fits vipd-orders <$orders/old.orders.json
 ctl old status --json | fits vipd-status
 figure_is old '.disabled[0].course' '"running"'
 restart old KILL
 figure_is old '.disabled[0].course' '"running"'
 found "site old is disabled (weak), and ends flows again" <"$dir/old.log"
-ctl old weak site old --rate 100 --quiet-s 1 --anyway
+ctl old weak site old --here --rate 100 --quiet-s 1 --anyway
 wait_until 10 says '{"reset":3}'
 wait_until 5 figure_is old '.disabled[0].course' '"done"'
 restart old KILL
 figure_is old '.disabled[0].course' '"done"'
-ctl old enable site old
+ctl old enable site old --here
 figure_is old .disabled '[]'
 
 echo "the file of a version before, by which a line was disabled and a re-login ran"

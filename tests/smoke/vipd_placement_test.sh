@@ -1,6 +1,7 @@
 #!/bin/bash
 # Who is served where, among three sites, with real sessions: a site is emptied and its clients come back, a set is moved
-# range by range, a share is raised in steps and lowered; whoever lives stays where he is, and every gateway says the same.
+# range by range, a share is raised in steps and lowered, a site is masked and emptied; whoever lives stays where he is, and
+# every gateway says the same.
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_vipd.sh
@@ -173,6 +174,131 @@ ctl old status | found 'new-gw .*OTHER PLACEMENT'
 ctl old weights new=1,old=99
 same_everywhere
 wait_until 5 figure_is old '[.peers[].same_placement] | unique' '[true]'
+
+echo "a site is masked, said once at another: nobody new gets there, wherever he comes in; who is there stays; they come back"
+come_in_at() {
+    case $1 in east) ip -n isp route replace 198.51.100.0/24 via 100.64.3.2 ;; *) deliver_to "$1" ;; esac
+    ctl "$1" enable line red >/dev/null
+}
+orders_are() { # ORDERS: at every gateway
+    for site in old new east; do figure_is $site '.disabled | map([.name, .mode])' "$1" || return; done
+}
+alike() {
+    for site in old new east; do figure_is $site '[.peers[].same_sites] | unique' '[true]' || return; done
+}
+nobody_new_at_east() { # wherever they come in
+    for site in new east old; do
+        come_in_at $site
+        crowd 60 20
+        asked $crowds | jq -e '.["east-s"] == null and add == 60 and .["old-s"] > 10 and .["new-s"] > 10'
+    done
+}
+ctl old weights old=40,new=30,east=30
+crowd 200 20
+there=$crowds
+[ "$(asked $there)" = "$first" ]
+ctl new mask site east | found 'in force at new-gw, old-gw, east-gw'
+orders_are '[["east","mask"]]'
+wait_until 5 alike
+nobody_new_at_east
+[ "$(asked $there)" = "$first" ]
+ctl old enable site east
+orders_are '[]'
+for site in new east old; do
+    come_in_at $site
+    crowd 200 20
+    [ "$(asked $crowds)" = "$first" ]
+done
+
+echo "it is emptied: each gateway ends what it has, at its own pace, and the one that was asked is waited for"
+ctl new weak site east --rate 200 --wait
+all_done() {
+    for site in old new east; do figure_is $site '.disabled | map([.name, .course, .left])' '[["east","done",0]]' || return; done
+}
+wait_until 10 all_done
+asked $there | jq -e --argjson first "$first" \
+    '. == {"new-s": $first["new-s"], "old-s": $first["old-s"], "reset": $first["east-s"]}'
+nobody_new_at_east
+ctl east enable site east
+orders_are '[]'
+wait_until 5 alike
+
+echo "what one gateway refuses, nobody does: an unknown site, the last one, two at once, garbage"
+ctl old mask site old
+ctl old mask site new
+masked='[["new","mask"],["old","mask"]]'
+not_told() { # EXIT TEXT CMD...
+    local code=0
+    ctl old "${@:3}" >"$dir/out" 2>&1 || code=$?
+    [ "$code" = "$1" ] || { echo "exit $code: ${*:3}" >&2; cat "$dir/out" >&2; return 1; }
+    found "$2" <"$dir/out"
+    found 'nothing is changed anywhere' <"$dir/out"
+    orders_are "$masked"
+}
+not_told 2 'new-gw: no site is called "west"' mask site west
+not_told 1 'east-gw: nobody else takes new flows of meters' mask site east
+not_told 1 'old-gw: nobody else takes new flows of meters' strong site east
+tell() { # JSON: what the new gateway says to it
+    jq -c . <<<"$1" | ctl new tell 2>&1 || true
+}
+held=$(tell '{"command": "sites-prepare", "order": {"command": "enable", "level": "site", "name": "old"}}' | jq -r .digest)
+not_told 1 'new-gw: uid 0 gives such an order too' enable site new
+tell '{"command": "sites-drop", "digest": "'"$held"'"}' | found digest
+tell '{"command": "sites-commit", "digest": "'"$held"'"}' | found 'not held ready'
+tell '{"command": "sites-prepare", "base": "0000000000000000",
+    "order": {"command": "enable", "level": "site", "name": "old"}}' | found 'changed meanwhile'
+tell '{"command": "sites-prepare", "order": {"command": "reload", "level": "site"}}' | found 'order/command: is "reload"'
+tell '{"command": "sites-prepare", "order": {"command": "weak", "level": "site", "name": "old", "rate": 0}}' |
+    found 'order: /rate: is 0'
+tell '{"command": "sites-prepare", "order": []}' | found '/order: is '
+orders_are "$masked"
+ctl old enable site old
+ctl new enable site new
+orders_are '[]'
+
+echo "somebody is not reached: he is named, and no site is masked anywhere; here alone it may be, and outlives a crash"
+stop_gateway east KILL
+wait_until 5 nobody_listens
+code=0
+ctl old mask site east 2>"$dir/out" || code=$?
+[ "$code" = 3 ]
+found 'east-gw: .*no vipd listens' <"$dir/out"
+found 'nothing is changed anywhere' <"$dir/out"
+for site in old new; do figure_is $site .disabled '[]'; done
+crowd 60 20
+asked $crowds | jq -e '.["east-s"] == null' # it is dead
+restart_gateway east
+for site in old new east; do wait_until 5 all_alive $site; done
+ctl old mask site east --here
+wait_until 5 figure_is old '.peers | map([.gateway, .same_sites])' '[["new-gw",false],["east-gw",false]]'
+wait_until 5 figure_is new '.peers | map([.gateway, .same_sites])' '[["old-gw",false],["east-gw",true]]'
+ctl new status >"$dir/out"
+found 'old-gw .*OTHER SITES DISABLED' <"$dir/out"
+fails found 'east-gw .*OTHER SITES DISABLED' <"$dir/out"
+crowd 60 20
+asked $crowds | jq -e '.["east-s"] == null and add == 60'
+come_in_at new
+crowd 60 20
+asked $crowds | jq -e '.["east-s"] > 5 and add == 60'
+ctl new explain 10.9.0.20 --json >"$dir/explained" || [ $? = 4 ]
+jq -e '.vips[0].causes | map(select(.cause == "other_sites")) == [{"cause": "other_sites", "serves": true,
+    "text": "gateway old-gw has other orders about sites",
+    "mend": "vipctl enable site new; vipctl enable site old; vipctl enable site east"}]' "$dir/explained"
+ctl old explain 10.9.0.20 --json >"$dir/explained" || [ $? = 4 ]
+mend=$(jq -r '[.vips[0].causes[] | select(.cause == "other_sites").mend][0]' "$dir/explained")
+[ "$mend" = 'vipctl enable site old; vipctl enable site new; vipctl mask site east' ]
+stop_gateway old KILL
+restart_gateway old
+for site in old new east; do wait_until 5 all_alive $site; done
+wait_until 5 figure_is old '[.peers[].same_sites] | unique' '[false]'
+sh -c "set -e; ${mend//;/ --socket $dir/old.sock;} --socket $dir/old.sock"
+orders_are '[["east","mask"]]'
+wait_until 5 alike
+nobody_new_at_east
+ctl old enable site east --json >"$dir/enabled"
+fits vipd-disabled <"$dir/enabled"
+orders_are '[]'
+
 for site in old new east; do fits vipd-orders <"/var/lib/rehome/$site.orders.json"; done
 ctl old weights --json >"$dir/placed"
 fits vipd-placed <"$dir/placed"

@@ -44,7 +44,7 @@ held old-s
 
 echo "paced re-login: the held connection is reset, and logged"
 figure_is old '.served.tcp' 1
-ctl old weak site old --rate 100 --wait
+ctl old weak site old --here --rate 100 --wait
 figure_is old '.served.tcp' 0
 echo ask >&7
 wait_until 3 grep -q reset "$dir/held"

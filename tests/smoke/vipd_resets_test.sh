@@ -7,7 +7,7 @@ on old-s python3 tests/smoke/peers.py echo 1883 &
 wait_until 5 on client python3 tests/smoke/peers.py ask 198.51.100.10 1883
 on client python3 tests/smoke/peers.py many 198.51.100.10 1883 1000 >"$dir/fates" &
 wait_until 60 grep -q ready "$dir/fates"
-ctl old weak site old --rate 500 --wait
+ctl old weak site old --here --rate 500 --wait
 wait_until 30 grep -q idle "$dir/fates"
 grep -Fx '{"idle": {"reset": 1000}, "busy": {"reset": 1000}}' "$dir/fates"
 # The first connection, that only asked a line, is not among them.

@@ -45,11 +45,11 @@ echo "the old line is disabled"
 ctl old mask line red
 crash_everywhere new-s
 echo "the clients have logged in again"
-ctl old weak site old --rate 1000 --wait
+ctl old weak site old --here --rate 1000 --wait
 crash_everywhere new-s
 figure_is old '[.disabled[] | select(.level == "site").course]' '["done"]'
 echo "and all the way back"
-ctl old enable site old
+ctl old enable site old --here
 ctl old enable line red
 deliver_to old
 ctl new mask line red

@@ -82,7 +82,7 @@ for i in 1 2 3 4 5 6; do
     echo ask >&$((10 + i))
     wait_until 5 grep -q old-s "$dir/held$i"
 done
-ctl old weak site old --rate 100 --wait
+ctl old weak site old --here --rate 100 --wait
 for i in 1 2 3 4 5 6; do
     echo ask >&$((10 + i))
     wait_until 3 grep -q reset "$dir/held$i"
@@ -91,7 +91,7 @@ done
 [ "$(figure old ".disabled[0].reset")" -ge 6 ]
 
 echo "the share and a line hold at both workers"
-ctl old enable site old
+ctl old enable site old --here
 fails ctl old share 100 2>"$dir/refused"
 found "maps keep no state" <"$dir/refused"
 ctl old share 100 --break-maps

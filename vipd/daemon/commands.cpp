@@ -84,7 +84,7 @@ std::span<const Daemon::Command> Daemon::commands() {
         {"flows", "vipd-flows", at_once([](D d, R request) {
              return list_flows(request, d.workers_, d.config(), d.tables());
          })},
-        {"enable", "vipd-disabled", &Daemon::enable},
+        {"enable", "vipd-disabled", &Daemon::disable},
         {"mask", "vipd-disabled", &Daemon::disable},
         {"metrics", "vipd-metrics", at_once([](D d, R) { return d.metrics(); })},
         {"origins", "vipd-origins", at_once([](D d, R) { return d.origins(); })},
@@ -99,6 +99,10 @@ std::span<const Daemon::Command> Daemon::commands() {
          }},
         {"reload", "vipd-reload", &Daemon::reload},
         {"share", "vipd-share", &Daemon::share},
+        {"sites", "vipd-sites", at_once([](D d, R) { return Result<json>(d.sites()); })},
+        {"sites-commit", "vipd-disabled", &Daemon::commit_sites},
+        {"sites-drop", "vipd-sites", at_once([](D d, R request) { return d.drop_sites(request); })},
+        {"sites-prepare", "vipd-sites", &Daemon::prepare_sites},
         {"stats", "vipd-stats", at_once([](D d, R) { return d.stats(); })},
         {"strong", "vipd-disabled", &Daemon::disable},
         {"status", "vipd-status", at_once([](D d, R request) { return d.status(request); })},
@@ -166,6 +170,9 @@ json Daemon::peer_state(size_t peer, const Sums* sums) const {
         {"same_access", heard && snapshot.access
                             ? json(*snapshot.access == state_.snapshot()->access_digest)
                             : json()},
+        {"same_sites", heard && snapshot.sites
+                           ? json(*snapshot.sites == state_.snapshot()->disabled->sites_digest())
+                           : json()},
         {"narrow", snapshot.narrow},
         {"link_mtu", or_null(snapshot.link_mtu)},
         {"link_mtu_back", or_null(snapshot.link_mtu_back)},

@@ -152,7 +152,14 @@ private:
     void confirm(const nlohmann::json& request, const Reply& reply);
     // What is disabled: disabling.cpp.
     void disable(const nlohmann::json& request, const Reply& reply);
-    void enable(const nlohmann::json& request, const Reply& reply);
+    // Whether it may be disabled, or enabled, as it is asked for.
+    Result<> may_order(const nlohmann::json& request) const;
+    void take_order(const nlohmann::json& request, const Reply& reply);
+    // The same of a site at all gateways, in two steps: sites.cpp.
+    nlohmann::json sites() const;
+    void prepare_sites(const nlohmann::json& request, const Reply& reply);
+    void commit_sites(const nlohmann::json& request, const Reply& reply);
+    nlohmann::json drop_sites(const nlohmann::json& request);
     void answer_disabled(uint64_t epoch, const DisableTarget& target, uint64_t id,
                          const nlohmann::json& before, const Reply& reply);
     std::string unknown_target(const nlohmann::json& request) const;
@@ -204,6 +211,7 @@ private:
     std::vector<Ordered> ordered_;
     HeldReady<std::shared_ptr<const PlacementRules>> prepared_;
     HeldReady<BuiltAccess> prepared_access_;
+    HeldReady<std::shared_ptr<const nlohmann::json>> prepared_sites_;  // a request of a site
     AccessBuilder access_builder_;
     std::optional<Counting> counting_;
     std::shared_ptr<const Snapshot> held_;  // by which the kernel has its routes

@@ -55,6 +55,13 @@ Progress progress_of(uint64_t id, const Workers& workers) {
     return sum;
 }
 
+size_t line_number(const Config& config, const std::string& carrier) {
+    const auto found =
+        std::find_if(config.lines.begin(), config.lines.end(),
+                     [&](const LineConfig& line) { return line.carrier == carrier; });
+    return static_cast<size_t>(found - config.lines.begin());
+}
+
 std::string all_of(const std::vector<std::string>& services) {
     std::string text = services.front();
     for (size_t i = 1; i < services.size() && i < 3; ++i) {
@@ -147,54 +154,67 @@ void Daemon::answer_disabled(uint64_t epoch, const DisableTarget& target, uint64
     });
 }
 
-void Daemon::disable(const json& request, const Reply& reply) {
+Result<> Daemon::may_order(const json& request) const {
     const DisableTarget target = target_of(request);
-    if (const std::string unknown = unknown_target(request); !unknown.empty()) {
-        reply.refuse(unknown, Exit::usage);
+    const bool enables = request["command"] == "enable";
+    const bool ordered = state_.orders().disabled.contains(target);
+    if (const std::string unknown = unknown_target(request);
+        !unknown.empty() && !(enables && ordered)) {
+        return fail(Exit::usage, "", unknown);
+    }
+    if (enables || request.value("anyway", false)) {
+        return {};
+    }
+    if (target.level == Level::line) {
+        return state_.snapshot()->is_last(line_number(state_.config(), target.name))
+                   ? fail(Exit::no, "",
+                          "no gateway has another line of " + target.name +
+                              " that is enabled: its clients would get no replies, expected "
+                              "--anyway")
+                   : Result<>();
+    }
+    const auto without = left_without(*state_.snapshot(), target);
+    return without.empty()
+               ? Result<>()
+               : fail(Exit::no, "",
+                      fmt::format("nobody else takes new flows of {}: a gateway of another site, "
+                                  "or another server, that lives and is not disabled; expected "
+                                  "--anyway",
+                                  all_of(without)));
+}
+
+void Daemon::disable(const json& request, const Reply& reply) {
+    if (const auto may = may_order(request); !may) {
+        reply.refuse(may.error());
         return;
     }
-    const DisableOrder order = order_of(request, reply);
-    const bool line = target.level == Level::line;
-    const auto& lines = state_.config().lines;
-    const auto index = static_cast<size_t>(
-        std::find_if(lines.begin(), lines.end(),
-                     [&](const LineConfig& known) { return known.carrier == target.name; }) -
-        lines.begin());
-    if (line && !order.anyway && state_.snapshot()->is_last(index)) {
-        reply.refuse("no gateway has another line of " + target.name +
-                     " that is enabled: its clients would get no replies, expected --anyway");
-        return;
-    }
-    const auto without = line || order.anyway ? std::vector<std::string>{}
-                                              : left_without(*state_.snapshot(), target);
-    if (!without.empty()) {
-        reply.refuse(
-            fmt::format("nobody else takes new flows of {}: a gateway of another site, or "
-                        "another server, that lives and is not disabled; expected --anyway",
-                        all_of(without)));
+    const DisableTarget target = target_of(request);
+    const bool drains = target.level == Level::line && request["command"] != "enable" &&
+                        request["command"] != "strong";
+    if (!drains) {
+        take_order(request, reply);
         return;
     }
     follow_workers();  // what has just ended is done
-    const json before = disabled_now(target);
-    if (line && order.mode != DisableMode::strong) {
-        state_.drain(index, order, monotonic_us());
-        draining_.push_back({index, order, std::make_shared<const json>(before), reply});
-        return;
-    }
-    const uint64_t epoch = state_.disable(target, order);
-    answer_disabled(epoch, target, state_.last_order_id(), before, reply);
+    const DisableOrder order = order_of(request, reply);
+    const size_t line = line_number(state_.config(), target.name);
+    auto before = std::make_shared<const json>(disabled_now(target));
+    state_.drain(line, order, monotonic_us());
+    draining_.push_back({line, order, std::move(before), reply});
 }
 
-void Daemon::enable(const json& request, const Reply& reply) {
+// Nobody is asked any more whether it may be.
+void Daemon::take_order(const json& request, const Reply& reply) {
     const DisableTarget target = target_of(request);
-    const bool ordered = state_.orders().disabled.contains(target);
-    if (const std::string unknown = unknown_target(request); !ordered && !unknown.empty()) {
-        reply.refuse(unknown, Exit::usage);
-        return;
-    }
     follow_workers();
     const json before = disabled_now(target);
-    answer_disabled(state_.enable(target, {now_us(), reply.uid()}), target, 0, before, reply);
+    if (request["command"] == "enable") {
+        const uint64_t epoch = state_.enable(target, {now_us(), reply.uid()});
+        answer_disabled(epoch, target, 0, before, reply);
+    } else {
+        const uint64_t epoch = state_.disable(target, order_of(request, reply));
+        answer_disabled(epoch, target, state_.last_order_id(), before, reply);
+    }
 }
 
 // Who waits for a line to be disabled is answered when it is so at every worker.  A peer that does

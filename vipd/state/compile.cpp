@@ -98,6 +98,7 @@ Snapshot::Peer peer_of(const Known& known, size_t index, Micros now) {
     peer.copies = seen.last.copies;
     peer.placement = seen.last.placement;
     peer.access = seen.last.access;
+    peer.sites = seen.last.sites;
     peer.arrivals = seen.arrivals;
     peer.hears_flows = seen.last.hears_flows;
     peer.known = seen.flows.whole();

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
+#include "common/sha256.h"
+
 namespace rehome::vipd {
 
 namespace {
@@ -62,6 +66,17 @@ std::optional<Scope> scope_of(const DisableTarget& target, const Tables& tables)
 
 }  // namespace
 
+uint64_t sites_digest(const Disablings& orders, const Tables& tables) {
+    nlohmann::json said = nlohmann::json::array();
+    for (const auto& [target, order] : orders) {
+        if (target.level == Level::site && scope_of(target, tables)) {
+            said.push_back(
+                {target.name, name(order.mode), order.rate_per_s, order.quiet_s, order.icmp});
+        }
+    }
+    return said.empty() ? 0 : short_sha256(said.dump());
+}
+
 bool Disabled::knows(const DisableTarget& target, const Tables& tables) {
     return scope_of(target, tables).has_value();
 }
@@ -69,6 +84,7 @@ bool Disabled::knows(const DisableTarget& target, const Tables& tables) {
 std::shared_ptr<const Disabled> Disabled::make(const Disablings& orders, const Tables& tables) {
     auto made = std::make_shared<Disabled>();
     made->orders_ = orders;
+    made->sites_digest_ = vipd::sites_digest(orders, tables);
     made->some_ = !orders.empty();
     if (made->some_) {
         made->services_.resize(tables.service_numbers());

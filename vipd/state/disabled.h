@@ -18,6 +18,10 @@
 
 namespace rehome::vipd {
 
+// Of the orders about sites that the configuration has, which all gateways should have alike: what
+// each says, not who said it or how far it is.  None: 0.
+uint64_t sites_digest(const Disablings& orders, const Tables& tables);
+
 class Disabled {
 public:
     struct Cut {
@@ -53,6 +57,7 @@ public:
     const std::vector<Endings::Order>& endings() const { return endings_; }
 
     const Disablings& orders() const { return orders_; }
+    uint64_t sites_digest() const { return sites_digest_; }
     // Whether the order is about something that the configuration has.
     static bool knows(const DisableTarget& target, const Tables& tables);
 
@@ -64,6 +69,7 @@ private:
     void add(const DisableTarget& target, const DisableOrder& order, const Tables& tables);
 
     Disablings orders_;
+    uint64_t sites_digest_ = 0;
     bool some_ = false;                                   // else the following are empty
     std::vector<Here> services_;                          // by number
     std::vector<bool> hidden_;                            // likewise

@@ -77,6 +77,9 @@ constexpr Option options[] = {
     {10, 8, [](const Keepalive& k) { return k.access.value_or(0); },
      [](Keepalive& k, uint64_t v) { k.access = v; },
      [](const Keepalive& k) { return k.access.has_value(); }},
+    {11, 8, [](const Keepalive& k) { return k.sites.value_or(0); },
+     [](Keepalive& k, uint64_t v) { k.sites = v; },
+     [](const Keepalive& k) { return k.sites.has_value(); }},
 };
 
 constexpr size_t options_max_bytes = [] {

@@ -19,7 +19,8 @@
 // receiver's as the sender holds it (32).  Option 8: that it hears which flows the receiver knows
 // (8, 1; known_flows.h).  Option 9: the digest of the sender's rules of placement (64;
 // placement/rules.h), which all gateways should have alike.  Option 10: the same of its access
-// rules, limits and admission (64; common/vipd_config/access.h).
+// rules, limits and admission (64; common/vipd_config/access.h).  Option 11: the same of its orders
+// about sites (64; disabled.h).
 //
 // The line version rises with each change of a line's state; a gateway that sees its own number
 // come back knows that the peer acts on it (a line is withdrawn only then).
@@ -77,6 +78,7 @@ struct Keepalive {
     std::optional<Services> services;   // nothing: it tells of prefixes alone
     std::optional<uint64_t> placement;  // the digest of its rules; nothing: it does not say
     std::optional<uint64_t> access;     // likewise
+    std::optional<uint64_t> sites;      // likewise
 
     bool operator==(const Keepalive&) const = default;
 };

@@ -69,6 +69,7 @@ Keepalive Snapshot::keepalive_for(size_t peer) const {
     const auto& held = peers[peer].services;
     keepalive.placement = placement->digest();
     keepalive.access = access_digest;
+    keepalive.sites = disabled->sites_digest();
     keepalive.services = {served->ready()->digest(), held ? held->digest() : 0};
     return keepalive;
 }
@@ -83,7 +84,9 @@ bool Snapshot::tells_the_same(const Snapshot& other) const {
                a.services == b.services && same_keys;
     };
     return line_version == other.line_version && placement->digest() == other.placement->digest() &&
-           access_digest == other.access_digest && served->prefixes() == other.served->prefixes() &&
+           access_digest == other.access_digest &&
+           disabled->sites_digest() == other.disabled->sites_digest() &&
+           served->prefixes() == other.served->prefixes() &&
            served->ready()->digest() == other.served->ready()->digest() &&
            holds_routes == other.holds_routes && config->move == other.config->move &&
            std::equal(peers.begin(), peers.end(), other.peers.begin(), other.peers.end(), seen);

@@ -67,6 +67,7 @@ struct Snapshot {
         uint32_t services_held = 0;                     // digest of those that it has heard
         std::optional<uint64_t> placement;     // the digest of its rules; nothing: it does not say
         std::optional<uint64_t> access;        // likewise
+        std::optional<uint64_t> sites;         // of what it is ordered about sites; likewise
         std::shared_ptr<const PeerKeys> keys;  // null: there are none, and it is believed
 
         bool has_line(uint32_t carrier) const;

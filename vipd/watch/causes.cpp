@@ -32,6 +32,7 @@ public:
         }
         line();
         placement();
+        sites();
         std::stable_sort(causes_.begin(), causes_.end(),
                          [](const Cause& a, const Cause& b) { return a.serves < b.serves; });
         return std::move(causes_);
@@ -410,6 +411,42 @@ private:
                     again(), true);
             }
         }
+    }
+
+    // Where gateways have other sites disabled, likewise.
+    void sites() {
+        for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
+            const auto& theirs = snapshot_.peers[i].sites;
+            if (snapshot_.peers[i].up && theirs && *theirs != snapshot_.disabled->sites_digest()) {
+                add("other_sites",
+                    fmt::format("gateway {} has other orders about sites",
+                                tables_.peers()[i].gateway),
+                    sites_again(), true);
+            }
+        }
+    }
+
+    // The order about each site once more, at all gateways: nobody knows here in which they differ.
+    std::string sites_again() const {
+        std::string commands;
+        for (const std::string& site : tables_.sites()) {
+            const Disablings& orders = snapshot_.disabled->orders();
+            const auto found = orders.find({Level::site, site});
+            commands += commands.empty() ? "" : "; ";
+            if (found == orders.end()) {
+                commands += fmt::format("vipctl enable site {}", site);
+                continue;
+            }
+            const DisableOrder& order = found->second;
+            commands += fmt::format("vipctl {} site {}", name(order.mode), site);
+            if (order.mode == DisableMode::weak) {
+                commands += fmt::format(" --rate {}", order.rate_per_s) +
+                            (order.quiet_s > 0 ? fmt::format(" --quiet-s {}", order.quiet_s) : "") +
+                            (order.icmp ? " --icmp" : "");
+            }
+            commands += order.anyway ? " --anyway" : "";
+        }
+        return commands;
     }
 
     // The same rules once more, at all gateways.

@@ -20,7 +20,7 @@ on old-s python3 tests/bench/sessions_held.py serve 1883 &
 wait_until 10 on old-s bash -c 'exec 3<>/dev/tcp/10.1.0.2/1883'
 on client python3 tests/bench/sessions_held.py hold 198.51.100.10 1883 $sessions 10.9.0.20 4 >"$dir/held" &
 wait_until 120 grep -q ready "$dir/held"
-ctl old weak site old --rate $rate --wait >&2
+ctl old weak site old --here --rate $rate --wait >&2
 ended() { grep -q '^{' "$dir/held"; }
 wait_until 30 ended
 jq --argjson rate $rate 'select(.ended) | {reset_rate_error: ((.per_s / $rate - 1) | fabs), reset_rate: .}' \

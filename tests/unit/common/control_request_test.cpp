@@ -30,6 +30,9 @@ TEST_CASE("requests that are taken") {
             R"({"command":"weak","level":"service","name":"meters","rate":0.5,"icmp":true})",
             R"({"command":"strong","level":"server","name":"web/s1"})",
             R"({"command":"enable","level":"site","name":"old"})",
+            R"({"command":"sites"})",
+            R"({"command":"sites-prepare","order":{"command":"mask","level":"site","name":"old"}})",
+            R"({"command":"sites-commit","digest":"0123456789abcdef"})",
             R"({"command":"why","packet":"tcp 192.0.2.1:1 > 192.0.2.2:80 syn"})",
             R"({"command":"flows","client":"192.0.2.0/24","limit":1,"count":true,"place":281474976710656})",
             R"({"command":"top","by":"vip","fresh":true})",
@@ -67,6 +70,12 @@ TEST_CASE("requests that are refused") {
          "request: /rate: is 0, expected a number of more than 0 and at most 1000000"},
         {R"({"command":"weak","level":"site","name":"old"})",
          "request: /rate: is missing, expected a number of more than 0 and at most 1000000"},
+        {R"({"command":"sites-prepare"})", "request: /order: is missing, expected an object"},
+        {R"({"command":"sites-prepare","order":{"command":"reload","level":"line"}})",
+         "request: /order/command: is \"reload\", expected one of \"mask\", \"weak\", "
+         "\"strong\", \"enable\"\n"
+         "request: /order/level: is \"line\", expected \"site\""},
+        {R"({"command":"sites-commit"})", "request: /digest: is missing, expected a string"},
         {R"({"command":"flows","limit":0})",
          "request: /limit: is 0, expected an integer of at least 1"},
         {R"({"command":"flows","limit":-1})",

@@ -97,6 +97,7 @@ inline json good_status(const std::string& gateway) {
                                    {"hears_us", true},
                                    {"same_placement", true},
                                    {"same_access", true},
+                                   {"same_sites", true},
                                    {"narrow", false},
                                    {"link_mtu", 1560},
                                    {"link_mtu_back", 1560},

@@ -126,7 +126,7 @@ const Row rows[] = {
      Area::vipd,
      Mark::fails,
      "site old is disabled (weak), expected nothing that is as a move begins; vipctl --socket "
-     "/old/vipd.sock enable site old"},
+     "/old/vipd.sock enable site old --here"},
     {"netns:old",
      {"/vipd/0/out/lines/0/carrier", "blue"},
      Area::vipd,

@@ -119,7 +119,7 @@ const char* const vipd_status = R"json({
     {"carrier": "blue", "port": "blue", "enabled": true, "state": "enabled", "rx_vip_packets": 9, "tx_vip_packets": 9,
      "rx_vip_pps": 0, "tx_vip_pps": 0}],
   "ports": [{"port": "red", "interface": "red0", "up": true, "trouble": null, "mtu": 1500}],
-  "peers": [{"gateway": "new-gw", "site": "new", "alive": true, "hears_us": true, "same_placement": true, "same_access": true, "narrow": false, "link_mtu": 1540, "link_mtu_back": null, "tags": null, "last_seen_ms": 12}],
+  "peers": [{"gateway": "new-gw", "site": "new", "alive": true, "hears_us": true, "same_placement": true, "same_access": true, "same_sites": true, "narrow": false, "link_mtu": 1540, "link_mtu_back": null, "tags": null, "last_seen_ms": 12}],
   "share": {"percent": 0, "by": "address"}, "placement": {"digest": "0000000000000000", "ranges": 0, "weights": 0},
   "flows": {"here": 0, "relayed": 0, "provisional": 0, "closing": 0}, "served": {"tcp": 0, "udp": 0},
   "health": {"keeps": false, "look_down": 0, "endpoints": 0, "servers": []},

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/unit/vipd/lab.h"
 #include "vipd/state/left_without.h"
 
@@ -62,6 +64,61 @@ TEST_CASE("whom one thing more that is disabled leaves without anybody") {
     old.act->follow(lab.now);
     CHECK(without(Level::service, meters) == 0);  // nothing more than is
     CHECK(without(Level::site, "old") == all - 1);
+}
+
+TEST_CASE("gateways compare what is ordered about sites, not by whom or how far it is") {
+    Lab lab;
+    const Tables& tables = lab.gateways[0].path->tables();
+    const auto digest = [&](const Disablings& orders) { return sites_digest(orders, tables); };
+    const DisableTarget old{Level::site, "old"}, fresh{Level::site, "new"};
+    DisableOrder weak;
+    weak.mode = DisableMode::weak;
+    weak.rate_per_s = 100;
+    const uint64_t one = digest({{old, weak}});
+    CHECK(digest({}) == 0);
+    CHECK(digest({{{Level::site, "gone"}, weak}}) == 0);  // the inventory has no such site
+    CHECK(digest({{{Level::service, "meters"}, weak}, {{Level::line, "red"}, {}}}) == 0);
+    CHECK(digest({{old, weak}, {{Level::server, "s1"}, weak}}) == one);
+    DisableOrder same = weak;
+    same.said = {12, 1000};
+    same.course = DisableOrder::Course::done;
+    same.id = 77;
+    same.anyway = true;
+    CHECK(digest({{old, same}}) == one);
+
+    std::vector<uint64_t> all{0, one, digest({{fresh, weak}}), digest({{old, weak}, {fresh, weak}}),
+                              digest({{old, {}}})};
+    for (const auto change : std::initializer_list<void (*)(DisableOrder&)>{
+             [](DisableOrder& order) { order.mode = DisableMode::strong; },
+             [](DisableOrder& order) { order.rate_per_s = 100.5; },
+             [](DisableOrder& order) { order.quiet_s = 1; },
+             [](DisableOrder& order) { order.icmp = true; }}) {
+        DisableOrder other = weak;
+        change(other);
+        all.push_back(digest({{old, other}}));
+    }
+    std::sort(all.begin(), all.end());
+    CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
+}
+
+TEST_CASE("a peer is told what is ordered about sites, and at once") {
+    Lab lab;
+    LabGateway& old = lab.gateways[0];
+    LabGateway& other = lab.gateways[1];
+    lab.pass(200 * ms);
+    const auto heard = [&] { return other.state->snapshot()->peers[0].sites; };
+    CHECK(heard() == 0);
+    const auto before = old.state->snapshot();
+    old.state->disable({Level::site, "new"}, {});
+    old.act->follow(lab.now);
+    CHECK_FALSE(old.state->snapshot()->tells_the_same(*before));
+    lab.pass(200 * ms);
+    CHECK(heard() == old.state->snapshot()->disabled->sites_digest());
+    CHECK(heard() != 0);
+    old.state->enable({Level::site, "new"}, {});
+    old.act->follow(lab.now);
+    lab.pass(200 * ms);
+    CHECK(heard() == 0);
 }
 
 }  // namespace rehome::vipd::testing

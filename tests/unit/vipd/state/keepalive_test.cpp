@@ -39,11 +39,21 @@ TEST_CASE("what a gateway answers, as far as it is known") {
 TEST_CASE("keepalives come back as they went") {
     Keepalive only_lines = lab();
     only_lines.prefixes.clear();
-    Keepalive many_lines;
+    Keepalive all_options = lab();
+    all_options.move = all_options.placement.emplace(UINT64_MAX);
+    all_options.access = all_options.sites = 1;
+    all_options.hears_you = all_options.copies = all_options.has_keys = true;
+    all_options.hears_flows = true;
+    all_options.answers = Answers::both;
+    all_options.link_mtu = 0;
+    all_options.services = {1, 2};
+    Keepalive many_lines = all_options;
+    many_lines.prefixes.clear();
+    many_lines.lines.clear();
     for (uint32_t i = 0; i < 255; ++i) {
         many_lines.lines.push_back({i, i % 2 == 0});
     }
-    for (const auto& k : {Keepalive{}, lab(), only_lines, many_lines}) {
+    for (const auto& k : {Keepalive{}, lab(), only_lines, all_options, many_lines}) {
         CHECK(decode_keepalive(encode(k)) == k);
         CHECK(encode(k).size() <= keepalive_max_bytes);
     }
@@ -57,7 +67,7 @@ TEST_CASE("as many prefixes as fit are told") {
     const auto back = decode_keepalive(bytes);
     REQUIRE(back);
     CHECK(back->lines == k.lines);
-    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 49) / 18);
+    CHECK(back->prefixes.size() == (keepalive_max_bytes - 24 - 15 - 69) / 18);
 }
 
 TEST_CASE("keepalives that are refused") {
@@ -144,4 +154,21 @@ TEST_CASE("options behind what version 1 knows") {
         said.hears_flows = hears;
         CHECK(decode_keepalive(encode(said)) == said);
     }
+}
+
+TEST_CASE(
+    "digests of what all gateways should have alike: none, not said, and one of its own each") {
+    Keepalive said;
+    CHECK_FALSE(decode_keepalive(encode(said))->sites);
+    said.sites = 0;  // no order, which is not the same as saying nothing
+    const Bytes none = encode(said);
+    CHECK(decode_keepalive(none)->sites == 0);
+    CHECK(Bytes(none.begin() + 24, none.end()) == Bytes{11, 8, 0, 0, 0, 0, 0, 0, 0, 0});
+    said.placement = 0x1111, said.access = 0x2222, said.sites = 0xfedc'ba98'7654'3210;
+    CHECK(decode_keepalive(encode(said)) == said);
+    Bytes short_one = encode(Keepalive{});
+    short_one.insert(short_one.end(), {11, 4, 1, 2, 3, 4});  // of a later version
+    CHECK_FALSE(decode_keepalive(short_one)->sites);
+    short_one.insert(short_one.end(), {11, 8, 0, 0});
+    CHECK_FALSE(decode_keepalive(short_one));
 }

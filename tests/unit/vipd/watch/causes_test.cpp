@@ -56,6 +56,21 @@ void mask(Lab& lab, bool masked) {
     lab.reload(old);
 }
 
+void disable(Lab& lab, const std::string& gateway, const DisableTarget& target,
+             const DisableOrder& order) {
+    lab[gateway].state->disable(target, order);
+    lab[gateway].act->follow(lab.now);
+}
+
+DisableOrder weak_at(double rate) {
+    DisableOrder order;
+    order.mode = DisableMode::weak;
+    order.rate_per_s = rate;
+    order.quiet_s = 3;
+    order.icmp = true;
+    return order;
+}
+
 }  // namespace
 
 TEST_CASE("nothing is wrong: no cause, both directions, a try for each server") {
@@ -138,6 +153,29 @@ TEST_CASE("each cause where it is the answer, and gone after its command") {
          [](Lab& lab) {
              lab.place(json::parse(R"({
                  "schema": "rehome/vipd-placement/1", "weights": [{"sites": {"old": 100, "new": 0}}]})"));
+             lab.pass(200 * ms);
+         },
+         true},
+        {"other_sites",
+         [](Lab& lab) {
+             disable(lab, "old", {Level::site, "new"}, weak_at(12.5));
+             lab.pass(200 * ms);
+         },
+         "vipctl enable site old; vipctl weak site new --rate 12.5 --quiet-s 3 --icmp",
+         [](Lab& lab) {
+             disable(lab, "new", {Level::site, "new"}, weak_at(12.5));
+             lab.pass(200 * ms);
+         },
+         true},
+        {"other_sites",
+         [](Lab& lab) {
+             disable(lab, "new", {Level::site, "new"}, {});
+             lab.pass(200 * ms);
+         },
+         "vipctl enable site old; vipctl enable site new",
+         [](Lab& lab) {
+             lab["new"].state->enable({Level::site, "new"}, {});
+             lab["new"].act->follow(lab.now);
              lab.pass(200 * ms);
          },
          true},
