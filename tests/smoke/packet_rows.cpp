@@ -2,9 +2,9 @@
 //
 //     packet-rows FILE
 //
-// prints one JSON object: {"core": true | false, "rows": [{"row": DESCRIPTION, "steps": [{"line":
-// N, "in": {"place": PLACE, "vlan": ID | null, "ip": HEX}, "out": [as "in", ...], "drop": REASON |
-// null, "punt": true | false}, ...]}, ...]}.
+// prints one JSON object: {"core": true | false, "config": PATCH, "rows": [{"row": DESCRIPTION,
+// "steps": [{"line": N, "in": {"place": PLACE, "vlan": ID | null, "ip": HEX}, "out": [as "in",
+// ...], "drops": [REASON, ...], "punt": true | false}, ...]}, ...]}.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -35,10 +35,14 @@ json to_json(const PacketRow& row) {
         for (const auto& placed : step.out) {
             out.push_back(to_json(placed));
         }
+        json drops = json::array();
+        for (const Drop drop : step.drops) {
+            drops.push_back(name(drop));
+        }
         steps.push_back({{"line", step.line},
                          {"in", to_json(step.in)},
                          {"out", out},
-                         {"drop", step.drop ? json(name(*step.drop)) : json()},
+                         {"drops", drops},
                          {"punt", step.punt}});
     }
     return {{"row", row.description}, {"steps", steps}};
@@ -63,7 +67,8 @@ int main(int argc, char** argv) try {
     for (const auto& row : rows->rows) {
         all.push_back(to_json(row));
     }
-    std::cout << json{{"core", rows->core}, {"rows", all}} << "\n";
+    std::cout << json{{"core", rows->core}, {"config", json::parse(rows->config)}, {"rows", all}}
+              << "\n";
 } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
     return 2;

@@ -34,6 +34,18 @@ def fixture():
     return json.load(open(DATA + "gateway.json")), json.load(open(DATA + "inventory.json"))
 
 
+def patched(document, patch):
+    """A JSON merge patch (RFC 7396)."""
+    for key, value in patch.items():
+        if value is None:
+            document.pop(key, None)
+        elif isinstance(value, dict):
+            document[key] = patched(document.get(key, {}), value)
+        else:
+            document[key] = value
+    return document
+
+
 def route_lists():
     decoder, text, at, lists = json.JSONDecoder(), open(DATA + "gateway.routes.json").read(), 0, []
     while at < len(text.rstrip()):
@@ -103,6 +115,7 @@ def fillers(rows):
 
 def write(rows, folder):
     document, inventory = fixture()
+    document = patched(document, rows["config"])
     places = Places()
     used = used_ports(rows, places)
     for port in document["ports"]:
@@ -232,7 +245,7 @@ def check_sums(rows):
     """A packet that came in right leaves right, and one that did not is not made to look so."""
     complaints, good = [], []
     for row in rows["rows"]:
-        came = [bytes.fromhex(step["in"]["ip"]) for step in row["steps"] if not step["drop"]]
+        came = [bytes.fromhex(step["in"]["ip"]) for step in row["steps"] if not step["drops"]]
         left = [bytes.fromhex(out["ip"]) for step in row["steps"] for out in step["out"]]
         came_wrong = any(wrong_sums(ip) for ip in came + joined(came))
         for ip in left + joined(left):
@@ -269,7 +282,7 @@ def check(rows, folder, stats):
             ip = bytes.fromhex(out["ip"])
             expected[name].append((f"row {row}, line {step['line']}",
                                    frame(places.receiver(out["place"], ip), mac, out)))
-        drops[step["drop"]] += step["drop"] is not None
+        drops.update(step["drops"])
         punted += step["punt"]
     drops["truncated"] += fillers(rows)
     for name in places.ports:

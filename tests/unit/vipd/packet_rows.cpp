@@ -6,6 +6,8 @@
 #include <map>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "common/json/file.h"
 
 namespace rehome::vipd::testing {
@@ -59,6 +61,10 @@ public:
             rows.share = static_cast<unsigned>(std::stoul(rest));
             return {};
         }
+        if (word == "config") {
+            rows.config = rest;
+            return nlohmann::json::accept(rest) ? Result<>() : wrong(line, "no JSON");
+        }
         if (word == "let") {
             const std::string name = take_word(rest);
             names_["$" + name] = rest;
@@ -69,7 +75,17 @@ public:
             return {};
         }
         if (rows.rows.empty()) {
-            return wrong(line, "expected core, settled, share, let or row");
+            return wrong(line, "expected core, settled, share, config, let or row");
+        }
+        if (word == "order") {
+            return order(line, rest);
+        }
+        if (word == "kernel") {
+            auto packet = placed(line, rest);
+            if (packet) {
+                next_.of_kernel.push_back(std::move(*packet));
+            }
+            return packet ? before_next(line) : tl::unexpected(packet.error());
         }
         auto& steps = rows.rows.back().steps;
         if (word == "in") {
@@ -77,7 +93,7 @@ public:
             if (!packet) {
                 return tl::unexpected(packet.error());
             }
-            steps.push_back({});
+            steps.push_back(std::exchange(next_, {}));
             steps.back().line = line.number;
             steps.back().in = std::move(*packet);
             return {};
@@ -89,6 +105,22 @@ public:
     std::string path;
 
 private:
+    // Nobody gives orders, and no kernel waits, while the real binary reads a file's packets.
+    Result<> before_next(const Line& line) const {
+        return rows.core ? Result<>() : wrong(line, "is for the core alone");
+    }
+
+    Result<> order(const Line& line, std::string rest) {
+        const std::string said = take_word(rest);
+        const auto mode = disable_mode_of(said);
+        const auto level = level_of(take_word(rest));
+        if ((!mode && said != "enable") || mode == DisableMode::weak || !level || rest.empty()) {
+            return wrong(line, "expected mask, strong or enable, a level and a name");
+        }
+        next_.orders.push_back({mode, {*level, rest}});
+        return before_next(line);
+    }
+
     Result<> result(const Line& line, const std::string& word, const std::string& rest,
                     PacketStep& step) {
         if (word == "out") {
@@ -103,13 +135,13 @@ private:
             if (found == drop_names.end()) {
                 return wrong(line, "no reason to drop a packet");
             }
-            step.drop = found->drop;
+            step.drops.push_back(found->drop);
         } else if (word == "punt") {
             step.punt = true;
         } else if (word == "kept") {
             step.kept = true;
         } else {
-            return wrong(line, "expected in, out, drop, punt, kept or row");
+            return wrong(line, "expected in, order, kernel, out, drop, punt, kept or row");
         }
         return {};
     }
@@ -139,6 +171,7 @@ private:
     }
 
     std::map<std::string, std::string> names_;
+    PacketStep next_;  // what comes before its packet
 };
 
 }  // namespace
@@ -157,7 +190,7 @@ Result<PacketRows> read_packet_rows(const std::string& path) {
     }
     for (const auto& row : reader.rows.rows) {
         for (const auto& step : row.steps) {
-            if (step.out.empty() && !step.drop && !step.punt && !step.kept) {
+            if (step.out.empty() && step.drops.empty() && !step.punt && !step.kept) {
                 return fail(Exit::usage, fmt::format("{}:{}", path, step.line),
                             "what becomes of it is not said");
             }

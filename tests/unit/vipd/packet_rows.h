@@ -7,16 +7,20 @@
 //     core WHY          this file is for the pure core alone
 //     settled           the gateway has had its configuration for long
 //     share N           the other site's share of clients, in percent
+//     config PATCH      what the gateway's file says otherwise: a JSON merge patch (RFC 7396)
 //     let NAME TEXT
 //     row DESCRIPTION
+//     order MODE LEVEL NAME   the operator's, before the next packet: mask, strong or enable
+//     kernel PLACE PACKET     the kernel sends it by the port's twin, before the next packet
 //     in PLACE PACKET   comes in; below it, what becomes of it:
 //     out PLACE PACKET    leaves, in this order
-//     drop REASON         is dropped
+//     drop REASON         is dropped; a line for each, where some waited for it
 //     punt                goes to the kernel
 //     kept                is for vipd itself, or waits: nothing leaves
 //
-// PACKET is the language of vipd/packet/packet_text.h.  A PLACE is a line, by its carrier's name,
-// or a port.  The rows of a file meet one gateway, one after another.
+// order and kernel are for the core alone.  PACKET is the language of vipd/packet/packet_text.h.  A
+// PLACE is a line, by its carrier's name, or a port.  The rows of a file meet one gateway, one
+// after another.
 #pragma once
 
 #include <optional>
@@ -26,6 +30,7 @@
 #include "common/error.h"
 #include "vipd/packet/drop.h"
 #include "vipd/packet/packet_text.h"
+#include "vipd/state/disabling.h"
 
 namespace rehome::vipd::testing {
 
@@ -34,11 +39,18 @@ struct PlacedPacket {
     TextPacket packet;
 };
 
+struct RowOrder {
+    std::optional<DisableMode> mode;  // nothing: enable
+    DisableTarget target;
+};
+
 struct PacketStep {
     int line = 0;  // of the file
+    std::vector<RowOrder> orders;
+    std::vector<PlacedPacket> of_kernel;
     PlacedPacket in;
     std::vector<PlacedPacket> out;
-    std::optional<Drop> drop;
+    std::vector<Drop> drops;
     bool punt = false;
     bool kept = false;
 };
@@ -52,6 +64,7 @@ struct PacketRows {
     bool core = false;
     bool settled = false;
     unsigned share = 0;
+    std::string config = "{}";  // the patch
     std::vector<PacketRow> rows;
 };
 

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "common/json/file.h"
 #include "tests/unit/vipd/lab.h"
 #include "vipd/adapter/config_file.h"
@@ -26,7 +28,7 @@ const std::string folder = "tests/data/packets/";
 // The gateway of the rows, and what it sends while a packet is handled.
 class Gateway {
 public:
-    explicit Gateway(const PacketRows& rows) : config_(*read_config(folder + "gateway.json")) {
+    explicit Gateway(const PacketRows& rows) : config_(config_of(rows)) {
         std::vector<std::string> names;
         Datapath::Settings settings;
         settings.flows = {1024, 1024};
@@ -42,6 +44,7 @@ public:
         orders.share = {{rows.share * 100}, {}};
         act_ = std::make_unique<Act>(config_, settings, now_, orders);
         path_ = &act_->path;
+        obey_access();
         now_ = rows.settled ? act_->state.snapshot()->answers_from : now_;
         const auto text = *read_file(folder + "gateway.routes.json");
         auto routes = *parse_route_file("gateway.routes.json", text, names);
@@ -63,6 +66,23 @@ public:
 
         bool operator==(const Outcome&) const = default;
     };
+
+    // What comes before a step's packet.
+    void prepare(const PacketStep& step) {
+        for (const RowOrder& order : step.orders) {
+            if (order.mode) {
+                DisableOrder disable;
+                disable.mode = *order.mode;
+                act_->state.disable(order.target, disable);
+            } else {
+                act_->state.enable(order.target, {});
+            }
+            act_->follow(now_);
+        }
+        for (const PlacedPacket& sent : step.of_kernel) {
+            path_->may_leave(frame_of(sent.packet), came_by(sent.place).first, now_);
+        }
+    }
 
     Outcome take(const std::string& place, const std::vector<const TextPacket*>& packets,
                  bool burst) {
@@ -91,7 +111,9 @@ public:
             if (job.verdict.kind == Verdict::Kind::forward) {
                 left(job);
             }
-            outcome.punted += job.verdict.kind == Verdict::Kind::punt ? 1 : 0;
+            const bool up =
+                job.verdict.kind == Verdict::Kind::punt || job.verdict.kind == Verdict::Kind::check;
+            outcome.punted += up ? 1 : 0;
         }
         for (size_t i = 0; i < drop_count; ++i) {
             outcome.drops.insert(outcome.drops.end(), path_->counters().drops[i] - drops[i],
@@ -105,6 +127,28 @@ public:
     std::vector<std::string> wrong;  // what must never be, and was
 
 private:
+    static Config config_of(const PacketRows& rows) {
+        auto document = nlohmann::json::parse(*read_file(folder + "gateway.json"));
+        document.merge_patch(nlohmann::json::parse(rows.config));
+        auto config = parse_config("gateway.json", document.dump(), [](const std::string& path) {
+            return read_inventory(folder + path);
+        });
+        REQUIRE_MESSAGE(config, (config ? "" : config.error().front().text()));
+        return std::move(*config);
+    }
+
+    // The file's, as vipd has them before it takes a packet.
+    void obey_access() {
+        const auto& rules = config_.access.rules;
+        if (rules == nullptr || !rules->decides()) {
+            return;
+        }
+        act_->state.access(std::make_shared<const Access>(
+            Access{rules, plain_classifier(*flatten(*rules, config_.services))}));
+        act_->follow(now_);
+        path_->flows().end_sweep();  // of none
+    }
+
     // Its port, and who sends there.
     std::pair<PortIndex, Mac> came_by(const std::string& place) {
         const auto line = std::find_if(config_.lines.begin(), config_.lines.end(),
@@ -175,9 +219,7 @@ Gateway::Outcome expected(std::span<const PacketStep> steps) {
         for (const auto& out : step.out) {
             outcome.out.push_back(out.place + " " + packet_text(out.packet.ip, out.packet.vlan));
         }
-        if (step.drop) {
-            outcome.drops.push_back(*step.drop);
-        }
+        outcome.drops.insert(outcome.drops.end(), step.drops.begin(), step.drops.end());
         outcome.punted += step.punt ? 1 : 0;
     }
     std::sort(outcome.drops.begin(), outcome.drops.end());
@@ -203,10 +245,12 @@ void run(const PacketRows& rows, bool burst) {
     for (const auto& row : rows.rows) {
         for (size_t at = 0, next = 0; at < row.steps.size(); at = next) {
             std::vector<const TextPacket*> packets;
+            gateway.prepare(row.steps[at]);
             do {
                 packets.push_back(&row.steps[next++].in.packet);
             } while (burst && next < row.steps.size() && packets.size() < burst_max &&
-                     row.steps[next].in.place == row.steps[at].in.place);
+                     row.steps[next].in.place == row.steps[at].in.place &&
+                     row.steps[next].orders.empty() && row.steps[next].of_kernel.empty());
             auto got = gateway.take(row.steps[at].in.place, packets, burst);
             auto want = expected(std::span(row.steps).subspan(at, next - at));
             if (burst) {  // what is emitted comes before what is forwarded
