@@ -135,6 +135,9 @@ std::optional<Verdict> icmp_from_server(const View& view, Hands& hands, Frame& f
         if (barred(view, hands, ends, nullptr)) {
             return dropped(hands, Drop::access);
         }
+        if (view.snapshot.disabled->cuts_maps()) {
+            return drop_disabled(view, hands, nullptr, nullptr);
+        }
         return leave_as(view, hands, frame, packet, rule->to_vip(quote->destination.address));
     }
     note(hands, "icmp", "an error about the flow of {}", flow->client());

@@ -65,6 +65,13 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     return to_client(view, hands, frame, packet, back, true, gue_hops, entry.service);
 }
 
+// The service that a direct answer is of, where it is disabled strongly; null: it is not.
+const ServiceTable* shut_service(const View& view, const Packet& packet) {
+    const ServiceTable* service =
+        view.tables.service(packet.protocol, {packet.source, packet.source_port});
+    return service != nullptr && view.snapshot.disabled->shuts(service->number) ? service : nullptr;
+}
+
 // From a VIP: a server that answers directly, and whose way to its clients leads through here.  It
 // goes back as its client came; the kernel would route it, whatever line that is.
 Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& packet) {
@@ -84,6 +91,8 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
         way.back = hands.flows.way_back(*flow);
         service = flow->service;
+    } else if (const ServiceTable* shut = shut_service(view, packet)) {
+        return drop_disabled(view, hands, nullptr, shut);
     } else {
         way = line_by_route(view, hands, packet.destination);
     }
