@@ -106,9 +106,9 @@ void tell_port_closed(const View& view, Hands& hands, const FlowKey& flow, const
 void tell_client(const View& view, Hands& hands, const Frame& frame, const Packet& packet,
                  const WayBack& back, const Trouble& trouble) {
     // That a port is closed is said by who has the address (RFC 1122 3.2.2.1).
-    const Address from = trouble.kind == Trouble::Kind::no_service
-                             ? packet.destination
-                             : own_address(view, back, packet.destination);
+    const bool of_port =
+        trouble.kind == Trouble::Kind::no_service || trouble.kind == Trouble::Kind::not_admitted;
+    const Address from = of_port ? packet.destination : own_address(view, back, packet.destination);
     tell(view, hands, frame, packet, from, trouble, [&](Frame& error, Packet& parsed) {
         return to_client(view, hands, error, parsed, back, true);
     });
