@@ -296,9 +296,10 @@ bench-tables: $(BUILD)/bench/tables
 FUZZ_S ?= 60
 FUZZ_CXX := $(shell command -v ccache) clang++ -std=c++20 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-parts_datapath_fuzz := $(filter-out vipd/state/orders_text% vipd/state/keyring_text% vipd/watch/origins%,$(filter $(patsubst %,vipd/%/%,packet route state flow path watch),$(SOURCES))) \
-	$(patsubst %,common/%.cpp,address special_addresses error hmac huge_memory prefix_index vipd_config/values) \
-	tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+parts_datapath_fuzz := $(filter-out vipd/state/keyring_text%,$(filter $(patsubst %,vipd/%/%,packet route placement access health state flow path watch),$(SOURCES))) \
+	$(filter-out common/command.cpp,$(call parts,common)) tests/unit/vipd/lab.cpp tests/unit/vipd/packets.cpp
+parts_requests_fuzz := $(parts_datapath_fuzz)
+parts_health_fuzz := vipd/health/attempt.cpp $(filter-out common/command.cpp,$(call parts,common))
 parts_packet_fuzz := $(patsubst %,vipd/packet/%.cpp,checksum fragment_v4 icmp ip_header mss packet rewrite) vipd/flow/fragments.cpp \
 	common/address.cpp common/special_addresses.cpp common/error.cpp tests/unit/vipd/packets.cpp
 parts_inventory_fuzz := $(filter-out common/command.cpp common/sha256.cpp common/vipd_config/%,$(call parts,common))

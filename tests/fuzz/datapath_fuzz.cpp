@@ -1,17 +1,22 @@
 // Fuzzes the path of a packet (libFuzzer, ASan, UBSan): the input is a list of events at one
 // gateway with one worker or two, among them raw frames at any port, packets that are almost right,
 // the same inside the tunnel of a known peer, servers' answers, keepalives of a peer that knows no
-// options or all of them, whatever else peers say, and time.
+// options or all of them, whatever else peers say, answers to health checks that the kernel sends,
+// what checks find, access rules, limits, admission, what is disabled, and time.
 //
 // Every frame is a heap block that ends where the frame ends, so that a byte read too far is seen.
 // After each packet must hold: one way out, counted once; a packet with a VIP as source leaves by
-// lines that may carry it, or inside the tunnel, and by nothing else.  What workers pass to each
-// other gets to an owner, at once or an event later, and whose flows are theirs.
+// lines that may carry it, or inside the tunnel, and by nothing else; what came by a line while
+// rules drop everything goes nowhere, and nobody is answered.  What workers pass to each other gets
+// to an owner, at once or an event later, and whose flows are theirs.
 #include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "tests/fuzz/must.h"
 #include "tests/unit/vipd/lab.h"
 #include "vipd/packet/bytes.h"
 #include "vipd/packet/rewrite.h"
@@ -21,12 +26,6 @@
 namespace rehome::vipd::testing {
 
 namespace {
-
-void must(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
 
 // Takes values from the front of the input; zeros when it is used up.
 class Input {
@@ -58,7 +57,51 @@ const Config& config() {
         Config all = with_lines(every_forwarding(), true);
         all.lines[2].enabled = false;
         all.keys = {"keys", true};
+        all.health = HealthConfig{};
+        for (ServiceConfig& service : all.services) {
+            service.health = all.health;
+        }
+        for (size_t i = 0; i < 3; ++i) {
+            all.services[i].health->all_down = static_cast<HealthConfig::AllDown>(i);
+        }
         return all;
+    }();
+    return made;
+}
+
+// What may be said of access, the first one everything that ends all there is.
+struct Ruled {
+    std::shared_ptr<const AccessRules> rules;
+    std::shared_ptr<const Access> access;
+};
+
+const std::vector<Ruled>& rule_sets() {
+    static const auto made = [] {
+        const auto documents = nlohmann::json::parse(R"([
+            {"default": "drop"},
+            {"default": "accept"},
+            {"default": "accept", "rules": [{"action": "drop", "clients": ["100.80.0.1", "2001:db8:c::/64"]}]},
+            {"default": "drop", "rules": [{"action": "accept", "service": "meters"},
+                {"action": "accept", "vips": ["203.0.113.128/25", "2001:db8:f::/64"], "ports": ["1-9"]},
+                {"action": "accept", "clients": ["100.80.0.2/31"], "protocol": "udp"}]},
+            {"default": "accept", "limits": {"clients": {"per_s": 1, "ipv6_length": 128,
+                    "except": [{"clients": ["100.80.0.3"]}, {"clients": ["100.80.0.4"], "per_s": 5}]},
+                "services": [{"service": "meters", "per_s": 2}],
+                "vips": [{"vip": "198.51.100.10", "per_s": 3}]}},
+            {"default": "accept", "admission": {"percent": 40}},
+            {"default": "accept", "admission": {"percent": 0, "refuse": "silence"},
+                "rules": [{"action": "drop", "protocol": "icmp"}]}])");
+        std::vector<Ruled> sets;
+        for (nlohmann::json document : documents) {
+            document["schema"] = "rehome/vipd-access/1";
+            const auto rules = *read_access("rules", "", document, nullptr);
+            sets.push_back({rules, nullptr});
+            if (rules->decides()) {
+                sets.back().access = std::make_shared<const Access>(
+                    Access{rules, plain_classifier(*flatten(*rules, config().services))});
+            }
+        }
+        return sets;
     }();
     return made;
 }
@@ -113,7 +156,7 @@ public:
     }
 
     void do_event() {
-        switch (in_.byte() % 10) {
+        switch (in_.byte() % 13) {
             case 0:
                 return handle(in_.byte() % 6, in_.bytes(in_.byte()));
             case 1:
@@ -132,6 +175,12 @@ public:
                 return handle(link_port, spoiled(handshake()));
             case 8:
                 return handle(link_port, spoiled(said()));
+            case 9:
+                return handle(servers_port, spoiled(check()));
+            case 10:
+                return find_health();
+            case 11:
+                return obey(rule_sets()[in_.byte() % rule_sets().size()]);
             default:
                 return operate();
         }
@@ -259,6 +308,49 @@ private:
         return ethernet(packet);
     }
 
+    // The kernel checks a server, or a VIP through a tunnel; what that answers.
+    Bytes check() {
+        static const std::array<std::pair<const char*, const char*>, 4> ends{
+            {{"10.1.0.1:61000", "10.1.1.11:1883"},
+             {"[2001:db8:a::1]:61000", "[2001:db8:a::11]:1883"},
+             {"10.99.0.1:61000", "203.0.113.6:53"},
+             {"10.1.0.1:0", "10.1.1.11:0"}}};
+        const uint8_t which = in_.byte();
+        const auto& [from, to] = ends[which % ends.size()];
+        Say say{end(from), end(to)};
+        say.from.port = static_cast<uint16_t>(say.from.port == 0 ? 0 : say.from.port + which / 128);
+        say.protocol = say.from.port == 0 ? 1 : which % 32 < 16 ? 6 : 17;
+        say.flags = flag::S;
+        say.icmp_type = 8;
+        if (which % 64 < 56) {
+            act_.worker(0).may_leave(spoiled(make_frame(say)), servers_port, now_);
+        }
+        say.flags = in_.byte();
+        say.icmp_type = 0;
+        return make_frame(answer(say));
+    }
+
+    // Of all servers anew.
+    void find_health() {
+        auto found = std::make_shared<ServersHealth>();
+        for (const ServiceConfig& service : config().services) {
+            auto& servers = found->services[service.name];
+            for (size_t i = 0; i < service.servers.size(); ++i) {
+                EndpointHealth health;
+                health.state = static_cast<EndpointHealth::State>(in_.byte() % 3);
+                health.since = now_;
+                servers.push_back(health);
+            }
+        }
+        act_.state.health(found);
+        act_.follow(now_);
+    }
+
+    void obey(const Ruled& ruled) {
+        act_.state.order(AccessOrder{ruled.rules, {}}, ruled.access);
+        act_.follow(now_);
+    }
+
     // Whatever a peer may say, with anything in it.
     Bytes said() {
         const auto control = static_cast<Gue::Control>(in_.byte() % 6);
@@ -356,6 +448,9 @@ private:
         Block block(bytes);
         Frame& frame = block.frame;
         const uint64_t drops_before = drops_of(path);
+        const Access* access = path.snapshot().access.get();
+        all_barred_ = access != nullptr && access == rule_sets()[0].access.get();
+        came_by_ = given.port;
         Job job{frame, {}};
         if (bytes.size() % 2 == 0) {
             path.handle(std::span(&job, 1), given.port, now_);
@@ -363,7 +458,6 @@ private:
         } else {
             job.verdict = path.handle(frame, given.port, now_);
         }
-        act_.follow(now_);
         const Verdict verdict = job.verdict;
 
         must(frame.data >= block.begin.get());
@@ -375,11 +469,14 @@ private:
         } else if (verdict.kind == Verdict::Kind::forward) {
             leaves(ip_packet(frame), path.hop(verdict));
         }
+        all_barred_ = false;
+        act_.follow(now_);
     }
 
     void leaves(std::span<const uint8_t> ip_packet, const Hop& hop) {
         const auto packet = parse_packet(ip_packet, 0);
         must(packet.has_value());
+        must(!all_barred_ || came_by_ > blue);
         const bool vip = tables()->is_moved(packet->source);
         if (hop.port <= blue) {
             const bool own_error =
@@ -453,6 +550,8 @@ private:
     std::vector<std::unique_ptr<Ownership>> owners_;
     std::vector<Given> rings_;
     Datapath* running_ = &path_;  // whose packets come out now
+    bool all_barred_ = false;     // while a packet is handled: rules drop everything
+    PortIndex came_by_ = 0;       // that packet
 };
 
 }  // namespace

@@ -5,11 +5,13 @@
 // Whatever the text, it is taken or refused: refused with mistakes that are a clean line each, or
 // taken with all that the programs rely on.
 #include <algorithm>
-#include <cstdlib>
+
 #include <nlohmann/json.hpp>
 
 #include "common/inventory.h"
 #include "common/json/file.h"
+#include "tests/fuzz/json_edits.h"
+#include "tests/fuzz/must.h"
 
 namespace rehome {
 
@@ -17,80 +19,16 @@ namespace {
 
 using nlohmann::json;
 
-void must(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
-
 const json& lab() {
     static const json document = json::parse(read_file("tests/lab/inventory.json").value());
     return document;
 }
 
-// Every value of the document, the document itself first.
-std::vector<json::json_pointer> pointers_of(const json& document) {
-    std::vector<json::json_pointer> pointers{json::json_pointer()};
-    for (size_t i = 0; i < pointers.size(); ++i) {
-        const json::json_pointer at = pointers[i];
-        const json& value = document.at(at);
-        if (value.is_structured()) {
-            for (const auto& [key, below] : value.items()) {
-                pointers.emplace_back(pointer_to(at.to_string(), std::string_view(key)));
-            }
-        }
-    }
-    return pointers;
-}
-
-// Values with corners, besides those that the document holds.
-json odd_value(uint8_t which) {
-    static const json values = json::parse(R"([
-        null, true, 0, -1, 1, 65535, 65536, 4294967295, 4294967296, 18446744073709551615, 1.5, "", "x",
-        "10.1.1.11", "0.0.0.0/0", "::/0", "2001:db8::1", "10.1.0.0/33", "hex:", "hex:0", "text:{session}",
-        "old", "new", "red", [], {}, ["198.51.100.0/25"], {"address": "::1"}, "netns:..", "\u00e9\ud83d\ude00"
-    ])");
-    return values[which % values.size()];
-}
-
-// One edit: what, where (two bytes), with which value.
-void edit(json& document, const uint8_t* bytes) {
-    const auto pointers = pointers_of(document);
-    const auto at = [&pointers](size_t n) { return pointers[n % pointers.size()]; };
-    const json::json_pointer where = at(size_t{bytes[1]} << 8 | bytes[2]);
-    json& value = document[where];
-    switch (bytes[0] % 4) {
-        case 0:
-            value = odd_value(bytes[3]);
-            break;
-        case 1:
-            value = json(document[at(size_t{bytes[3]} * 7)]);
-            break;
-        case 2:
-            if (value.is_array()) {
-                value.push_back(value.empty() ? odd_value(bytes[3]) : json(value[0]));
-            } else if (value.is_object()) {
-                value["extra"] = odd_value(bytes[3]);
-            }
-            break;
-        default:
-            if (value.is_structured() && !value.empty()) {
-                value.erase(std::next(value.begin(), bytes[3] % static_cast<int>(value.size())));
-            }
-    }
-}
-
 std::string text_of(const uint8_t* data, size_t size) {
-    constexpr size_t edit_size = 4;
     if (size == 0 || data[0] % 2 == 0) {
         return {data, data + size};
     }
-    json document = lab();
-    // A document can double with each edit.
-    for (size_t i = 1; i + edit_size <= size && i < 16 * edit_size; i += edit_size) {
-        edit(document, data + i);
-    }
-    return document.dump();
+    return fuzz::edited(lab(), {data + 1, size - 1}).dump();
 }
 
 void check_mistakes(const std::vector<Error>& mistakes) {
