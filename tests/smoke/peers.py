@@ -9,7 +9,7 @@ Servers, until they are killed:
   peers.py sick ADDRESS PORT NAME FILE   names, whose new connections fare as the file says, if it is there:
                                       "well", "hangs" (no answer), "refuses", "lies" (another answer); those
                                       that are open go on
-  peers.py says PORT NAME             answers every datagram with its name
+  peers.py says PORT NAME             answers every datagram with its name, from the address that was asked
 
 Clients:
   peers.py ask HOST PORT              of names: one line, prints the answer
@@ -173,10 +173,12 @@ def wait(host, port, count):
 
 def says(port, name):
     end = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     end.bind(("::", int(port)))
     while True:
-        peer = end.recvfrom(65535)[1]
-        end.sendto(name.encode(), peer)
+        _, said, _, peer = end.recvmsg(65535, 100)
+        asked_at = said[0][2][:16]  # in6_pktinfo: the address, then the interface
+        end.sendmsg([name.encode()], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, asked_at + bytes(4))], 0, peer)
 
 
 def answer_on(connection, line=b"ask\n"):
@@ -351,7 +353,7 @@ def bulk(host, port, count):
 
 
 def talk(host, port, count):
-    ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(count))]
+    ends = [socket.socket(socket.getaddrinfo(host, int(port))[0][0], socket.SOCK_DGRAM) for _ in range(int(count))]
     before = None
 
     def send():

@@ -191,6 +191,59 @@ ctl old enable line red
 ctl new mask line red
 [ "$(say | cut -c1-3)" = old ]
 
+echo "at whatever level it is masked, whoever lives there goes on without a gap, and so does whoever comes"
+ctl new enable line red
+mkfifo "$dir/tell"
+on client python3 tests/smoke/sessions.py --tcp 60 --udp 20 --to 198.51.100.10 <"$dir/tell" >"$dir/told" &
+exec 8>"$dir/tell"
+wait_until 20 grep -q ready "$dir/told"
+told() { [ "$(grep -c '^{' "$dir/told")" -gt "$1" ]; }
+report() {
+    local before
+    before=$(grep -c '^{' "$dir/told" || true)
+    echo report >&8
+    wait_until 20 told "$before"
+    tail -n 1 "$dir/told"
+}
+report | jq -e '.lost == 0'
+calm() { # four hundred questions are answered in time, and so is whoever comes meanwhile
+    local asked=0
+    until [ "$asked" -ge 400 ]; do
+        report >"$dir/calm"
+        jq -e '.lost == 0 and .moved == 0 and .refused == 0 and .gap_ms < 500' "$dir/calm" >"$dir/is" ||
+            { cat "$dir/calm" >&2; return 1; }
+        asked=$((asked + $(jq .asked "$dir/calm")))
+    done
+}
+for what in "server s1" "service meters" "service terminals" "site old" "line red"; do
+    # shellcheck disable=SC2086  # two words
+    ctl old mask $what
+    calm
+    # shellcheck disable=SC2086  # two words
+    ctl old enable $what
+done
+
+echo "who is emptied, at whatever level, is told, and comes back elsewhere within a second; nobody else is"
+have() { # SERVERS: these and no others have the TCP sessions
+    report >"$dir/after" && jq -e "(.by | del(.[\"old-s\", \"new-s\"]) | keys) == $1 and .lost <= 60 and .refused == 0 and .gap_ms < 1000" "$dir/after" >"$dir/is"
+}
+for what in "server s1" "service meters" "site old"; do
+    # shellcheck disable=SC2086  # two words
+    ctl old weak $what --rate 500 --wait
+    case $what in "server s1") wait_until 5 have '["old-2"]' ;; *) wait_until 5 have '["new-1"]' ;; esac
+    calm
+    # shellcheck disable=SC2086  # two words
+    ctl old enable $what
+    ctl old weak site new --rate 500 --wait # and back
+    ctl old enable site new
+    case $what in "server s1") calm ;; *) wait_until 5 have '["old-1","old-2"]' ;; esac
+done
+echo end >&8
+exec 8>&-
+ctl old weak service terminals --rate 500 --wait # what the sessions leave behind
+ctl old enable service terminals
+ctl new mask line red
+
 echo "UDP: forgotten, or told that the port is unreachable"
 talks=0
 talk() {
