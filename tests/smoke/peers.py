@@ -18,6 +18,8 @@ Clients:
   peers.py hold HOST PORT             of names, one connection: asks once for each line of standard input and
                                       prints the answer, or "reset", "closed", "silent"
   peers.py tell PATH                  the same over a UNIX socket, with the lines themselves
+  peers.py garble PATH                says what is no request to a UNIX socket: bytes at random, half a line, one of
+                                      9 MiB, and so on; prints how many answers came, and how many were "ok"
   peers.py many HOST PORT N           of echo: opens N idle and N busy connections, prints "ready", and waits
                                       for each to end; prints how they did, as JSON:
                                       {"idle": {"reset": N}, "busy": {"reset": N}}
@@ -297,6 +299,22 @@ def tell(path):
             print(answers.readline(), end="", flush=True)
 
 
+def garble(path):
+    answers = []
+    for said in (os.urandom(200_000) + b"\n", b'{"command":"mask","level":"si', b"x" * (9 << 20) + b"\n",
+                 b"\n" * 1000, b"[" * 100_000 + b"\n", b'{"command":"enable","level":"site","name":"\xff\x00"}\n'):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(5)
+            control.connect(path)
+            try:
+                control.sendall(said)
+                control.shutdown(socket.SHUT_WR)
+                answers += control.makefile("rb").readlines()
+            except ConnectionError:  # it has read enough
+                pass
+    print(json.dumps({"answers": len(answers), "ok": sum(json.loads(answer)["ok"] for answer in answers)}))
+
+
 async def fate(host, port, busy, opened):
     reader, writer = await asyncio.open_connection(host, port)
     try:
@@ -400,7 +418,8 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, flood, tell, talk, many, bulk, datagram)}
+         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, flood, tell, garble, talk, many, bulk,
+          datagram)}
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
         sys.exit(__doc__)

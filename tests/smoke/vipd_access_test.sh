@@ -90,6 +90,17 @@ jq -n '[range(256) as $i | "10.0.\($i).0/24"] as $c | [range(256) as $i | "198.5
 refused 'expected at most 32768' access --file "$dir/rules.json"
 refused 'no service is called "game"' limit service:game 10
 refused 'is no rate' limit clients many
+refused 'from 0 to 100' admission 101
+printf '%s\n' garbage '{"command":"access-prepare"}' '{"command":"access-prepare","rules":7}' \
+    '{"command":"access-prepare","rules":{"schema":"rehome/vipd-access/2","default":"maybe"}}' \
+    '{"command":"access-commit","digest":"0123456789abcdef"}' '{"command":"explain"}' \
+    '{"command":"explain","client":"nobody"}' | timeout 10 python3 tests/smoke/peers.py tell "$dir/old.sock" >"$dir/answers"
+[ "$(jq -s 'length == 7 and all(.ok | not)' "$dir/answers")" = true ]
+found '/schema' <"$dir/answers"
+found '/default' <"$dir/answers"
+timeout 30 python3 tests/smoke/peers.py garble "$dir/old.sock" | jq -e '.answers > 0 and .ok == 0'
+[ "$(figure old .access.digest)" = "$before" ]
+[ "$(asked 1)" = '{"old-s":30}' ]
 
 echo "one gateway alone: the others are named"
 ctl old admission 50 --here
