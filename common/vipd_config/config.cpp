@@ -282,6 +282,7 @@ json pool_json(const PoolConfig& pool) {
 
 std::vector<std::string> names_of(const std::vector<ServiceConfig>& services) {
     std::vector<std::string> names;
+    names.reserve(services.size());
     for (const ServiceConfig& service : services) {
         names.push_back(service.name);
     }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every command and option that --help tells stands in the program's manual, and the other way round.
-# A positional argument (--carrier of `vipctl line CARRIER`) may stand there in capitals.
+# A positional argument (--carrier of a command) may stand there in capitals.
 . "$(dirname "$0")/_init.sh"
 
 manual() { find vipd vipctl lbsync probe cutover -name "$1.[18].scd" -o -name "$1-*.1.scd"; }

@@ -33,6 +33,19 @@ bool decide_alike(const AccessRules& rules, const std::vector<ServiceConfig>& a,
     return !by_service || same_targets(a, b);
 }
 
+// What each rule has decided, and the default behind them.
+json decided_by(const AccessRules& rules, const std::vector<uint64_t>& packets) {
+    json decided = json::array();
+    const size_t count = rules.rules.size();
+    for (size_t i = 0; i <= count; ++i) {
+        const bool drops = i < count ? rules.rules[i].drops : rules.drops_others;
+        decided.push_back({{"rule", rules.name_of(static_cast<uint32_t>(i))},
+                           {"action", drops ? "drop" : "accept"},
+                           {"packets", i < packets.size() ? packets[i] : 0}});
+    }
+    return decided;
+}
+
 json built_json(const Access* access) {
     return access == nullptr ? json{{"expanded", 0}, {"build_s", 0.0}, {"mib", 0.0}}
                              : json{{"expanded", access->flat_rules},
@@ -84,16 +97,8 @@ json Daemon::access() {
     const auto sums = this->sums();
     const auto& rules = state_.access_rules();
     json told = access_state(sums ? &*sums : nullptr);
-    json decided = json::array();
-    const size_t count = rules == nullptr ? 0 : rules->rules.size();
-    for (size_t i = 0; sums && rules != nullptr && i <= count; ++i) {
-        const bool drops = i < count ? rules->rules[i].drops : rules->drops_others;
-        decided.push_back({{"rule", rules->name_of(static_cast<uint32_t>(i))},
-                           {"action", drops ? "drop" : "accept"},
-                           {"packets", i < sums->access.size() ? sums->access[i] : 0}});
-    }
     told["rules"] = rules == nullptr ? no_access() : *rules->document;
-    told["decided"] = decided;
+    told["decided"] = rules == nullptr || !sums ? json::array() : decided_by(*rules, sums->access);
     told["gateways"] = gateways();
     return told;
 }

@@ -208,6 +208,13 @@ inline Family server_family(const FlowV6& flow) {
     return flow.direct_return() ? flow.tunnel_server().family : Family::v6;
 }
 
+// By the rule that let it pass, if one was asked for.
+inline void count_passed(const Turn& turn, const Plain& of) {
+    if (turn.access != nullptr && of.looked_at) {
+        count_rule(turn.hands, *turn.access, of.access_rule);
+    }
+}
+
 // A client's packet that meets no entry that was decided about: it begins a flow, or may change
 // one.
 template <typename H>
@@ -260,9 +267,7 @@ template <typename H>
             return false;  // the stages follow the entry, if there is one now
         }
         flow = *opened;
-        if (of.looked_at) {
-            count_rule(hands, *turn.access, of.access_rule);
-        }
+        count_passed(turn, of);
     } else {
         hands.flows.stamp(*flow);
     }
@@ -395,9 +400,7 @@ inline bool pass_map(Turn& turn, Job& job, const Plain& of) {
     if (!client) {
         ++turn.hands.counters.lines[adjacency.line].tx_vip_packets;
     }
-    if (of.looked_at) {
-        count_rule(turn.hands, *turn.access, of.access_rule);
-    }
+    count_passed(turn, of);
     ++turn.passed;
     leave_plain(job, of.adjacency, adjacency);
     return true;

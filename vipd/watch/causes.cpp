@@ -232,7 +232,9 @@ private:
         for (const ServerConfig& server : evidence_.service == nullptr
                                               ? std::span<const ServerConfig>()
                                               : evidence_.service->servers) {
-            name = server.address.text() == hop ? "server " + server.name + " at " + hop : name;
+            if (server.address.text() == hop) {
+                name = fmt::format("server {} at {}", server.name, hop);
+            }
         }
         const bool server = name != hop;
         add("server_silent",
