@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/json/schema.h"
+#include "common/json/text.h"
 
 namespace rehome {
 
@@ -52,6 +53,14 @@ void check_steps(Mistakes& mistakes, const json& request) {
     }
 }
 
+std::string in_lines(Mistakes& mistakes) {
+    std::string text;
+    for (const Error& error : mistakes.take()) {
+        text += (text.empty() ? "" : "\n") + error.text();
+    }
+    return text;
+}
+
 }  // namespace
 
 std::vector<std::string> control_commands() {
@@ -64,17 +73,30 @@ std::vector<std::string> request_keys(const std::string& command) {
     return keys;
 }
 
+Result<json> parse_object(std::string_view where, std::string_view text,
+                          std::string_view expected) {
+    Mistakes mistakes{std::string(where)};
+    auto request = parse_json_text(mistakes, text);
+    if (request && !request->is_object()) {
+        mistakes.add("", "is no JSON object, expected " + std::string(expected));
+    }
+    if (!mistakes.none()) {
+        return fail(Exit::usage, "", in_lines(mistakes));
+    }
+    return std::move(*request);
+}
+
+Result<json> parse_request(std::string_view where, std::string_view text) {
+    return parse_object(where, text, "{\"command\":...} on one line");
+}
+
 std::string wrong_request(std::string_view where, const json& request) {
     Mistakes mistakes{std::string(where)};
     check(mistakes, request);
     if (mistakes.none()) {
         check_steps(mistakes, request);
     }
-    std::string text;
-    for (const Error& error : mistakes.take()) {
-        text += (text.empty() ? "" : "\n") + error.text();
-    }
-    return text;
+    return in_lines(mistakes);
 }
 
 }  // namespace rehome

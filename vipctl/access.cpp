@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/control_request.h"
 #include "common/json/file.h"
 #include "vipctl/client.h"
 #include "vipctl/commands.h"
@@ -145,11 +146,11 @@ Result<Exit> access(const Given& given) {
         if (!text) {
             return tl::unexpected(text.error());
         }
-        document = json::parse(*text, nullptr, false);
-        if (!document.is_object()) {
-            return fail(Exit::usage, given.text("file"),
-                        "is no JSON object, expected rehome/vipd-access/1");
+        auto read = parse_object(given.text("file"), *text, "rehome/vipd-access/1");
+        if (!read) {
+            return tl::unexpected(read.error());
         }
+        document = std::move(*read);
     }
     return change(given, [&](json& now) -> Result<> {
         now = given.has("file") ? document

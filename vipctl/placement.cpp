@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/control_request.h"
 #include "common/json/file.h"
 #include "vipctl/client.h"
 #include "vipctl/commands.h"
@@ -150,12 +151,12 @@ Result<Exit> tell(const Given& given) {
     for (size_t count = 0; (count = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
         text.append(buffer, count);
     }
-    const json request = json::parse(text, nullptr, false);
-    if (!request.is_object()) {
-        return fail(Exit::usage, "standard input", "is no JSON object, expected a request");
+    const auto request = parse_request("standard input", text);
+    if (!request) {
+        return tl::unexpected(request.error());
     }
     // Who told it to waits for as long as it wants.
-    const auto answer = ask_vipd(given.text("socket"), request, std::chrono::seconds(30));
+    const auto answer = ask_vipd(given.text("socket"), *request, std::chrono::seconds(30));
     if (!answer) {
         return tl::unexpected(answer.error());
     }

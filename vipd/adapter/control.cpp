@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
+#include "common/control_request.h"
 #include "common/fd.h"
 
 namespace rehome::vipd {
@@ -41,8 +42,10 @@ struct Client {
     std::string in;
     std::string out;
     bool answering = false;     // one of its requests is with the handler
-    bool serving = false;       // next_requests is at it
     int64_t waiting_since = 0;  // for it to go on sending or taking a line; 0: not waiting
+
+    // The next request can be handed over: its answers are taken, so that they do not pile up.
+    bool ready() const { return !answering && out.empty() && in.find('\n') != std::string::npos; }
 
     // A whole answer, and the rest of a request, have their time limit from when they began.
     void note_waiting() {
@@ -138,7 +141,8 @@ struct Control::State : std::enable_shared_from_this<Control::State> {
     void read(uint64_t id);
     void write(uint64_t id);
     void answer(uint64_t id, const std::string& line);
-    void next_requests(uint64_t id);
+    void next_request(uint64_t id);
+    void watch(uint64_t id);
     void hand_over(uint64_t id, const std::string& line);
 };
 
@@ -197,7 +201,6 @@ void Control::State::write(uint64_t id) {
     }
     client.out.erase(0, static_cast<size_t>(std::max<ssize_t>(count, 0)));
     client.note_waiting();
-    watch(EPOLL_CTL_MOD, client.fd.get(), id, client.out.empty() ? EPOLLIN : EPOLLOUT);
 }
 
 void Control::State::answer(uint64_t id, const std::string& line) {
@@ -206,31 +209,35 @@ void Control::State::answer(uint64_t id, const std::string& line) {
         client->second.out += line;
         client->second.answering = false;
         write(id);
-        next_requests(id);
+        watch(id);
     }
 }
 
-// Hands over what has come in whole, one at a time.  An answer at once, from inside the handler,
-// comes back here; the loop goes on with it, so that many requests are no deep recursion.
-void Control::State::next_requests(uint64_t id) {
-    auto client = clients.find(id);
-    if (client == clients.end() || client->second.serving) {
+// Hands over one request that has come in whole.  The others wait for the next turn, so that who
+// sends many keeps the owner from nothing else.
+void Control::State::next_request(uint64_t id) {
+    const auto found = clients.find(id);
+    if (found == clients.end()) {
         return;
     }
-    client->second.serving = true;
-    size_t end = client->second.in.find('\n');
-    while (!client->second.answering && end != std::string::npos) {
-        const std::string line = client->second.in.substr(0, end);
-        client->second.in.erase(0, end + 1);
-        client->second.answering = true;
+    Client& client = found->second;
+    if (client.ready()) {
+        const size_t end = client.in.find('\n');
+        const std::string line = client.in.substr(0, end);
+        client.in.erase(0, end + 1);
+        client.answering = true;
         hand_over(id, line);
-        client = clients.find(id);
-        if (client == clients.end()) {
-            return;
-        }
-        end = client->second.in.find('\n');
     }
-    client->second.serving = false;
+    watch(id);
+}
+
+// A socket can nearly always be written to: so the next turn comes at once where there is more.
+void Control::State::watch(uint64_t id) {
+    const auto client = clients.find(id);
+    if (client != clients.end()) {
+        const bool more = !client->second.out.empty() || client->second.ready();
+        watch(EPOLL_CTL_MOD, client->second.fd.get(), id, more ? EPOLLOUT : EPOLLIN);
+    }
 }
 
 void Control::State::hand_over(uint64_t id, const std::string& line) {
@@ -239,14 +246,13 @@ void Control::State::hand_over(uint64_t id, const std::string& line) {
     reply.state_->server = weak_from_this();
     reply.state_->client = id;
     reply.state_->uid = clients.at(id).uid;
-    const json request = json::parse(line, nullptr, false);
-    if (!request.is_object()) {
-        reply.refuse("the request is no JSON object, expected {\"command\":...} on one line",
-                     Exit::usage);
+    const auto request = parse_request("request", line);
+    if (!request) {
+        reply.refuse(request.error());
         return;
     }
     try {
-        handler(request, reply);
+        handler(*request, reply);
     } catch (const json::exception& error) {
         reply.refuse(fmt::format("the request does not fit: {}", error.what()), Exit::usage);
     }
@@ -330,7 +336,7 @@ void Control::handle() {
             state_->drop_stalled();
         } else if (state_->clients.contains(id)) {
             (events[i].events & EPOLLOUT) != 0 ? state_->write(id) : state_->read(id);
-            state_->next_requests(id);
+            state_->next_request(id);
         }
     }
 }
