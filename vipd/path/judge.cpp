@@ -255,11 +255,12 @@ private:
         const std::span some(sites_.data(), count_);
         return std::find(some.begin(), some.end(), site) != some.end();
     }
-    // Flows end at some live gateway of the site.
+    // Flows end at some live gateway of the site, which gets what is theirs.
     bool has_flows(SiteNumber site) const {
         const auto& peers = view_.tables.peers();
+        const bool open = !view_.snapshot.disabled->shuts_site(site);
         for (size_t i = 0; i < peers.size(); ++i) {
-            if (peers[i].site_number == site && view_.snapshot.peer_up(i) &&
+            if (open && peers[i].site_number == site && view_.snapshot.peer_up(i) &&
                 view_.snapshot.peer_has_flows(i)) {
                 return true;
             }

@@ -38,7 +38,9 @@ std::optional<size_t> placed_at(const View& view, const Packet& packet) {
     std::optional<size_t> peer;
     if (view.snapshot.places_maps) {
         const auto takes = [&](SiteNumber site) {
-            peer = site == 0 ? std::nullopt : other_site_peer(view, packet.destination, site);
+            peer = site == 0 || site == no_site || view.snapshot.disabled->shuts_site(site)
+                       ? std::nullopt
+                       : other_site_peer(view, packet.destination, site);
             return site == 0 || peer.has_value();
         };
         view.snapshot.placement->choose(std::nullopt, {packet.source, 0}, takes);

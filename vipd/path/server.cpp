@@ -65,11 +65,13 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow
     return to_client(view, hands, frame, packet, back, true, gue_hops, entry.service);
 }
 
-// The service that a direct answer is of, where it is disabled strongly; null: it is not.
-const ServiceTable* shut_service(const View& view, const Packet& packet) {
-    const ServiceTable* service =
-        view.tables.service(packet.protocol, {packet.source, packet.source_port});
-    return service != nullptr && view.snapshot.disabled->shuts(service->number) ? service : nullptr;
+// Whether an order has cut the flow between these ends, or all of its service's.
+bool cut_about(const View& view, Hands& hands, const FlowKey& ends) {
+    const Disabled& disabled = *view.snapshot.disabled;
+    const ServiceTable* service = view.tables.service(ends.protocol, ends.vip);
+    const Flow* flow = hands.flows.find(ends);
+    return (service != nullptr && disabled.shuts(service->number)) ||
+           (flow != nullptr && disabled.cut_of(*flow) != nullptr);
 }
 
 // From a VIP: a server that answers directly, and whose way to its clients leads through here.  It
@@ -78,21 +80,21 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
     Flow* flow = hands.flows.find({packet.protocol,
                                    {packet.destination, packet.destination_port},
                                    {packet.source, packet.source_port}});
-    if (barred(view, hands, ends_of_reply(frame, packet), flow)) {
+    const FlowKey ends = ends_of_reply(frame, packet);
+    if (barred(view, hands, ends, flow)) {
         return dropped(hands, Drop::access);
+    }
+    if (cut_about(view, hands, ends)) {
+        return drop_disabled(view, hands, hands.flows.find(ends),
+                             view.tables.service(ends.protocol, ends.vip));
     }
     RoutedLine way;
     uint32_t service = Bill::no_service;
     if (flow != nullptr && flow->kind == Flow::Kind::here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
-        if (view.snapshot.disabled->cut_of(*flow) != nullptr) {
-            return drop_disabled(view, hands, flow, nullptr);
-        }
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
         way.back = hands.flows.way_back(*flow);
         service = flow->service;
-    } else if (const ServiceTable* shut = shut_service(view, packet)) {
-        return drop_disabled(view, hands, nullptr, shut);
     } else {
         way = line_by_route(view, hands, packet.destination);
     }

@@ -242,6 +242,11 @@ Verdict from_tunnel(const View& view, Hands& hands, Frame& frame, Classified& wh
         return take_copy(view, hands, frame, packet, what.peer);
     }
     const bool is_reply = what.kind == Classified::Kind::peer_reply;
+    const SiteNumber site = view.tables.peers()[what.peer].site_number;
+    if (is_reply && site != 0 && view.snapshot.disabled->shuts_site(site)) {
+        note(hands, "disabled", "strong site {}", view.tables.sites()[site]);
+        return dropped(hands, Drop::disabled);
+    }
     const Flow* cut = is_reply ? cut_flow(view, hands, packet) : nullptr;
     if (cut != nullptr) {
         return drop_disabled(view, hands, cut, nullptr);

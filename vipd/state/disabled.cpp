@@ -138,7 +138,8 @@ void Disabled::add(const DisableTarget& target, const DisableOrder& order, const
 std::string Disabled::text_of(uint32_t service) const {
     const auto found = std::find_if(said_.begin(), said_.end(),
                                     [&](const auto& said) { return said.first == service; });
-    return found == said_.end() ? said_of_site_ : found->second;
+    const bool by_site = found == said_.end() || services_[service] < sites_[0];
+    return by_site ? said_of_site_ : found->second;
 }
 
 const Disabled::Cut* Disabled::find_cut(const Flow& flow) const {

@@ -150,4 +150,86 @@ TEST_CASE("a line that is cut takes nothing in or out, its flows go on by anothe
     CHECK(w.enter(0, red, w.ack(session)).text() == "old servers");
 }
 
+TEST_CASE("a site that is cut gets nothing from here, and nothing of it passes") {
+    World w;
+    w.share(w.old, {10'000});
+    const Outcome session = w.log_in(client);
+    const Outcome datagram = w.enter(0, red, Say{client, reflect, 17});
+    REQUIRE(session.text() == "old>new servers");
+    REQUIRE(datagram.text() == "old>new servers");
+    const auto error = [&](const Outcome& about) {
+        return ethernet(make_error({about.packet().destination, about.packet().source, 3, 3},
+                                   about.ip, about.ip.size()));
+    };
+    CHECK(w.enter(1, servers_port, error(session)).text() == "new>old red");
+    w.order(strong, Level::site, "new");
+    CHECK(w.enter(1, servers_port, error(session)).text() == "new>old drop disabled");
+    CHECK(w.enter(1, servers_port, error(datagram)).text() == "new>old drop disabled");
+    // Nor is it asked about what is not known here.
+    CHECK(w.enter(0, red, to_meters(other, flag::A)).path == "old");
+    w.enable(Level::site, "new");
+    CHECK(w.enter(0, red, to_meters(end("100.80.0.3:40000"), flag::A)).path != "old");
+}
+
+TEST_CASE("what a server of a cut service says by itself does not pass, if it answers directly") {
+    World w;
+    w.old.config = every_forwarding();
+    w.reload(w.old);
+    const auto tables = w.old.path->snapshot().tables;
+    for (const ServiceTable& service : tables->services()) {
+        if (!Flow::direct_return(service.reach) || service.config->vip.family != Family::v4) {
+            continue;
+        }
+        CAPTURE(service.config->name);
+        const Endpoint end{service.config->vip, service.config->port};
+        const auto protocol = static_cast<uint8_t>(service.config->protocol);
+        const Say said{end, client, protocol, flag::A};
+        const Bytes asked = make_ip({client, end, protocol, flag::S});
+        const Bytes error =
+            ethernet(make_error({end.address, client.address, 3, 3}, asked, asked.size()));
+        CHECK(w.enter(0, servers_port, said).end != "drop disabled");
+        CHECK(w.enter(0, servers_port, error).end != "drop disabled");
+        const std::string named = service.config->name;
+        for (const auto& [level, name] :
+             {std::pair{Level::service, named}, {Level::site, std::string("old")}}) {
+            w.order(strong, level, name);
+            CHECK(w.enter(0, servers_port, said).end == "drop disabled");
+            CHECK(w.enter(0, servers_port, error).end == "drop disabled");
+            w.enable(level, name);
+        }
+    }
+}
+
+TEST_CASE("maps pass nothing while their site is cut, and go to no site that is") {
+    World w;
+    w.old.config = every_forwarding();
+    w.reload(w.old);
+    const Bytes sent = make_ip({end("10.1.3.5:80"), client, 6, flag::A});
+    const Bytes to_server = make_ip({client, end("10.1.3.5:80"), 6, flag::A});
+    const Bytes routers =
+        ethernet(make_error({ip("10.1.1.1"), client.address, 3, 1}, to_server, to_server.size()));
+    CHECK(w.enter(0, servers_port, routers).text() == "old red");
+    w.order(strong, Level::site, "old");
+    CHECK(w.enter(0, servers_port, routers).text() == "old drop disabled");
+    CHECK(w.enter(0, servers_port, ethernet(sent)).text() == "old drop disabled");
+    CHECK(w.enter(0, red, Say{client, end("203.0.113.133:80")}).text() == "old drop disabled");
+    w.enable(Level::site, "old");
+    w.share(w.old, {10'000});
+    w.pass(300 * ms);
+    CHECK(w.enter(0, red, Say{client, end("203.0.113.133:80")}).path == "old>new");
+    w.order(strong, Level::site, "new");
+    CHECK(w.enter(0, red, Say{client, end("203.0.113.133:80")}).text() == "old servers");
+}
+
+TEST_CASE("the order that drops is the one that is named") {
+    World w;
+    const auto number = w.old.path->tables().service(6, vip)->number;
+    w.order(mask, Level::service, w.meters);
+    CHECK(w.old.path->snapshot().disabled->text_of(number) == "mask service " + w.meters);
+    w.order(strong, Level::site, "old");
+    CHECK(w.old.path->snapshot().disabled->text_of(number) == "strong site old");
+    w.order(strong, Level::service, w.meters);
+    CHECK(w.old.path->snapshot().disabled->text_of(number) == "strong service " + w.meters);
+}
+
 }  // namespace rehome::vipd::testing
