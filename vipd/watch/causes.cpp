@@ -110,22 +110,86 @@ private:
         return commands;
     }
 
+    // Which of its servers takes no new flows, why, and what ends that.
     void no_server(const std::string& before = "") {
         const ServiceTable& service = *evidence_.service;
-        std::string masked, aside;
+        std::string masked, ordered, down;
+        const auto append = [](std::string& names, const std::string& name) {
+            names += (names.empty() ? "" : ", ") + name;
+        };
+        std::vector<std::string> mends;
+        const auto then = [&](std::string mend) {
+            if (std::find(mends.begin(), mends.end(), mend) == mends.end()) {
+                mends.push_back(std::move(mend));
+            }
+        };
         for (size_t i = 0; i < service.servers.size(); ++i) {
-            if (!service.takes_new_flows(i)) {
-                std::string& names = service.servers[i].masked ? masked : aside;
-                names += (names.empty() ? "" : ", ") + service.servers[i].name;
+            const ServerConfig& server = service.servers[i];
+            if (service.takes_new_flows(i)) {
+                continue;
+            }
+            const auto orders = orders_about(service, server.name);
+            const EndpointHealth* seen = health_of(i);
+            if (server.masked) {
+                append(masked, server.name);
+            }
+            for (const std::string& order : orders) {
+                append(ordered, order);
+                then("vipctl enable " + order.substr(order.find(' ') + 1));
+            }
+            if (seen != nullptr && seen->down()) {
+                append(down, fmt::format("{} ({})", server.name, seen->why));
             }
         }
+        if (!masked.empty()) {
+            then(
+                write(fmt::format("\"masked\": false for {} of {}", masked, service.config->name)));
+        }
+        if (!down.empty()) {
+            then("start what is down");
+        }
+        std::string mend;
+        for (const std::string& each : mends) {
+            mend += (mend.empty() ? "" : "; ") + each;
+        }
         add("no_server",
-            fmt::format("{}no server of {} takes new flows{}{}", before, service.config->name,
+            fmt::format("{}no server of {} takes new flows{}{}{}", before, service.config->name,
                         masked.empty() ? "" : "; masked in the configuration: " + masked,
-                        aside.empty() ? "" : "; set aside by order or check: " + aside),
-            !masked.empty()
-                ? write(fmt::format("\"masked\": false for {} of {}", masked, service.config->name))
-                : "vipctl status");
+                        ordered.empty() ? "" : "; disabled: " + ordered,
+                        down.empty() ? "" : "; down: " + down),
+            mend.empty() ? "vipctl status" : mend);
+    }
+
+    const EndpointHealth* health_of(size_t server) const {
+        const auto& health = snapshot_.health;
+        return health == nullptr ? nullptr : health->of(evidence_.service->config->name, server);
+    }
+
+    // "mask server s1": those that keep new flows from the server.
+    std::vector<std::string> orders_about(const ServiceTable& service,
+                                          const std::string& server) const {
+        std::vector<std::string> orders;
+        for (const auto& [target, order] : snapshot_.disabled->orders()) {
+            if (target.means(service.config->name, server)) {
+                orders.push_back(std::string(name(order.mode)) + " " + target.text());
+            }
+        }
+        return orders;
+    }
+
+    // By which all of it is dropped.
+    void disabled() {
+        for (const auto& [target, order] : snapshot_.disabled->orders()) {
+            const bool line = evidence_.line && target.level == Level::line &&
+                              target.name == config_.lines[*evidence_.line].carrier;
+            const bool service = evidence_.service != nullptr && target.level == Level::service &&
+                                 target.name == evidence_.service->config->name;
+            const bool site = target.level == Level::site && target.name == config_.site;
+            if (order.mode == DisableMode::strong && (line || service || site)) {
+                add("disabled", fmt::format("strong {} drops it", target.text()),
+                    "vipctl enable " + target.text());
+            }
+        }
     }
 
     // Where the placement would have it, and who is there.
@@ -267,6 +331,8 @@ private:
                 fmt::format("no service has {} {}",
                             name(static_cast<Protocol>(evidence_.wanted.protocol)), vip),
                 write("it"));
+        } else if (reason == "disabled") {
+            disabled();
         } else if (reason == "no_server" && evidence_.service != nullptr) {
             no_server();
         } else if (reason == "no_neighbour" && evidence_.service != nullptr) {

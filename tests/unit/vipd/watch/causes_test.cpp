@@ -223,6 +223,44 @@ TEST_CASE("who may not begin") {
     CHECK(explained(lab)["causes"].dump().find("admitted") == std::string::npos);
 }
 
+TEST_CASE("what is disabled, and each order that has to be taken back") {
+    for (const DisableTarget& target : {DisableTarget{Level::service, "meters"},
+                                        {Level::site, "old"},
+                                        {Level::line, "red"},
+                                        {Level::server, ""}}) {
+        CAPTURE(target.text());
+        Lab lab;
+        lab.link_up = false;  // else the other site serves it
+        lab.pass(5'000 * ms);
+        LabGateway& old = lab["old"];
+        std::vector<DisableTarget> targets{target};
+        if (target.level == Level::server) {
+            targets.clear();
+            for (const ServerConfig& server : old.config.services[0].servers) {
+                targets.push_back({Level::server, "meters/" + server.name});
+            }
+        }
+        std::string mend;
+        for (const DisableTarget& each : targets) {
+            DisableOrder order;
+            order.mode = DisableMode::strong;
+            old.state->disable(each, order);
+            mend += (mend.empty() ? "vipctl enable " : "; vipctl enable ") + each.text();
+        }
+        old.act->follow(lab.now);
+        const json told = causes(lab);
+        INFO(told.dump(1));
+        REQUIRE(!told.empty());
+        CHECK(told[0]["cause"] == (target.level == Level::server ? "no_server" : "disabled"));
+        CHECK(told[0]["mend"] == mend);
+        for (const DisableTarget& each : targets) {
+            old.state->enable(each, {});
+        }
+        old.act->follow(lab.now);
+        CHECK(causes(lab) == json::array());
+    }
+}
+
 TEST_CASE("what may be asked for") {
     Lab lab;
     const Tables& tables = lab["old"].path->tables();
