@@ -157,6 +157,10 @@ void Control::State::accept_clients() {
     for (;;) {
         Fd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) {
+            // Where there is no descriptor for who waits, the listener would be ready for ever.
+            const bool lacks =
+                errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            watch(EPOLL_CTL_MOD, listener.get(), listener_tag, lacks ? 0U : uint32_t{EPOLLIN});
             return;
         }
         if (clients.size() < clients_max && watch(EPOLL_CTL_ADD, fd.get(), next_client, EPOLLIN)) {
@@ -172,6 +176,7 @@ void Control::State::drop_stalled() {
     if (::read(clock.get(), &ticks, sizeof ticks) < 0) {
         return;
     }
+    watch(EPOLL_CTL_MOD, listener.get(), listener_tag, EPOLLIN);  // which may have been put off
     const int64_t now = monotonic_us();
     std::erase_if(clients, [&](const auto& entry) {
         const int64_t since = entry.second.waiting_since;

@@ -3,6 +3,8 @@
 #include "vipd/adapter/control.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -73,6 +75,12 @@ public:
         return lines;
     }
 
+    bool ready(int within_ms) const {
+        pollfd poll_fd{control_->fd(), POLLIN, 0};
+        return poll(&poll_fd, 1, within_ms) == 1;
+    }
+    void turn() { control_->handle(); }
+
     int handled = 0;
     size_t answer_bytes = 0;
 
@@ -116,6 +124,23 @@ TEST_CASE("who sends many requests gets one answered at a time, and none that it
     CHECK(asked.handled <= 2);
     CHECK(asked.take(10'000) == 100);
     CHECK(asked.handled == 100);
+}
+
+TEST_CASE("who cannot be accepted for want of descriptors waits, and so does the owner") {
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    Asked asked;  // waits to be accepted
+    rlimit none = before;
+    none.rlim_cur = 3;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const bool had_turn = asked.ready(0);
+    asked.turn();
+    const bool ready = asked.ready(0);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(had_turn);
+    CHECK(!ready);
+    CHECK(asked.ready(2'000));  // it is tried again
+    CHECK(asked.answer(R"({"command":"status"})")["ok"] == true);
 }
 
 }  // namespace
