@@ -140,3 +140,14 @@ echo "# no session of the eighty was lost meanwhile"
 report >/dev/null
 jq -s 'map(select(type == "object") | .lost) | add' <(grep '^{' "$dir/told") | found '^0$'
 echo end >&6
+
+echo "# without a descriptor nothing can be checked, which is told while it is so; nobody goes down for it"
+pid=$(pgrep -f "^vipd run --config $dir/old.json")
+free=0
+while [ -e "/proc/$pid/fd/$free" ]; do ((++free)); done
+prlimit --pid "$pid" --nofile="$free":4096
+tells() { figure_is old '[.health.servers[] | [.checked, .why]] | unique' "$1"; }
+sleep 2 # some checks long; status cannot be asked meanwhile
+prlimit --pid "$pid" --nofile=4096:4096
+wait_until 10 tells '[[true,null]]'
+states_are "$well"

@@ -65,6 +65,10 @@ void HealthChecks::follow(const std::shared_ptr<const Config>& config, State& st
     const bool any_before = !plan_.endpoints.empty();
     plan_ = plan_checks(*config, plan_);
     judge_.set(plan_);
+    std::erase_if(not_run_, [&](const auto& one) { return judge_.of(one.first) == nullptr; });
+    for (const CheckedEndpoint& endpoint : plan_.endpoints) {
+        said_.try_emplace(endpoint.id, *judge_.of(endpoint.id));
+    }
     for (const auto where : {Prober::Where::host, Prober::Where::tunnels}) {
         std::vector<CheckedEndpoint> endpoints;
         for (const CheckedEndpoint& endpoint : plan_.endpoints) {
@@ -107,6 +111,8 @@ void HealthChecks::take(State& state, Micros now) {
                 not_run_[news.id] = news.why;
             } else {
                 not_run_.erase(news.id);
+            }
+            if (news.looks == CheckNews::Looks::up || news.looks == CheckNews::Looks::down) {
                 judge_.looks(news.id, news.looks == CheckNews::Looks::up, news.why, now);
             }
         }

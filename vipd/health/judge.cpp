@@ -19,11 +19,26 @@ std::optional<bool> RiseFall::add(bool ok) {
 
 void HealthJudge::set(const CheckPlan& plan) {
     std::set<uint32_t> ids;
+    for (const CheckedEndpoint& endpoint : plan.endpoints) {
+        ids.insert(endpoint.id);
+    }
+    std::map<std::string, Known> gone;
+    for (const auto& [id, known] : endpoints_) {
+        if (!ids.contains(id)) {
+            gone.emplace(known.where, known);
+        }
+    }
     window_ = 0;
     for (const CheckedEndpoint& endpoint : plan.endpoints) {
         const HealthConfig& how = endpoint.how;
-        ids.insert(endpoint.id);
-        Known& known = endpoints_[endpoint.id];
+        const auto [place, fresh] = endpoints_.try_emplace(endpoint.id);
+        Known& known = place->second;
+        if (const auto before = gone.find(endpoint.text()); fresh && before != gone.end()) {
+            known = before->second;
+            known.looks_up.reset();
+            known.verdict.kept_up = false;
+        }
+        known.where = endpoint.text();
         known.interval = Micros{how.interval_ms} * 1000;
         // Checks that begin to fail together are noticed within an interval, as jitter and
         // timeouts stretch it.

@@ -49,7 +49,8 @@ public:
 
     using Verdict = EndpointHealth;
 
-    // Those that are known keep what is known of them.
+    // Those that are known keep what is known of them; one that is checked in another way from now
+    // on keeps what held, until checks say otherwise.
     void set(const CheckPlan& plan);
     // An endpoint looks up or down from now on.  Unknown ids (of a plan before) say nothing.
     void looks(uint32_t id, bool up, const std::string& why, Micros now);
@@ -66,6 +67,7 @@ public:
 
 private:
     struct Known {
+        std::string where;  // what is checked, in whatever way
         Verdict verdict;
         Micros interval = 0;
         std::optional<bool> looks_up;

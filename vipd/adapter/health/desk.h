@@ -15,7 +15,8 @@ namespace rehome::vipd {
 
 // How an endpoint looks from now on.
 struct CheckNews {
-    enum class Looks : uint8_t { up, down, not_run } looks = Looks::up;
+    // as_before: checks run again, and find what they had found.
+    enum class Looks : uint8_t { up, down, not_run, as_before } looks = Looks::up;
     uint32_t id = 0;
     std::string why;  // down, not_run
 };

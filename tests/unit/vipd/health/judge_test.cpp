@@ -17,6 +17,7 @@ CheckPlan plan_of(uint32_t endpoints, uint32_t interval_ms = 1000) {
     for (uint32_t id = 1; id <= endpoints; ++id) {
         CheckedEndpoint endpoint;
         endpoint.id = id;
+        endpoint.at.port = static_cast<uint16_t>(id);
         endpoint.how.interval_ms = interval_ms;
         endpoint.how.timeout_ms = interval_ms / 2;
         plan.endpoints.push_back(endpoint);
@@ -101,6 +102,32 @@ TEST_CASE("one goes down and comes back; that it is the first time is not held a
     CHECK(bench.judge.of(1)->why.empty());
     bench.judge.looks(77, false, "of another plan", bench.now);
     CHECK(!bench.judge.advance(bench.now));
+}
+
+TEST_CASE("what is checked in another way keeps what held, until checks say otherwise") {
+    Bench bench(5);
+    bench.looks(1, false);
+    CheckPlan other = plan_of(5, 300);
+    for (CheckedEndpoint& endpoint : other.endpoints) {
+        endpoint.id += 5;
+    }
+    other.endpoints.push_back(other.endpoints.back());
+    other.endpoints.back().id = 11;
+    other.endpoints.back().at.port = 99;  // is new
+    bench.judge.set(other);
+    bench.judge.advance(bench.now);
+    CHECK(bench.judge.of(1) == nullptr);
+    CHECK(bench.judge.of(6)->down());
+    CHECK(bench.judge.of(6)->why == "refused");
+    CHECK(bench.judge.of(7)->state == State::up);
+    CHECK(bench.judge.of(11)->state == State::unknown);
+    CHECK(bench.judge.look_down() == 0);
+    bench.looks(6, false, second);
+    CHECK(bench.judge.of(6)->down());
+    bench.looks(6, true, second);
+    CHECK(bench.judge.of(6)->state == State::up);
+    bench.looks(7, false, second);
+    CHECK(bench.judge.of(7)->down());
 }
 
 TEST_CASE("what flaps is held down twice as long each time, to a bound, and forgiven when stable") {
