@@ -103,8 +103,10 @@ bool barred(const View& view, Hands& hands, const FlowKey& ends, Flow* flow, boo
         }
         return false;
     }
-    if (flow != nullptr && !flow->barred && hands.flows.swept(*flow) &&
-        !(by_line && flow->back_by_tunnel)) {
+    const bool others = flow != nullptr && flow->back_by_tunnel && !by_line;  // as ours() has it
+    const bool accepted = flow != nullptr && !flow->barred && hands.flows.swept(*flow) &&
+                          !(by_line && flow->back_by_tunnel);
+    if (others || accepted) {
         return false;
     }
     const uint32_t rule = decides(*access, ends);

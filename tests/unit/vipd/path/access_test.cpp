@@ -154,4 +154,24 @@ TEST_CASE("limits meet what comes in by a line, relayed or not, and no flow that
     CHECK(lab.enter(0, red, to_meters(end("100.80.0.3:1"))).text() == "old>new servers");
 }
 
+TEST_CASE(
+    "a flow that came in at another gateway is that one's to judge, while flows are looked at "
+    "too") {
+    Lab lab;
+    lab.share(lab["old"], {10'000});
+    const Endpoint client = end("100.80.0.1:40000");
+    const Outcome session = lab.enter(0, red, to_meters(client));
+    REQUIRE(session.text() == "old>new servers");
+    REQUIRE(lab.enter(1, servers_port, answer(session.packet(), flag::S | flag::A)).text() ==
+            "new>old red");
+    lab.access(lab["new"], {{"rules", {{{"action", "drop"}, {"clients", {"100.80.0.1"}}}}}});
+    const auto replies = [&] {
+        return lab.enter(1, servers_port, answer(session.packet(), flag::A)).text();
+    };
+    CHECK(replies() == "new>old red");
+    lab.pass(100 * ms);
+    CHECK(replies() == "new>old red");
+    CHECK(lab["new"].path->counters().barred_flows == 0);
+}
+
 }  // namespace rehome::vipd::testing
