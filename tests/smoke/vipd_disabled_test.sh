@@ -225,7 +225,9 @@ done
 
 echo "who is emptied, at whatever level, is told, and comes back elsewhere within a second; nobody else is"
 have() { # SERVERS: these and no others have the TCP sessions
-    report >"$dir/after" && jq -e "(.by | del(.[\"old-s\", \"new-s\"]) | keys) == $1 and .lost <= 60 and .refused == 0 and .gap_ms < 1000" "$dir/after" >"$dir/is"
+    report >"$dir/after"
+    jq -e "(.by | del(.[\"old-s\", \"new-s\"]) | keys) == $1 and .lost <= 60 and .refused == 0 and .gap_ms < 1000" \
+        "$dir/after" >"$dir/is"
 }
 for what in "server s1" "service meters" "site old"; do
     # shellcheck disable=SC2086  # two words
