@@ -356,8 +356,7 @@ void CheckLoop::finish(Place& place, const CheckResult& result) {
     if (looks) {
         say({*looks ? CheckNews::Looks::up : CheckNews::Looks::down, place.endpoint.id,
              result.why});
-    }
-    if (!looks && place.said_not_run) {
+    } else if (place.said_not_run) {
         say({CheckNews::Looks::as_before, place.endpoint.id, {}});
     }
     place.said_not_run = false;
