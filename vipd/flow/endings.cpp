@@ -52,7 +52,7 @@ void Endings::follow(const std::vector<Order>& orders, FlowTable& flows, Micros 
             if (runs) {
                 begun.generation = flows.generations().begin();
             }
-            begun.pace.start(order.rate_per_s, now);
+            begun.pace.start(order.rate_per_s, now, turn_);
             work.push_back(std::move(begun));
             courses.push_back({order.id, runs});
             counts_ = false;  // a round that has begun does not count for it
@@ -61,7 +61,7 @@ void Endings::follow(const std::vector<Order>& orders, FlowTable& flows, Micros 
         }
         Course course = courses_[static_cast<size_t>(known - work_.begin())];
         if (order.rate_per_s != known->order.rate_per_s) {
-            known->pace.start(order.rate_per_s, now);
+            known->pace.start(order.rate_per_s, now, turn_);
             // Where what it is about was not there for a while, it goes on.
             course.running =
                 order.rate_per_s > 0 && (course.running || known->order.rate_per_s == 0);

@@ -28,10 +28,11 @@ namespace rehome::vipd {
 class Endings {
 public:
     struct Order {
-        uint64_t id = 0;        // each has its own; 0: none
-        double rate_per_s = 0;  // of this worker; 0: none, or no more, and flows are counted alone
-        Micros quiet = 0;       // it ends once nothing was left to end for so long
-        bool icmp = false;      // UDP's clients are told that the port is unreachable
+        uint64_t id = 0;  // each has its own; 0: none
+        double rate_per_s =
+            0;  // of all workers together; 0: none, or no more, and flows are counted alone
+        Micros quiet = 0;   // it ends once nothing was left to end for so long
+        bool icmp = false;  // UDP's clients are told that the port is unreachable
         Scope scope;
     };
     struct Left {
@@ -59,6 +60,8 @@ public:
         // Once for each flow that is reset or forgotten.
         std::function<void(const Flow&)> log;
     };
+
+    explicit Endings(const InTurn& turn = {}) : turn_(turn) {}
 
     // These orders hold from now on: one whose id is new begins, one that is missing is forgotten,
     // the others go on, at another pace or about other flows if they say so.
@@ -89,6 +92,7 @@ private:
                 const Says& says);
     void settle(FlowTable& flows);
 
+    const InTurn turn_;
     std::vector<Work> work_;
     std::vector<Course> courses_;  // of the same
     bool running_ = false;

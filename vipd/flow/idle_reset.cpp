@@ -19,7 +19,7 @@ bool waits_for(const Flow& flow, const std::vector<bool>& lost) {
 void IdleReset::follow(const std::vector<bool>& lost, double rate_per_s, Micros now) {
     const bool some = std::find(lost.begin(), lost.end(), true) != lost.end();
     if (some && (!running_ || rate_per_s != rate_per_s_)) {
-        pace_.start(rate_per_s, now);
+        pace_.start(rate_per_s, now, turn_);
     }
     lost_ = lost;
     rate_per_s_ = rate_per_s;

@@ -24,8 +24,11 @@ public:
         std::function<void(const Flow&)> log;
     };
 
-    // Which peers are lost, by number, and how many resets a second are sent.  Called again with
-    // whatever may have changed what can be served, it begins a round of the table.
+    explicit IdleReset(const InTurn& turn = {}) : turn_(turn) {}
+
+    // Which peers are lost, by number, and how many resets a second all workers together send.
+    // Called again with whatever may have changed what can be served, it begins a round of the
+    // table.
     void follow(const std::vector<bool>& lost, double rate_per_s, Micros now);
 
     bool running() const { return running_; }  // a round is not at its end
@@ -34,6 +37,7 @@ public:
     void tick(FlowTable& flows, Micros now, const Says& says);
 
 private:
+    const InTurn turn_;
     std::vector<bool> lost_;
     double rate_per_s_ = 0;
     bool running_ = false;

@@ -18,12 +18,18 @@
 
 namespace rehome::vipd {
 
-// So many a second; a pause is made up for by no burst longer than a tenth of a second's.
+// One worker among those that share a rate.
+struct InTurn {
+    uint32_t worker = 0, workers = 1;
+};
+
+// A worker's part of so many a second; a pause is made up for by no burst longer than a tenth of a
+// second's.  Workers that begin at once go on in turns, not all at the same time.
 class Pacing {
 public:
-    void start(double rate_per_s, Micros now) {
-        rate_per_s_ = rate_per_s;
-        credit_ = 1;
+    void start(double rate_of_all_per_s, Micros now, const InTurn& turn) {
+        rate_per_s_ = rate_of_all_per_s / turn.workers;
+        credit_ = 1 - static_cast<double>(turn.worker) / turn.workers;
         last_ = now;
     }
     void pass(Micros now) {

@@ -101,8 +101,9 @@ bool somebody_serves(const View& view, const Flow& flow) {
 
 Ticker::Ticker(uint32_t worker, uint32_t workers, uint64_t salt, std::function<uint32_t()> served)
     : worker_(worker),
-      workers_(workers),
       served_(std::move(served)),
+      endings_({worker, workers}),
+      idle_reset_({worker, workers}),
       copier_(copies_per_s / workers),
       flows_teller_(worker, workers, salt) {}
 
@@ -113,8 +114,7 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
     if (some_lack_copies(before, view.snapshot)) {
         copier_.again(view.now);
     }
-    idle_reset_.follow(lost_for_good(view.snapshot), view.snapshot.idle_reset_per_s / workers_,
-                       view.now);
+    idle_reset_.follow(lost_for_good(view.snapshot), view.snapshot.idle_reset_per_s, view.now);
     if (before.disabled != view.snapshot.disabled) {
         follow_disabled(*before.disabled, view, hands);
     }
@@ -122,11 +122,7 @@ void Ticker::take(const Snapshot& before, const View& view, Hands& hands) {
 
 void Ticker::follow_disabled(const Disabled& before, const View& view, Hands& hands) {
     const Disabled& disabled = *view.snapshot.disabled;
-    std::vector<Endings::Order> orders = disabled.endings();
-    for (Endings::Order& order : orders) {
-        order.rate_per_s /= workers_;
-    }
-    endings_.follow(orders, hands.flows, view.now);
+    endings_.follow(disabled.endings(), hands.flows, view.now);
     const auto known = [&](const Disabled::Cut& cut) {
         return std::any_of(before.cuts().begin(), before.cuts().end(), [&](const auto& other) {
             return other.id == cut.id && other.scope == cut.scope;

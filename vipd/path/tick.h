@@ -42,7 +42,7 @@ private:
     void send_keepalives(const View& view, Hands& hands, uint32_t served);
     void probe_links(const View& view, Hands& hands);
 
-    uint32_t worker_, workers_;
+    uint32_t worker_;
     std::function<uint32_t()> served_;
     Endings endings_;
     Severing severing_;

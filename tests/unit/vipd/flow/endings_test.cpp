@@ -5,6 +5,7 @@
 // the number expected next; one in the window is answered with a challenge ACK; others are ignored.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -154,6 +155,36 @@ void start(Lab& lab, const std::string& gateway, double rate_per_s, Micros quiet
 }
 
 }  // namespace
+
+TEST_CASE("workers take turns: their flows end one after the other, not in groups") {
+    constexpr Micros step = 1'000, whole = 10'000'000;
+    for (const double rate : {0.5, 5.0, 10.0}) {
+        for (const uint32_t workers : {1U, 4U, 7U}) {
+            CAPTURE(rate);
+            CAPTURE(workers);
+            std::vector<Pacing> all(workers);
+            for (uint32_t i = 0; i < workers; ++i) {
+                all[i].start(rate, 0, {i, workers});
+            }
+            std::vector<Micros> ends;
+            for (Micros now = 0; now < whole; now += step) {
+                for (Pacing& one : all) {
+                    one.pass(now);
+                    while (one.due()) {
+                        one.take();
+                        ends.push_back(now);
+                    }
+                }
+            }
+            CHECK(ends.front() == 0);
+            CHECK(std::abs(static_cast<double>(ends.size()) - rate * 10) <= 1);
+            const auto each = static_cast<Micros>(1e6 / rate);
+            for (size_t i = 1; i < ends.size(); ++i) {
+                CHECK(std::abs(ends[i] - ends[i - 1] - each) <= 3 * step);
+            }
+        }
+    }
+}
 
 TEST_CASE("both ends accept the reset, whatever was lost before it") {
     struct Row {
