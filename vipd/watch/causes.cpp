@@ -292,19 +292,21 @@ private:
                       : fmt::format("ip neighbour flush {} dev {}", hop, port));
             return;
         }
-        std::string name = hop;
+        std::string name = hop, mend;
         for (const ServerConfig& server : evidence_.service == nullptr
                                               ? std::span<const ServerConfig>()
                                               : evidence_.service->servers) {
             if (server.address.text() == hop) {
                 name = fmt::format("server {} at {}", server.name, hop);
+                mend = fmt::format("vipctl mask server {}/{}", evidence_.service->config->name,
+                                   server.name);
             }
         }
         const bool server = name != hop;
         add("server_silent",
             fmt::format("{}{} does not answer at port {}", server ? "" : "the next hop ", name,
                         port),
-            server && others_answer(hop) ? write("\"masked\": true for " + name) + ", or start it"
+            server && others_answer(hop) ? mend
                                          : fmt::format("ip neighbour flush {} dev {}", hop, port));
     }
 
