@@ -45,7 +45,7 @@ def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000,
     """How many flows a second become established: a client's packet and its server's answer.
 
     The files run while no service is configured; a reload brings the services, and from then on the
-    first pass makes a flow of every packet.  rules: of placement, access: of that document; in
+    first pass makes a flow of every packet.  rules: of placement, access: of that document (or {}); in
     force from the beginning."""
     both = frames(kind, family, flows, "sequential", 0, 0, 1, replies=True)
     ns = []
@@ -53,8 +53,8 @@ def new_flows(programs, frames, kind, family, rounds, progress, flows=1_000_000,
         progress(f"new flows ({kind}), round {number + 1} of {rounds}")
         empty = world.config([f"replay:{both[0]}", f"replay:{both[1]}", "null:"], packets=2 * flows,
                              flows={"capacity": 2 * flows, "half_open": 2 * flows})
-        if access:
-            empty["access"] = access
+        if access is not None:
+            empty.update({"access": access} if access else {})
             empty["memory"]["mib"] += 256  # of which a quarter is not packets'
         with world.Vipd(programs, empty) as vipd:
             vipd.configure(dict(empty, services=world.services("nat", family)))

@@ -122,7 +122,7 @@ def access(options, frames, progress):
     for number in range(options.rounds):
         for name in sorted(new, reverse=number % 2 == 1):
             made = flows.new_flows(options.programs, frames, "udp", 4, 1, progress,
-                                   access=rules if name == "rules" else None)
+                                   access=rules if name == "rules" else {})
             new[name].append(made["ns_per_flow"])
     rows["new"] = {name: {"best": min(of), "median": statistics.median(of)} for name, of in new.items()}
     worst = {kind: max(slowdown(of) for name, of in rows.items() if name.startswith(kind)) for kind in ("nat", "map", "new")}

@@ -32,13 +32,14 @@ struct AccessKey {
     static constexpr size_t client_at = 1, vip_at = 1 + address_bytes,
                             port_at = 3 + 2 * address_bytes, size = 5 + 2 * address_bytes;
 
-    std::array<uint8_t, size> bytes{};
+    std::array<uint8_t, size> bytes;  // nothing until they are set: bursts have many
 
     // The address's first bytes, in network order.
     void set(uint8_t protocol, const uint8_t* client, const uint8_t* vip, uint16_t port) {
         bytes[0] = protocol == 58 ? icmp_in_rules : protocol;
         std::memcpy(&bytes[client_at], client, address_bytes);
         std::memcpy(&bytes[vip_at], vip, address_bytes);
+        store16(&bytes[port_at - 2], 0);
         store16(&bytes[port_at], port);
     }
 };
