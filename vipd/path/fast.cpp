@@ -40,7 +40,7 @@ struct Plain {
     uint8_t protocol;
     bool v6;
     bool mid_flow;
-    bool looked_at;  // by the access rules, which let it pass
+    bool looked_at;  // by the access rules, where there are some, which let it pass
     uint32_t total;  // bytes of the IP packet
     uint64_t hash;
     union {
@@ -526,7 +526,8 @@ template <bool client>
     Asked<AccessKeyV4> v4;
     Asked<AccessKeyV6> v6;
     for (size_t i = 0; i < burst.size(); ++i) {
-        const Plain& of = plain[i];
+        Plain& of = plain[i];
+        of.looked_at = false;
         if (of.kind != Plain::Kind::no) {
             of.v6 ? ask<HeaderV6, client>(turn, burst[i].frame, of, i, v6)
                   : ask<HeaderV4, client>(turn, burst[i].frame, of, i, v4);
@@ -550,7 +551,6 @@ template <bool client>
     for (size_t i = 0; i < burst.size(); ++i) {
         const Frame& frame = burst[i].frame;
         plain[i].kind = Plain::Kind::no;
-        plain[i].looked_at = false;
         if (frame.length < ethernet_bytes || (frame.data[0] & 1) != 0 ||
             !turn.link.takes(frame.data)) [[unlikely]] {
             continue;
