@@ -246,7 +246,7 @@ struct Config {
     std::vector<MapConfig> maps;
     std::vector<PoolConfig> pools;
     std::vector<ServiceConfig> services;
-    AccessConfig access;  // until an order says something else
+    AccessConfig access;                 // until an order says something else
     std::optional<HealthConfig> health;  // of services that say nothing of it
 
     bool operator==(const Config&) const = default;

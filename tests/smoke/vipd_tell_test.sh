@@ -81,10 +81,10 @@ mode lost
 tells 3 old=80,new=20
 wait_until 5 told_apart
 mode well
-once_more() { ctl old weights old=80,new=20 >/dev/null 2>"$dir/said"; }
-fails once_more
+once_more() { ctl old weights "$1" >/dev/null 2>"$dir/said"; }
+fails once_more old=80,new=20
 found 'uid 0 gives such an order too, expected an end within 30 s' <"$dir/said"
-wait_until 40 once_more
+wait_until 40 once_more old=80,new=20
 wait_until 5 alike
 
 echo "# who tells dies between the two steps: who was told has it, who was not does not, and once more mends it"
@@ -95,6 +95,5 @@ wait_until 10 test -e "$dir/hanging"
 kill -KILL $teller
 wait_until 5 told_apart
 mode well
-once_more() { ctl old weights old=90,new=10 >/dev/null 2>&1; }
-wait_until 40 once_more
+wait_until 40 once_more old=90,new=10
 wait_until 5 alike

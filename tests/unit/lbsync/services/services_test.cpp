@@ -406,8 +406,8 @@ TEST_CASE("what vipd has no counterpart for is refused, or left out where it is 
     }
     const auto checked = keepalived(conf);
     REQUIRE(checked);
-    CHECK(all(to_vipd(*checked, {"persistence", "scheduler", "sorry"})).find("how keepalived checks") !=
-          std::string::npos);
+    CHECK(all(to_vipd(*checked, {"persistence", "scheduler", "sorry"}))
+              .find("how keepalived checks") != std::string::npos);
 }
 
 }  // namespace rehome::lbsync::services
