@@ -2,7 +2,8 @@
 # Servers that reply directly, at both sites, in the world of _vipd.sh: they take IPIP off (decapsulate.py), and their
 # default route leads through their gateway.
 #
-#   direct_world [CHANGE]  vipd_world with them; the service is $vip:1883 (peers.py names)
+#   direct_world        vipd_world with them; the service is $vip:1883 (peers.py names)
+#   direct_change=...   set before: what vipd_change is instead
 #   all_relayed_crowd N at share 100: so many sessions, all at the new site's server, which close_crowd closes
 #   state STATE         how many of their flows are in it at the new gateway
 : "${dir:?}" "${here:?}"
@@ -12,7 +13,7 @@ vip=198.51.100.10
 
 direct_world() {
     vipd_change='.services[0] |= (.forward = "tunnel" | .encapsulation = "ipip" | del(.servers[0].port))'
-    vipd_change=${1:-$vipd_change}
+    vipd_change=${direct_change:-$vipd_change}
     vipd_world
     local server
     for server in old-s new-s; do

@@ -3,7 +3,7 @@
 # IP, by a script in GUE, by an echo.  What a tunnel does not carry is down, whatever else the server answers.
 . "$(dirname "$0")/_init.sh"
 # shellcheck disable=SC2016  # it is jq's
-change='.services[0].servers[0].address as $server | ($server | sub("2$"; "3")) as $second |
+direct_change='.services[0].servers[0].address as $server | ($server | sub("2$"; "3")) as $second |
     def service(name; port; encapsulation; health): {name: name, vip: "198.51.100.10", protocol: "tcp", port: port,
         forward: "tunnel", encapsulation: encapsulation,
         servers: [{name: "s1", address: $server}, {name: "s2", address: $second}],
@@ -13,7 +13,7 @@ change='.services[0].servers[0].address as $server | ($server | sub("2$"; "3")) 
         service("echo"; 1885; "ipip"; {kind: "icmp"})]'
 # shellcheck source=tests/smoke/_direct.sh
 . "$here/_direct.sh"
-direct_world "$change"
+direct_world
 ip -n old-s address add 10.1.0.3/24 dev eth0
 ip -n new-s address add 172.20.0.3/24 dev eth0
 for server in old-s new-s; do
