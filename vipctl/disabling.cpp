@@ -73,7 +73,7 @@ Result<json> give(const Given& given, const json& request) {
     if (alone || !wrong_request("", request).empty()) {
         return ask(given, request);
     }
-    const auto now = ask(given, {{"command", "sites"}});
+    auto now = ask(given, {{"command", "sites"}});
     if (!now) {
         return now;
     }
