@@ -69,9 +69,12 @@ mode well
 restart_gateway new
 wait_until 10 told_apart
 ctl old status | found 'OTHER PLACEMENT'
-ctl old explain 10.9.0.2 --json >"$dir/explained" || [ $? = 4 ]
-mend=$(jq -r '.vips[0].causes[] | select(.cause == "other_placement").mend' "$dir/explained")
-[ "$mend" = 'vipctl weights new=30,old=70' ]
+mend='vipctl weights new=30,old=70'
+explained() { # while its peer is heard
+    ctl old explain 10.9.0.2 --json >"$dir/explained" || [ $? = 4 ] || return 1
+    [ "$(jq -r '.vips[0].causes[] | select(.cause == "other_placement").mend' "$dir/explained")" = "$mend" ]
+}
+wait_until 5 explained
 # shellcheck disable=SC2086  # a command line
 $mend --socket "$dir/old.sock"
 wait_until 5 alike
