@@ -77,7 +77,7 @@ on client python3 tests/smoke/forge.py syns 100.64.1.2 179 4 >"$dir/flooded" &
 flood=$!
 policed() { [ "$(stat .drops.punt_bgp)" -gt 2000 ]; }
 wait_until 5 policed
-ip -n isp neighbour flush dev old
+wait_until 5 ip -n isp neighbour flush dev old # a flood makes them anew meanwhile
 on isp ping -c 1 -W 1 100.64.1.2 | found ' 1 received'
 [ "$(stat .drops.punt_arp)" = 0 ]
 [ "$(stat .drops.punt_session)" = 0 ]
