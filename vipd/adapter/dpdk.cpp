@@ -29,8 +29,8 @@ unsigned first_cpu(const cpu_set_t& cpus) {
 std::vector<std::string> eal_arguments(const MemoryConfig& memory, unsigned cpu) {
     std::vector<std::string> words{"vipd", "--no-telemetry", "--no-pci", "--log-level=error",
                                    "--iova-mode=va",  // else huge pages cut a pool into pieces
-                                   // Access rules are classified by AVX-512 where there is one,
-                                   // which DPDK else does not use.
+                                   // Access rules are classified in vectors of 512 bits where there
+                                   // are such; DPDK takes 256 unless it is told.
                                    "--force-max-simd-bitwidth=512",
                                    fmt::format("--lcores=0@{}", cpu), "-m",
                                    // Of ordinary pages what nobody uses costs nothing; huge ones

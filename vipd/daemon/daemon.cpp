@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 
@@ -594,12 +595,16 @@ void Daemon::every_second(Micros now) {
         rate.to_clients = a_second(&ServiceCounters::to_clients);
         rate.before = services[i];
     }
-    const bool same = now_counted->begun_at_whom == begun_at_whom_;
+    // Counts begin anew with other servers: also with the same ones again.
+    const auto& begun_at = now_counted->begun_at;
+    const bool same = begun_at_whom_ != 0 && now_counted->begun_at_whom == begun_at_whom_ &&
+                      std::equal(begun_at.begin(), begun_at.end(), begun_at_.begin(),
+                                 begun_at_.end(), std::greater_equal<>());
     server_rates_.assign(same ? begun_at_.size() : 0, 0);
     for (size_t i = 0; i < server_rates_.size(); ++i) {
-        server_rates_[i] = static_cast<double>(now_counted->begun_at[i] - begun_at_[i]) / seconds;
+        server_rates_[i] = static_cast<double>(begun_at[i] - begun_at_[i]) / seconds;
     }
-    begun_at_ = now_counted->begun_at;
+    begun_at_ = begun_at;
     begun_at_whom_ = now_counted->begun_at_whom;
     rated_ = now;
     port_states_.say_what_is_left_to_devices();

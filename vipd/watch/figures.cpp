@@ -123,7 +123,10 @@ void Sums::add(Datapath& worker) {
         begun_at_whom = of.begun_at_whom;
         begun_at.resize(of.begun_at.size());
     }
-    for (size_t i = 0; begun_at_whom == of.begun_at_whom && i < begun_at.size(); ++i) {
+    if (begun_at_whom != of.begun_at_whom) {
+        begun_at_whom = 0;
+    }
+    for (size_t i = 0; begun_at_whom != 0 && i < begun_at.size(); ++i) {
         begun_at[i] += of.begun_at[i];
     }
     access.resize(std::max(access.size(), of.access.size()));

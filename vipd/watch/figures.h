@@ -29,10 +29,10 @@ struct Sums {
     std::vector<PoolAddressUse> pool_addresses;  // by SourceNat's number
     std::vector<ServiceCounters> services;       // by ServiceTable::number
     std::vector<uint64_t> begun_at;              // new flows, by the servers' numbers
-    uint64_t begun_at_whom = 0;    // of which configuration; workers of another one are left out
-    std::vector<uint64_t> access;  // what each rule decided, the default behind
-    uint64_t barred_flows = 0;     // that lived, dropped by the rules in force
-    bool sweeping = false;         // more of these may come
+    uint64_t begun_at_whom = 0;                  // of which configuration; 0: workers differ
+    std::vector<uint64_t> access;                // what each rule decided, the default behind
+    uint64_t barred_flows = 0;                   // that lived, dropped by the rules in force
+    bool sweeping = false;                       // more of these may come
 
     void add(Datapath& worker);
 };

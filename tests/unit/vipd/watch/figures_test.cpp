@@ -3,7 +3,9 @@
 #include "vipd/watch/figures.h"
 
 #include <doctest/doctest.h>
+
 #include <fmt/format.h>
+#include <numeric>
 
 #include <set>
 
@@ -160,6 +162,24 @@ TEST_CASE("workers add up; a line is as the snapshot says") {
     CHECK(stats["lines"][1]["enabled"] == 1);
     CHECK(stats["flow_table"]["capacity"] == old.config.flows.capacity);
     CHECK(stats["services"].size() == old.config.services.size());
+}
+
+TEST_CASE("new flows of each server; workers that act on other servers are not added up") {
+    testing::Lab lab;
+    const auto sum_of = [](const Sums& sums) {
+        return std::accumulate(sums.begun_at.begin(), sums.begun_at.end(), uint64_t{0});
+    };
+    lab.enter(lab.index("old"), testing::red,
+              testing::to_meters({*Address::parse("192.0.2.7"), 40000}));
+    Sums sums;
+    sums.add(*lab["old"].path);
+    sums.add(*lab["old"].path);
+    CHECK(sum_of(sums) == 2);
+    CHECK(sums.begun_at_whom == lab["old"].path->snapshot().tables->servers_digest());
+    sums.add(*lab["new"].path);  // whose servers are others
+    CHECK(sums.begun_at_whom == 0);
+    sums.add(*lab["old"].path);
+    CHECK(sums.begun_at_whom == 0);
 }
 
 TEST_CASE("what a port has no room for, or cannot be cut, is one drop more") {
