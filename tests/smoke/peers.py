@@ -36,7 +36,6 @@ Clients:
   peers.py logins HOST PORT FIRST N [SAME]  of names: N logins at once, from the address FIRST and those behind it
                                       (SAME: all from that one), each given 3.5 s; prints, as JSON, who
                                       got in, and how many were refused or met silence
-  peers.py flood HOST PORT SECONDS    SYNs from random addresses, as many as it can send; prints how many
   peers.py talk HOST PORT N           of says: N sockets; prints "ready", and for each line of standard input
                                       does what it says with all of them:
                                         ask      prints who answered how many, and how many were answered
@@ -55,7 +54,6 @@ import concurrent.futures
 import ipaddress
 import json
 import os
-import random
 import select
 import socket
 import socketserver
@@ -262,33 +260,6 @@ def logins(host, port, first, count, same=None):
                       "refused": lost.count("refused"), "silent": lost.count("silent")}))
 
 
-def flood(host, port, seconds):
-    target = socket.inet_aton(host)
-
-    def ones_sum(data):
-        total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
-        while total >> 16:
-            total = (total & 0xffff) + (total >> 16)
-        return (~total & 0xffff).to_bytes(2, "big")
-
-    def syn():
-        source = bytes([random.choice([5, 31, 77, 91, 185])]) + random.randbytes(3)
-        tcp = random.randbytes(2) + int(port).to_bytes(2, "big") + random.randbytes(4) + bytes(4) + b"\x50\x02\xff\xff"
-        tcp += ones_sum(source + target + b"\0\x06\0\x14" + tcp + bytes(4)) + b"\0\0"
-        return b"\x45\0\0\x28\0\0\0\0\x40\x06\0\0" + source + target + tcp  # the kernel sums the header
-    packets = [syn() for _ in range(50_000)]
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    end, sent = time.monotonic() + float(seconds), 0
-    while time.monotonic() < end:
-        for packet in packets[sent % 50_000:][:500]:
-            try:
-                raw.sendto(packet, (host, 0))
-            except OSError:
-                pass  # no room
-            sent += 1
-    print(sent)
-
-
 def tell(path):
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(5)
@@ -418,7 +389,7 @@ def datagram(host, port, count):
 
 
 PARTS = {part.__name__: part for part in
-         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, flood, tell, garble, talk, many, bulk,
+         (names, echo, mirror, datagrams, says, sick, ask, wait, hold, crowd, logins, tell, garble, talk, many, bulk,
           datagram)}
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:

@@ -141,7 +141,7 @@ ctl old limit service:meters none
 
 echo "a flood of SYNs from everywhere, while sessions live and clients within their limits log in"
 ctl old limit clients 20 --burst 40
-on client python3 tests/smoke/peers.py flood 198.51.100.10 1883 60 >"$dir/flooded" &
+on client python3 tests/smoke/forge.py syns 198.51.100.10 1883 60 >"$dir/flooded" &
 flood=$!
 flooded() { [ "$(ctl old stats --json | jq '[.services[].new_flows] | add')" -gt $((before + 5000)) ]; }
 before=$(ctl old stats --json | jq '[.services[].new_flows] | add')
