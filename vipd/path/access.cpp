@@ -106,7 +106,11 @@ bool barred(const View& view, Hands& hands, const FlowKey& ends, Flow* flow, boo
     const bool others = flow != nullptr && flow->back_by_tunnel && !by_line;  // as ours() has it
     const bool accepted = flow != nullptr && !flow->barred && hands.flows.swept(*flow) &&
                           !(by_line && flow->back_by_tunnel);
-    if (others || accepted) {
+    if (others) {
+        flow->barred = false;  // it may have been while the peer was away
+        return false;
+    }
+    if (accepted) {
         return false;
     }
     const uint32_t rule = decides(*access, ends);
@@ -118,6 +122,12 @@ bool barred(const View& view, Hands& hands, const FlowKey& ends, Flow* flow, boo
         flow->barred = drops;
     }
     return drops;
+}
+
+bool barred_answer(const View& view, Hands& hands, const FlowKey& ends, Flow* flow,
+                   const WayBack& back, bool ours) {
+    const auto out = view.snapshot.way_out(back, ours);
+    return barred(view, hands, ends, flow, out && out->via == WayBack::Via::line);
 }
 
 bool barred_by_line(const View& view, Hands& hands, const Frame& frame, const Packet& packet) {

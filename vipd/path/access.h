@@ -7,8 +7,9 @@
 // dropped keeps its entry, marked, by which its server's packets are known too; its packets are
 // looked at again, so that other rules can let it go on.  Maps remember nothing: each packet.
 //
-// What a peer hands over was looked at where it came in.  ICMP errors count as the packet that they
-// quote, fragments as their first one.
+// What a peer hands over was looked at where it came in; the answers to it are looked at there too,
+// or here where they leave by a line of this gateway because the peer is away.  ICMP errors count
+// as the packet that they quote, fragments as their first one.
 #pragma once
 
 #include "vipd/path/context.h"
@@ -20,8 +21,11 @@ FlowKey ends_of_client(const Frame& frame, const Packet& packet);
 FlowKey ends_of_reply(const Frame& frame, const Packet& packet);
 
 // Whether the rules drop a packet between these ends.  flow: their entry; null: there is none.
-// by_line: it is a client's, and came in here.
+// by_line: it is a client's and came in here, or goes to one and leaves here.
 bool barred(const View& view, Hands& hands, const FlowKey& ends, Flow* flow, bool by_line = false);
+// The same of what answers a client, of which the way back is known.  ours: as way_out() has it.
+bool barred_answer(const View& view, Hands& hands, const FlowKey& ends, Flow* flow,
+                   const WayBack& back, bool ours = true);
 // The same of a client's packet by a line, whose ports are known.
 bool barred_by_line(const View& view, Hands& hands, const Frame& frame, const Packet& packet);
 

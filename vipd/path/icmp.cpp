@@ -141,7 +141,7 @@ std::optional<Verdict> icmp_from_server(const View& view, Hands& hands, Frame& f
         return leave_as(view, hands, frame, packet, rule->to_vip(quote->destination.address));
     }
     note(hands, "icmp", "an error about the flow of {}", flow->client());
-    if (barred(view, hands, flow->key(), flow)) {
+    if (barred_answer(view, hands, flow->key(), flow, hands.flows.way_back(*flow))) {
         return dropped(hands, Drop::access);
     }
     if (view.snapshot.disabled->cut_of(*flow) != nullptr) {

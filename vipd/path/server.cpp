@@ -42,7 +42,7 @@ std::optional<Verdict> refused(const View& view, Hands& hands, Frame& frame, Pac
 
 Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, Flow& flow) {
     note(hands, "flow", "reply of server {}", flow.server());
-    if (barred(view, hands, flow.key(), &flow)) {
+    if (barred_answer(view, hands, flow.key(), &flow, hands.flows.way_back(flow))) {
         return dropped(hands, Drop::access);
     }
     if (view.snapshot.disabled->cut_of(flow) != nullptr) {
@@ -80,29 +80,28 @@ Verdict direct_answer(const View& view, Hands& hands, Frame& frame, Packet& pack
     Flow* flow = hands.flows.find({packet.protocol,
                                    {packet.destination, packet.destination_port},
                                    {packet.source, packet.source_port}});
+    const bool here = flow != nullptr && flow->kind == Flow::Kind::here;
+    const RoutedLine way = here ? RoutedLine{hands.flows.way_back(*flow)}
+                                : line_by_route(view, hands, packet.destination);
+    if (way.wait != Routing::none) {
+        return waits(hands, way.wait);
+    }
+    if (!way.back) {
+        return dropped(hands, Drop::no_way_back);
+    }
     const FlowKey ends = ends_of_reply(frame, packet);
-    if (barred(view, hands, ends, flow)) {
+    if (barred_answer(view, hands, ends, flow, *way.back)) {
         return dropped(hands, Drop::access);
     }
     if (cut_about(view, hands, ends)) {
         return drop_disabled(view, hands, hands.flows.find(ends),
                              view.tables.service(ends.protocol, ends.vip));
     }
-    RoutedLine way;
     uint32_t service = Bill::no_service;
-    if (flow != nullptr && flow->kind == Flow::Kind::here) {
+    if (here) {
         note(hands, "flow", "direct answer of server {}", flow->server());
         flow = follow(hands.flows, *flow, packet, packet.has_ports, Side::server, view.now);
-        way.back = hands.flows.way_back(*flow);
         service = flow->service;
-    } else {
-        way = line_by_route(view, hands, packet.destination);
-    }
-    if (way.wait != Routing::none) {
-        return waits(hands, way.wait);
-    }
-    if (!way.back) {
-        return dropped(hands, Drop::no_way_back);
     }
     if (const auto verdict = refused(view, hands, frame, packet, *way.back, packet.source)) {
         return *verdict;

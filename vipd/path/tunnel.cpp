@@ -94,7 +94,7 @@ Verdict reply(const View& view, Hands& hands, Frame& frame, Packet& packet, size
         return dropped(hands, Drop::hop_limit);
     }
     const FlowKey ends = ends_of_reply(frame, packet);
-    if (!tunnel && barred(view, hands, ends, hands.flows.find(ends))) {
+    if (barred_answer(view, hands, ends, hands.flows.find(ends), *back, tunnel)) {
         return dropped(hands, Drop::access);
     }
     return to_client(view, hands, frame, packet, *back, tunnel, gue.hops);

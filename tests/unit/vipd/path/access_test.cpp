@@ -103,6 +103,28 @@ TEST_CASE("behind the tunnel nothing is looked at again; where the client comes 
     CHECK(lab.wrong.empty());
 }
 
+TEST_CASE("while the client's gateway is away, what leaves by a line here is looked at here") {
+    Lab lab;
+    lab.share(lab["old"], {10'000, ShareBy::address});
+    lab.line(lab["new"], 0, LineState::enabled);
+    const Outcome asked = log_in(lab, 0, denied);
+    REQUIRE(asked.path == "old>new");
+    const Say reply = answer(asked.packet(), flag::A);
+    lab.access(lab["new"], drop_of("100.80.0.1"));
+    lab.link_up = false;
+    lab.pass(5'000 * ms);
+    CHECK(lab.enter(1, servers_port, reply).end == "drop access");
+    lab.access(lab["new"], drop_of("100.80.0.2"));
+    CHECK(lab.enter(1, servers_port, reply).end == "red");
+
+    lab.access(lab["new"], drop_of("100.80.0.1"));
+    CHECK(lab.enter(1, servers_port, reply).end == "drop access");
+    lab.link_up = true;
+    lab.pass(5'000 * ms);
+    CHECK(lab.enter(1, servers_port, reply).text() == "new>old red");
+    CHECK(lab.wrong.empty());
+}
+
 TEST_CASE("beforehand it is said how many flows rules would cut") {
     Lab lab;
     for (uint16_t i = 0; i < 30; ++i) {
