@@ -12,8 +12,8 @@
 
 namespace rehome::lbsync::side {
 
-// Where the order differs, or is not known.  Both policies are whole, with what is left alone.  Of a
-// chain that the new side has not yet (carried), what is at its very place is asked when it is
+// Where the order differs, or is not known.  Both policies are whole, with what is left alone.  Of
+// a chain that the new side has not yet (carried), what is at its very place is asked when it is
 // carried (kernel/hook_order.h).
 std::vector<Doubt> order_beside(const policy::Policy& old_one, const policy::Policy& new_one,
                                 const MapFile& map, bool carried);
