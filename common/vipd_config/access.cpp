@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "common/json/file.h"
 #include "common/json/schema.h"
-#include "common/sha256.h"
+#include "common/vipd_config/clients.h"
 
 namespace rehome::vipd {
 
@@ -30,7 +28,7 @@ const json& schema() {
 class Reader {
 public:
     Reader(Mistakes& mistakes, const json& document, const std::vector<std::string>* services)
-        : mistakes_(mistakes), document_(document) {
+        : mistakes_(mistakes), document_(document), lists_(mistakes, document) {
         if (services != nullptr) {
             services_.emplace(services->begin(), services->end());
         }
@@ -38,8 +36,7 @@ public:
 
     AccessRules read() {
         AccessRules made;
-        read_lists();
-        each(document_, "", "rules", [&](const json& rule, const std::string& at) {
+        each_of(document_, "", "rules", [&](const json& rule, const std::string& at) {
             made.rules.push_back(read_rule(rule, at));
         });
         made.drops_others = document_["default"] == "drop";
@@ -53,68 +50,17 @@ public:
     }
 
 private:
-    template <typename Take>
-    void each(const json& of, const std::string& under, const char* key, Take take) {
-        const json list = of.value(key, json::array());
-        for (size_t i = 0; i < list.size(); ++i) {
-            take(list[i], pointer_to(under + "/" + key, i));
-        }
-    }
-
-    // Each prefix once, by whatever name; by what it was given before.
-    struct Told {
-        std::vector<Prefix> prefixes;
-        std::map<Prefix, std::string> by;
-    };
-
-    void add(Told& told, const Prefix& prefix, const std::string& said, const std::string& at) {
-        const auto [twice, is_new] = told.by.emplace(prefix, said);
-        if (is_new) {
-            told.prefixes.push_back(prefix);
-        } else {
-            mistakes_.add(at, fmt::format("{} is given twice, by {} and by {}, expected once",
-                                          prefix.text(), twice->second, said));
-        }
-    }
-
-    void read_prefix(const std::string& text, const std::string& at, Told& told) {
-        if (const auto prefix = Prefix::parse(text)) {
-            add(told, *prefix, text, at);
-        } else {
-            mistakes_.add(at, prefix.error().what);
-        }
-    }
-
-    void read_lists() {
-        each(document_, "", "lists", [&](const json& list, const std::string& at) {
-            Told told;
-            each(list, at, "clients", [&](const json& prefix, const std::string& where) {
-                read_prefix(prefix.get<std::string>(), where, told);
-            });
-            if (!lists_.emplace(list["name"], std::move(told.prefixes)).second) {
-                mistakes_.add(at + "/name", in_quotes(list["name"].get<std::string>()) +
-                                                " is given twice, expected one list of that name");
-            }
-        });
-    }
-
     std::vector<Prefix> read_clients(const json& of, const std::string& at) {
-        Told told;
-        each(of, at, "clients", [&](const json& item, const std::string& where) {
+        DistinctPrefixes clients(mistakes_);
+        each_of(of, at, "clients", [&](const json& item, const std::string& where) {
             const std::string said = item.get<std::string>();
-            if (const auto list = lists_.find(said); list != lists_.end()) {
-                for (const Prefix& prefix : list->second) {
-                    add(told, prefix, said, where);
-                }
-            } else if (said.find_first_of(".:") == std::string::npos) {
-                mistakes_.add(
-                    where, "no list is called " + in_quotes(said) + ", expected one or a prefix");
-            } else {
-                read_prefix(said, where, told);
+            for (const Prefix& prefix : lists_.find(said, where)) {
+                clients.add(prefix, said, where);
             }
         });
-        prefixes_ += told.prefixes.size();
-        return told.prefixes;
+        std::vector<Prefix> prefixes = clients.take();
+        prefixes_ += prefixes.size();
+        return prefixes;
     }
 
     void expect_service(const std::string& service, const std::string& at) {
@@ -165,12 +111,17 @@ private:
                 }
             }
         }
-        Told vips;
-        each(from, at, "vips", [&](const json& vip, const std::string& where) {
-            read_prefix(vip.get<std::string>(), where, vips);
+        DistinctPrefixes vips(mistakes_);
+        each_of(from, at, "vips", [&](const json& vip, const std::string& where) {
+            const std::string said = vip.get<std::string>();
+            if (const auto prefix = Prefix::parse(said)) {
+                vips.add(*prefix, said, where);
+            } else {
+                mistakes_.add(where, prefix.error().what);
+            }
         });
-        rule.vips = vips.prefixes;
-        each(from, at, "ports", [&](const json& ports, const std::string& where) {
+        rule.vips = vips.take();
+        each_of(from, at, "ports", [&](const json& ports, const std::string& where) {
             read_ports(ports.get<std::string>(), where, rule);
         });
         const std::string protocol = from.value("protocol", "");
@@ -212,20 +163,21 @@ private:
             limits.clients = {read_rate(clients), clients.value<uint8_t>("ipv4_length", 32),
                               clients.value<uint8_t>("ipv6_length", 56)};
             std::set<Prefix> before;
-            each(clients, "/limits/clients", "except", [&](const json& one, const std::string& at) {
-                limits.except.push_back({read_clients(one, at), one.contains("per_s")
-                                                                    ? std::optional(read_rate(one))
-                                                                    : std::nullopt});
-                for (const Prefix& prefix : limits.except.back().clients) {
-                    if (!before.insert(prefix).second) {
-                        mistakes_.add(at + "/clients",
-                                      prefix.text() + " is given twice, expected once");
-                    }
-                }
-            });
+            each_of(clients, "/limits/clients", "except",
+                    [&](const json& one, const std::string& at) {
+                        limits.except.push_back(
+                            {read_clients(one, at),
+                             one.contains("per_s") ? std::optional(read_rate(one)) : std::nullopt});
+                        for (const Prefix& prefix : limits.except.back().clients) {
+                            if (!before.insert(prefix).second) {
+                                mistakes_.add(at + "/clients",
+                                              prefix.text() + " is given twice, expected once");
+                            }
+                        }
+                    });
         }
         std::set<std::string> services;
-        each(from, "/limits", "services", [&](const json& one, const std::string& at) {
+        each_of(from, "/limits", "services", [&](const json& one, const std::string& at) {
             limits.services.push_back({one["service"], read_rate(one)});
             expect_service(one["service"], at + "/service");
             if (!services.insert(one["service"]).second) {
@@ -233,7 +185,7 @@ private:
             }
         });
         std::set<Address> vips;
-        each(from, "/limits", "vips", [&](const json& one, const std::string& at) {
+        each_of(from, "/limits", "vips", [&](const json& one, const std::string& at) {
             const auto vip = Address::parse(one["vip"].get<std::string>());
             if (!vip) {
                 mistakes_.add(at + "/vip", vip.error().what);
@@ -248,27 +200,17 @@ private:
     }
 
     AdmissionRule read_admission(const json& from) {
-        const double hundredths = from.value("percent", 100.0) * 100;
-        if (std::abs(hundredths - std::round(hundredths)) > 1e-6) {
-            mistakes_.add("/admission/percent",
-                          "is " + from["percent"].dump() + ", expected a multiple of 0.01");
-        }
-        return {static_cast<uint32_t>(std::lround(hundredths)),
+        return {hundredths_of(mistakes_, from.value("percent", 100.0), "/admission/percent"),
                 from.value("refuse", "reset") == "reset"};
     }
 
     Mistakes& mistakes_;
     const json& document_;
     std::optional<std::set<std::string>> services_;
-    std::map<std::string, std::vector<Prefix>> lists_;
+    ClientLists lists_;
     std::set<std::string> names_;
     size_t prefixes_ = 0;
 };
-
-// Of the text, whose keys are sorted.
-uint64_t digest_of(const json& document) {
-    return short_sha256(document.dump());
-}
 
 }  // namespace
 

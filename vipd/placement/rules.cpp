@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "common/json/file.h"
 #include "common/json/schema.h"
-#include "common/sha256.h"
+#include "common/vipd_config/clients.h"
 
 namespace rehome::vipd {
 
@@ -29,15 +27,14 @@ const json& schema() {
 class Reader {
 public:
     Reader(Mistakes& mistakes, const json& document, const std::optional<PlacementNames>& names)
-        : mistakes_(mistakes), document_(document), names_(names) {}
+        : mistakes_(mistakes), document_(document), names_(names), lists_(mistakes, document) {}
 
     PlacementRules read() {
         PlacementRules rules;
-        read_lists();
-        each("sets", [&](const json& set, const std::string& at) {
+        each_of(document_, "", "sets", [&](const json& set, const std::string& at) {
             rules.sets.push_back(read_set(set, at));
         });
-        each("weights", [&](const json& weights, const std::string& at) {
+        each_of(document_, "", "weights", [&](const json& weights, const std::string& at) {
             rules.weights.push_back(read_weights(weights, at));
         });
         if (ranges_ > PlacementRules::ranges_max) {
@@ -48,39 +45,6 @@ public:
     }
 
 private:
-    template <typename Take>
-    void each(const char* key, Take take) {
-        const json list = document_.value(key, json::array());
-        for (size_t i = 0; i < list.size(); ++i) {
-            take(list[i], pointer_to(std::string("/") + key, i));
-        }
-    }
-
-    void read_lists() {
-        each("lists", [&](const json& list, const std::string& at) {
-            std::vector<Prefix> clients;
-            for (size_t i = 0; i < list["clients"].size(); ++i) {
-                const std::string where = pointer_to(at + "/clients", i);
-                if (const auto prefix = prefix_of(list["clients"][i], where)) {
-                    clients.push_back(*prefix);
-                }
-            }
-            if (!lists_.emplace(list["name"], std::move(clients)).second) {
-                mistakes_.add(at + "/name", in_quotes(list["name"].get<std::string>()) +
-                                                " is given twice, expected one list of that name");
-            }
-        });
-    }
-
-    std::optional<Prefix> prefix_of(const std::string& text, const std::string& at) {
-        const auto prefix = Prefix::parse(text);
-        if (!prefix) {
-            mistakes_.add(at, prefix.error().what);
-            return std::nullopt;
-        }
-        return *prefix;
-    }
-
     // Empty: it is of all.
     std::string service_of(const json& of, const std::string& at, std::set<std::string>& known) {
         std::string service = of.value("service", "");
@@ -121,10 +85,11 @@ private:
     PlacementRules::Set read_set(const json& from, const std::string& at) {
         PlacementRules::Set set;
         set.service = service_of(from, at, services_with_sets_);
-        std::map<Prefix, std::string> before;
-        for (size_t i = 0; i < from["ranges"].size(); ++i) {
-            read_range(from["ranges"][i], pointer_to(at + "/ranges", i), set, before);
-        }
+        DistinctPrefixes clients(mistakes_);
+        each_of(from, at, "ranges", [&](const json& range, const std::string& where) {
+            read_range(range.get<std::string>(), where, set, clients);
+        });
+        set.clients = clients.take();
         set.ranges = ClientRanges(set.clients);
         ranges_ += set.clients.size();
         return set;
@@ -132,7 +97,7 @@ private:
 
     // "192.0.2.0/24 new" or "staff new".
     void read_range(const std::string& text, const std::string& at, PlacementRules::Set& set,
-                    std::map<Prefix, std::string>& before) {
+                    DistinctPrefixes& clients) {
         const size_t space = text.find(' ');
         const std::string said = text.substr(0, space);
         const std::string site = space == std::string::npos ? "" : text.substr(space + 1);
@@ -141,24 +106,11 @@ private:
             return;
         }
         const uint8_t number = site_of(site, at, set);
-        std::vector<Prefix> clients;
-        if (const auto list = lists_.find(said); list != lists_.end()) {
-            clients = list->second;
-        } else if (said.find_first_of(".:") == std::string::npos) {
-            mistakes_.add(at,
-                          "no list is called " + in_quotes(said) + ", expected one or a prefix");
-        } else if (const auto prefix = prefix_of(said, at)) {
-            clients = {*prefix};
-        }
-        for (const Prefix& prefix : clients) {
-            if (const auto [twice, is_new] = before.emplace(prefix, said); !is_new) {
-                mistakes_.add(at, fmt::format("{} is given twice, by {} and by {}, expected once",
-                                              prefix.text(), twice->second, said));
-                continue;
+        for (const Prefix& prefix : lists_.find(said, at)) {
+            if (clients.add(prefix, said, at)) {
+                set.site_of.push_back(number);
+                set.said.push_back(said);
             }
-            set.clients.push_back(prefix);
-            set.site_of.push_back(number);
-            set.said.push_back(said);
         }
     }
 
@@ -170,14 +122,10 @@ private:
         bool some = false;
         for (const auto& [site, percent] : from["sites"].items()) {
             const std::string where = pointer_to(at + "/sites", site);
-            const double hundredths = percent.get<double>() * 100;
             if (names_) {
                 expect_one_of(site, "site", names_->sites, where);
             }
-            if (std::abs(hundredths - std::round(hundredths)) > 1e-6) {
-                mistakes_.add(where, "is " + percent.dump() + ", expected a multiple of 0.01");
-            }
-            weights.sites.push_back({site, static_cast<uint32_t>(std::lround(hundredths))});
+            weights.sites.push_back({site, hundredths_of(mistakes_, percent, where)});
             some = some || weights.sites.back().hundredths != 0;
         }
         if (!some) {
@@ -189,15 +137,10 @@ private:
     Mistakes& mistakes_;
     const json& document_;
     const std::optional<PlacementNames>& names_;
-    std::map<std::string, std::vector<Prefix>> lists_;
+    ClientLists lists_;
     std::set<std::string> services_with_sets_, services_with_weights_;
     size_t ranges_ = 0;
 };
-
-// Of the text, whose keys are sorted.
-uint64_t digest_of(const json& document) {
-    return short_sha256(document.dump());
-}
 
 }  // namespace
 

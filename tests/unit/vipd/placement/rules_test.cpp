@@ -56,6 +56,8 @@ TEST_CASE("what a document may not say") {
     };
     const Row rows[] = {
         {R"({"schema": "rehome/vipd-placement/2"})", "/schema"},
+        {R"({"lists": [{"name": "staff", "clients": ["10.0.0.1", "10.0.0.1/32"]}]})",
+         "10.0.0.1/32 is given twice, by 10.0.0.1 and by 10.0.0.1/32"},
         {R"({"more": 1})", "/more"},
         {R"({"weights": [{"sites": {"new": 100.01}}]})", "/weights/0/sites/new"},
         {R"({"weights": [{"sites": {"new": -1}}]})", "/weights/0/sites/new"},
