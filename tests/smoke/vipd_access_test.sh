@@ -3,43 +3,25 @@
 # in both directions and go on when they may again; limits; and admission, the same clients for as long as it lasts.
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 
 vipd_world
 name_servers 1883
 for i in {20..219}; do ip -n client address add "10.9.0.$i/24" dev c0; done
 wait_until 5 say
 
-crowds=0
-# So many sessions from the addresses from 10.9.0.FIRST on, as number $crowds.
-crowd() { # N FIRST
-    ((++crowds))
-    mkfifo "$dir/crowd$crowds"
-    on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 "$1" "10.9.0.$2" \
-        <"$dir/crowd$crowds" >"$dir/said$crowds" &
-    eval "exec $((20 + crowds))>$dir/crowd$crowds"
-    wait_until 20 grep -q ready "$dir/said$crowds"
-}
-answered() { [ "$(grep -c '^{' "$dir/said$1")" -gt "$2" ]; }
-asked() { # NUMBER: who answers how many of its sessions
-    local before
-    before=$(grep -c '^{' "$dir/said$1" || true)
-    eval "echo ask >&$((20 + $1))"
-    wait_until 30 answered "$1" "$before"
-    tail -n 1 "$dir/said$1" | jq -c .
-}
 logins() { on client python3 tests/smoke/peers.py logins 198.51.100.10 1883 "$@"; }
 dropped() { ctl old stats --json | jq ".drops.$1"; }
 rules() { jq -n "{schema: \"rehome/vipd-access/1\", default: \"accept\", rules: [$1]}" >"$dir/rules.json"; }
 
 echo "before it is said it is known how many live flows rules would cut, and nothing is changed"
-crowd 30 20
-crowd 2 100
+crowd 30 10.9.0.20
+crowd 2 10.9.0.100
 rules '{name: "bots", action: "drop", clients: ["10.9.0.100/30"], vips: ["198.51.100.0/24"], ports: ["1883-1890"]}'
 ctl old access --file "$dir/rules.json" --dry-run --json >"$dir/dry.json"
 jq -e '.dry_run | map({key: .gateway, value: .would_cut}) | from_entries == {"old-gw": 2, "new-gw": 0}' "$dir/dry.json"
-[ "$(asked 2)" = '{"old-s":2}' ]
+[ "$(asked_of 2)" = '{"old-s":2}' ]
 
 echo "rules come into force at both gateways, and meet sessions that live"
 ctl old access --file "$dir/rules.json"
@@ -47,8 +29,8 @@ ctl old access --file "$dir/rules.json"
 figure_is old '.access | [.rule_count, .expanded, .default]' '[1,1,"accept"]'
 wait_until 5 figure_is old '.access.looking' false
 figure_is old .access.cut_flows 2
-[ "$(asked 1)" = '{"old-s":30}' ]
-[ "$(asked 2)" = '{"silent":2}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
+[ "$(asked_of 2)" = '{"silent":2}' ]
 [ "$(dropped access)" -ge 2 ]
 [ "$(logins 10.9.0.100 4 | jq -c .)" = '{"in":[],"refused":0,"silent":4}' ]
 logins 10.9.0.104 4 | jq -e '.in | length == 4'
@@ -63,12 +45,12 @@ echo "other rules take their place: who may again goes on where it was, who may 
 rules '{action: "accept", service: "meters", clients: ["10.9.0.96/27"]},
     {action: "drop", service: "meters", clients: ["10.9.0.0/25"]}'
 ctl new access --file "$dir/rules.json" # told at the other gateway
-goes_on() { [ "$(asked 2)" = '{"old-s":2}' ]; } # with the next segment that its ends send again
+goes_on() { [ "$(asked_of 2)" = '{"old-s":2}' ]; } # with the next segment that its ends send again
 wait_until 60 goes_on
 [ "$(logins 10.9.0.20 3 | jq -c .)" = '{"in":[],"refused":0,"silent":3}' ]
 ctl old access --none
 figure_is old .access.digest '"0000000000000000"'
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 
 echo "mistakes are told at once, and nothing is changed"
 before=$(figure old .access.digest)
@@ -100,7 +82,7 @@ found '/schema' <"$dir/answers"
 found '/default' <"$dir/answers"
 timeout 30 python3 tests/smoke/peers.py garble "$dir/old.sock" | jq -e '.answers > 0 and .ok == 0'
 [ "$(figure old .access.digest)" = "$before" ]
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 
 echo "one gateway alone: the others are named"
 ctl old admission 50 --here
@@ -114,14 +96,14 @@ ctl old admission 40
 logins 10.9.0.20 200 >"$dir/forty"
 jq -e '(.in | length) > 50 and (.in | length) < 110 and .refused > 0' "$dir/forty"
 [ "$(logins 10.9.0.20 200 | jq -c .in)" = "$(jq -c .in "$dir/forty")" ]
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 ctl old admission 10
 logins 10.9.0.20 200 >"$dir/ten"
 jq -es '(.[0].in - .[1].in) == [] and (.[0].in | length) < (.[1].in | length)' "$dir/ten" "$dir/forty"
 [ "$(figure old .access.turned_away.not_admitted)" -gt 200 ]
 ctl old admission 0 --silence
 [ "$(logins 10.9.0.20 4 | jq -c .)" = '{"in":[],"refused":0,"silent":4}' ]
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 ctl old admission 100
 logins 10.9.0.20 200 | jq -e '.in | length == 200'
 
@@ -130,13 +112,13 @@ ctl old limit clients 0.01 --burst 2
 ctl old limit except:10.9.0.21 unlimited
 logins 10.9.0.20 6 10.9.0.20 | jq -e '.in | length == 2'
 logins 10.9.0.21 6 10.9.0.21 | jq -e '.in | length == 6'
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 ctl old limit clients none
 ctl old limit service:meters 1 --burst 3
 logins 10.9.0.30 8 | jq -e '.in | length >= 3 and length < 8'
 [ "$(figure old .access.turned_away.client_limit)" -ge 4 ]
 [ "$(figure old .access.turned_away.service_limit)" -ge 4 ]
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 ctl old limit service:meters none
 
 echo "a flood of SYNs from everywhere, while sessions live and clients within their limits log in"
@@ -148,7 +130,7 @@ before=$(ctl old stats --json | jq '[.services[].new_flows] | add')
 wait_until 10 flooded
 logins 10.9.0.20 100 >"$dir/beside"
 jq -e ".in | length >= 95" "$dir/beside" || { cat "$dir/beside"; ctl old stats; exit 1; }
-[ "$(asked 1)" = '{"old-s":30}' ]
+[ "$(asked_of 1)" = '{"old-s":30}' ]
 kill "$flood" # it was there all the while
 wait "$flood" || true
 ctl old limit clients none

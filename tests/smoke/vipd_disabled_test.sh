@@ -8,8 +8,8 @@ vipd_change='.services[0].servers[0].address as $server |
     if .gateway == "old-gw" then .services[0].servers += [{name: "s2", address: $server, port: 1884}] else . end |
     .services += [{name: "terminals", vip: "198.51.100.10", protocol: "udp", port: 5683, forward: "nat",
         servers: [{name: "u1", address: $server, port: 5683}]}] | .workers = 2'
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 vipd_world
 on old-s python3 tests/smoke/peers.py names 1883 old-1 &
 on old-s python3 tests/smoke/peers.py names 1884 old-2 &
@@ -22,30 +22,14 @@ ctl old share 100
 wait_until 10 heard new-1
 ctl old share 0
 
-crowds=0
-crowd() { # forty new sessions, number $crowds
-    ((++crowds))
-    mkfifo "$dir/crowd$crowds"
-    on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 40 10.9.0.20 \
-        <"$dir/crowd$crowds" >"$dir/said$crowds" &
-    eval "exec $((20 + crowds))>$dir/crowd$crowds"
-    wait_until 20 grep -q ready "$dir/said$crowds"
-}
-answered() { [ "$(grep -c '^{' "$dir/said$1")" -gt "$2" ]; }
-asked() { # NUMBER: who answers how many of its sessions
-    local before
-    before=$(grep -c '^{' "$dir/said$1" || true)
-    eval "echo at-once >&$((20 + $1))"
-    wait_until 20 answered "$1" "$before"
-    tail -n 1 "$dir/said$1" | jq -c .
-}
+fates() { asked_of "$1" at-once; }
 asked_is() { # NUMBER ANSWERS
     local said
-    said=$(asked "$1")
+    said=$(fates "$1")
     [ "$said" = "$2" ] || { echo "crowd $1: $said, expected $2" >&2; return 1; }
 }
 new_ones() { # WHO ANSWERS HOW MANY
-    crowd
+    crowd 40 10.9.0.20
     asked_is "$crowds" "$1"
 }
 dropped() { ctl old stats --json | jq .drops.disabled; }
@@ -53,8 +37,8 @@ order() { ctl old status --json | jq -c "[.disabled[] | select(.level == \"$1\")
 order_is() { [ "$(order "$1" "$2")" = "$3" ]; }
 
 echo "a server is masked: who was there stays, nobody comes"
-crowd
-first=$(asked "$crowds")
+crowd 40 10.9.0.20
+first=$(fates "$crowds")
 jq -e '.["old-1"] > 5 and .["old-2"] > 5 and add == 40' <<<"$first"
 ctl old mask server s1
 asked_is 1 "$first"
@@ -73,16 +57,15 @@ ctl old enable server meters/s1
 figure_is old .disabled '[]'
 
 echo "it is cut: its sessions hear nothing, and what is dropped has a reason"
-crowd
-second=$(asked "$crowds")
+crowd 40 10.9.0.20
+second=$(fates "$crowds")
 jq -e '.["old-1"] > 5 and .["old-2"] > 5' <<<"$second"
 before=$(dropped)
 ctl old strong server s1
 asked_is 3 "$(jq -c '{"old-2": .["old-2"], "silent": .["old-1"]}' <<<"$second")"
 new_ones '{"old-2":40}'
 [ "$(dropped)" -gt "$before" ]
-echo numbers >&23
-wait_until 5 grep -qx '\.' "$dir/said3"
+tell_crowd 3 numbers '^\.$'
 ctl old flows --json --server 10.1.0.2:1883 --limit 1000 |
     jq -r '.flows[] | select(.state == "reset").client | sub(":"; " ") + " "' >"$dir/cut"
 read -r address port seq ack < <(grep -F -f "$dir/cut" "$dir/said3")
@@ -98,9 +81,9 @@ for what in "service meters" "site old"; do
     echo "$what: masked, taken over by weak, which is stopped by mask, then emptied"
     # shellcheck disable=SC2086  # two words
     set -- $what
-    crowd
+    crowd 40 10.9.0.20
     here_now=$crowds
-    live=$(asked "$here_now")
+    live=$(fates "$here_now")
     jq -e '.["old-1"] + .["old-2"] == 40' <<<"$live"
     ctl old mask "$@"
     asked_is "$here_now" "$live"
@@ -109,25 +92,25 @@ for what in "service meters" "site old"; do
     ctl old weak "$@" --rate 0.5 --json | jq -e '.before.mode == "mask" and .disabled.course == "running"'
     wait_until 10 order_is "$1" '| .left > 10 and .end_s > 20' '[true]'
     ctl old mask "$@" | found "in place of: weak $1 $2, running at 0.5 a second"
-    asked "$here_now" | jq -e '(.reset // 0) <= 6 and (.["old-1"] + .["old-2"]) >= 34'
+    fates "$here_now" | jq -e '(.reset // 0) <= 6 and (.["old-1"] + .["old-2"]) >= 34'
     ctl old weak "$@" --rate 200 --wait
     asked_is "$here_now" '{"reset":40}'
     order_is "$1" '| [.course, .left, .end_s == 0]' '[["done",0,true]]'
     new_ones '{"new-1":40}'
     ctl old enable "$@"
-    crowd
-    asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
+    crowd 40 10.9.0.20
+    fates "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
 
     echo "$what: cut, and enabled while it is being emptied"
-    crowd
+    crowd 40 10.9.0.20
     here_now=$crowds
-    live=$(asked "$here_now")
+    live=$(fates "$here_now")
     ctl old weak "$@" --rate 0.1
     ctl old enable "$@"
     figure_is old .disabled '[]'
-    asked "$here_now" | jq -e '(.reset // 0) <= 2 and (.["old-1"] + .["old-2"]) >= 38'
+    fates "$here_now" | jq -e '(.reset // 0) <= 2 and (.["old-1"] + .["old-2"]) >= 38'
     ctl old strong "$@"
-    asked "$here_now" | jq -e '.silent >= 38'
+    fates "$here_now" | jq -e '.silent >= 38'
     new_ones '{"new-1":40}'
     ctl old enable "$@"
 done
@@ -138,8 +121,8 @@ new_ones '{"new-1":40}'
 there=$crowds
 ctl old mask site new --here
 asked_is "$there" '{"new-1":40}'
-crowd
-asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
+crowd 40 10.9.0.20
+fates "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
 ctl old weak site new --here --rate 200 --wait
 asked_is "$there" '{"reset":40}'
 at_new() { on new-s ss -Htn state established '( sport = :1883 )' | wc -l; }
@@ -148,27 +131,27 @@ new_ones '{"new-1":40}'
 there=$crowds
 ctl old strong site new --here
 asked_is "$there" '{"silent":40}'
-crowd
-asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
+crowd 40 10.9.0.20
+fates "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
 ctl old enable site new --here
 ctl old share 0
 
 echo "two orders at once, each with its course"
-crowd
+crowd 40 10.9.0.20
 here_now=$crowds
-live=$(asked "$here_now")
+live=$(fates "$here_now")
 ctl old weak server s1 --rate 0.2
 ctl old weak server s2 --rate 200 --anyway --wait
 order server '| [.name, .course]' | jq -e '. == [["s1","running"],["s2","done"]]'
-asked "$here_now" | jq -e --argjson live "$live" '.reset >= $live["old-2"] and (.["old-1"] // 0) >= $live["old-1"] - 4 and .["old-2"] == null'
+fates "$here_now" | jq -e --argjson live "$live" '.reset >= $live["old-2"] and (.["old-1"] // 0) >= $live["old-1"] - 4 and .["old-2"] == null'
 ctl old enable server s1
 ctl old enable server s2
 
 echo "a line is masked, emptied and cut"
 ctl new enable line red
-crowd
+crowd 40 10.9.0.20
 here_now=$crowds
-live=$(asked "$here_now")
+live=$(fates "$here_now")
 ctl old mask line red
 asked_is "$here_now" "$live"
 figure_is old '.lines[0].state' '"disabled"'
@@ -176,15 +159,15 @@ sent=$(figure old '.lines[0].tx_vip_packets')
 ctl old weak line red --rate 200 --wait
 asked_is "$here_now" '{"reset":40}'
 [ "$(figure old '.lines[0].tx_vip_packets')" = "$sent" ]
-crowd
-asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
+crowd 40 10.9.0.20
+fates "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
 cut=$crowds
 ctl old strong line red
 before=$(dropped)
 asked_is "$cut" '{"silent":40}'
 [ "$(dropped)" -gt "$before" ]
 deliver_to new
-all_go_on() { asked "$cut" | jq -e '.["old-1"] + .["old-2"] == 40'; }
+all_go_on() { fates "$cut" | jq -e '.["old-1"] + .["old-2"] == 40'; }
 wait_until 20 all_go_on # by the other line
 deliver_to old
 ctl old enable line red
@@ -295,12 +278,12 @@ refused 1 "nobody else takes new flows of meters" mask service meters
 refused 1 "nobody else takes new flows of meters, terminals" weak site old --here --rate 10
 refused 1 "nobody else takes new flows of terminals" strong server u1
 refused 1 "no gateway has another line of red" mask line red
-crowd
+crowd 40 10.9.0.20
 here_now=$crowds
 ctl old weak site old --here --rate 200 --wait --anyway # they come back to the same site
 asked_is "$here_now" '{"reset":40}'
-crowd
-asked "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
+crowd 40 10.9.0.20
+fates "$crowds" | jq -e '.["old-1"] + .["old-2"] == 40'
 ctl old enable site old --here
 restart_gateway new
 wait_until 5 figure_is old '.peers[0].alive' true

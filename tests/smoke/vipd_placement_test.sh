@@ -4,8 +4,8 @@
 # every gateway says the same.
 # shellcheck source=tests/smoke/_init.sh
 . "$(dirname "$0")/_init.sh"
-# shellcheck source=tests/smoke/_vipd.sh
-. "$here/_vipd.sh"
+# shellcheck source=tests/smoke/_crowd.sh
+. "$here/_crowd.sh"
 
 # A third site beside the two of the move.
 gateway_data=$dir/gateway
@@ -44,50 +44,32 @@ on east-s python3 tests/smoke/peers.py names 1883 east-s &
 for i in {20..219}; do ip -n client address add "10.9.0.$i/24" dev c0; done
 wait_until 5 say
 
-crowds=0
-# So many sessions from the addresses from 10.9.0.FIRST on, as number $crowds.
-crowd() { # N FIRST
-    ((++crowds))
-    mkfifo "$dir/crowd$crowds"
-    on client python3 tests/smoke/peers.py crowd 198.51.100.10 1883 "$1" "10.9.0.$2" \
-        <"$dir/crowd$crowds" >"$dir/said$crowds" &
-    eval "exec $((20 + crowds))>$dir/crowd$crowds"
-    wait_until 20 grep -q ready "$dir/said$crowds"
-}
-answered() { [ "$(grep -c '^{' "$dir/said$1")" -gt "$2" ]; }
-asked() { # NUMBER: who answers how many of its sessions
-    local before
-    before=$(grep -c '^{' "$dir/said$1" || true)
-    eval "echo ask >&$((20 + $1))"
-    wait_until 20 answered "$1" "$before"
-    tail -n 1 "$dir/said$1" | jq -c .
-}
 same_everywhere() { [ "$(for site in old new east; do figure $site .placement.digest; done | uniq | wc -l)" = 1 ]; }
 
 echo "three sites by weights: every gateway places alike, wherever the carrier delivers"
 ctl old weights old=40,new=30,east=30
 same_everywhere
-crowd 200 20
-first=$(asked 1)
+crowd 200 10.9.0.20
+first=$(asked_of 1)
 jq -e '.["old-s"] > 50 and .["new-s"] > 30 and .["east-s"] > 30 and add == 200' <<<"$first"
 deliver_to new
 ctl new enable line red
-crowd 200 20
-[ "$(asked 2)" = "$first" ]
+crowd 200 10.9.0.20
+[ "$(asked_of 2)" = "$first" ]
 deliver_to old
-[ "$(asked 1)" = "$first" ] && [ "$(asked 2)" = "$first" ]
+[ "$(asked_of 1)" = "$first" ] && [ "$(asked_of 2)" = "$first" ]
 
 echo "one site is emptied: its new clients go to the others, whoever was there stays, and they come back"
 ctl new weights old=40,new=30,east=0
-crowd 200 20
-emptied=$(asked 3)
+crowd 200 10.9.0.20
+emptied=$(asked_of 3)
 jq -e --argjson first "$first" '.["east-s"] == null and .["old-s"] > $first["old-s"] and .["new-s"] > $first["new-s"]' \
     <<<"$emptied"
-[ "$(asked 1)" = "$first" ]
+[ "$(asked_of 1)" = "$first" ]
 ctl east weights old=40,new=30,east=30
-crowd 200 20
-[ "$(asked 4)" = "$first" ]
-[ "$(asked 3)" = "$emptied" ]
+crowd 200 10.9.0.20
+[ "$(asked_of 4)" = "$first" ]
+[ "$(asked_of 3)" = "$emptied" ]
 ctl old weights none
 
 echo "a set is moved range by range, the longest prefix first, and back"
@@ -95,20 +77,20 @@ ctl old set 10.9.0.64/26 new
 ctl old set 10.9.0.128/26 east
 ctl old set 10.9.0.68/32 east
 same_everywhere
-crowd 100 64 # .64 to .163: 63 and one in the first range, 36 in the second
-[ "$(asked 5)" = '{"east-s":37,"new-s":63}' ]
+crowd 100 10.9.0.64 # .64 to .163: 63 and one in the first range, 36 in the second
+[ "$(asked_of 5)" = '{"east-s":37,"new-s":63}' ]
 ctl old why "tcp 10.9.0.68:40000 > 198.51.100.10:1883 syn" | found "by the set of all services, 10.9.0.68/32: site east"
 ctl old set 10.9.0.64/26 none
-crowd 100 64
-[ "$(asked 6)" = '{"east-s":37,"old-s":63}' ]
-[ "$(asked 5)" = '{"east-s":37,"new-s":63}' ]
+crowd 100 10.9.0.64
+[ "$(asked_of 6)" = '{"east-s":37,"old-s":63}' ]
+[ "$(asked_of 5)" = '{"east-s":37,"new-s":63}' ]
 
 echo "a list, for one service"
 printf '10.9.0.200\n10.9.0.201 # the chief\n' >"$dir/staff"
 ctl old list staff --file "$dir/staff"
 ctl old set staff new --service meters
-crowd 4 199
-[ "$(asked 7)" = '{"new-s":2,"old-s":2}' ]
+crowd 4 10.9.0.199
+[ "$(asked_of 7)" = '{"new-s":2,"old-s":2}' ]
 ctl old why "tcp 10.9.0.200:40000 > 198.51.100.10:1883 syn" |
     found "by the set of its service, 10.9.0.200/32 of staff: site new"
 
@@ -118,8 +100,8 @@ ctl old set staff none --service meters
 ctl old set --file "$dir/empty"
 for percent in 10 50 100 50 10; do
     ctl old weights old=$((100 - percent)),new=$percent
-    crowd 100 20
-    count=$(asked $crowds | jq '.["new-s"] // 0')
+    crowd 100 10.9.0.20
+    count=$(asked_of $crowds | jq '.["new-s"] // 0')
     case $percent in
     100) [ "$count" = 100 ] ;;
     *) [ "$percent" = 10 ] && tens="${tens:-} $count" || fifties="${fifties:-} $count" ;;
@@ -189,25 +171,25 @@ alike() {
 nobody_new_at_east() { # wherever they come in
     for site in new east old; do
         come_in_at $site
-        crowd 60 20
-        asked $crowds | jq -e '.["east-s"] == null and add == 60 and .["old-s"] > 10 and .["new-s"] > 10'
+        crowd 60 10.9.0.20
+        asked_of $crowds | jq -e '.["east-s"] == null and add == 60 and .["old-s"] > 10 and .["new-s"] > 10'
     done
 }
 ctl old weights old=40,new=30,east=30
-crowd 200 20
+crowd 200 10.9.0.20
 there=$crowds
-[ "$(asked $there)" = "$first" ]
+[ "$(asked_of $there)" = "$first" ]
 ctl new mask site east | found 'in force at new-gw, old-gw, east-gw'
 orders_are '[["east","mask"]]'
 wait_until 5 alike
 nobody_new_at_east
-[ "$(asked $there)" = "$first" ]
+[ "$(asked_of $there)" = "$first" ]
 ctl old enable site east
 orders_are '[]'
 for site in new east old; do
     come_in_at $site
-    crowd 200 20
-    [ "$(asked $crowds)" = "$first" ]
+    crowd 200 10.9.0.20
+    [ "$(asked_of $crowds)" = "$first" ]
 done
 
 echo "it is emptied: each gateway ends what it has, at its own pace, and the one that was asked is waited for"
@@ -216,7 +198,7 @@ all_done() {
     for site in old new east; do figure_is $site '.disabled | map([.name, .course, .left])' '[["east","done",0]]' || return; done
 }
 wait_until 10 all_done
-asked $there | jq -e --argjson first "$first" \
+asked_of $there | jq -e --argjson first "$first" \
     '. == {"new-s": $first["new-s"], "old-s": $first["old-s"], "reset": $first["east-s"]}'
 nobody_new_at_east
 ctl east enable site east
@@ -265,8 +247,8 @@ ctl old mask site east 2>"$dir/out" || code=$?
 found 'east-gw: .*no vipd listens' <"$dir/out"
 found 'nothing is changed anywhere' <"$dir/out"
 for site in old new; do figure_is $site .disabled '[]'; done
-crowd 60 20
-asked $crowds | jq -e '.["east-s"] == null' # it is dead
+crowd 60 10.9.0.20
+asked_of $crowds | jq -e '.["east-s"] == null' # it is dead
 restart_gateway east
 for site in old new east; do wait_until 5 all_alive $site; done
 ctl old mask site east --here
@@ -275,11 +257,11 @@ wait_until 5 figure_is new '.peers | map([.gateway, .same_sites])' '[["old-gw",f
 ctl new status >"$dir/out"
 found 'old-gw .*OTHER SITES DISABLED' <"$dir/out"
 fails found 'east-gw .*OTHER SITES DISABLED' <"$dir/out"
-crowd 60 20
-asked $crowds | jq -e '.["east-s"] == null and add == 60'
+crowd 60 10.9.0.20
+asked_of $crowds | jq -e '.["east-s"] == null and add == 60'
 come_in_at new
-crowd 60 20
-asked $crowds | jq -e '.["east-s"] > 5 and add == 60'
+crowd 60 10.9.0.20
+asked_of $crowds | jq -e '.["east-s"] > 5 and add == 60'
 ctl new explain 10.9.0.20 --json >"$dir/explained" || [ $? = 4 ]
 jq -e '.vips[0].causes | map(select(.cause == "other_sites")) == [{"cause": "other_sites", "serves": true,
     "text": "gateway old-gw has other orders about sites",
