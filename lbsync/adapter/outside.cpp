@@ -65,7 +65,7 @@ std::vector<std::string> names_in(const std::string& folder, Told& told) {
 void read_settings(const std::string& folder, bool (*decides)(std::string_view), Told& told) {
     for (const std::string& name : names_in(folder, told)) {
         if (decides(name)) {
-            read_setting(folder + "/" + name, told);
+            read_setting(fmt::format("{}/{}", folder, name), told);
         }
     }
 }

@@ -46,6 +46,7 @@ Checked<std::vector<Target>> targets_of(const Given& given) {
 
 void ask(std::vector<Target>& targets) {
     std::vector<Task> tasks;
+    tasks.reserve(targets.size());
     for (Target& target : targets) {
         tasks.emplace_back([&target] {
             target.standing = Remote::to(target.host).and_then([](const Remote& remote) {

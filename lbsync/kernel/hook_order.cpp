@@ -19,6 +19,7 @@ struct Place {
     uint32_t hook = 0;
     std::string device;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): it takes the 0 of the comparison for a pointer
     auto operator<=>(const Place&) const = default;
     std::string text() const {
         return fmt::format("{} hook {}{}", family, hook, device.empty() ? "" : " of " + device);
