@@ -221,9 +221,10 @@ std::vector<std::string> unmatched(const MapFile& file, const std::vector<LeftAl
     std::vector<std::string> lines;
     for (const auto& [entries, kept] : {std::pair(&file.keep, true), {&file.ignore, false}}) {
         for (const MapFile::Tables& entry : *entries) {
-            const bool any = std::any_of(found.begin(), found.end(), [&](const LeftAlone& table) {
-                return table.kept == kept && fits(entry, table.table);
-            });
+            const bool any =
+                std::any_of(found.begin(), found.end(), [&, kept = kept](const LeftAlone& table) {
+                    return table.kept == kept && fits(entry, table.table);
+                });
             if (!any) {
                 lines.push_back(
                     fmt::format("{}: no table is {} {}", entry.where, entry.family, entry.name));

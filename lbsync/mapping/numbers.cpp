@@ -76,7 +76,7 @@ Numbers::Number Numbers::tested(uint64_t value, uint64_t mask) const {
                 "{} under {:#x}, which is a part of the bits {:#x} that change as a whole", noun_,
                 mask, unit));
         }
-        const auto bits = image(value & unit, unit);
+        auto bits = image(value & unit, unit);
         if (!bits) {
             return bits;
         }
@@ -117,7 +117,7 @@ Numbers::Number Numbers::written(uint64_t kept, uint64_t flip) const {
                 fmt::format("{}, of whose bits {:#x}, which change as a whole, a part is written",
                             noun_, unit));
         }
-        const auto bits = image(flip & unit, unit);
+        auto bits = image(flip & unit, unit);
         if (!bits) {
             return bits;
         }

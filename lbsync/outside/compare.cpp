@@ -259,6 +259,7 @@ private:
     // Which route a packet takes does not depend on their order.
     static std::vector<std::pair<std::string, Words>> as_list(const std::vector<Words>& routes) {
         std::vector<std::pair<std::string, Words>> all;
+        all.reserve(routes.size());
         for (const Words& route : routes) {
             all.emplace_back("route", route);
         }

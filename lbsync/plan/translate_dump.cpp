@@ -127,7 +127,7 @@ public:
         }
         const bool wild = text.ends_with('+');
         return map_interface(interfaces_, wild ? text.substr(0, text.size() - 1) + "*" : text)
-            .map([&](std::string name) {
+            .map([&](const std::string& name) {
                 return wild ? name.substr(0, name.size() - 1) + "+" : name;
             });
     }

@@ -6,7 +6,7 @@ namespace rehome::lbsync::policy {
 
 namespace {
 
-std::string range(std::string first, const std::string& last) {
+std::string range(const std::string& first, const std::string& last) {
     return first == last ? first : first + "-" + last;
 }
 

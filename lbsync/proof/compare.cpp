@@ -80,10 +80,11 @@ std::vector<Doubt> unlike_instances(const Meaning& a, const Meaning& b, const Sp
     }
     std::vector<Doubt> doubts;
     for (const auto& [name, bits] : a.instances) {
-        const auto unlike = std::find_if(bits.begin(), bits.end(), [&](const Bit& bit) {
-            const auto other = of_b.find(bit);
-            return other != of_b.end() && *other->second != bits;
-        });
+        const auto unlike =
+            std::find_if(bits.begin(), bits.end(), [&, &bits = bits](const Bit& bit) {
+                const auto other = of_b.find(bit);
+                return other != of_b.end() && *other->second != bits;
+            });
         if (unlike != bits.end()) {
             doubts.push_back({space.name_of(unlike->name),
                               "serves these packets alone at one side, and others as well at the "

@@ -75,7 +75,7 @@ bool is_name(WideNumber name) {
 }
 
 // An interface that has a name, where the set has such.
-void prefer_named(Space& space, PacketSet& set, Source source, std::vector<uint64_t> ranks) {
+void prefer_named(Space& space, PacketSet& set, Source source, const std::vector<uint64_t>& ranks) {
     for (const uint64_t rank : ranks) {
         PacketSet there = is_name(space.name_at(rank)) ? PacketSet::all() : PacketSet();
         for (unsigned i = 0; i < space.rank_bits(); ++i) {
@@ -169,7 +169,7 @@ private:
     }
 
     std::string end(const Field& address, const Field& port, bool ports) const {
-        const std::string host = policy::text(address, value(address));
+        std::string host = policy::text(address, value(address));
         if (!ports) {
             return host;
         }

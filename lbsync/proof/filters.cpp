@@ -63,7 +63,7 @@ ColumnPtr Filters::known(Column column) {
         asked_.clear();
     }
     column.number = next_column_++;
-    const auto made = std::make_shared<const Column>(std::move(column));
+    auto made = std::make_shared<const Column>(std::move(column));
     columns_.emplace(std::move(content), made);
     return made;
 }

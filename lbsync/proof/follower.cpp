@@ -11,7 +11,6 @@ using policy::Choice;
 using policy::ElementsPtr;
 using policy::Field;
 using policy::Nat;
-using policy::Rule;
 using policy::Step;
 using policy::Store;
 using policy::Term;
@@ -223,7 +222,7 @@ std::shared_ptr<Run> Follower::run(size_t index, size_t first, size_t last, Stat
     }
     const bool marks = std::exchange(marks_, false);
     const bool only_marks = std::exchange(only_marks_, false);
-    const auto made = std::make_shared<Run>(summary(index, first, last, state));
+    auto made = std::make_shared<Run>(summary(index, first, last, state));
     marks_ = marks;
     only_marks_ = only_marks;
     if (runs_.size() == most_runs) {
@@ -336,7 +335,7 @@ std::vector<Bit> Follower::unknown(const Field& field, size_t column, Held& held
         const auto known = question_.before->unknowns.find(site);
         return known == question_.before->unknowns.end() ? std::vector<Bit>{} : known->second;
     }
-    const std::vector<Bit> bits =
+    std::vector<Bit> bits =
         field.source == Source::drawn ? drawn(field, held, state) : opaque(field, held, state);
     meaning_.unknowns[site] = bits;
     return bits;

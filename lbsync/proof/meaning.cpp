@@ -13,9 +13,7 @@ namespace rehome::lbsync::proof {
 
 using policy::Chain;
 using policy::Hook;
-using policy::Policy;
 using policy::Stage;
-using policy::Verdict;
 using Source = policy::Field::Source;
 
 namespace {

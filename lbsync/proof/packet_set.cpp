@@ -26,8 +26,8 @@ struct Running {
 };
 Running running;
 
-constexpr size_t node_bytes = 20;       // BuDDy's BddNode
-constexpr size_t cache_bytes = 6 * 24;  // an entry in each of its six tables of results
+constexpr size_t node_bytes = 20;               // BuDDy's BddNode
+constexpr size_t cache_bytes = size_t{6} * 24;  // an entry in each of its six tables of results
 constexpr size_t nodes_an_entry = 4;
 
 // The time ran out within an operation.  It goes through BuDDy's C, whose frames hold nothing that
