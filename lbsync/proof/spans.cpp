@@ -47,7 +47,7 @@ private:
             first, behind, [&](const Span& span) { return span.last < middle; });
         const auto low = std::partition_point(
             high, behind, [&](const Span& span) { return span.first < middle; });
-        const PacketSet zeros = below(at + 1, base, begin, index(low));
+        PacketSet zeros = below(at + 1, base, begin, index(low));
         if (!bits_[at]) {
             return zeros;
         }

@@ -202,7 +202,7 @@ Failed read_server(Options& options, Server& server) {
         return wrong("expected one of -g, -i and -m");
     }
     if (server.forwarding == Forwarding::tunnel) {
-        if (const auto tunnel = read_tunnel(options, server); !tunnel) {
+        if (auto tunnel = read_tunnel(options, server); !tunnel) {
             return tunnel;
         }
     }
@@ -246,7 +246,7 @@ private:
         if (!service) {
             return wrong(service.error());
         }
-        const auto read =
+        auto read =
             words[0] == "-A" ? add_service(*options, *service) : add_server(*options, *service);
         if (read && !options->left().empty()) {
             return wrong(fmt::format("option {} has no meaning here", options->left()));
