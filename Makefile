@@ -196,7 +196,8 @@ test-kills: $(BUILD)/bin/cutover $(BUILD)/bin/lbsync $(KILL_AT)
 
 $(KILL_AT): $(BUILD)/kills/%.so: tests/kills/%.cpp
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -shared $< -o $@
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -c $< -o $(@:.so=.o)
+	$(Q)$(CXX) -shared $(@:.so=.o) -o $@
 
 # What is committed, in a Debian that has nothing.
 test-fresh:
@@ -240,7 +241,8 @@ $(BUILD)/bench/cutover/%: $(BUILD)/obj/tests/bench/cutover/%.o $(call library,cu
 
 $(BUILD)/bench/cutover/sync_clock.so: tests/bench/cutover/sync_clock.cpp
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -shared $< -o $@
+	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) -fPIC -c $< -o $(@:.so=.o)
+	$(Q)$(CXX) -shared $(@:.so=.o) -o $@
 
 $(BUILD)/bench/cutover/nothing: tests/bench/cutover/nothing.cpp
 	$(call say,LINK,$@)

@@ -64,11 +64,12 @@ bool is_one() {
 // The first free number is ours.
 bool is_nth() {
     const char* nth = getenv("KILL_NTH");
-    if (nth == nullptr) {
+    const char* once = getenv("KILL_ONCE");
+    if (nth == nullptr || once == nullptr) {
         return true;
     }
     for (int i = 0;; ++i) {
-        const std::string path = std::string(getenv("KILL_ONCE")) + "." + std::to_string(i);
+        const std::string path = std::string(once) + "." + std::to_string(i);
         if (const int fd = open_raw(path.c_str(), O_CREAT | O_EXCL); fd >= 0) {
             close(fd);
             return i == atoi(nth);

@@ -210,6 +210,11 @@ int main(int argc, char** argv) {
         std::cerr << "usage: compare PAIRS\n";
         return 2;
     }
-    rehome::probe::print_all(static_cast<uint64_t>(pairs));
+    try {
+        rehome::probe::print_all(static_cast<uint64_t>(pairs));
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << "\n";
+        return 1;
+    }
     return 0;
 }
