@@ -130,7 +130,8 @@ Result<Exit> change(const Given& given, const Edit& edit) {
                   : tl::unexpected(tried.error()),
             show_accessed);
     }
-    return print_order(given, tell_all(given.text("socket"), gateways, order), show_accessed);
+    const auto told = tell_all(given.text("socket"), gateways, order);
+    return print_order(given, told.map(&ToldAll::here), show_accessed);
 }
 
 Result<Exit> access(const Given& given) {

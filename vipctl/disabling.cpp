@@ -1,17 +1,10 @@
 // vipctl mask, weak, strong and enable: one grammar for servers, services, lines and sites.
-#include <unistd.h>
-
-#include <cstdio>
-#include <thread>
-
-#include <fmt/core.h>
-
 #include <nlohmann/json.hpp>
 
-#include "common/clock.h"
 #include "common/control_request.h"
 #include "vipctl/client.h"
 #include "vipctl/commands.h"
+#include "vipctl/follow.h"
 #include "vipctl/gateways.h"
 #include "vipctl/show.h"
 
@@ -21,81 +14,49 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto progress_every = std::chrono::milliseconds(200);
-constexpr int64_t standstill_us = 30'000'000;  // of an order that --wait follows
-
-json find_order(const json& status, const json& id) {
-    for (const json& order : status.value("disabled", json::array())) {
-        if (order.value("id", json()) == id) {
-            return order;
-        }
-    }
-    return {};
-}
-
-// Follows the order of that id until its flows have ended, or another one takes its place.  That
-// takes as long as there are flows, so what bounds it is progress: standing still is an error.
-Result<json> follow(const Given& given, const json& id) {
-    const bool terminal = isatty(STDERR_FILENO) != 0;
-    json before;
-    int64_t moved_us = monotonic_us();
-    for (;;) {
-        const auto status = ask(given, {{"command", "status"}});
-        if (!status) {
-            return tl::unexpected(status.error());
-        }
-        const json now = find_order(*status, id);
-        if (!now.is_object()) {
-            return fail(Exit::no, "weak", "another order has taken its place");
-        }
-        if (terminal) {
-            fmt::print(stderr, "\r\033[K{}", show_disabled(now).substr(0, 78));
-        }
-        if (now.value("course", json()) != "running") {
-            fmt::print(stderr, "{}", terminal ? "\r\033[K" : "");
-            return now;
-        }
-        const bool nothing_left = now.value("left", json()) == 0;  // it waits for more to come
-        if (now != before || nothing_left) {
-            moved_us = monotonic_us();
-        } else if (monotonic_us() - moved_us > standstill_us) {
-            return fail(Exit::world, "weak",
-                        "no flow has ended in 30 s, expected progress; it is still running");
-        }
-        before = now;
-        std::this_thread::sleep_for(progress_every);
-    }
-}
-
 // An order about a site is all gateways', unless it is said otherwise; any other is this one's own.
-Result<json> give(const Given& given, const json& request) {
+Result<ToldAll> give(const Given& given, const json& request) {
     const bool alone = given.text("level") != "site" || given.has("here");
     if (alone || !wrong_request("", request).empty()) {
-        return ask(given, request);
+        return ask(given, request).map([](const json& answer) {
+            return ToldAll{answer, {{{{"here", true}}, answer}}};
+        });
     }
-    auto now = ask(given, {{"command", "sites"}});
+    const auto now = ask(given, {{"command", "sites"}});
     if (!now) {
-        return now;
+        return tl::unexpected(now.error());
     }
     return tell_all(given.text("socket"), now->value("gateways", Gateways()),
                     {"sites", {{"order", request}}, now->value("digest", "")});
 }
 
+// What became of it here, and beside it at the others.
+Result<json> at_its_end(const std::string& socket, ToldAll told) {
+    if (const auto followed = follow_to_end(socket, told.each); !followed) {
+        return tl::unexpected(followed.error());
+    }
+    for (const Answered& at : told.each) {
+        if (at.gateway.value("here", false)) {
+            told.here["disabled"] = at.answer["disabled"];
+        } else {
+            told.here["elsewhere"].push_back(
+                {{"gateway", at.gateway["gateway"]}, {"disabled", at.answer["disabled"]}});
+        }
+    }
+    return told.here;
+}
+
 Result<Exit> order(const std::string& mode, const Given& given) {
     const json request = request_for(mode, given);
-    auto answer = give(given, request);
-    if (!answer && !wrong_request("", request).empty()) {
+    const auto told = give(given, request);
+    auto answer = told.map(&ToldAll::here);
+    if (!told && !wrong_request("", request).empty()) {
         // Not sent: vipd, where it is there, says what else is wrong.
         const auto whole = ask_vipd(given.text("socket"), request);
         answer = !whole && whole.error().kind == Exit::usage ? whole : answer;
     }
-    if (answer && mode == "weak" && given.has("wait")) {
-        const json disabled = answer->value("disabled", json::object());
-        const auto followed = follow(given, disabled.value("id", json()));
-        if (!followed) {
-            return tl::unexpected(followed.error());
-        }
-        (*answer)["disabled"] = *followed;
+    if (told && mode == "weak" && given.has("wait")) {
+        answer = at_its_end(given.text("socket"), *told);
     }
     return print_order(given, answer, show_disabled_order);
 }
@@ -113,7 +74,8 @@ std::vector<Option> options_of(const std::string& mode) {
                               .by_default("0"));
         options.push_back(
             Option::flag("icmp", "clients of UDP are told that the port is unreachable"));
-        options.push_back(Option::flag("wait", "until its flows here have ended, with progress"));
+        options.push_back(Option::flag(
+            "wait", "until its flows have ended, at all gateways told, with progress"));
     }
     if (mode != "enable") {
         options.push_back(Option::flag("anyway", "also where nobody else is there"));
@@ -153,7 +115,7 @@ Command weak_command() {
         "accept; their clients connect again and are placed anew.  UDP flows are\n"
         "forgotten, so that their clients' next packets are placed anew.\n"
         "Without --wait it goes on by itself: see `vipctl status`.  Of a site each gateway\n"
-        "ends its own flows at that rate; --wait follows the gateway that is asked.");
+        "ends its own flows at that rate; --wait follows all that were told.");
 }
 
 Command strong_command() {

@@ -19,7 +19,6 @@ std::string name_of(const json& gateway) {
     return gateway.value("gateway", "");
 }
 
-// A socket is a file, which namespaces of this machine have in common.
 Result<json> ask_at(const std::string& here, const json& gateway, const json& request,
                     std::chrono::milliseconds within = limit) {
     if (gateway.value("here", false)) {
@@ -88,6 +87,10 @@ Result<json> prepare_at(const std::string& socket, const json& gateway, const Or
 
 }  // namespace
 
+Result<json> ask_gateway(const std::string& socket, const json& gateway, const json& request) {
+    return ask_at(socket, gateway, request);
+}
+
 Result<json> try_at_all(const std::string& socket, const Gateways& gateways,
                         const OrderToAll& order) {
     Failed failed;
@@ -104,8 +107,8 @@ Result<json> try_at_all(const std::string& socket, const Gateways& gateways,
     return failed.what.empty() ? Result<json>(answers) : fail(failed.kind, "", failed.what);
 }
 
-Result<json> tell_all(const std::string& socket, const Gateways& gateways,
-                      const OrderToAll& order) {
+Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
+                         const OrderToAll& order) {
     Failed failed;
     Gateways ready;
     std::string digest;
@@ -128,7 +131,7 @@ Result<json> tell_all(const std::string& socket, const Gateways& gateways,
         const Exit kind = failed.kind == Exit::unknown ? Exit::world : failed.kind;
         return fail(kind, "", failed.what + "; nothing is changed anywhere");
     }
-    json own;
+    ToldAll all;
     std::vector<std::string> told;
     for (const json& gateway : ready) {
         const auto answer = ask_at(socket, gateway,
@@ -139,7 +142,8 @@ Result<json> tell_all(const std::string& socket, const Gateways& gateways,
             continue;
         }
         told.push_back(name_of(gateway));
-        own = here ? *answer : own;
+        all.each.push_back({gateway, *answer});
+        all.here = here ? *answer : all.here;
         if (const std::string wrong = here ? "" : wrong_of(*answer); !wrong.empty()) {
             failed.add(gateway, {Exit::world, "", wrong});
         }
@@ -149,8 +153,8 @@ Result<json> tell_all(const std::string& socket, const Gateways& gateways,
                     failed.what + "; in force at " + list(told) +
                         "; give the order again, vipctl status names who differs");
     }
-    own["told"] = told;
-    return own;
+    all.here["told"] = told;
+    return all;
 }
 
 }  // namespace rehome::vipctl

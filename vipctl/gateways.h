@@ -20,11 +20,26 @@ struct OrderToAll {
     std::string base;     // the digest of the rules that it was made from
 };
 
-// The answer of the one that is here, with the gateways that were told.
+// A gateway, and what it has answered.
+struct Answered {
+    nlohmann::json gateway;
+    nlohmann::json answer;
+};
+
+struct ToldAll {
+    nlohmann::json here;  // the answer of the one that is here, with the gateways that were told
+    std::vector<Answered> each;
+};
+
+// One question to one of them: by its socket, which is a file that namespaces of this machine have
+// in common, or over ssh.  socket: of the one that is here.
+Result<nlohmann::json> ask_gateway(const std::string& socket, const nlohmann::json& gateway,
+                                   const nlohmann::json& request);
+
 // Exit::no, Exit::usage: somebody refused, and nothing is changed.  Exit::world: somebody was not
 // reached, and nothing is changed, or was not told in the end: the error says who has what.
-Result<nlohmann::json> tell_all(const std::string& socket, const Gateways& gateways,
-                                const OrderToAll& order);
+Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
+                         const OrderToAll& order);
 
 // What each would answer to the first step, without holding anything ready: with its "gateway".
 Result<nlohmann::json> try_at_all(const std::string& socket, const Gateways& gateways,

@@ -79,10 +79,9 @@ Result<Exit> change(const Given& given, const Edit& edit) {
     if (given.has("break-maps")) {
         with["break-maps"] = true;
     }
-    return print_order(
-        given,
-        tell_all(given.text("socket"), gateways, {"placement", with, now->value("digest", "")}),
-        show_placed);
+    const auto told =
+        tell_all(given.text("socket"), gateways, {"placement", with, now->value("digest", "")});
+    return print_order(given, told.map(&ToldAll::here), show_placed);
 }
 
 Result<Exit> weights(const Given& given) {

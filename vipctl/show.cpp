@@ -388,6 +388,9 @@ std::string show_disabled_order(const json& answer) {
     if (!before.empty()) {
         out += "in place of: " + show_disabled(before) + "\n";
     }
+    for (const json& at : list(answer, "elsewhere")) {
+        out += text(at, "gateway") + ": " + show_disabled(part(at, "disabled")) + "\n";
+    }
     std::string told;
     for (const json& gateway : list(answer, "told")) {
         told += (told.empty() ? "" : ", ") + gateway.get<std::string>();

@@ -192,12 +192,19 @@ for site in new east old; do
     [ "$(asked_of $crowds)" = "$first" ]
 done
 
-echo "it is emptied: each gateway ends what it has, at its own pace, and the one that was asked is waited for"
-ctl new weak site east --rate 200 --wait
-all_done() {
-    for site in old new east; do figure_is $site '.disabled | map([.name, .course, .left])' '[["east","done",0]]' || return; done
-}
-wait_until 10 all_done
+echo "it is emptied: each gateway ends what it has, at its own pace, and all of them are waited for"
+ctl new weak site east --rate 1 --wait >"$dir/out" 2>&1 &
+waits=$!
+wait_until 5 figure_is east '.disabled[0].mode' '"weak"'
+ctl old mask site east # another order takes its place
+code=0
+wait "$waits" || code=$?
+[ "$code" = 1 ]
+found 'east-gw: another order has taken its place' <"$dir/out"
+ctl new weak site east --rate 20 --wait --json >"$dir/weak"
+for site in old new east; do figure_is $site '.disabled | map([.name, .course, .left])' '[["east","done",0]]'; done
+jq -e '.disabled.course == "done" and (.elsewhere | map([.gateway, .disabled.course])) ==
+    [["old-gw", "done"], ["east-gw", "done"]]' "$dir/weak"
 asked_of $there | jq -e --argjson first "$first" \
     '. == {"new-s": $first["new-s"], "old-s": $first["old-s"], "reset": $first["east-s"]}'
 nobody_new_at_east
