@@ -81,9 +81,12 @@ TEST_CASE("what a document may not say") {
         {R"({"lists": [{"name": "a", "clients": ["10.0.0.1"]}, {"name": "b", "clients": ["10.0.0.1"]}],
              "sets": [{"ranges": ["a new", "b old"]}]})",
          "10.0.0.1/32 is given twice, by a and by b"},
-        {R"({"lists": [{"name": "a", "clients": []}, {"name": "a", "clients": []}]})",
+        {R"({"lists": [{"name": "a", "clients": ["10.0.0.1"]}, {"name": "a", "clients": ["10.0.0.2"]}]})",
          "\"a\" is given twice"},
-        {R"({"lists": [{"name": "10.0.0.1", "clients": []}]})", "/lists/0/name"},
+        {R"({"lists": [{"name": "10.0.0.1", "clients": ["10.0.0.1"]}]})", "/lists/0/name"},
+        // A set of nobody has nothing that could be said again.
+        {R"({"lists": [{"name": "a", "clients": []}], "sets": [{"ranges": ["a new"]}]})",
+         "/lists/0/clients"},
     };
     for (const Row& row : rows) {
         INFO(row.text, " is ", mistakes_of(row.text));
