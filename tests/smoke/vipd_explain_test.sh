@@ -107,3 +107,13 @@ jq -e '.vips[0].served == "yes" and .vips[0].causes[0].serves' "$dir/explained"
 mend_is 'vipctl share 0'
 mend
 wait_until 5 well
+
+echo "# so they are by weights, which cannot be told to the dead one: here alone"
+restart_gateway new
+wait_until 5 figure_is old '.peers[0].alive' true
+ctl old weights new=100
+stop_gateway new KILL
+wait_until 10 cause_is peer_down
+mend_is 'vipctl weights old=100 --here'
+mend
+wait_until 5 well

@@ -128,14 +128,15 @@ private:
             if (service.takes_new_flows(i)) {
                 continue;
             }
-            const auto orders = orders_about(service, server.name);
             const EndpointHealth* seen = health_of(i);
             if (server.masked) {
                 append(masked, server.name);
             }
-            for (const std::string& order : orders) {
-                append(ordered, order);
-                then("vipctl enable " + order.substr(order.find(' ') + 1));
+            for (const auto& [target, order] : snapshot_.disabled->orders()) {
+                if (target.means(service.config->name, server.name)) {
+                    append(ordered, fmt::format("{} {}", name(order.mode), target.text()));
+                    then(enable(target));
+                }
             }
             if (seen != nullptr && seen->down()) {
                 append(down, fmt::format("{} ({})", server.name, seen->why));
@@ -165,18 +166,6 @@ private:
         return health == nullptr ? nullptr : health->of(evidence_.service->config->name, server);
     }
 
-    // "mask server s1": those that keep new flows from the server.
-    std::vector<std::string> orders_about(const ServiceTable& service,
-                                          const std::string& server) const {
-        std::vector<std::string> orders;
-        for (const auto& [target, order] : snapshot_.disabled->orders()) {
-            if (target.means(service.config->name, server)) {
-                orders.push_back(std::string(name(order.mode)) + " " + target.text());
-            }
-        }
-        return orders;
-    }
-
     // By which all of it is dropped.
     void disabled() {
         for (const auto& [target, order] : snapshot_.disabled->orders()) {
@@ -186,8 +175,7 @@ private:
                                  target.name == evidence_.service->config->name;
             const bool site = target.level == Level::site && target.name == config_.site;
             if (order.mode == DisableMode::strong && (line || service || site)) {
-                add("disabled", fmt::format("strong {} drops it", target.text()),
-                    "vipctl enable " + target.text());
+                add("disabled", fmt::format("strong {} drops it", target.text()), enable(target));
             }
         }
     }
@@ -219,10 +207,11 @@ private:
         const std::string elsewhere = serves ? "; it is served here meanwhile" : "";
         const std::string mend =
             choice.by == Placement::Choice::By::set
-                ? fmt::format("vipctl set {} none", set_of(choice))
-            : snapshot_.placement->rules() == nullptr
+                ? fmt::format("vipctl set {} none{}", set_of(choice), where_reached())
+            : !choice.of_service && !weighs_all()
                 ? std::string("vipctl share 0")
-                : fmt::format("vipctl weights {}=100{}", config_.site, of_service(choice));
+                : fmt::format("vipctl weights {}=100{}{}", config_.site, of_service(choice),
+                              where_reached());
         if (!up) {
             add("peer_down",
                 fmt::format("{}, where no gateway is alive: start vipd at {}{}", text, gateways,
@@ -234,6 +223,22 @@ private:
                             elsewhere),
                 "raise the MTU of the link between the sites to 1,560", serves);
         }
+    }
+
+    bool weighs_all() const {
+        const PlacementRules* rules = snapshot_.placement->rules();
+        return rules != nullptr && rules->weighs_all();
+    }
+
+    // An order of all gateways is refused where one of them is silent; then it is given here.
+    std::string where_reached() const {
+        const bool all = std::all_of(snapshot_.peers.begin(), snapshot_.peers.end(),
+                                     [](const Snapshot::Peer& peer) { return peer.up; });
+        return all ? "" : " --here";
+    }
+    std::string enable(const DisableTarget& target) const {
+        return fmt::format("vipctl enable {}{}", target.text(),
+                           target.level == Level::site ? where_reached() : "");
     }
 
     std::string of_service(const Placement::Choice& choice) const {

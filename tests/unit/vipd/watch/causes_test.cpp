@@ -136,7 +136,26 @@ TEST_CASE("each cause where it is the answer, and gone after its command") {
              lab.link_up = false;
              lab.pass(5'000 * ms);
          },
-         "vipctl set 100.80.0.0/24 none",
+         "vipctl set 100.80.0.0/24 none --here",  // the other gateway would not be reached
+         [](Lab& lab) { lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1"})")); },
+         true},
+        {"peer_down",  // a set of others does not make it the gateway's share any less
+         [](Lab& lab) {
+             lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1",
+                 "sets": [{"ranges": ["192.0.2.0/24 new"]}]})"));
+             lab.share(lab["old"], {10'000, ShareBy::address});
+             lab.link_up = false;
+             lab.pass(5'000 * ms);
+         },
+         "vipctl share 0", [](Lab& lab) { lab.share(lab["old"], {}); }, true},
+        {"peer_down",
+         [](Lab& lab) {
+             lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1",
+                 "weights": [{"sites": {"new": 100}}]})"));
+             lab.link_up = false;
+             lab.pass(5'000 * ms);
+         },
+         "vipctl weights old=100 --here",
          [](Lab& lab) { lab.place(json::parse(R"({"schema": "rehome/vipd-placement/1"})")); },
          true},
         {"other_placement",
@@ -245,7 +264,8 @@ TEST_CASE("what is disabled, and each order that has to be taken back") {
             DisableOrder order;
             order.mode = DisableMode::strong;
             old.state->disable(each, order);
-            mend += (mend.empty() ? "vipctl enable " : "; vipctl enable ") + each.text();
+            mend += (mend.empty() ? "vipctl enable " : "; vipctl enable ") + each.text() +
+                    (each.level == Level::site ? " --here" : "");  // the other would not be reached
         }
         old.act->follow(lab.now);
         const json told = causes(lab);
