@@ -293,7 +293,10 @@ const Command* find_command(const Program& program, const Words& words) {
 
 int finish(const Program& program, Result<Exit> result) {
     if (!result) {
-        std::cerr << in_one_line(result.error().text()) << "\n";
+        std::istringstream lines(result.error().text());  // all mistakes of an input, a line each
+        for (std::string line; std::getline(lines, line);) {
+            std::cerr << in_one_line(line) << "\n";
+        }
         result = result.error().kind;
     }
     std::cout.flush();

@@ -64,6 +64,14 @@ Exit kind_of(const json& code) {
 
 }  // namespace
 
+Result<std::string> line_of(const json& request) {
+    try {
+        return request.dump() + "\n";
+    } catch (const json::type_error&) {  // what is said on a command line or in a file
+        return fail(Exit::usage, "", "what is asked is no UTF-8, expected text that is");
+    }
+}
+
 Result<json> ask_vipd(const std::string& path, const json& request,
                       std::chrono::milliseconds limit) {
     sockaddr_un address{};
@@ -72,6 +80,10 @@ Result<json> ask_vipd(const std::string& path, const json& request,
         return fail(Exit::usage, path, "is too long for a socket, expected at most 107 bytes");
     }
     path.copy(address.sun_path, path.size());
+    const auto line = line_of(request);
+    if (!line) {
+        return tl::unexpected(line.error());
+    }
     const int64_t deadline_us = monotonic_us() + limit.count() * 1000;
     const Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     limit_time(connection.get(), limit.count() * 1000);
@@ -79,9 +91,8 @@ Result<json> ask_vipd(const std::string& path, const json& request,
         0) {
         return trouble(path, "cannot reach vipd");
     }
-    const std::string line = request.dump() + "\n";
-    if (::send(connection.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(line.size())) {
+    if (::send(connection.get(), line->data(), line->size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(line->size())) {
         return trouble(path, "cannot send the request");
     }
     const auto text = read_line(connection.get(), path, deadline_us);

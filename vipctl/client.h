@@ -15,4 +15,7 @@ namespace rehome::vipctl {
 Result<nlohmann::json> ask_vipd(const std::string& socket_path, const nlohmann::json& request,
                                 std::chrono::milliseconds limit = std::chrono::seconds(5));
 
+// A request as the line that vipd reads.  Exit::usage: it has a text that is no UTF-8.
+Result<std::string> line_of(const nlohmann::json& request);
+
 }  // namespace rehome::vipctl

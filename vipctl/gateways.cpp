@@ -33,7 +33,11 @@ Result<json> ask_at(const std::string& here, const json& gateway, const json& re
         return ask_vipd(socket, request, within);
     }
     RunOptions options{within};
-    options.input = request.dump();
+    const auto line = line_of(request);
+    if (!line) {
+        return tl::unexpected(line.error());
+    }
+    options.input = *line;
     const auto said = output_of_ours(*host, "vipctl", {"--socket", socket, "tell"}, options);
     const json answer = said ? json::parse(*said, nullptr, false) : json();
     return !said ? tl::unexpected(said.error())

@@ -94,8 +94,13 @@ Result<Exit> weights(const Given& given) {
         return tl::unexpected(sites.error());
     }
     return change(given, [&](json& rules) -> Result<> {
-        edit_weights(rules, given.text("service"), given.text("by"), *sites);
-        return {};
+        const std::string service = given.text("service");
+        const bool done = edit_weights(rules, service, given.text("by"), *sites);
+        // Of all services it may be said again: it is how all gateways are told once more.
+        return done || service.empty()
+                   ? Result<>()
+                   : fail(Exit::no, "",
+                          in_quotes(service) + " has no weights, expected one that has");
     });
 }
 
@@ -138,8 +143,9 @@ Result<Exit> list(const Given& given) {
         return fail(Exit::usage, given.text("file"), "has no clients, expected a prefix a line");
     }
     return change(given, [&](json& rules) -> Result<> {
-        edit_list(rules, name, clients);
-        return {};
+        return edit_list(rules, name, clients)
+                   ? Result<>()
+                   : fail(Exit::no, "", "no list is called " + in_quotes(name) + ", expected one");
     });
 }
 

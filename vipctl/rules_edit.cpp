@@ -15,11 +15,13 @@ json::iterator entry(json& list, const char* key, const std::string& value) {
                         [&](const json& each) { return each.value(key, "") == value; });
 }
 
-// Replaces it, adds it, or takes it away where it is null; a list that is empty goes.
-void put(json& rules, const char* list, const char* key, const std::string& value, json made) {
+// Replaces it, adds it, or takes it away where it is null; a list that is empty goes.  False: there
+// was none to take away.
+bool put(json& rules, const char* list, const char* key, const std::string& value, json made) {
     json& entries = rules[list];
     entries = entries.is_null() ? json::array() : entries;
     const auto found = entry(entries, key, value);
+    const bool done = !made.is_null() || found != entries.end();
     if (!made.is_null() && !value.empty()) {
         made[key] = value;
     }
@@ -33,6 +35,7 @@ void put(json& rules, const char* list, const char* key, const std::string& valu
     if (entries.empty()) {
         rules.erase(list);
     }
+    return done;
 }
 
 std::vector<std::string> ranges_of(const json& rules, const std::string& service) {
@@ -66,14 +69,14 @@ void edit_set(json& rules, const std::string& service, const std::vector<std::st
     put(rules, "sets", "service", service, ranges.empty() ? json() : json{{"ranges", ranges}});
 }
 
-void edit_weights(json& rules, const std::string& service, const std::string& by,
+bool edit_weights(json& rules, const std::string& service, const std::string& by,
                   const json& sites) {
-    put(rules, "weights", "service", service,
-        sites.is_null() ? json() : json{{"by", by}, {"sites", sites}});
+    return put(rules, "weights", "service", service,
+               sites.is_null() ? json() : json{{"by", by}, {"sites", sites}});
 }
 
-void edit_list(json& rules, const std::string& name, const std::vector<std::string>& clients) {
-    put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
+bool edit_list(json& rules, const std::string& name, const std::vector<std::string>& clients) {
+    return put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
 }
 
 Result<> edit_limit(json& document, const std::string& what, const std::string& rate,
@@ -100,6 +103,9 @@ Result<> edit_limit(json& document, const std::string& what, const std::string& 
                     in_quotes(rate) + " is no rate, expected a number a second" +
                         (kind == "except" ? ", unlimited" : "") + " or none");
     }
+    const auto no_limit = [&] {
+        return fail(Exit::no, "", in_quotes(what) + " has no limit, expected one that has");
+    };
     json& limits = document["limits"];
     limits = limits.is_null() ? json::object() : limits;
     if (kind == "clients") {
@@ -119,18 +125,22 @@ Result<> edit_limit(json& document, const std::string& what, const std::string& 
         }
         json& list = limits["clients"]["except"];
         json kept = json::array();
+        const size_t before = list.size();
         for (const json& one : list.is_null() ? json::array() : list) {
             if (one.value("clients", json()) != json::array({name})) {
                 kept.push_back(one);
             }
+        }
+        if (made.is_null() && kept.size() == before) {
+            return no_limit();
         }
         if (!made.is_null()) {
             made["clients"] = json::array({name});
             kept.push_back(made);
         }
         list = kept;
-    } else {
-        put(limits, kind == "vip" ? "vips" : "services", kind.c_str(), name, made);
+    } else if (!put(limits, kind == "vip" ? "vips" : "services", kind.c_str(), name, made)) {
+        return no_limit();
     }
     if (limits.empty()) {
         document.erase("limits");

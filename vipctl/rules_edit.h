@@ -21,11 +21,11 @@ bool edit_range(nlohmann::json& rules, const std::string& service, const std::st
 // The whole set, a range a line; empty: none is left.
 void edit_set(nlohmann::json& rules, const std::string& service,
               const std::vector<std::string>& ranges);
-// {"new": 10, "old": 90}; null: no weights.
-void edit_weights(nlohmann::json& rules, const std::string& service, const std::string& by,
+// {"new": 10, "old": 90}; null: no weights.  False: there were none to take away.
+bool edit_weights(nlohmann::json& rules, const std::string& service, const std::string& by,
                   const nlohmann::json& sites);
-// Empty: there is no such list any more.
-void edit_list(nlohmann::json& rules, const std::string& name,
+// Empty: there is no such list any more.  False: there was none.
+bool edit_list(nlohmann::json& rules, const std::string& name,
                const std::vector<std::string>& clients);
 
 // Access (rehome/vipd-access/1).

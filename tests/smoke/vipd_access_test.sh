@@ -73,6 +73,11 @@ refused 'expected at most 32768' access --file "$dir/rules.json"
 refused 'no service is called "game"' limit service:game 10
 refused 'is no rate' limit clients many
 refused 'from 0 to 100' admission 101
+for what in service:meters vip:198.51.100.10; do
+    code=0
+    ctl old limit $what none 2>"$dir/out" || code=$?
+    [ $code = 1 ] && found "\"$what\" has no limit" <"$dir/out"
+done
 printf '%s\n' garbage '{"command":"access-prepare"}' '{"command":"access-prepare","rules":7}' \
     '{"command":"access-prepare","rules":{"schema":"rehome/vipd-access/2","default":"maybe"}}' \
     '{"command":"access-commit","digest":"0123456789abcdef"}' '{"command":"explain"}' \

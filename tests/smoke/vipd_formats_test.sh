@@ -47,6 +47,8 @@ prints vipd-status ctl old status
 prints vipd-share ctl old share
 prints vipd-placed ctl old weights old=90,new=10
 prints vipd-placed ctl old set 10.9.0.0/24 old
+echo 10.9.0.2 >"$dir/staff"
+prints vipd-placed ctl old list staff --file "$dir/staff"
 prints vipd-placed ctl old list staff --none
 prints vipd-placed ctl old weights none
 prints vipd-placed ctl old set 10.9.0.0/24 none

@@ -129,6 +129,16 @@ printf '10.0.0.0/8 new\n10.0.0.0/8 old\n10.1.2.3/8 new\n192.0.2.0/24 west\n' >"$
 refused 'given twice' set --file "$dir/wrong"
 found west <"$dir/out"
 found '10.1.2.3/8' <"$dir/out"
+[ "$(wc -l <"$dir/out")" -ge 3 ] # a line each
+printf '10.0.0.0/8 n\374w\n' >"$dir/wrong"
+refused 'is no UTF-8' set --file "$dir/wrong"
+code=0
+ctl old list nobody --none 2>"$dir/out" || code=$?
+[ $code = 1 ] && found 'no list is called "nobody"' <"$dir/out"
+code=0
+ctl old weights none --service nobody 2>"$dir/out" || code=$?
+[ $code = 1 ] && found '"nobody" has no weights' <"$dir/out"
+[ "$(figure old .placement)" = "$before" ]
 echo '{"command":"placement-prepare","rules":{"schema":"rehome/vipd-placement/2"}}' >"$dir/other"
 fails ctl old tell <"$dir/other" 2>"$dir/out"
 found schema <"$dir/out"
