@@ -185,3 +185,18 @@ away_over() { [ "$(jq -r '.alive_at | sub("\\..*"; "Z") | fromdate + 4 < now' $o
 wait_until 10 away_over
 start_gateway old
 figure_is old .orders.confirmed false
+
+echo "and however much was said: as many clients as requests have room for"
+ctl old confirm
+for n in 101 102 103 104 105; do
+    awk -v n=$n 'BEGIN { for (i = 0; i < 65536; ++i) printf "10.%d.%d.%d\n", n, i / 256, i % 256 }' >"$dir/clients"
+    ctl old list l$n --file "$dir/clients" --here
+done
+jq '.placement.rules | {schema: "rehome/vipd-access/1", default: "accept", lists}' "$orders/old.orders.json" >"$dir/access"
+ctl old access --file "$dir/access" --here
+said() { figure old '[.placement, .access.digest]'; }
+before=$(said)
+stop_gateway old KILL
+restart_gateway old
+[ "$(said)" = "$before" ]
+figure_is old .orders.set_aside null

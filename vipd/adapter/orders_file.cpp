@@ -17,7 +17,9 @@ namespace rehome::vipd {
 
 namespace {
 
-constexpr size_t longest_file = 16U << 20;
+// Placement and access, each of them a request of 8 MiB at most, which a line for each item makes
+// up to three times as long.
+constexpr size_t longest_file = 64U << 20;
 constexpr int64_t retry_us = 1'000'000;
 
 // Often enough that a crash makes no absence look long.
