@@ -30,6 +30,7 @@ public:
                 of(*ways.back, true);
             }
         }
+        doubtful();
         line();
         placement();
         sites();
@@ -164,6 +165,42 @@ private:
     const EndpointHealth* health_of(size_t server) const {
         const auto& health = snapshot_.health;
         return health == nullptr ? nullptr : health->of(evidence_.service->config->name, server);
+    }
+
+    // Servers that get clients although their checks fail: the last choice of a service whose
+    // servers are all down, or kept since more than half look down.
+    void doubtful() {
+        const bool here =
+            std::any_of(evidence_.tries.begin(), evidence_.tries.end(), [](const BothWays& ways) {
+                return ways.in.at("way") != "drop" && !is_relayed(ways.in);
+            });
+        std::string names;
+        for (size_t i = 0;
+             here && evidence_.service != nullptr && i < evidence_.service->servers.size(); ++i) {
+            const EndpointHealth* seen = health_of(i);
+            if (seen != nullptr && (seen->down() || seen->kept_up) &&
+                evidence_.service->takes_new_flows(i)) {
+                names += fmt::format("{}{} ({})", names.empty() ? "" : ", ",
+                                     evidence_.service->servers[i].name, seen->why);
+            }
+        }
+        if (!names.empty()) {
+            add("servers_look_down",
+                fmt::format("checks fail of servers of {} that get clients nevertheless, as {}: {}",
+                            evidence_.service->config->name,
+                            snapshot_.health->keeps ? "more than half of all look down at once"
+                                                    : "all are down and the last choice is kept",
+                            names),
+                "start what is down", true);
+        }
+    }
+
+    static bool is_relayed(const json& answer) {
+        const json& steps = answer.at("steps");
+        return std::any_of(steps.begin(), steps.end(), [](const json& step) {
+            return step.at("stage") == "tunnel" &&
+                   step.at("text").get<std::string>().starts_with("to gateway ");
+        });
     }
 
     // By which all of it is dropped.

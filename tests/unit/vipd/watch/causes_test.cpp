@@ -229,6 +229,36 @@ TEST_CASE("causes of what nobody ordered") {
     CHECK(told[0]["mend"] == "ip route show 198.51.100.0/24");
 }
 
+TEST_CASE("servers whose checks fail, and that get clients nevertheless") {
+    Lab lab;
+    LabGateway& old = lab["old"];
+    ServersHealth health;
+    auto& servers = health.services["meters"];
+    servers.resize(old.config.services[0].servers.size());
+    EndpointHealth& first = servers.front();
+    first.why = "Connection refused";
+    const auto told = [&] {
+        old.state->health(std::make_shared<ServersHealth>(health));
+        old.act->follow(lab.now);
+        return causes(lab);
+    };
+    CHECK(told() == json::array());
+    first.kept_up = health.keeps = true;
+    json cause = told()[0];
+    CHECK(cause["cause"] == "servers_look_down");
+    CHECK(cause["serves"] == true);
+    CHECK(cause["text"] ==
+          "checks fail of servers of meters that get clients nevertheless, as more than half of "
+          "all look down at once: s1 (Connection refused)");
+    first.kept_up = health.keeps = false;
+    first.state = EndpointHealth::State::down;
+    cause = told()[0];
+    CHECK(cause["text"].get<std::string>().find("all are down and the last choice is kept") !=
+          std::string::npos);
+    lab.share(old, {10'000, ShareBy::address});  // all are relayed
+    CHECK(told() == json::array());
+}
+
 TEST_CASE("who may not begin") {
     Lab lab;
     lab.access(lab["old"],
