@@ -13,6 +13,25 @@ namespace {
 
 using nlohmann::json;
 
+// Servers and what is wrong with them: the first three, as a service may have thousands.
+class Few {
+public:
+    void add(const std::string& server, const std::string& why) {
+        if (count_++ < shown) {
+            text_ += fmt::format("{}{} ({})", text_.empty() ? "" : ", ", server, why);
+        }
+    }
+    bool empty() const { return count_ == 0; }
+    std::string text() const {
+        return count_ > shown ? fmt::format("{} and {} more", text_, count_ - shown) : text_;
+    }
+
+private:
+    static constexpr size_t shown = 3;
+    std::string text_;
+    size_t count_ = 0;
+};
+
 class Search {
 public:
     explicit Search(const Evidence& evidence)
@@ -114,7 +133,8 @@ private:
     // Which of its servers takes no new flows, why, and what ends that.
     void no_server(const std::string& before = "") {
         const ServiceTable& service = *evidence_.service;
-        std::string masked, ordered, down;
+        std::string masked, ordered;
+        Few down;
         const auto append = [](std::string& names, const std::string& name) {
             names += (names.empty() ? "" : ", ") + name;
         };
@@ -140,7 +160,7 @@ private:
                 }
             }
             if (seen != nullptr && seen->down()) {
-                append(down, fmt::format("{} ({})", server.name, seen->why));
+                down.add(server.name, seen->why);
             }
         }
         if (!masked.empty()) {
@@ -158,7 +178,7 @@ private:
             fmt::format("{}no server of {} takes new flows{}{}{}", before, service.config->name,
                         masked.empty() ? "" : "; masked in the configuration: " + masked,
                         ordered.empty() ? "" : "; disabled: " + ordered,
-                        down.empty() ? "" : "; down: " + down),
+                        down.empty() ? "" : "; down: " + down.text()),
             mend.empty() ? "vipctl status" : mend);
     }
 
@@ -174,14 +194,13 @@ private:
             std::any_of(evidence_.tries.begin(), evidence_.tries.end(), [](const BothWays& ways) {
                 return ways.in.at("way") != "drop" && !is_relayed(ways.in);
             });
-        std::string names;
+        Few names;
         for (size_t i = 0;
              here && evidence_.service != nullptr && i < evidence_.service->servers.size(); ++i) {
             const EndpointHealth* seen = health_of(i);
             if (seen != nullptr && (seen->down() || seen->kept_up) &&
                 evidence_.service->takes_new_flows(i)) {
-                names += fmt::format("{}{} ({})", names.empty() ? "" : ", ",
-                                     evidence_.service->servers[i].name, seen->why);
+                names.add(evidence_.service->servers[i].name, seen->why);
             }
         }
         if (!names.empty()) {
@@ -190,7 +209,7 @@ private:
                             evidence_.service->config->name,
                             snapshot_.health->keeps ? "more than half of all look down at once"
                                                     : "all are down and the last choice is kept",
-                            names),
+                            names.text()),
                 "start what is down", true);
         }
     }

@@ -255,6 +255,16 @@ TEST_CASE("servers whose checks fail, and that get clients nevertheless") {
     cause = told()[0];
     CHECK(cause["text"].get<std::string>().find("all are down and the last choice is kept") !=
           std::string::npos);
+    ServerConfig more = old.config.services[0].servers[0];
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+        more.name = name;
+        more.port += 1;
+        old.config.services[0].servers.push_back(more);
+    }
+    lab.reload(old);
+    const EndpointHealth each = first;
+    servers.assign(old.config.services[0].servers.size(), each);
+    CHECK(told()[0]["text"].get<std::string>().ends_with("and 4 more"));
     lab.share(old, {10'000, ShareBy::address});  // all are relayed
     CHECK(told() == json::array());
 }
