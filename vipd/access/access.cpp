@@ -2,6 +2,19 @@
 
 namespace rehome::vipd {
 
+Access::Access(std::shared_ptr<const AccessRules> document, std::shared_ptr<const Classifier> finds,
+               size_t flat, Micros took, uint64_t bytes_read)
+    : rules(std::move(document)),
+      classifier(std::move(finds)),
+      flat_rules(flat),
+      built_in(took),
+      bytes(bytes_read) {
+    dropping.push_back(rules->drops_others ? 1 : 0);
+    for (const AccessRule& rule : rules->rules) {
+        dropping.push_back(rule.drops ? 1 : 0);
+    }
+}
+
 bool same_targets(const std::vector<ServiceConfig>& a, const std::vector<ServiceConfig>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](const ServiceConfig& x, const ServiceConfig& y) {

@@ -38,10 +38,12 @@ json decided_by(const AccessRules& rules, const std::vector<uint64_t>& packets) 
     json decided = json::array();
     const size_t count = rules.rules.size();
     for (size_t i = 0; i <= count; ++i) {
+        const size_t counter =
+            Access::counter_of(i < count ? static_cast<uint32_t>(i) : Classifier::none);
         const bool drops = i < count ? rules.rules[i].drops : rules.drops_others;
         decided.push_back({{"rule", rules.name_of(static_cast<uint32_t>(i))},
                            {"action", drops ? "drop" : "accept"},
-                           {"packets", i < packets.size() ? packets[i] : 0}});
+                           {"packets", counter < packets.size() ? packets[counter] : 0}});
     }
     return decided;
 }

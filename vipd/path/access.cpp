@@ -87,14 +87,6 @@ FlowKey ends_of_reply(const Frame& frame, const Packet& packet) {
             {packet.source, port_of(packet.protocol, packet.source_port)}};
 }
 
-void count_rule(Hands& hands, const Access& access, uint32_t rule) {
-    auto& counts = hands.counters.access;
-    if (counts.size() != access.counters()) [[unlikely]] {
-        counts.assign(access.counters(), 0);
-    }
-    ++counts[access.counter_of(rule)];
-}
-
 bool barred(const View& view, Hands& hands, const FlowKey& ends, Flow* flow, bool by_line) {
     const Access* access = view.snapshot.access.get();
     if (access == nullptr) {

@@ -5,7 +5,8 @@
 // looks at each of them, a few hundred at once; until it has been there a flow's own packets are
 // looked at, in both directions, so that nobody passes who may not any more.  A flow that is
 // dropped keeps its entry, marked, by which its server's packets are known too; its packets are
-// looked at again, so that other rules can let it go on.  Maps remember nothing: each packet.
+// looked at again, so that other rules can let it go on.  Of maps each packet is looked at; what
+// was found about the same ends is remembered as long as the rules are the same (access/memo.h).
 //
 // What a peer hands over was looked at where it came in; the answers to it are looked at there too,
 // or here where they leave by a line of this gateway because the peer is away.  ICMP errors count
@@ -30,7 +31,13 @@ bool barred_answer(const View& view, Hands& hands, const FlowKey& ends, Flow* fl
 bool barred_by_line(const View& view, Hands& hands, const Frame& frame, const Packet& packet);
 
 // Counts what a rule has decided.
-void count_rule(Hands& hands, const Access& access, uint32_t rule);
+inline void count_rule(Hands& hands, const Access& access, uint32_t rule) {
+    auto& counts = hands.counters.access;
+    if (counts.size() != access.counters()) [[unlikely]] {
+        counts.assign(access.counters(), 0);
+    }
+    ++counts[access.counter_of(rule)];
+}
 
 // Some more of the round over all flows, if there is one.
 void sweep(const View& view, Hands& hands);

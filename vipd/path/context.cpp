@@ -22,6 +22,8 @@ Hands::Hands(const Settings& settings)
     : flows(settings.flows, settings.hash_key),
       source_nat(flows, settings.worker, settings.workers, mix(settings.hash_key)),
       fragments(settings.fragments, settings.hash_key),
+      memo_v4(settings.hash_key),
+      memo_v6(settings.hash_key),
       routing(settings.ports),
       icmp_limit(icmp_per_s, icmp_per_s, settings.workers),
       answers(settings.hash_key, settings.workers),
@@ -54,6 +56,8 @@ void Hands::act_on_access(const Access* before, const Access* now) {
         counters.access.clear();
         counters.barred_flows = 0;
     }
+    memo_v4.forget();
+    memo_v6.forget();
     now == nullptr ? flows.end_sweep() : flows.begin_sweep();
 }
 

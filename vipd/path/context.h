@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "vipd/access/memo.h"
 #include "vipd/flow/flow_table.h"
 #include "vipd/flow/fragments.h"
 #include "vipd/flow/path_mtus.h"
@@ -100,6 +101,8 @@ struct Hands {
     FlowTable flows;
     SourceNat source_nat;
     Fragments fragments;
+    AccessMemo<4> memo_v4;   // of packets under maps
+    AccessMemo<16> memo_v6;  // likewise
     Routing routing;
     RateLimit icmp_limit;        // of what clients need to go on: too big, TTL used up
     AnswerBudget answers;        // that nobody is there

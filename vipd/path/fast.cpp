@@ -66,9 +66,52 @@ void set_entry(Plain& plain, FlowV6* flow) {
     plain.flow.v6 = flow;
 }
 
+// The keys of a burst's packets that the access rules are to look at, and whose they are.
+template <typename Key>
+struct Asked {
+    std::array<Key, burst_max> keys;
+    std::array<uint8_t, burst_max> of;
+    size_t count = 0;
+
+    Key& add(size_t packet) {
+        of[count] = static_cast<uint8_t>(packet);
+        return keys[count++];
+    }
+    std::span<const Key> all() const { return std::span(keys).first(count); }
+};
+
+// Those of packets under maps, and where the memo would have them.
+template <typename Memo>
+struct Mapped {
+    Asked<typename Memo::Key> asked;
+    std::array<typename Memo::Place, burst_max> places;
+};
+struct MappedBoth {
+    Mapped<AccessMemo<4>> v4;
+    Mapped<AccessMemo<16>> v6;
+};
+
+template <typename H, bool client, typename Memo>
+inline void fetch(const Frame& frame, const Plain& of, size_t number, Memo& memo,
+                  Mapped<Memo>& mapped) {
+    const uint8_t* ip = frame.data + ethernet_bytes;
+    const uint8_t* l4 = ip + H::bytes;
+    auto& place = mapped.places[mapped.asked.count];
+    auto& key = mapped.asked.add(number);
+    if (client) {
+        key.set(of.protocol, ip + H::source, ip + H::destination, load16(l4 + 2));
+    } else {
+        std::array<uint8_t, H::destination - H::source> vip;
+        H::write(vip.data(), of.rule->to_vip(H::stored(ip + H::source)));
+        key.set(of.protocol, ip + H::destination, vip.data(), load16(l4));
+    }
+    place = memo.fetch(key);
+}
+
 // client: the packet is from a client's side, by a line; else from a server's.
 template <typename H, bool client>
-inline void look_at(const Turn& turn, const Frame& frame, Plain& out) {
+inline void look_at(const Turn& turn, const Frame& frame, Plain& out, size_t number,
+                    MappedBoth& mapped) {
     const uint8_t* ip = frame.data + ethernet_bytes;
     const uint32_t room = frame.length - ethernet_bytes;
     if (room < H::bytes + 8 || !H::is_plain(ip, room, out.total)) [[unlikely]] {
@@ -92,6 +135,13 @@ inline void look_at(const Turn& turn, const Frame& frame, Plain& out) {
                 turn.hands.routing.prefetch(out.rule->to_server(destination));
             } else {
                 turn.hands.routing.prefetch_route(destination);
+            }
+            if (turn.access != nullptr && !left) {
+                if constexpr (H::family == Family::v4) {
+                    fetch<H, client>(frame, out, number, turn.hands.memo_v4, mapped.v4);
+                } else {
+                    fetch<H, client>(frame, out, number, turn.hands.memo_v6, mapped.v6);
+                }
             }
             return;
         }
@@ -447,41 +497,16 @@ inline bool pass(Turn& turn, Job& job, const Plain& of) {
     }
 }
 
-// The keys of a burst's packets that the access rules are to look at, and whose they are.
-template <typename Key>
-struct Asked {
-    std::array<Key, burst_max> keys;
-    std::array<uint8_t, burst_max> of;
-    size_t count = 0;
-
-    Key& add(size_t packet) {
-        of[count] = static_cast<uint8_t>(packet);
-        return keys[count++];
-    }
-};
-
-// Asks for what no entry stands for: packets under maps, first ones, and those of flows that the
-// round after a change of the rules has not come to yet.
+// Asks for what no entry stands for: first packets, and those of flows that the round after a
+// change of the rules has not come to yet.
 template <typename H, bool client, typename Key>
 inline void ask(const Turn& turn, const Frame& frame, const Plain& of, size_t number,
                 Asked<Key>& asked) {
-    const uint8_t* ip = frame.data + ethernet_bytes;
-    const uint8_t* l4 = ip + H::bytes;
-    const auto of_packet = [&] {
-        asked.add(number).set(of.protocol, ip + H::source, ip + H::destination, load16(l4 + 2));
-    };
-    if (of.kind == Plain::Kind::map) {
-        if (client) {
-            of_packet();
-        } else {
-            const Address vip = of.rule->to_vip(H::address(H::stored(ip + H::source)));
-            asked.add(number).set(of.protocol, ip + H::destination, vip.bytes.data(), load16(l4));
-        }
-        return;
-    }
     const typename H::Entry* entry = entry_of(of, static_cast<const H*>(nullptr));
     if (entry == nullptr && client) {
-        of_packet();
+        const uint8_t* ip = frame.data + ethernet_bytes;
+        asked.add(number).set(of.protocol, ip + H::source, ip + H::destination,
+                              load16(ip + H::bytes + 2));
     } else if (entry != nullptr && turn.hands.flows.sweeping() && !entry->barred &&
                !turn.hands.flows.swept(*entry)) {
         const FlowKey key = entry->key();
@@ -492,9 +517,8 @@ inline void ask(const Turn& turn, const Frame& frame, const Plain& of, size_t nu
 
 // What the rules drop is left to the stages.
 template <typename Key>
-inline void answer(const Turn& turn, Asked<Key>& asked, std::array<Plain, burst_max>& plain) {
-    std::array<uint32_t, burst_max> rules;
-    turn.access->classifier->find(std::span(asked.keys).first(asked.count), rules.data());
+inline void answer(const Turn& turn, const Asked<Key>& asked, const uint32_t* rules,
+                   std::array<Plain, burst_max>& plain) {
     for (size_t i = 0; i < asked.count; ++i) {
         Plain& of = plain[asked.of[i]];
         if (turn.access->drops(rules[i])) {
@@ -503,6 +527,26 @@ inline void answer(const Turn& turn, Asked<Key>& asked, std::array<Plain, burst_
             of.looked_at = true;
             of.access_rule = rules[i];
         }
+    }
+}
+
+template <typename Key>
+inline void find_rules(const Turn& turn, const Asked<Key>& asked,
+                       std::array<Plain, burst_max>& plain) {
+    if (asked.count > 0) {
+        std::array<uint32_t, burst_max> rules;
+        turn.access->classifier->find(asked.all(), rules.data());
+        answer(turn, asked, rules.data(), plain);
+    }
+}
+
+template <typename Memo>
+inline void find_rules(const Turn& turn, Memo& memo, const Mapped<Memo>& mapped,
+                       std::array<Plain, burst_max>& plain) {
+    if (mapped.asked.count > 0) {
+        std::array<uint32_t, burst_max> rules;
+        memo.find(*turn.access->classifier, mapped.asked.all(), mapped.places.data(), rules.data());
+        answer(turn, mapped.asked, rules.data(), plain);
     }
 }
 
@@ -521,24 +565,22 @@ inline void answer(const Turn& turn, Asked<Key>& asked, std::array<Plain, burst_
 }
 
 template <bool client>
-[[gnu::noinline]] void ask_access(std::span<Job> burst, const Turn& turn,
+[[gnu::noinline]] void ask_access(std::span<Job> burst, const Turn& turn, const MappedBoth& mapped,
                                   std::array<Plain, burst_max>& plain) {
     Asked<AccessKeyV4> v4;
     Asked<AccessKeyV6> v6;
     for (size_t i = 0; i < burst.size(); ++i) {
         Plain& of = plain[i];
         of.looked_at = false;
-        if (of.kind != Plain::Kind::no) {
+        if (of.kind == Plain::Kind::flow) {
             of.v6 ? ask<HeaderV6, client>(turn, burst[i].frame, of, i, v6)
                   : ask<HeaderV4, client>(turn, burst[i].frame, of, i, v4);
         }
     }
-    if (v4.count > 0) {
-        answer(turn, v4, plain);
-    }
-    if (v6.count > 0) {
-        answer(turn, v6, plain);
-    }
+    find_rules(turn, v4, plain);
+    find_rules(turn, v6, plain);
+    find_rules(turn, turn.hands.memo_v4, mapped.v4, plain);
+    find_rules(turn, turn.hands.memo_v6, mapped.v6, plain);
 }
 
 // Where the loop begins in a cache line would else depend on what is linked before it: 9 % of a
@@ -548,6 +590,7 @@ template <bool client>
     constexpr uint16_t raw_v4 = 0x0008;  // as a little-endian machine reads the EtherType
     constexpr uint16_t raw_v6 = 0xdd86;
     std::array<Plain, burst_max> plain;
+    MappedBoth mapped;
     for (size_t i = 0; i < burst.size(); ++i) {
         const Frame& frame = burst[i].frame;
         plain[i].kind = Plain::Kind::no;
@@ -557,9 +600,9 @@ template <bool client>
         }
         const auto type = raw<uint16_t>(frame.data + 12);
         if (type == raw_v4) {
-            look_at<HeaderV4, client>(turn, frame, plain[i]);
+            look_at<HeaderV4, client>(turn, frame, plain[i], i, mapped);
         } else if (type == raw_v6) {
-            look_at<HeaderV6, client>(turn, frame, plain[i]);
+            look_at<HeaderV6, client>(turn, frame, plain[i], i, mapped);
         }
     }
     for (size_t i = 0; i < burst.size(); ++i) {
@@ -573,7 +616,7 @@ template <bool client>
         leave_cut(burst, turn, plain);
     }
     if (turn.access != nullptr) {
-        ask_access<client>(burst, turn, plain);
+        ask_access<client>(burst, turn, mapped, plain);
     }
     for (size_t i = 0; i < burst.size(); ++i) {
         const Plain& of = plain[i];

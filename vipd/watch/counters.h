@@ -118,7 +118,7 @@ struct Counters : Totals {
     std::vector<ServiceCounters> services;  // by ServiceTable::number
     std::vector<uint64_t> begun_at;         // new flows, by the servers' numbers (tables.h)
     uint64_t begun_at_whom = 0;             // of which configuration: Tables::servers_digest
-    std::vector<uint64_t> access;           // what each access rule decided, the default behind
+    std::vector<uint64_t> access;           // what the access rules decided (Access::counter_of)
     uint64_t barred_flows = 0;              // that lived, and that the rules in force dropped
     CopyCounts copies;                      // without those of now
 };
