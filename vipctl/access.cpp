@@ -135,8 +135,17 @@ Result<Exit> change(const Given& given, const Edit& edit) {
 }
 
 Result<Exit> access(const Given& given) {
-    if (given.has("file") && given.has("none")) {
-        return fail(Exit::usage, "vipctl access", "expected --file FILE or --none");
+    if (given.has("file") + given.has("none") + given.has("accept") > 1) {
+        return fail(Exit::usage, "vipctl access",
+                    "expected one of --file FILE, --accept CLIENTS and --none");
+    }
+    if (given.has("accept")) {
+        const std::string clients = given.text("accept");
+        return change(given, [&](json& now) {
+            return edit_accepted(now, clients)
+                       ? Result<>()
+                       : fail(Exit::no, "", clients + " is accepted before all others already");
+        });
     }
     if (!given.has("file") && !given.has("none")) {
         return change(given, nullptr);
@@ -209,10 +218,13 @@ Command access_command() {
             "  vipctl access                       what is in force, and what each rule decided\n"
             "  vipctl access --file rules.json     all of it: rehome/vipd-access/1\n"
             "  vipctl access --file rules.json --dry-run\n"
+            "  vipctl access --accept 192.0.2.7    whatever the rules say of it, or of a list\n"
             "  vipctl access --none                nothing any more\n\n"
             "All gateways are told, or none.  The rules are built aside while those before serve;\n"
             "then they hold for live flows too, in both directions, from their next packet on.",
             with_common({Option::text("file", "the whole document").shown_as("FILE"),
+                         Option::text("accept", "a prefix or list that a first rule accepts")
+                             .shown_as("CLIENTS"),
                          Option::flag("none", "no rules, no limits, all are admitted")}),
             access};
 }

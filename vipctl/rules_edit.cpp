@@ -79,6 +79,25 @@ bool edit_list(json& rules, const std::string& name, const std::vector<std::stri
     return put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
 }
 
+bool edit_accepted(json& document, const std::string& clients) {
+    json& rules = document["rules"];
+    rules = rules.is_null() ? json::array() : rules;
+    const json first{{"name", "accepted"}, {"action", "accept"}, {"clients", json::array()}};
+    const auto like_first = [&](json rule) {
+        rule["clients"] = json::array();
+        return rule == first;
+    };
+    if (rules.empty() || !like_first(rules[0])) {
+        rules.insert(rules.begin(), first);
+    }
+    json& accepted = rules[0]["clients"];
+    const bool is_new = std::find(accepted.begin(), accepted.end(), clients) == accepted.end();
+    if (is_new) {
+        accepted.push_back(clients);
+    }
+    return is_new;
+}
+
 Result<> edit_limit(json& document, const std::string& what, const std::string& rate,
                     const json& options) {
     const size_t colon = what.find(':');

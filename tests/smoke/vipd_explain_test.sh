@@ -98,6 +98,25 @@ cp "$dir/as_it_was" "$dir/old.json"
 ctl old reload
 wait_until 5 well
 
+echo "# who may not begin a flow: by a rule, by limits, by admission; what is said to do lets him in"
+jq -n --arg client $client '{schema: "rehome/vipd-access/1", default: "accept",
+    rules: [{name: "bots", action: "drop", clients: [$client]}]}' >"$dir/rules.json"
+may_not() { # CAUSE ORDER...
+    ctl old "${@:2}" >/dev/null
+    knock # a limit is used up then
+    wait_until 5 cause_is "$1"
+    mend
+    wait_until 5 well
+}
+may_not access access --file "$dir/rules.json"
+[ "$(figure new .access.digest)" = "$(figure old .access.digest)" ]
+may_not client_limit limit clients 0.01 --burst 1
+may_not service_limit limit service:meters 0.01 --burst 1
+may_not vip_limit limit vip:198.51.100.10 0.01 --burst 1
+may_not not_admitted admission 0
+exit_is 1 ctl old access --accept $client # it is already
+ctl old access --none >/dev/null
+
 echo "# all are placed at the other site, whose gateway dies: served here meanwhile, and it is said why"
 ctl old share 100
 wait_until 5 served_by new-s

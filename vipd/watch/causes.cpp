@@ -416,16 +416,22 @@ private:
                 write("more addresses into that pool"));
         } else if (reason == "access") {
             add("access", fmt::format("{} drops {}", rule(client), client),
-                "vipctl access, and --file FILE with rules that accept it");
-        } else if (reason == "client_limit" || reason == "service_limit" || reason == "vip_limit") {
-            add(reason == "client_limit"    ? "client_limit"
-                : reason == "service_limit" ? "service_limit"
-                                            : "vip_limit",
-                meaning, "vipctl limit, and a larger one");
+                fmt::format("vipctl access --accept {}{}", client, where_reached()));
+        } else if (reason == "client_limit") {
+            add("client_limit", meaning,
+                fmt::format("vipctl limit except:{} unlimited{}", client, where_reached()));
+        } else if (reason == "service_limit" && evidence_.service != nullptr) {
+            add("service_limit", meaning,
+                fmt::format("vipctl limit service:{} none{}", evidence_.service->config->name,
+                            where_reached()));
+        } else if (reason == "vip_limit") {
+            add("vip_limit", meaning,
+                fmt::format("vipctl limit vip:{} none{}", evidence_.wanted.vip.address.text(),
+                            where_reached()));
         } else if (reason == "not_admitted") {
             add("not_admitted",
                 fmt::format("{} is not among the clients that are admitted", client),
-                "vipctl admission 100");
+                "vipctl admission 100" + where_reached());
         } else if (reason == "flow_table_full") {
             add("flow_table_full", meaning, write("a larger \"capacity\" under \"flows\""));
         } else if (reason.ends_with("_source")) {

@@ -276,6 +276,7 @@ TEST_CASE("who may not begin") {
     json told = causes(lab, "meters");
     CHECK(told[0]["cause"] == "access");
     CHECK(told[0]["text"] == "access rule 1 (bots) drops 100.80.0.1");
+    CHECK(told[0]["mend"] == "vipctl access --accept 100.80.0.1");
     lab.access(lab["old"], {{"admission", {{"percent", 0}}}});
     CHECK(causes(lab, "meters")[0]["cause"] == "not_admitted");
     lab.access(lab["old"], json::object());
