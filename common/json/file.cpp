@@ -133,6 +133,16 @@ void Mistakes::add(std::string_view pointer, std::string_view what) {
     }
 }
 
+bool Mistakes::has_at(std::string_view pointer) const {
+    return pointers_.find(pointer) != pointers_.end();
+}
+
+bool Mistakes::has_in(std::string_view pointer) const {
+    const std::string below = std::string(pointer) + "/";
+    const auto first = pointers_.lower_bound(below);
+    return has_at(pointer) || (first != pointers_.end() && first->starts_with(below));
+}
+
 bool Mistakes::has(std::string_view pointer) const {
     if (pointers_.empty()) {
         return false;

@@ -39,6 +39,9 @@ public:
     // Whether the value there, or one that it lies in, is already known to be wrong, so that
     // nothing more can be concluded from it.
     bool has(std::string_view pointer) const;
+    // Whether just the value there is, or something in it too.
+    bool has_at(std::string_view pointer) const;
+    bool has_in(std::string_view pointer) const;
 
     std::vector<Error> take() { return std::move(errors_); }
 

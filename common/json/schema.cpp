@@ -310,4 +310,27 @@ void check_schema(Mistakes& mistakes, const json& document, const json& schema) 
     }
 }
 
+bool rest_fits(const Mistakes& mistakes, const json& document, const json& schema) {
+    if (!document.is_object()) {
+        return false;
+    }
+    json rest = json::object();
+    for (const auto& [key, member] : document.items()) {
+        const std::string at = pointer_to("", key);
+        if (!mistakes.has_in(at)) {
+            rest[key] = member;
+        } else if (member.is_array() && !mistakes.has_at(at)) {
+            json& kept = rest[key] = json::array();
+            for (size_t i = 0; i < member.size(); ++i) {
+                if (!mistakes.has_in(pointer_to(at, i))) {
+                    kept.push_back(member[i]);
+                }
+            }
+        }
+    }
+    Mistakes of_rest{""};
+    check_schema(of_rest, rest, schema);
+    return of_rest.none();
+}
+
 }  // namespace rehome

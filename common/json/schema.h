@@ -13,4 +13,10 @@ namespace rehome {
 void check_schema(Mistakes& mistakes, const nlohmann::json& document, std::string_view schema);
 void check_schema(Mistakes& mistakes, const nlohmann::json& document, const nlohmann::json& schema);
 
+// Whether a document of which some is wrong can be read for more mistakes: an object that fits
+// without its members, and the items of those that are arrays, in which one was told.  The reader
+// leaves the same out (Mistakes::has_at, has_in).
+bool rest_fits(const Mistakes& mistakes, const nlohmann::json& document,
+               const nlohmann::json& schema);
+
 }  // namespace rehome

@@ -36,12 +36,12 @@ public:
 
     AccessRules read() {
         AccessRules made;
-        each_of(document_, "", "rules", [&](const json& rule, const std::string& at) {
+        each_of(mistakes_, document_, "", "rules", [&](const json& rule, const std::string& at) {
             made.rules.push_back(read_rule(rule, at));
         });
         made.drops_others = document_["default"] == "drop";
-        made.limits = read_limits(document_.value("limits", json::object()));
-        made.admission = read_admission(document_.value("admission", json::object()));
+        made.limits = read_limits(part("limits"));
+        made.admission = read_admission(part("admission"));
         if (prefixes_ > AccessRules::prefixes_max) {
             mistakes_.add("/rules", fmt::format("have {} client prefixes, expected at most {}",
                                                 prefixes_, AccessRules::prefixes_max));
@@ -50,9 +50,14 @@ public:
     }
 
 private:
+    json part(const char* key) const {
+        return mistakes_.has_in(pointer_to("", key)) ? json::object()
+                                                     : document_.value(key, json::object());
+    }
+
     std::vector<Prefix> read_clients(const json& of, const std::string& at) {
         DistinctPrefixes clients(mistakes_);
-        each_of(of, at, "clients", [&](const json& item, const std::string& where) {
+        each_of(mistakes_, of, at, "clients", [&](const json& item, const std::string& where) {
             const std::string said = item.get<std::string>();
             for (const Prefix& prefix : lists_.find(said, where)) {
                 clients.add(prefix, said, where);
@@ -112,7 +117,7 @@ private:
             }
         }
         DistinctPrefixes vips(mistakes_);
-        each_of(from, at, "vips", [&](const json& vip, const std::string& where) {
+        each_of(mistakes_, from, at, "vips", [&](const json& vip, const std::string& where) {
             const std::string said = vip.get<std::string>();
             if (const auto prefix = Prefix::parse(said)) {
                 vips.add(*prefix, said, where);
@@ -121,7 +126,7 @@ private:
             }
         });
         rule.vips = vips.take();
-        each_of(from, at, "ports", [&](const json& ports, const std::string& where) {
+        each_of(mistakes_, from, at, "ports", [&](const json& ports, const std::string& where) {
             read_ports(ports.get<std::string>(), where, rule);
         });
         const std::string protocol = from.value("protocol", "");
@@ -163,7 +168,7 @@ private:
             limits.clients = {read_rate(clients), clients.value<uint8_t>("ipv4_length", 32),
                               clients.value<uint8_t>("ipv6_length", 56)};
             std::set<Prefix> before;
-            each_of(clients, "/limits/clients", "except",
+            each_of(mistakes_, clients, "/limits/clients", "except",
                     [&](const json& one, const std::string& at) {
                         limits.except.push_back(
                             {read_clients(one, at),
@@ -177,15 +182,16 @@ private:
                     });
         }
         std::set<std::string> services;
-        each_of(from, "/limits", "services", [&](const json& one, const std::string& at) {
-            limits.services.push_back({one["service"], read_rate(one)});
-            expect_service(one["service"], at + "/service");
-            if (!services.insert(one["service"]).second) {
-                mistakes_.add(at + "/service", "has a limit already, expected one");
-            }
-        });
+        each_of(mistakes_, from, "/limits", "services",
+                [&](const json& one, const std::string& at) {
+                    limits.services.push_back({one["service"], read_rate(one)});
+                    expect_service(one["service"], at + "/service");
+                    if (!services.insert(one["service"]).second) {
+                        mistakes_.add(at + "/service", "has a limit already, expected one");
+                    }
+                });
         std::set<Address> vips;
-        each_of(from, "/limits", "vips", [&](const json& one, const std::string& at) {
+        each_of(mistakes_, from, "/limits", "vips", [&](const json& one, const std::string& at) {
             const auto vip = Address::parse(one["vip"].get<std::string>());
             if (!vip) {
                 mistakes_.add(at + "/vip", vip.error().what);
@@ -232,7 +238,7 @@ Checked<std::shared_ptr<const AccessRules>> read_access(std::string_view file,
                                                         const std::vector<std::string>* services) {
     Mistakes mistakes{std::string(file), std::string(under)};
     check_schema(mistakes, document, schema());
-    if (!mistakes.none()) {
+    if (!mistakes.none() && !rest_fits(mistakes, document, schema())) {
         return tl::unexpected(mistakes.take());
     }
     auto made = std::make_shared<AccessRules>(Reader(mistakes, document, services).read());

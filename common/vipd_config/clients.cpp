@@ -19,22 +19,25 @@ bool DistinctPrefixes::add(const Prefix& prefix, const std::string& said, const 
     return is_new;
 }
 
-ClientLists::ClientLists(Mistakes& mistakes, const nlohmann::json& document) : mistakes_(mistakes) {
-    each_of(document, "", "lists", [&](const nlohmann::json& list, const std::string& at) {
-        DistinctPrefixes clients(mistakes);
-        each_of(list, at, "clients", [&](const nlohmann::json& item, const std::string& where) {
-            const std::string said = item.get<std::string>();
-            if (const auto prefix = Prefix::parse(said)) {
-                clients.add(*prefix, said, where);
-            } else {
-                mistakes.add(where, prefix.error().what);
+ClientLists::ClientLists(Mistakes& mistakes, const nlohmann::json& document)
+    : mistakes_(mistakes), all_known_(!mistakes.has_in("/lists")) {
+    each_of(
+        mistakes, document, "", "lists", [&](const nlohmann::json& list, const std::string& at) {
+            DistinctPrefixes clients(mistakes);
+            each_of(mistakes, list, at, "clients",
+                    [&](const nlohmann::json& item, const std::string& where) {
+                        const std::string said = item.get<std::string>();
+                        if (const auto prefix = Prefix::parse(said)) {
+                            clients.add(*prefix, said, where);
+                        } else {
+                            mistakes.add(where, prefix.error().what);
+                        }
+                    });
+            if (!lists_.emplace(list["name"], clients.take()).second) {
+                mistakes.add(at + "/name", in_quotes(list["name"].get<std::string>()) +
+                                               " is given twice, expected one list of that name");
             }
         });
-        if (!lists_.emplace(list["name"], clients.take()).second) {
-            mistakes.add(at + "/name", in_quotes(list["name"].get<std::string>()) +
-                                           " is given twice, expected one list of that name");
-        }
-    });
 }
 
 std::vector<Prefix> ClientLists::find(const std::string& said, const std::string& at) const {
@@ -42,7 +45,10 @@ std::vector<Prefix> ClientLists::find(const std::string& said, const std::string
         return list->second;
     }
     if (said.find_first_of(".:") == std::string::npos) {
-        mistakes_.add(at, "no list is called " + in_quotes(said) + ", expected one or a prefix");
+        if (all_known_) {
+            mistakes_.add(at,
+                          "no list is called " + in_quotes(said) + ", expected one or a prefix");
+        }
         return {};
     }
     const auto prefix = Prefix::parse(said);

@@ -1,7 +1,8 @@
 // Clients as a document of access or placement names them: prefixes, and lists of them, "lists",
 // that have a name.
 //
-// A document is read as a whole, with all mistakes at once.  It fits its schema already.
+// A document is read as a whole, with all mistakes at once: also where not all of it fits its
+// schema, as long as the rest does (json/schema.h).
 #pragma once
 
 #include <cstdint>
@@ -37,20 +38,30 @@ class ClientLists {
 public:
     ClientLists(Mistakes& mistakes, const nlohmann::json& document);
 
-    // Of the list of that name, or the one prefix that it is.  None, and a mistake: it is neither.
+    // Of the list of that name, or the one prefix that it is.  None, and a mistake: it is neither,
+    // as far as lists are known.
     std::vector<Prefix> find(const std::string& said, const std::string& at) const;
 
 private:
     Mistakes& mistakes_;
+    bool all_known_;
     std::map<std::string, std::vector<Prefix>> lists_;
 };
 
-// Each item of an array, and where it stands; under: the pointer of what has the key.
+// Each item of an array, and where it stands, of which no mistake is known; under: the pointer of
+// what has the key.
 template <typename Take>
-void each_of(const nlohmann::json& of, std::string_view under, const char* key, Take take) {
+void each_of(const Mistakes& mistakes, const nlohmann::json& of, std::string_view under,
+             const char* key, Take take) {
     const auto list = of.find(key);
-    for (size_t i = 0; list != of.end() && i < list->size(); ++i) {
-        take((*list)[i], pointer_to(pointer_to(under, key), i));
+    const std::string there = pointer_to(under, key);
+    if (list == of.end() || mistakes.has_at(there)) {
+        return;
+    }
+    for (size_t i = 0; i < list->size(); ++i) {
+        if (const std::string at = pointer_to(there, i); !mistakes.has_in(at)) {
+            take((*list)[i], at);
+        }
     }
 }
 

@@ -31,12 +31,13 @@ public:
 
     PlacementRules read() {
         PlacementRules rules;
-        each_of(document_, "", "sets", [&](const json& set, const std::string& at) {
+        each_of(mistakes_, document_, "", "sets", [&](const json& set, const std::string& at) {
             rules.sets.push_back(read_set(set, at));
         });
-        each_of(document_, "", "weights", [&](const json& weights, const std::string& at) {
-            rules.weights.push_back(read_weights(weights, at));
-        });
+        each_of(mistakes_, document_, "", "weights",
+                [&](const json& weights, const std::string& at) {
+                    rules.weights.push_back(read_weights(weights, at));
+                });
         if (ranges_ > PlacementRules::ranges_max) {
             mistakes_.add("/sets", fmt::format("have {} client prefixes, expected at most {}",
                                                ranges_, PlacementRules::ranges_max));
@@ -86,7 +87,7 @@ private:
         PlacementRules::Set set;
         set.service = service_of(from, at, services_with_sets_);
         DistinctPrefixes clients(mistakes_);
-        each_of(from, at, "ranges", [&](const json& range, const std::string& where) {
+        each_of(mistakes_, from, at, "ranges", [&](const json& range, const std::string& where) {
             read_range(range.get<std::string>(), where, set, clients);
         });
         set.clients = clients.take();
@@ -163,7 +164,7 @@ Checked<std::shared_ptr<const PlacementRules>> read_placement(
     const std::optional<PlacementNames>& names) {
     Mistakes mistakes{std::string(file), std::string(under)};
     check_schema(mistakes, document, schema());
-    if (!mistakes.none()) {
+    if (!mistakes.none() && !rest_fits(mistakes, document, schema())) {
         return tl::unexpected(mistakes.take());
     }
     auto rules = std::make_shared<PlacementRules>(Reader(mistakes, document, names).read());

@@ -109,3 +109,26 @@ TEST_CASE("what a document of access may not say") {
         CHECK(all.find(part) != std::string::npos);
     }
 }
+
+TEST_CASE("what the schema refuses hides no other mistake, and makes none up") {
+    const std::string all = mistakes_of(
+        R"({"lists": [{"name": "staff", "clients": []}], "limits": {"clients": {"per_s": 0}}, "more": 1,
+            "rules": [{"action": "perhaps", "clients": ["staff"]}, {"action": "drop", "clients": ["staff"]},
+                      {"action": "drop", "service": "game"}, 7, {"action": "drop", "ports": ["90-80"]}]})");
+    INFO(all);
+    for (const char* part :
+         {"/lists/0/clients", "/limits/clients/per_s", "/more", "/rules/0/action",
+          "/rules/2/service", "/rules/3", "/rules/4/ports/0"}) {
+        CHECK(all.find(part) != std::string::npos);
+    }
+    CHECK(all.find("no list is called") == std::string::npos);
+    // Of another version nothing is read.
+    CHECK(
+        mistakes_of(
+            R"({"schema": "rehome/vipd-access/2", "rules": [{"action": "drop", "service": "game"}]})")
+            .find("game") == std::string::npos);
+    // A text too long for the schema's patterns: nothing else is known of the others.
+    const std::string text(2000, 'a');
+    CHECK(mistakes_of(R"({"rules": [{"name": ")" + text +
+                      R"(", "action": "drop"}, {"action": 3}, 5]})") != "");
+}

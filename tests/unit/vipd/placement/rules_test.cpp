@@ -137,3 +137,14 @@ TEST_CASE("precedence, and what decided, as a person reads it") {
     CHECK(says(4, "192.0.2.1") == "by the weights of all services: site east");
     CHECK(says(4, "192.0.2.1", 2) == "no set, no weights: here");
 }
+
+TEST_CASE("what the schema refuses hides no other mistake") {
+    const std::string all = mistakes_of(
+        R"({"sets": [{"ranges": [7]}, {"service": "game", "ranges": ["10.0.0.0/8 west"]}],
+            "weights": [{"sites": {"new": 101}}, {"service": "meters", "sites": {"new": 0}}]})");
+    INFO(all);
+    for (const char* part : {"/sets/0/ranges/0", "/sets/1/service", "/sets/1/ranges/0",
+                             "/weights/0/sites/new", "/weights/1/sites"}) {
+        CHECK(all.find(part) != std::string::npos);
+    }
+}
