@@ -99,13 +99,16 @@ std::string health_text(const json& health) {
         }
         const bool down = text(server, "state") == "down";
         const bool kept = flag(server, "kept");
+        const std::string why = text(server, "why"), why_since = text(server, "why_since");
+        const bool later = why_since != "-" && why_since != text(server, "since");
         rows += fmt::format(
-            "server   {:<20} {}{}{}{}{}\n", text(server, "service") + "/" + text(server, "server"),
+            "server   {:<20} {}{}{}{}{}{}\n",
+            text(server, "service") + "/" + text(server, "server"),
             down ? "DOWN" : text(server, "state"),
             text(server, "since") == "-" ? "" : " since " + text(server, "since"),
             kept ? ", LOOKS DOWN" : "",
             text(server, "held_until") == "-" ? "" : ", held until " + text(server, "held_until"),
-            text(server, "why") == "-" ? "" : ": " + text(server, "why"));
+            why == "-" ? "" : ": " + why, later ? " since " + why_since : "");
     }
     const std::string keeps =
         flag(health, "keeps")

@@ -71,6 +71,23 @@ ill 2 lies 'expected'
 grep -q 'health of 10.1.0.11:1883 (meters/s1): up -> down' "$dir/old.log"
 grep -q 'health of 10.1.0.11:1883 (meters/s1): down -> up' "$dir/old.log"
 
+echo "# one that hung refuses now: that is why it is down, since later than it fell"
+mood 0 hangs
+wait_until 4 states_are '["down","up","up","up"]'
+fell=$(figure old '.health.servers[0].since')
+figure old '.health.servers[0] | [.why, .why_since == .since]' | found 'no answer in time.*true'
+mood 0 refuses
+refuses_now() { figure_is old '.health.servers[0].why' '"Connection refused"'; }
+wait_until 4 refuses_now
+[ "$(figure old '.health.servers[0].since')" = "$fell" ]
+figure_is old '.health.servers[0] | .why_since > .since' true
+ctl old status | found 'meters/s0 .*DOWN since .*: Connection refused since '
+says_so() { ctl old why "tcp 10.9.0.2:4000 > 198.51.100.10:1883 syn" | found 's0 is down: Connection refused'; }
+wait_until 3 says_so # reasons are told once a second
+mood 0 well
+wait_until 10 states_are "$well"
+figure_is old '.health.servers[0] | [.why, .why_since]' '[null,null]'
+
 echo "# one that flaps is held down, longer each time"
 held() { [ "$(figure old '.health.servers[3].held_until')" != null ]; }
 wait_up() { wait_until 20 states_are "$well"; }

@@ -114,6 +114,8 @@ void HealthChecks::take(State& state, Micros now) {
             }
             if (news.looks == CheckNews::Looks::up || news.looks == CheckNews::Looks::down) {
                 judge_.looks(news.id, news.looks == CheckNews::Looks::up, news.why, now);
+            } else if (news.looks == CheckNews::Looks::still_down) {
+                judge_.still_down(news.id, news.why, now);
             }
         }
     }
@@ -191,18 +193,23 @@ json HealthChecks::status(const Config& config, Micros now) const {
         for (size_t i = 0; known && i < service.servers.size(); ++i) {
             const EndpointHealth& health = *judge_.of(ids->second[i]);
             const auto not_run = not_run_.find(ids->second[i]);
-            const std::string why = not_run == not_run_.end() ? health.why : not_run->second;
+            const bool checked = not_run == not_run_.end();
+            const std::string why = checked ? health.why : not_run->second;
+            const auto time = [](Micros at) {
+                return at == 0 ? json() : json(iso8601(wall_us(at)));
+            };
             servers.push_back(
                 {{"service", service.name},
                  {"server", service.servers[i].name},
                  {"address", service.servers[i].address.text()},
                  {"state", name(health.state)},
                  {"kept", health.kept_up},
-                 {"checked", not_run == not_run_.end()},
-                 {"since", health.since == 0 ? json() : json(iso8601(wall_us(health.since)))},
+                 {"checked", checked},
+                 {"since", time(health.since)},
                  {"held_until",
                   health.held_until > now ? json(iso8601(wall_us(health.held_until))) : json()},
-                 {"why", why.empty() ? json() : json(why)}});
+                 {"why", why.empty() ? json() : json(why)},
+                 {"why_since", time(checked ? health.why_since : 0)}});
         }
     }
     return {{"keeps", judge_.keeps()},

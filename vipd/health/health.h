@@ -24,6 +24,7 @@ struct EndpointHealth {
     Micros since = 0;       // of the state; 0: ever since
     Micros held_until = 0;  // down, though it may look up again; 0: not held
     std::string why;        // what the last check found that failed, while it looks down
+    Micros why_since = 0;   // for how long it has been that; 0: there is none
 
     bool down() const { return state == State::down; }
     bool operator==(const EndpointHealth&) const = default;

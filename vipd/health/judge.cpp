@@ -58,12 +58,26 @@ void HealthJudge::looks(uint32_t id, bool up, const std::string& why, Micros now
     Known& known = found->second;
     known.looks_up = up;
     known.looks_since = now;
-    known.verdict.why = up ? std::string() : why;
+    give_reason(known.verdict, up ? std::string() : why, now);
     changed_ = true;
     if (!up && !keeps_) {
         begin_to_keep(now);
     }
     judge(known, now);
+}
+
+void HealthJudge::still_down(uint32_t id, const std::string& why, Micros now) {
+    const auto found = endpoints_.find(id);
+    if (found != endpoints_.end() && found->second.looks_up == false &&
+        found->second.verdict.why != why) {
+        give_reason(found->second.verdict, why, now);
+        other_reasons_ = true;
+    }
+}
+
+void HealthJudge::give_reason(Verdict& verdict, const std::string& why, Micros now) {
+    verdict.why = why;
+    verdict.why_since = why.empty() ? 0 : now;
 }
 
 // The one that just began to look down is not judged yet.
@@ -115,7 +129,7 @@ void HealthJudge::judge(Known& known, Micros now) {
     }
     known.came_back = known.came_back || verdict.state == Verdict::State::down;
     known.up_since = now;
-    verdict = {Verdict::State::up, false, now, 0, {}};
+    verdict = {Verdict::State::up, false, now, 0, {}, 0};
 }
 
 void HealthJudge::go_down(Known& known, Micros now) {
@@ -154,11 +168,17 @@ bool HealthJudge::advance(Micros now) {
             changed_ = true;
         }
     }
-    return std::exchange(changed_, false);
+    if (!changed_ && (!other_reasons_ || now - reasons_told_ < reasons_every)) {
+        return false;
+    }
+    reasons_told_ = now;
+    changed_ = other_reasons_ = false;
+    return true;
 }
 
 Micros HealthJudge::next_event() const {
     Micros next = keeps_ && ends_at_ != 0 ? ends_at_ : std::numeric_limits<Micros>::max();
+    next = other_reasons_ ? std::min(next, reasons_told_ + reasons_every) : next;
     for (const auto& [id, known] : endpoints_) {
         if (known.verdict.held_until != 0 && known.looks_up == true) {
             next = std::min(next, known.verdict.held_until);

@@ -32,6 +32,7 @@ public:
     // How it looks from now on, if that is new.  The first check that succeeds suffices where
     // nothing was known.
     std::optional<bool> add(bool ok);
+    bool looks_down() const { return looks_up_ == false; }
 
 private:
     uint32_t rise_, fall_;
@@ -46,6 +47,9 @@ public:
     static constexpr Micros longest_hold = 300'000'000;
     static constexpr Micros stable_intervals = 30;  // after so many up it flaps no more
     static constexpr size_t fewest = 3;             // of which more than half says anything of us
+    // Reasons change with each check where a server says something else each time; they move
+    // nobody, so that they are told together.
+    static constexpr Micros reasons_every = 1'000'000;
 
     using Verdict = EndpointHealth;
 
@@ -54,6 +58,8 @@ public:
     void set(const CheckPlan& plan);
     // An endpoint looks up or down from now on.  Unknown ids (of a plan before) say nothing.
     void looks(uint32_t id, bool up, const std::string& why, Micros now);
+    // It looks down as before, and now for this reason.
+    void still_down(uint32_t id, const std::string& why, Micros now);
     // Notices what time brings.  True: some verdict is another than the last time.
     bool advance(Micros now);
     Micros next_event() const;
@@ -80,6 +86,7 @@ private:
         Micros before_since = 0, before_hold = 0;
     };
 
+    static void give_reason(Verdict& verdict, const std::string& why, Micros now);
     void judge(Known& known, Micros now);
     void begin_to_keep(Micros now);
     void go_down(Known& known, Micros now);
@@ -89,6 +96,8 @@ private:
     bool keeps_ = false;
     Micros ends_at_ = 0;  // no more than half look down since, plus the window; 0: more do
     bool changed_ = false;
+    bool other_reasons_ = false;  // and nothing else
+    Micros reasons_told_ = 0;
 };
 
 }  // namespace rehome::vipd

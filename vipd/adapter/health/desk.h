@@ -15,10 +15,11 @@ namespace rehome::vipd {
 
 // How an endpoint looks from now on.
 struct CheckNews {
-    // as_before: checks run again, and find what they had found.
-    enum class Looks : uint8_t { up, down, not_run, as_before } looks = Looks::up;
+    // still_down: for another reason than was said.  as_before: checks run again, and find what
+    // they had found.
+    enum class Looks : uint8_t { up, down, still_down, not_run, as_before } looks = Looks::up;
     uint32_t id = 0;
-    std::string why;  // down, not_run
+    std::string why;  // down, still_down, not_run
 };
 
 struct CheckCounts {

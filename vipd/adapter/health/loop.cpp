@@ -353,13 +353,19 @@ void CheckLoop::read(Place& place) {
 void CheckLoop::finish(Place& place, const CheckResult& result) {
     desk_.count(result.ok);
     const auto looks = place.count.add(result.ok);
+    const bool fails_on = !result.ok && place.count.looks_down();
     if (looks) {
         say({*looks ? CheckNews::Looks::up : CheckNews::Looks::down, place.endpoint.id,
              result.why});
+    } else if (fails_on && result.why != place.said_why) {
+        say({CheckNews::Looks::still_down, place.endpoint.id, result.why});
     } else if (place.said_not_run) {
         say({CheckNews::Looks::as_before, place.endpoint.id, {}});
     }
     place.said_not_run = false;
+    if (fails_on) {
+        place.said_why = result.why;
+    }
     rest(place);
 }
 

@@ -46,6 +46,7 @@ private:
         std::string to_send{};
         size_t received = 0;
         bool said_not_run = false;
+        std::string said_why{};  // it is down
     };
 
     void watch(int fd, uint32_t events, Tag tag, uint32_t id = 0);

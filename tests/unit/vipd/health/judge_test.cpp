@@ -104,6 +104,41 @@ TEST_CASE("one goes down and comes back; that it is the first time is not held a
     CHECK(!bench.judge.advance(bench.now));
 }
 
+TEST_CASE(
+    "the reason is the newest one, its time beside that of the fall; it is told once a second") {
+    Bench bench(5);
+    bench.looks(1, false);
+    const Micros fell = bench.now;
+    CHECK(bench.judge.of(1)->why_since == fell);
+    const auto fails = [&](const char* why, Micros after) {
+        bench.now += after;
+        bench.judge.still_down(1, why, bench.now);
+        return bench.judge.advance(bench.now);
+    };
+    CHECK(fails("no answer in time", 2 * second));
+    CHECK(bench.judge.of(1)->why == "no answer in time");
+    CHECK(bench.judge.of(1)->since == fell);
+    CHECK(bench.judge.of(1)->why_since == fell + 2 * second);
+    CHECK_FALSE(fails("no answer in time", 2 * second));  // as before
+    CHECK(bench.judge.of(1)->why_since == fell + 2 * second);
+    CHECK(fails("a", second));
+    for (int i = 0; i < 9; ++i) {  // another one with each check
+        CHECK_FALSE(fails(i % 2 == 0 ? "b" : "c", second / 10));
+        CHECK(bench.judge.next_event() == fell + 6 * second);
+    }
+    CHECK(fails("d", second / 10));
+    CHECK_FALSE(fails("e", second / 10));
+    bench.looks(2, false);  // who falls is told at once, and takes the reasons with it
+    CHECK(bench.judge.next_event() > bench.now + 60 * second);
+    bench.looks(1, true);
+    CHECK(bench.judge.of(1)->why.empty());
+    CHECK(bench.judge.of(1)->why_since == 0);
+    CHECK_FALSE(fails("of one that is up", 2 * second));
+    CHECK(bench.judge.of(1)->why.empty());
+    bench.judge.still_down(77, "of another plan", bench.now);
+    CHECK_FALSE(bench.judge.advance(bench.now));
+}
+
 TEST_CASE("what is checked in another way keeps what held, until checks say otherwise") {
     Bench bench(5);
     bench.looks(1, false);
