@@ -134,18 +134,34 @@ Result<Exit> change(const Given& given, const Edit& edit) {
     return print_order(given, told.map(&ToldAll::here), show_accessed);
 }
 
-Result<Exit> access(const Given& given) {
-    if (given.has("file") + given.has("none") + given.has("accept") > 1) {
-        return fail(Exit::usage, "vipctl access",
-                    "expected one of --file FILE, --accept CLIENTS and --none");
+// One rule before the others.
+Result<Exit> accept(const Given& given) {
+    const std::string clients = given.text("accept"), service = given.text("service");
+    if (given.has("file")) {
+        return fail(Exit::usage, "vipctl access", "expected --file FILE or --accept CLIENTS");
     }
+    return change(given, [&](json& document) -> Result<> {
+        if (!given.has("none")) {
+            // It may be said again: it is how all gateways are told once more.
+            add_accepted(document, clients, service);
+        } else if (!drop_accepted(document, clients, service)) {
+            return fail(Exit::no, "",
+                        in_quotes(clients) + " is accepted by no such rule, expected one that is");
+        }
+        return {};
+    });
+}
+
+Result<Exit> access(const Given& given) {
     if (given.has("accept")) {
-        const std::string clients = given.text("accept");
-        return change(given, [&](json& now) {
-            return edit_accepted(now, clients)
-                       ? Result<>()
-                       : fail(Exit::no, "", clients + " is accepted before all others already");
-        });
+        return accept(given);
+    }
+    if (given.has("file") && given.has("none")) {
+        return fail(Exit::usage, "vipctl access", "expected --file FILE or --none");
+    }
+    if (given.has("service")) {
+        return fail(Exit::usage, "vipctl access",
+                    "--service is given alone, expected --accept CLIENTS with it");
     }
     if (!given.has("file") && !given.has("none")) {
         return change(given, nullptr);
@@ -214,19 +230,26 @@ std::vector<Option> with_common(std::vector<Option> options) {
 }  // namespace
 
 Command access_command() {
-    return {"access", "show or set access rules, limits and admission",
-            "  vipctl access                       what is in force, and what each rule decided\n"
-            "  vipctl access --file rules.json     all of it: rehome/vipd-access/1\n"
-            "  vipctl access --file rules.json --dry-run\n"
-            "  vipctl access --accept 192.0.2.7    whatever the rules say of it, or of a list\n"
-            "  vipctl access --none                nothing any more\n\n"
-            "All gateways are told, or none.  The rules are built aside while those before serve;\n"
-            "then they hold for live flows too, in both directions, from their next packet on.",
-            with_common({Option::text("file", "the whole document").shown_as("FILE"),
-                         Option::text("accept", "a prefix or list that a first rule accepts")
-                             .shown_as("CLIENTS"),
-                         Option::flag("none", "no rules, no limits, all are admitted")}),
-            access};
+    return {
+        "access", "show or set access rules, limits and admission",
+        "  vipctl access                       what is in force, and what each rule decided\n"
+        "  vipctl access --file rules.json     all of it: rehome/vipd-access/1\n"
+        "  vipctl access --file rules.json --dry-run\n"
+        "  vipctl access --none                nothing any more\n"
+        "  vipctl access --accept 198.51.100.7 --service meters\n"
+        "                                      by a rule before all others\n"
+        "  vipctl access --accept 198.51.100.7 --service meters --none\n"
+        "                                      no such rule any more\n\n"
+        "All gateways are told, or none.  The rules are built aside while those before serve;\n"
+        "then they hold for live flows too, in both directions, from their next packet on.",
+        with_common(
+            {Option::text("file", "the whole document").shown_as("FILE"),
+             Option::text("accept", "a prefix, an address or a list, that may").shown_as("CLIENTS"),
+             Option::text("service", "of this service alone"),
+             Option::flag("none",
+                          "no rules, no limits, all are admitted; with "
+                          "--accept: no such rule")}),
+        access};
 }
 
 Command limit_command() {

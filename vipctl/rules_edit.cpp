@@ -79,23 +79,53 @@ bool edit_list(json& rules, const std::string& name, const std::vector<std::stri
     return put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
 }
 
-bool edit_accepted(json& document, const std::string& clients) {
+namespace {
+
+// The place of the rule that accepts these clients among those like it, which stand before all
+// others.
+size_t place_of(const json& rules, const json& accepted) {
+    const auto like = [](const json& rule) {
+        return rule.value("action", "") == "accept" && rule.value("clients", json()).size() == 1 &&
+               rule.size() == 2 + (rule.contains("service") ? 1 : 0);
+    };
+    size_t i = 0;
+    while (i < rules.size() && rules[i] != accepted) {
+        i = like(rules[i]) ? i + 1 : rules.size();
+    }
+    return i;
+}
+
+json accepting(const std::string& clients, const std::string& service) {
+    json rule{{"action", "accept"}, {"clients", json::array({clients})}};
+    if (!service.empty()) {
+        rule["service"] = service;
+    }
+    return rule;
+}
+
+}  // namespace
+
+void add_accepted(json& document, const std::string& clients, const std::string& service) {
     json& rules = document["rules"];
     rules = rules.is_null() ? json::array() : rules;
-    const json first{{"name", "accepted"}, {"action", "accept"}, {"clients", json::array()}};
-    const auto like_first = [&](json rule) {
-        rule["clients"] = json::array();
-        return rule == first;
-    };
-    if (rules.empty() || !like_first(rules[0])) {
-        rules.insert(rules.begin(), first);
+    const json rule = accepting(clients, service);
+    if (place_of(rules, rule) == rules.size()) {
+        rules.insert(rules.begin(), rule);
     }
-    json& accepted = rules[0]["clients"];
-    const bool is_new = std::find(accepted.begin(), accepted.end(), clients) == accepted.end();
-    if (is_new) {
-        accepted.push_back(clients);
+}
+
+bool drop_accepted(json& document, const std::string& clients, const std::string& service) {
+    json rules = document.value("rules", json::array());
+    const size_t place = place_of(rules, accepting(clients, service));
+    if (place == rules.size()) {
+        return false;
     }
-    return is_new;
+    rules.erase(place);
+    document["rules"] = rules;
+    if (rules.empty()) {
+        document.erase("rules");
+    }
+    return true;
 }
 
 Result<> edit_limit(json& document, const std::string& what, const std::string& rate,
@@ -144,13 +174,19 @@ Result<> edit_limit(json& document, const std::string& what, const std::string& 
         }
         json& list = limits["clients"]["except"];
         json kept = json::array();
-        const size_t before = list.size();
-        for (const json& one : list.is_null() ? json::array() : list) {
-            if (one.value("clients", json()) != json::array({name})) {
-                kept.push_back(one);
+        bool was_there = false;
+        for (json one : list.is_null() ? json::array() : list) {
+            json& clients = one["clients"];  // others beside it keep their rate
+            const auto found = std::find(clients.begin(), clients.end(), name);
+            if (found != clients.end()) {
+                was_there = true;
+                clients.erase(found);
+            }
+            if (!clients.empty()) {
+                kept.push_back(std::move(one));
             }
         }
-        if (made.is_null() && kept.size() == before) {
+        if (made.is_null() && !was_there) {
             return no_limit();
         }
         if (!made.is_null()) {

@@ -30,9 +30,13 @@ bool edit_list(nlohmann::json& rules, const std::string& name,
 
 // Access (rehome/vipd-access/1).
 
-// The clients (a prefix or a list) are accepted before any other rule is asked, by one that is
-// called "accepted".  False: they are already.
-bool edit_accepted(nlohmann::json& document, const std::string& clients);
+// A rule before all others by which these clients (a prefix or a list) are accepted, to a service
+// or ("") to all, once.
+void add_accepted(nlohmann::json& document, const std::string& clients, const std::string& service);
+// Takes it away.  False: there was none.
+bool drop_accepted(nlohmann::json& document, const std::string& clients,
+                   const std::string& service);
+
 // One limit: what is "clients", "except:CLIENTS", "service:NAME" or "vip:ADDRESS"; rate a number,
 // "none", or, of except, "unlimited".  options: burst, ipv4_length, ipv6_length.
 Result<> edit_limit(nlohmann::json& document, const std::string& what, const std::string& rate,

@@ -55,12 +55,16 @@ private:
                                                      : document_.value(key, json::object());
     }
 
-    std::vector<Prefix> read_clients(const json& of, const std::string& at) {
+    // words: by which each is said.
+    std::vector<Prefix> read_clients(const json& of, const std::string& at,
+                                     std::vector<std::string>* words = nullptr) {
         DistinctPrefixes clients(mistakes_);
         each_of(mistakes_, of, at, "clients", [&](const json& item, const std::string& where) {
             const std::string said = item.get<std::string>();
             for (const Prefix& prefix : lists_.find(said, where)) {
-                clients.add(prefix, said, where);
+                if (clients.add(prefix, said, where) && words != nullptr) {
+                    words->push_back(said);
+                }
             }
         });
         std::vector<Prefix> prefixes = clients.take();
@@ -170,10 +174,12 @@ private:
             std::set<Prefix> before;
             each_of(mistakes_, clients, "/limits/clients", "except",
                     [&](const json& one, const std::string& at) {
-                        limits.except.push_back(
-                            {read_clients(one, at),
-                             one.contains("per_s") ? std::optional(read_rate(one)) : std::nullopt});
-                        for (const Prefix& prefix : limits.except.back().clients) {
+                        LimitRules::Except& except = limits.except.emplace_back();
+                        except.clients = read_clients(one, at, &except.said);
+                        if (one.contains("per_s")) {
+                            except.rate = read_rate(one);
+                        }
+                        for (const Prefix& prefix : except.clients) {
                             if (!before.insert(prefix).second) {
                                 mistakes_.add(at + "/clients",
                                               prefix.text() + " is given twice, expected once");
@@ -219,6 +225,17 @@ private:
 };
 
 }  // namespace
+
+std::optional<std::string> LimitRules::excepts(const Address& client) const {
+    const Prefix own{client, client.bits()};
+    for (const Except& one : except) {
+        const auto found = std::find(one.clients.begin(), one.clients.end(), own);
+        if (found != one.clients.end()) {
+            return one.said[static_cast<size_t>(found - one.clients.begin())];
+        }
+    }
+    return std::nullopt;
+}
 
 std::string AccessRules::name_of(uint32_t rule) const {
     if (rule >= rules.size()) {

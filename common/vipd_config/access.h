@@ -55,6 +55,7 @@ struct LimitRules {
     // Those whose prefixes have another rate each, as many stand behind one address; nothing: none.
     struct Except {
         std::vector<Prefix> clients;
+        std::vector<std::string> said;  // by which word each is meant: itself, or a list
         std::optional<FlowRate> rate;
     };
     struct Named {
@@ -72,6 +73,8 @@ struct LimitRules {
     std::vector<OfVip> vips;
 
     bool empty() const { return !clients && services.empty() && vips.empty(); }
+    // By which word an exception means exactly this address; nothing: by none.
+    std::optional<std::string> excepts(const Address& client) const;
 };
 
 // Of all clients, by their addresses, those whose new flows are served.

@@ -98,24 +98,55 @@ cp "$dir/as_it_was" "$dir/old.json"
 ctl old reload
 wait_until 5 well
 
-echo "# who may not begin a flow: by a rule, by limits, by admission; what is said to do lets him in"
-jq -n --arg client $client '{schema: "rehome/vipd-access/1", default: "accept",
-    rules: [{name: "bots", action: "drop", clients: [$client]}]}' >"$dir/rules.json"
-may_not() { # CAUSE ORDER...
-    ctl old "${@:2}" >/dev/null
-    knock # a limit is used up then
-    wait_until 5 cause_is "$1"
+echo "# access rules keep it away: by a rule, by their default"
+rules() { jq -n "{schema: \"rehome/vipd-access/1\"} + $1" >"$dir/rules.json" && ctl old access --file "$dir/rules.json"; }
+mends_itself() { # CAUSE TEXT COMMAND: it is not served, and is once that was given
+    knock
+    served_is no
+    cause_is "$1" || { jq .vips[0].causes "$dir/explained" >&2 && return 1; }
+    jq -r '.vips[0].causes[0].text' "$dir/explained" | found "$2"
+    mend_is "$3"
+    fails timeout 3 ip netns exec client python3 tests/smoke/peers.py ask 198.51.100.10 1883 2>"$dir/kept_away"
     mend
     wait_until 5 well
+    [ "$(figure old .access.digest)" = "$(figure new .access.digest)" ]
 }
-may_not access access --file "$dir/rules.json"
-[ "$(figure new .access.digest)" = "$(figure old .access.digest)" ]
-may_not client_limit limit clients 0.01 --burst 1
-may_not service_limit limit service:meters 0.01 --burst 1
-may_not vip_limit limit vip:198.51.100.10 0.01 --burst 1
-may_not not_admitted admission 0
-exit_is 1 ctl old access --accept $client # it is already
-ctl old access --none >/dev/null
+rules '{default: "accept", rules: [{name: "bots", action: "drop", clients: ["10.9.0.0/24"]}]}'
+ctl old access --accept $client --service meters --dry-run | found 'would cut 0 live flows'
+mends_itself access 'rule 1 (bots) drops' "vipctl access --accept $client --service meters"
+ctl old access --accept $client --service meters # again: once is enough
+[ "$(ctl old access --json | jq -c '[.decided[].rule]')" = '["rule 1","rule 2 (bots)","the default"]' ]
+ctl new access --accept $client --service meters --none
+exit_is 1 ctl old access --accept $client --service meters --none
+found 'is accepted by no such rule' <"$dir/out"
+exit_is 2 ctl old access --service meters
+exit_is 2 ctl old access --accept $client --file "$dir/rules.json"
+exit_is 2 ctl old access --accept $client --service game
+exit_is 2 ctl old access --accept 10.9.0.2/24
+exit_is 2 ctl old access --accept nobody
+served_is no
+rules '{default: "drop"}'
+mends_itself access 'the default drops' "vipctl access --accept $client --service meters"
+ctl old access --none
+
+echo "# it is beyond a limit: its own, that of an exception which names it beside another, its service's, its VIP's"
+ctl old limit clients 0.001 --burst 1
+mends_itself client_limit 'client' "vipctl limit except:$client unlimited"
+rules '{default: "accept", lists: [{name: "nat", clients: ["10.9.0.2", "10.9.0.3"]}],
+    limits: {clients: {per_s: 0.001, burst: 1, except: [{clients: ["192.0.2.1", "nat"], per_s: 0.001, burst: 1}]}}}'
+mends_itself client_limit 'client' 'vipctl limit except:nat unlimited'
+ctl old access --json | jq -e '.rules.limits.clients.except == [{"clients": ["192.0.2.1"], "per_s": 0.001, "burst": 1},
+    {"clients": ["nat"]}]'
+ctl old access --none
+ctl old limit service:meters 0.001 --burst 1
+mends_itself service_limit 'its service' 'vipctl limit service:meters none'
+ctl old limit vip:198.51.100.10 0.001 --burst 1
+mends_itself vip_limit 'its VIP' 'vipctl limit vip:198.51.100.10 none'
+
+echo "# nobody is admitted"
+ctl old admission 0 --silence
+mends_itself not_admitted 'not among the clients' 'vipctl admission 100'
+figure_is old .access.digest '"0000000000000000"'
 
 echo "# all are placed at the other site, whose gateway dies: served here meanwhile, and it is said why"
 ctl old share 100

@@ -33,8 +33,8 @@ Result<json> Daemon::explain(const json& request) {
                                  : tl::unexpected(owner.error());
         return asked ? Result<BothWays>(std::move(ways)) : tl::unexpected(asked.error());
     };
-    const Live live{*state_.snapshot(), *known.routes, *known.neighbours,
-                    config_path_,       held_trouble_, ask};
+    const Live live{*state_.snapshot(), *known.routes, *known.neighbours,          config_path_,
+                    held_trouble_,      ask,           state_.access_rules().get()};
     json vips = json::array();
     for (const Wanted& each : *wanted) {
         auto explained = explain_client(live, each);

@@ -298,7 +298,21 @@ private:
     }
 
     std::string of_service(const Placement::Choice& choice) const {
-        return choice.of_service ? " --service " + evidence_.service->config->name : "";
+        return choice.of_service ? of_service() : "";
+    }
+    std::string of_service() const {
+        return evidence_.service == nullptr ? "" : " --service " + evidence_.service->config->name;
+    }
+    std::string limit(const std::string& what, const char* rate) const {
+        return fmt::format("vipctl limit {} {}{}", what, rate, where_reached());
+    }
+    // An exception that means this very client has a rate that does not do: it is that one's to be
+    // changed.
+    std::string excepted() const {
+        const Address& client = evidence_.wanted.client.address;
+        const AccessRules* rules = evidence_.live.access;
+        return (rules == nullptr ? std::nullopt : rules->limits.excepts(client))
+            .value_or(client.text());
     }
     std::string set_of(const Placement::Choice& choice) const {
         const auto& sets = snapshot_.placement->rules()->sets;
@@ -416,18 +430,15 @@ private:
                 write("more addresses into that pool"));
         } else if (reason == "access") {
             add("access", fmt::format("{} drops {}", rule(client), client),
-                fmt::format("vipctl access --accept {}{}", client, where_reached()));
+                fmt::format("vipctl access --accept {}{}{}", client, of_service(),
+                            where_reached()));
         } else if (reason == "client_limit") {
-            add("client_limit", meaning,
-                fmt::format("vipctl limit except:{} unlimited{}", client, where_reached()));
+            add("client_limit", meaning, limit("except:" + excepted(), "unlimited"));
         } else if (reason == "service_limit" && evidence_.service != nullptr) {
             add("service_limit", meaning,
-                fmt::format("vipctl limit service:{} none{}", evidence_.service->config->name,
-                            where_reached()));
+                limit("service:" + evidence_.service->config->name, "none"));
         } else if (reason == "vip_limit") {
-            add("vip_limit", meaning,
-                fmt::format("vipctl limit vip:{} none{}", evidence_.wanted.vip.address.text(),
-                            where_reached()));
+            add("vip_limit", meaning, limit("vip:" + evidence_.wanted.vip.address.text(), "none"));
         } else if (reason == "not_admitted") {
             add("not_admitted",
                 fmt::format("{} is not among the clients that are admitted", client),

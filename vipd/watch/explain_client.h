@@ -27,6 +27,7 @@ struct Live {
     std::string config_path;  // for the commands
     std::string trouble;      // with the kernel's routes for prefixes; empty: none
     std::function<Result<BothWays>(const TextPacket& packet, const WayIn& way)> ask;
+    const AccessRules* access = nullptr;  // null: nothing is said
 };
 
 // What is asked about.

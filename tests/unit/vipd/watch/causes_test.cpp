@@ -29,7 +29,8 @@ json explained(Lab& lab, const std::string& vip = "meters",
                     std::move(trouble),
                     [&](const TextPacket& packet, const WayIn& way) -> Result<BothWays> {
                         return why_both(*old.path, old.config, packet, way, lab.now);
-                    }};
+                    },
+                    old.state->access_rules().get()};
     const auto told = explain_client(live, wanted->front());
     REQUIRE(told);
     return *told;
@@ -276,11 +277,96 @@ TEST_CASE("who may not begin") {
     json told = causes(lab, "meters");
     CHECK(told[0]["cause"] == "access");
     CHECK(told[0]["text"] == "access rule 1 (bots) drops 100.80.0.1");
-    CHECK(told[0]["mend"] == "vipctl access --accept 100.80.0.1");
+    CHECK(told[0]["mend"] == "vipctl access --accept 100.80.0.1 --service meters");
+    lab.access(lab["old"], {{"default", "drop"}});
+    told = causes(lab, "meters");
+    CHECK(told[0]["text"] == "access the default drops 100.80.0.1");
+    CHECK(told[0]["mend"] == "vipctl access --accept 100.80.0.1 --service meters");
+    lab.access(
+        lab["old"],
+        {{"default", "drop"},
+         {"rules", {{{"action", "accept"}, {"clients", {"100.80.0.1"}}, {"service", "meters"}}}}});
+    CHECK(causes(lab, "meters").dump().find("access") == std::string::npos);
     lab.access(lab["old"], {{"admission", {{"percent", 0}}}});
-    CHECK(causes(lab, "meters")[0]["cause"] == "not_admitted");
+    told = causes(lab, "meters");
+    CHECK(told[0]["cause"] == "not_admitted");
+    CHECK(told[0]["mend"] == "vipctl admission 100");
+    lab.link_up = false;
+    lab.pass(5'000 * ms);
+    CHECK(causes(lab, "meters")[0]["mend"] == "vipctl admission 100 --here");
     lab.access(lab["old"], json::object());
     CHECK(explained(lab)["causes"].dump().find("admitted") == std::string::npos);
+}
+
+TEST_CASE("who is beyond a limit, and the order that lifts it") {
+    const json once{{"per_s", 0.1}, {"burst", 1}};
+    const auto with = [&](json of, const json& more) {
+        of.update(more);
+        return of;
+    };
+    const auto except = [&](const json& clients) {
+        return with(once, {{"except", {with(once, {{"clients", clients}})}}});
+    };
+    struct Row {
+        const char* cause;
+        json limits;
+        const char* mend;
+        json mended;  // as that order leaves them
+    };
+    const Row rows[] = {
+        {"client_limit",
+         {{"clients", once}},
+         "vipctl limit except:100.80.0.1 unlimited",
+         {{"clients", with(once, {{"except", {{{"clients", {"100.80.0.1"}}}}}})}}},
+        {"client_limit",
+         {{"clients", except({"100.80.0.0/24"})}},  // the longer prefix decides
+         "vipctl limit except:100.80.0.1 unlimited",
+         {{"clients", with(once, {{"except",
+                                   {with(once, {{"clients", {"100.80.0.0/24"}}}),
+                                    {{"clients", {"100.80.0.1"}}}}}})}}},
+        {"client_limit",
+         {{"clients", except({"192.0.2.1", "100.80.0.1/32"})}},
+         "vipctl limit except:100.80.0.1/32 unlimited",
+         {{"clients", with(once, {{"except",
+                                   {with(once, {{"clients", {"192.0.2.1"}}}),
+                                    {{"clients", {"100.80.0.1/32"}}}}}})}}},
+        {"client_limit",
+         {{"clients", except({"nat"})}},
+         "vipctl limit except:nat unlimited",
+         {{"clients", with(once, {{"except", {{{"clients", {"nat"}}}}}})}}},
+        {"service_limit",
+         {{"services", {with(once, {{"service", "meters"}})}}},
+         "vipctl limit service:meters none",
+         json::object()},
+        {"vip_limit",
+         {{"vips", {with(once, {{"vip", "198.51.100.10"}})}}},
+         "vipctl limit vip:198.51.100.10 none",
+         json::object()},
+    };
+    const json lists = {{{"name", "nat"}, {"clients", {"192.0.2.7", "100.80.0.1"}}}};
+    for (const Row& row : rows) {
+        CAPTURE(row.mend);
+        Lab lab;
+        lab.access(lab["old"], {{"lists", lists}, {"limits", row.limits}});
+        CHECK(causes(lab) == json::array());
+        const auto begins = [&](uint16_t port) {
+            return lab
+                .enter(lab.index("old"), red,
+                       Say{{ip("100.80.0.1"), port}, end("198.51.100.10:1883"), 6, flag::S})
+                .end;
+        };
+        CHECK(begins(1) == "servers");
+        CHECK(begins(2) == std::string("drop ") + row.cause);
+        const json told = causes(lab);
+        INFO(told.dump(1));
+        REQUIRE(!told.empty());
+        CHECK(told[0]["cause"] == row.cause);
+        CHECK(told[0]["mend"] == row.mend);
+        lab.access(lab["old"], {{"lists", lists}, {"limits", row.mended}});
+        CHECK(begins(3) == "servers");
+        CHECK(begins(4) == "servers");
+        CHECK(causes(lab) == json::array());
+    }
 }
 
 TEST_CASE("what is disabled, and each order that has to be taken back") {
