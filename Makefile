@@ -63,7 +63,7 @@ parts = $(filter-out %/main.cpp,$(filter $(1)/%,$(SOURCES)))
 SCHEMAS := $(wildcard common/formats/*.schema.json)
 MANUALS := $(wildcard $(foreach p,common $(PROGRAMS),$(p)/*.scd))
 LAB_TOOLS := $(patsubst tests/lab/%.cpp,$(BUILD)/lab/%,$(wildcard tests/lab/*.cpp))
-UNIT_PROGRAMS := common vipd lbsync probe cutover
+UNIT_PROGRAMS := common $(PROGRAMS)
 UNITS := $(UNIT_PROGRAMS:%=$(BUILD)/test/unit-%)
 KILL_AT := $(BUILD)/kills/kill_at.so
 

@@ -73,10 +73,10 @@ std::string show_accessed(const json& answer) {
         return out;
     }
     return answer.contains("told")
-               ? fmt::format("in force at {}: {}; built in {:.3g} s, {:.3g} MiB\n",
+               ? fmt::format("in force at {}: {}; built in {:.3g} s, {:.3g} MiB\n{}",
                              fmt::join(answer.value("told", json::array()), ", "),
                              answer.value("digest", ""), answer.value("build_s", 0.0),
-                             answer.value("mib", 0.0))
+                             answer.value("mib", 0.0), show_left_out(answer))
                : show_rules(answer);
 }
 
@@ -115,22 +115,20 @@ Result<Exit> change(const Given& given, const Edit& edit) {
     if (const auto taken = take_lists(given, document); !taken) {
         return tl::unexpected(taken.error());
     }
-    Gateways gateways;
-    for (const json& gateway : now->value("gateways", json::array())) {
-        if (!given.has("here") || gateway.value("here", false)) {
-            gateways.push_back(gateway);
-        }
+    const auto to = recipients(given, now->value("gateways", json::array()));
+    if (!to) {
+        return tl::unexpected(to.error());
     }
     const OrderToAll order{"access", {{"rules", document}}, now->value("digest", "")};
     if (given.has("dry-run")) {
-        const auto tried = try_at_all(given.text("socket"), gateways, order);
+        const auto tried = try_at_all(given.text("socket"), to->gateways, order);
         return print(
             given,
             tried ? Result<json>(json{{"schema", "rehome/vipd-accessed/1"}, {"dry_run", *tried}})
                   : tl::unexpected(tried.error()),
             show_accessed);
     }
-    const auto told = tell_all(given.text("socket"), gateways, order);
+    const auto told = tell_all(given.text("socket"), *to, order);
     return print_order(given, told.map(&ToldAll::here), show_accessed);
 }
 
@@ -222,7 +220,7 @@ Result<Exit> admission(const Given& given) {
 }
 
 std::vector<Option> with_common(std::vector<Option> options) {
-    options.push_back(Option::flag("here", "tell this gateway alone"));
+    add_recipients(options);
     options.push_back(Option::flag("dry-run", "change nothing; how many live flows would it cut?"));
     return options;
 }

@@ -16,7 +16,11 @@ using nlohmann::json;
 
 // An order about a site is all gateways', unless it is said otherwise; any other is this one's own.
 Result<ToldAll> give(const Given& given, const json& request) {
-    const bool alone = given.text("level") != "site" || given.has("here");
+    const bool of_site = given.text("level") == "site";
+    if (!of_site && given.has("without")) {
+        return fail(Exit::usage, "", "--without is of a site alone, which all gateways are told");
+    }
+    const bool alone = !of_site || given.has("here");
     if (alone || !wrong_request("", request).empty()) {
         return ask(given, request).map([](const json& answer) {
             return ToldAll{answer, {{{{"here", true}}, answer}}};
@@ -26,8 +30,10 @@ Result<ToldAll> give(const Given& given, const json& request) {
     if (!now) {
         return tl::unexpected(now.error());
     }
-    return tell_all(given.text("socket"), now->value("gateways", Gateways()),
-                    {"sites", {{"order", request}}, now->value("digest", "")});
+    const auto to = recipients(given, now->value("gateways", json::array()));
+    return to ? tell_all(given.text("socket"), *to,
+                         {"sites", {{"order", request}}, now->value("digest", "")})
+              : tl::unexpected(to.error());
 }
 
 // What became of it here, and beside it at the others.
@@ -80,7 +86,7 @@ std::vector<Option> options_of(const std::string& mode) {
     if (mode != "enable") {
         options.push_back(Option::flag("anyway", "also where nobody else is there"));
     }
-    options.push_back(Option::flag("here", "of a site: tell this gateway alone"));
+    add_recipients(options);
     return options;
 }
 
@@ -99,7 +105,8 @@ Command mask_command() {
         "  vipctl mask service web               to the other sites\n"
         "  vipctl mask line red                  no packet with a VIP as source\n"
         "  vipctl mask site old                  at all gateways, or none\n"
-        "  vipctl mask site old --here           as far as this gateway places\n\n"
+        "  vipctl mask site old --here           as far as this gateway places\n"
+        "  vipctl mask site old --without old-gw as all others do; that one is down\n\n"
         "What nobody else takes is served as before: refused unless it is said.  A line\n"
         "is masked once its ways back have moved into the tunnel, that is, once the\n"
         "peers have confirmed.");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/far_program.h"
 #include "vipctl/client.h"
 
@@ -91,6 +93,37 @@ Result<json> prepare_at(const std::string& socket, const json& gateway, const Or
 
 }  // namespace
 
+Result<Recipients> recipients(const Given& given, const json& known) {
+    Recipients to;
+    for (const std::string& name : given.texts("without")) {
+        const auto named = [&](const json& gateway) { return name_of(gateway) == name; };
+        const auto found = std::find_if(known.begin(), known.end(), named);
+        if (given.has("here")) {
+            return fail(Exit::usage, "", "expected --here or --without GATEWAY");
+        }
+        if (found == known.end() || found->value("here", false)) {
+            return fail(Exit::usage, "",
+                        in_quotes(name) + " is no other gateway, expected one of the inventory");
+        }
+        to.left_out.push_back(name);
+    }
+    for (const json& gateway : known) {
+        const bool left_out = std::find(to.left_out.begin(), to.left_out.end(), name_of(gateway)) !=
+                              to.left_out.end();
+        if (!left_out && (!given.has("here") || gateway.value("here", false))) {
+            to.gateways.push_back(gateway);
+        }
+    }
+    return to;
+}
+
+void add_recipients(std::vector<Option>& options) {
+    options.push_back(Option::flag("here", "tell this gateway alone"));
+    options.push_back(Option::text("without", "tell all gateways but this one, which is down")
+                          .shown_as("GATEWAY")
+                          .repeated());
+}
+
 Result<json> ask_gateway(const std::string& socket, const json& gateway, const json& request) {
     return ask_at(socket, gateway, request);
 }
@@ -111,18 +144,20 @@ Result<json> try_at_all(const std::string& socket, const Gateways& gateways,
     return failed.what.empty() ? Result<json>(answers) : fail(failed.kind, "", failed.what);
 }
 
-Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
-                         const OrderToAll& order) {
+Result<ToldAll> tell_all(const std::string& socket, const Recipients& to, const OrderToAll& order) {
     Failed failed;
+    std::string unreached;
     Gateways ready;
     std::string digest;
-    for (const json& gateway : gateways) {
+    for (const json& gateway : to.gateways) {
         const auto answer = prepare_at(socket, gateway, order, false);
         if (answer) {
             ready.push_back(gateway);
             digest = answer->value("digest", "");
         } else {
             failed.add(gateway, answer.error());
+            const bool absent = answer.error().kind == Exit::world && !gateway.value("here", false);
+            unreached += absent ? " --without " + name_of(gateway) : "";
         }
     }
     if (!failed.what.empty()) {
@@ -133,7 +168,10 @@ Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
         }
         // What is held ready changes nothing, whether or not it came there.
         const Exit kind = failed.kind == Exit::unknown ? Exit::world : failed.kind;
-        return fail(kind, "", failed.what + "; nothing is changed anywhere");
+        return fail(
+            kind, "",
+            failed.what + "; nothing is changed anywhere" +
+                (unreached.empty() ? "" : ", expected" + unreached + " to tell the others"));
     }
     ToldAll all;
     std::vector<std::string> told;
@@ -158,6 +196,9 @@ Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
                         "; give the order again, vipctl status names who differs");
     }
     all.here["told"] = told;
+    if (!to.left_out.empty()) {
+        all.here["left_out"] = to.left_out;
+    }
     return all;
 }
 

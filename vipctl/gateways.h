@@ -7,12 +7,24 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/command.h"
 #include "common/error.h"
 
 namespace rehome::vipctl {
 
 // A gateway as vipd names it: {"gateway", "here"} and, elsewhere, "host" and "socket".
 using Gateways = std::vector<nlohmann::json>;
+
+// Whom an order is for.
+struct Recipients {
+    Gateways gateways;
+    std::vector<std::string> left_out;  // by name: they have what they had
+};
+
+// Of those that vipd knows: all, or by --here the one that is asked, or by --without all but those.
+Result<Recipients> recipients(const Given& given, const nlohmann::json& known);
+// These two options.
+void add_recipients(std::vector<Option>& options);
 
 struct OrderToAll {
     std::string what;     // "placement": the commands are placement-prepare, -commit and -drop
@@ -27,7 +39,8 @@ struct Answered {
 };
 
 struct ToldAll {
-    nlohmann::json here;  // the answer of the one that is here, with the gateways that were told
+    // The answer of the one that is here, with the gateways that were told, and that were not.
+    nlohmann::json here;
     std::vector<Answered> each;
 };
 
@@ -38,8 +51,7 @@ Result<nlohmann::json> ask_gateway(const std::string& socket, const nlohmann::js
 
 // Exit::no, Exit::usage: somebody refused, and nothing is changed.  Exit::world: somebody was not
 // reached, and nothing is changed, or was not told in the end: the error says who has what.
-Result<ToldAll> tell_all(const std::string& socket, const Gateways& gateways,
-                         const OrderToAll& order);
+Result<ToldAll> tell_all(const std::string& socket, const Recipients& to, const OrderToAll& order);
 
 // What each would answer to the first step, without holding anything ready: with its "gateway".
 Result<nlohmann::json> try_at_all(const std::string& socket, const Gateways& gateways,

@@ -13,6 +13,7 @@
 #include "vipctl/commands.h"
 #include "vipctl/gateways.h"
 #include "vipctl/rules_edit.h"
+#include "vipctl/show.h"
 
 namespace rehome::vipctl {
 
@@ -53,8 +54,9 @@ std::string show_placed(const json& placed) {
     if (!placed.contains("told")) {
         return show_rules(placed.value("rules", json::object()));
     }
-    return fmt::format("in force at {}: {}\n", fmt::join(placed.value("told", json::array()), ", "),
-                       placed.value("digest", ""));
+    return fmt::format("in force at {}: {}\n{}",
+                       fmt::join(placed.value("told", json::array()), ", "),
+                       placed.value("digest", ""), show_left_out(placed));
 }
 
 using Edit = std::function<Result<>(json& rules)>;
@@ -69,18 +71,16 @@ Result<Exit> change(const Given& given, const Edit& edit) {
     if (const auto edited = edit(rules); !edited) {
         return tl::unexpected(edited.error());
     }
-    Gateways gateways;
-    for (const json& gateway : now->value("gateways", json::array())) {
-        if (!given.has("here") || gateway.value("here", false)) {
-            gateways.push_back(gateway);
-        }
+    const auto to = recipients(given, now->value("gateways", json::array()));
+    if (!to) {
+        return tl::unexpected(to.error());
     }
     json with{{"rules", rules}};
     if (given.has("break-maps")) {
         with["break-maps"] = true;
     }
     const auto told =
-        tell_all(given.text("socket"), gateways, {"placement", with, now->value("digest", "")});
+        tell_all(given.text("socket"), *to, {"placement", with, now->value("digest", "")});
     return print_order(given, told.map(&ToldAll::here), show_placed);
 }
 
@@ -170,7 +170,7 @@ Result<Exit> tell(const Given& given) {
 }
 
 std::vector<Option> with_common(std::vector<Option> options) {
-    options.push_back(Option::flag("here", "tell this gateway alone"));
+    add_recipients(options);
     options.push_back(Option::flag("break-maps", "also where it breaks live flows of maps"));
     return options;
 }

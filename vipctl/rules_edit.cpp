@@ -45,6 +45,57 @@ std::vector<std::string> ranges_of(const json& rules, const std::string& service
                                : found->value("ranges", std::vector<std::string>{});
 }
 
+// The place of the rule that accepts these clients among those like it, which stand before all
+// others.
+size_t place_of(const json& rules, const json& accepted) {
+    const auto like = [](const json& rule) {
+        return rule.value("action", "") == "accept" && rule.value("clients", json()).size() == 1 &&
+               rule.size() == 2 + (rule.contains("service") ? 1 : 0);
+    };
+    size_t i = 0;
+    while (i < rules.size() && rules[i] != accepted) {
+        i = like(rules[i]) ? i + 1 : rules.size();
+    }
+    return i;
+}
+
+json accepting(const std::string& clients, const std::string& service) {
+    json rule{{"action", "accept"}, {"clients", json::array({clients})}};
+    if (!service.empty()) {
+        rule["service"] = service;
+    }
+    return rule;
+}
+
+// Others that an exception names beside these keep their rate.  made: null takes it away; false:
+// there was none.
+bool put_exception(json& of_clients, const std::string& clients, json made) {
+    const json before = of_clients.value("except", json::array());
+    json kept = json::array();
+    bool was_there = false;
+    for (json one : before) {
+        json& named = one["clients"];
+        const auto found = std::find(named.begin(), named.end(), clients);
+        if (found != named.end()) {
+            was_there = true;
+            named.erase(found);
+        }
+        if (!named.empty()) {
+            kept.push_back(std::move(one));
+        }
+    }
+    const bool done = was_there || !made.is_null();
+    if (!made.is_null()) {
+        made["clients"] = json::array({clients});
+        kept.push_back(std::move(made));
+    }
+    of_clients["except"] = kept;
+    if (kept.empty()) {
+        of_clients.erase("except");
+    }
+    return done;
+}
+
 }  // namespace
 
 bool edit_range(json& rules, const std::string& service, const std::string& clients,
@@ -78,32 +129,6 @@ bool edit_weights(json& rules, const std::string& service, const std::string& by
 bool edit_list(json& rules, const std::string& name, const std::vector<std::string>& clients) {
     return put(rules, "lists", "name", name, clients.empty() ? json() : json{{"clients", clients}});
 }
-
-namespace {
-
-// The place of the rule that accepts these clients among those like it, which stand before all
-// others.
-size_t place_of(const json& rules, const json& accepted) {
-    const auto like = [](const json& rule) {
-        return rule.value("action", "") == "accept" && rule.value("clients", json()).size() == 1 &&
-               rule.size() == 2 + (rule.contains("service") ? 1 : 0);
-    };
-    size_t i = 0;
-    while (i < rules.size() && rules[i] != accepted) {
-        i = like(rules[i]) ? i + 1 : rules.size();
-    }
-    return i;
-}
-
-json accepting(const std::string& clients, const std::string& service) {
-    json rule{{"action", "accept"}, {"clients", json::array({clients})}};
-    if (!service.empty()) {
-        rule["service"] = service;
-    }
-    return rule;
-}
-
-}  // namespace
 
 void add_accepted(json& document, const std::string& clients, const std::string& service) {
     json& rules = document["rules"];
@@ -172,28 +197,9 @@ Result<> edit_limit(json& document, const std::string& what, const std::string& 
             return fail(Exit::no, "",
                         "clients have no limit, expected `vipctl limit clients` first");
         }
-        json& list = limits["clients"]["except"];
-        json kept = json::array();
-        bool was_there = false;
-        for (json one : list.is_null() ? json::array() : list) {
-            json& clients = one["clients"];  // others beside it keep their rate
-            const auto found = std::find(clients.begin(), clients.end(), name);
-            if (found != clients.end()) {
-                was_there = true;
-                clients.erase(found);
-            }
-            if (!clients.empty()) {
-                kept.push_back(std::move(one));
-            }
-        }
-        if (made.is_null() && !was_there) {
+        if (!put_exception(limits["clients"], name, made)) {
             return no_limit();
         }
-        if (!made.is_null()) {
-            made["clients"] = json::array({name});
-            kept.push_back(made);
-        }
-        list = kept;
     } else if (!put(limits, kind == "vip" ? "vips" : "services", kind.c_str(), name, made)) {
         return no_limit();
     }

@@ -36,6 +36,14 @@ json part(const json& object, const char* key) {
     return value.is_object() ? value : json::object();
 }
 
+std::string names(const json& object, const char* key) {
+    std::string text;
+    for (const json& name : list(object, key)) {
+        text += (text.empty() ? "" : ", ") + name.get<std::string>();
+    }
+    return text;
+}
+
 std::string share_text(const json& share) {
     return fmt::format("{} % of the clients go to the other site, by {}", text(share, "percent"),
                        text(share, "by"));
@@ -363,6 +371,14 @@ std::string show_confirm(const json&) {
     return "confirmed: the prefixes that can be served are announced\n";
 }
 
+std::string show_left_out(const json& answer) {
+    const std::string left_out = names(answer, "left_out");
+    return left_out.empty()
+               ? ""
+               : "NOT AT " + left_out +
+                     ": once back, `vipctl status` names it until the order is given again\n";
+}
+
 std::string show_disabled(const json& order) {
     std::string out =
         fmt::format("{} {} {}", text(order, "mode"), text(order, "level"), text(order, "name"));
@@ -394,11 +410,8 @@ std::string show_disabled_order(const json& answer) {
     for (const json& at : list(answer, "elsewhere")) {
         out += text(at, "gateway") + ": " + show_disabled(part(at, "disabled")) + "\n";
     }
-    std::string told;
-    for (const json& gateway : list(answer, "told")) {
-        told += (told.empty() ? "" : ", ") + gateway.get<std::string>();
-    }
-    return out + (told.empty() ? "" : "in force at " + told + "\n") +
+    const std::string told = names(answer, "told");
+    return out + (told.empty() ? "" : "in force at " + told + "\n") + show_left_out(answer) +
            (flag(answer, "holds") ? "" : "another order has come meanwhile: see above\n");
 }
 

@@ -17,6 +17,8 @@ std::string show_config(const nlohmann::json& config);
 std::string show_reload(const nlohmann::json& reload);
 std::string show_share(const nlohmann::json& share);
 std::string show_confirm(const nlohmann::json& confirm);
+// Who did not get an order that is all gateways'; empty: everybody did.
+std::string show_left_out(const nlohmann::json& answer);
 std::string show_disabled(const nlohmann::json& order);  // without the end of the line
 std::string show_disabled_order(const nlohmann::json& answer);
 

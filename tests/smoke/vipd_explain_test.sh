@@ -158,12 +158,12 @@ mend_is 'vipctl share 0'
 mend
 wait_until 5 well
 
-echo "# so they are by weights, which cannot be told to the dead one: here alone"
+echo "# so they are by weights, which cannot be told to the dead one: to all others"
 restart_gateway new
 wait_until 5 figure_is old '.peers[0].alive' true
 ctl old weights new=100
 stop_gateway new KILL
 wait_until 10 cause_is peer_down
-mend_is 'vipctl weights old=100 --here'
+mend_is 'vipctl weights old=100 --without new-gw'
 mend
 wait_until 5 well

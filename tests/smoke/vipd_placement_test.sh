@@ -255,7 +255,7 @@ ctl old enable site old
 ctl new enable site new
 orders_are '[]'
 
-echo "somebody is not reached: he is named, and no site is masked anywhere; here alone it may be, and outlives a crash"
+echo "somebody is not reached: he is named, and no site is masked anywhere"
 stop_gateway east KILL
 wait_until 5 nobody_listens
 code=0
@@ -263,11 +263,61 @@ ctl old mask site east 2>"$dir/out" || code=$?
 [ "$code" = 3 ]
 found 'east-gw: .*no vipd listens' <"$dir/out"
 found 'nothing is changed anywhere' <"$dir/out"
+found 'expected --without east-gw to tell the others' <"$dir/out"
 for site in old new; do figure_is $site .disabled '[]'; done
 crowd 60 10.9.0.20
 asked_of $crowds | jq -e '.["east-s"] == null' # it is dead
+
+echo "without it: all others are told, or none of them; it has what it had when it is back, and is named until it is told"
+not_without() { # EXIT TEXT CMD...
+    local code=0
+    ctl old "${@:3}" >"$dir/out" 2>&1 || code=$?
+    [ "$code" = "$1" ] || { echo "exit $code: ${*:3}" >&2; cat "$dir/out" >&2; return 1; }
+    found "$2" <"$dir/out"
+    for site in old new; do figure_is $site .disabled '[]'; done
+}
+not_without 2 '"west-gw" is no other gateway' mask site new --without west-gw
+not_without 2 '"old-gw" is no other gateway' mask site new --without old-gw
+not_without 2 'expected --here or --without' weights none --here --without east-gw
+not_without 2 'of a site alone' mask service meters --without east-gw
+not_without 3 'east-gw: .*no vipd listens.*expected --without east-gw' mask site new --without new-gw
+ctl old mask site new --without east-gw >"$dir/out"
+found 'in force at old-gw, new-gw$' <"$dir/out"
+found '^NOT AT east-gw: once back' <"$dir/out"
+for site in old new; do figure_is $site '.disabled | map([.name, .mode])' '[["new","mask"]]'; done
+nobody_new_at_new() { # where they come in
+    for site; do
+        come_in_at "$site"
+        crowd 60 10.9.0.20
+        asked_of $crowds | jq -e '.["new-s"] == null and add == 60'
+    done
+}
+nobody_new_at_new new old
+ctl new weights old=50,new=20,east=30 --without east-gw --json >"$dir/placed"
+jq -e '.told == ["new-gw", "old-gw"] and .left_out == ["east-gw"]' "$dir/placed"
+fits vipd-placed <"$dir/placed"
 restart_gateway east
 for site in old new east; do wait_until 5 all_alive $site; done
+wait_until 5 figure_is old '.peers | map([.gateway, .same_sites, .same_placement])' \
+    '[["new-gw",true,true],["east-gw",false,false]]'
+ctl new status | found 'east-gw .*OTHER PLACEMENT.*OTHER SITES DISABLED'
+figure_is east '[.peers[] | .same_sites or .same_placement]' '[false,false]'
+mends() { ctl old explain 10.9.0.20 --json | jq -r '.vips[0].causes[].mend' || true; }
+mends >"$dir/mends"
+[ "$(sort -u "$dir/mends")" = 'vipctl enable site old; vipctl mask site new; vipctl enable site east
+vipctl weights east=30,new=20,old=50' ]
+while read -r commands; do sh -c "set -e; ${commands//;/ --socket $dir/old.sock;} --socket $dir/old.sock"; done <"$dir/mends"
+wait_until 5 alike
+same_everywhere
+nobody_new_at_new new old east
+ctl old weights old=40,new=30,east=30
+ctl old enable site new --json >"$dir/enabled"
+fits vipd-disabled <"$dir/enabled"
+wait_until 5 alike
+orders_are '[]'
+come_in_at old
+
+echo "told here alone, and it outlives a crash"
 ctl old mask site east --here
 wait_until 5 figure_is old '.peers | map([.gateway, .same_sites])' '[["new-gw",false],["east-gw",false]]'
 wait_until 5 figure_is new '.peers | map([.gateway, .same_sites])' '[["old-gw",false],["east-gw",true]]'

@@ -51,8 +51,7 @@ public:
         }
         doubtful();
         line();
-        placement();
-        sites();
+        peers_differ();
         std::stable_sort(causes_.begin(), causes_.end(),
                          [](const Cause& a, const Cause& b) { return a.serves < b.serves; });
         return std::move(causes_);
@@ -286,11 +285,13 @@ private:
         return rules != nullptr && rules->weighs_all();
     }
 
-    // An order of all gateways is refused where one of them is silent; then it is given here.
+    // An order of all gateways is refused where one of them is silent; then the others are told.
     std::string where_reached() const {
-        const bool all = std::all_of(snapshot_.peers.begin(), snapshot_.peers.end(),
-                                     [](const Snapshot::Peer& peer) { return peer.up; });
-        return all ? "" : " --here";
+        std::string without;
+        for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
+            without += snapshot_.peers[i].up ? "" : " --without " + tables_.peers()[i].gateway;
+        }
+        return without;
     }
     std::string enable(const DisableTarget& target) const {
         return fmt::format("vipctl enable {}{}", target.text(),
@@ -548,30 +549,33 @@ private:
         }
     }
 
-    // Where gateways place by other rules, it matters at which the client comes in.
-    void placement() {
-        for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
-            const auto& theirs = snapshot_.peers[i].placement;
-            if (snapshot_.peers[i].up && theirs && *theirs != snapshot_.placement->digest()) {
-                add("other_placement",
-                    fmt::format("gateway {} places clients by other rules",
-                                tables_.peers()[i].gateway),
-                    again(), true);
+    // Where gateways differ in what is said to all of them, it matters at which a client comes in.
+    void peers_differ() {
+        const auto look = [&](auto theirs, uint64_t ours, const char* cause, const char* what,
+                              const std::string& mend) {
+            for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
+                const Snapshot::Peer& peer = snapshot_.peers[i];
+                if (peer.up && peer.*theirs && *(peer.*theirs) != ours) {
+                    add(cause, fmt::format("gateway {} {}", tables_.peers()[i].gateway, what), mend,
+                        true);
+                }
             }
-        }
+        };
+        look(&Snapshot::Peer::placement, snapshot_.placement->digest(), "other_placement",
+             "places clients by other rules", again() + where_reached());
+        look(&Snapshot::Peer::access, snapshot_.access_digest, "other_access",
+             "has other access rules, limits or admission", access_again());
+        look(&Snapshot::Peer::sites, snapshot_.disabled->sites_digest(), "other_sites",
+             "has other orders about sites", sites_again());
     }
 
-    // Where gateways have other sites disabled, likewise.
-    void sites() {
-        for (size_t i = 0; i < snapshot_.peers.size(); ++i) {
-            const auto& theirs = snapshot_.peers[i].sites;
-            if (snapshot_.peers[i].up && theirs && *theirs != snapshot_.disabled->sites_digest()) {
-                add("other_sites",
-                    fmt::format("gateway {} has other orders about sites",
-                                tables_.peers()[i].gateway),
-                    sites_again(), true);
-            }
-        }
+    // The admission once more: all gateways are told the whole document by it.
+    std::string access_again() const {
+        const AdmissionRule admission =
+            evidence_.live.access == nullptr ? AdmissionRule() : evidence_.live.access->admission;
+        return fmt::format("vipctl admission {:.10g}{}{}", admission.hundredths / 100.0,
+                           admission.all() || admission.resets ? "" : " --silence",
+                           where_reached());
     }
 
     // The order about each site once more, at all gateways: nobody knows here in which they differ.
@@ -582,7 +586,7 @@ private:
             const auto found = orders.find({Level::site, site});
             commands += commands.empty() ? "" : "; ";
             if (found == orders.end()) {
-                commands += fmt::format("vipctl enable site {}", site);
+                commands += enable({Level::site, site});
                 continue;
             }
             const DisableOrder& order = found->second;
@@ -592,7 +596,7 @@ private:
                             (order.quiet_s > 0 ? fmt::format(" --quiet-s {}", order.quiet_s) : "") +
                             (order.icmp ? " --icmp" : "");
             }
-            commands += order.anyway ? " --anyway" : "";
+            commands += (order.anyway ? " --anyway" : "") + where_reached();
         }
         return commands;
     }
