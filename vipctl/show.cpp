@@ -256,6 +256,11 @@ std::string idle_reset_text(const json& idle) {
                        flag(idle, "running") ? ", more follow" : "");
 }
 
+std::string not_here_text(const json& rules) {
+    const std::string named = names(rules, "not_here");
+    return named.empty() ? "" : "; NOT HERE: " + named;
+}
+
 }  // namespace
 
 std::string show_access_state(const json& access) {
@@ -267,8 +272,8 @@ std::string show_access_state(const json& access) {
         out += fmt::format("; built in {:.3g} s, {:.3g} MiB", access.value("build_s", 0.0),
                            access.value("mib", 0.0));
     }
-    out += fmt::format("; {} live flows cut{}\n", text(access, "cut_flows"),
-                       flag(access, "looking") ? " so far" : "");
+    out += fmt::format("; {} live flows cut{}{}\n", text(access, "cut_flows"),
+                       flag(access, "looking") ? " so far" : "", not_here_text(access));
     out += fmt::format(
         "turned   away: {} packets by rules; new flows: {} by clients' limits, {} by services', {} "
         "by VIPs'; {} not admitted ({} % are)\n",
@@ -297,8 +302,8 @@ std::string show_status(const json& status) {
         out += fmt::format("share    {}\n", share_text(part(status, "share")));
     }
     if (const json placed = part(status, "placement"); text(placed, "digest") != no_rules) {
-        out += fmt::format("placed   by {} ranges and {} weights, {}\n", text(placed, "ranges"),
-                           text(placed, "weights"), text(placed, "digest"));
+        out += fmt::format("placed   by {} ranges and {} weights, {}{}\n", text(placed, "ranges"),
+                           text(placed, "weights"), text(placed, "digest"), not_here_text(placed));
     }
     if (const json access = part(status, "access"); text(access, "digest") != no_rules) {
         out += "access   " + show_access_state(access);

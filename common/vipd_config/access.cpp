@@ -237,6 +237,18 @@ std::optional<std::string> LimitRules::excepts(const Address& client) const {
     return std::nullopt;
 }
 
+std::set<std::string> AccessRules::named_services() const {
+    std::set<std::string> named;
+    for (const AccessRule& rule : rules) {
+        named.insert(rule.service);
+    }
+    for (const LimitRules::Named& one : limits.services) {
+        named.insert(one.service);
+    }
+    named.erase("");
+    return named;
+}
+
 std::string AccessRules::name_of(uint32_t rule) const {
     if (rule >= rules.size()) {
         return "the default";

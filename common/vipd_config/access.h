@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,7 @@ struct AccessRules {
     std::shared_ptr<const nlohmann::json> document;  // as it was read; not null
 
     bool decides() const { return !rules.empty() || drops_others; }
+    std::set<std::string> named_services() const;  // that rules and limits name
     // "rule 3 (bots)", "the default".
     std::string name_of(uint32_t rule) const;
 };

@@ -348,6 +348,40 @@ ctl old enable site east --json >"$dir/enabled"
 fits vipd-disabled <"$dir/enabled"
 orders_are '[]'
 
+echo "a gateway that is lost while it is waited for is named, and the others are followed to their end"
+come_in_at old
+crowd 60 10.9.0.20
+ctl new weak site east --rate 2 --wait >"$dir/out" 2>&1 &
+waits=$!
+wait_until 5 figure_is east '.disabled[0].mode' '"weak"'
+stop_gateway east KILL
+code=0
+wait "$waits" || code=$?
+[ "$code" = 3 ]
+found 'east-gw: cannot tell, for 30 s: .*no vipd listens' <"$dir/out"
+found 'its flows have ended at new-gw, old-gw' <"$dir/out"
+for site in old new; do figure_is $site '.disabled | map([.name, .course])' '[["east","done"]]'; done
+restart_gateway east
+for site in old new east; do wait_until 5 all_alive $site; done
+ctl old enable site east
+orders_are '[]'
+
+echo "a reload takes a service away: what names it still is told, until it is there again"
+ctl old weights old=50,new=50 --service meters
+ctl old limit service:meters 5000
+name_service() { # NAME WHAT_IS_NOT_HERE
+    jq --arg name "$1" '.services[0].name = $name' "$dir/old.json" >"$dir/more.json"
+    mv "$dir/more.json" "$dir/old.json"
+    ctl old reload
+    figure_is old '[.placement, .access] | map(.not_here)' "$2"
+}
+name_service others '[["service meters"],["service meters"]]'
+[ "$(ctl old status | grep -c 'NOT HERE: service meters')" = 2 ]
+ctl old access | found 'NOT HERE: service meters'
+name_service meters '[[],[]]'
+ctl old limit service:meters none
+ctl old weights none --service meters
+
 for site in old new east; do fits vipd-orders <"/var/lib/rehome/$site.orders.json"; done
 ctl old weights --json >"$dir/placed"
 fits vipd-placed <"$dir/placed"

@@ -117,6 +117,7 @@ json Daemon::access_state(const Sums* sums) const {
     told["admitted_percent"] = rules == nullptr ? 100.0 : rules->admission.hundredths / 100.0;
     told["cut_flows"] = sums == nullptr ? json() : json(sums->barred_flows);
     told["looking"] = sums == nullptr ? json() : json(sums->sweeping);
+    told["not_here"] = rules == nullptr ? json::array() : not_here(rules->named_services(), {});
     told["turned_away"] = {{"access", dropped(Drop::access)},
                            {"client_limit", dropped(Drop::client_limit)},
                            {"service_limit", dropped(Drop::service_limit)},

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -173,6 +174,10 @@ private:
     void commit_placement(const nlohmann::json& request, const Reply& reply);
     nlohmann::json drop_placement(const nlohmann::json& request);
     nlohmann::json placement_state() const;
+    // Of what an order names, as it may of all gateways', that which this one does not have, or not
+    // any more.
+    nlohmann::json not_here(const std::set<std::string>& services,
+                            const std::set<std::string>& sites) const;
     // Access rules, limits and admission, likewise: access.cpp.
     nlohmann::json access();
     nlohmann::json access_state(const Sums* sums) const;

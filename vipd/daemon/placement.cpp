@@ -2,6 +2,8 @@
 // to hold them ready (held_ready.h), then each is told that they are in force.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
@@ -53,7 +55,30 @@ json Daemon::placement_state() const {
     }
     return {{"digest", digest_text(rules.digest)},
             {"ranges", ranges},
-            {"weights", rules.weights.size()}};
+            {"weights", rules.weights.size()},
+            {"not_here", not_here(rules.named_services(), rules.named_sites())}};
+}
+
+json Daemon::not_here(const std::set<std::string>& services,
+                      const std::set<std::string>& sites) const {
+    json missing = json::array();
+    const auto look = [&](const char* level, const std::set<std::string>& names, auto has) {
+        for (const std::string& name : names) {
+            if (!has(name)) {
+                missing.push_back(fmt::format("{} {}", level, name));
+            }
+        }
+    };
+    look("service", services, [this](const std::string& name) {
+        const auto& known = config().services;
+        return std::any_of(known.begin(), known.end(),
+                           [&](const ServiceConfig& service) { return service.name == name; });
+    });
+    look("site", sites, [this](const std::string& name) {
+        const auto& known = tables().sites();
+        return std::find(known.begin(), known.end(), name) != known.end();
+    });
+    return missing;
 }
 
 // Services are looked for where the order is given alone: another gateway may lack one.

@@ -155,6 +155,31 @@ bool PlacementRules::concerns_all() const {
            std::any_of(sets.begin(), sets.end(), [](const Set& of) { return of.service.empty(); });
 }
 
+std::set<std::string> PlacementRules::named_services() const {
+    std::set<std::string> named;
+    for (const Set& set : sets) {
+        named.insert(set.service);
+    }
+    for (const Weights& of : weights) {
+        named.insert(of.service);
+    }
+    named.erase("");
+    return named;
+}
+
+std::set<std::string> PlacementRules::named_sites() const {
+    std::set<std::string> named;
+    for (const Set& set : sets) {
+        named.insert(set.sites.begin(), set.sites.end());
+    }
+    for (const Weights& of : weights) {
+        for (const Weight& weight : of.sites) {
+            named.insert(weight.site);
+        }
+    }
+    return named;
+}
+
 json no_placement() {
     return {{"schema", "rehome/vipd-placement/1"}};
 }

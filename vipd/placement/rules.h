@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,6 +53,8 @@ struct PlacementRules {
     bool empty() const { return sets.empty() && weights.empty(); }
     bool weighs_all() const;    // there are weights of all services
     bool concerns_all() const;  // or a set
+    std::set<std::string> named_services() const;
+    std::set<std::string> named_sites() const;
 };
 
 // What a document may name.

@@ -105,13 +105,14 @@ inline json good_status(const std::string& gateway) {
                                    {"last_seen_ms", 5}});
     }
     status["share"] = {{"percent", 0}, {"by", "address"}};
-    status["placement"] = {{"digest", "0000000000000000"}, {"ranges", 0}, {"weights", 0}};
+    status["placement"] = {
+        {"digest", "0000000000000000"}, {"ranges", 0}, {"weights", 0}, {"not_here", json::array()}};
     status["flows"] = {{"here", 0}, {"relayed", 0}, {"provisional", 0}, {"closing", 0}};
     status["served"] = {{"tcp", 0}, {"udp", 0}};
     status["copies"] = {{"waiting", 0}, {"oldest_ms", 0}};
     status["access"] = json::parse(
         R"({"digest": "0000000000000000", "rule_count": 0, "expanded": 0, "default": "accept", "build_s": 0, "mib": 0, "admitted_percent": 100,
-    "cut_flows": 0, "looking": false, "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}})");
+    "cut_flows": 0, "looking": false, "not_here": [], "turned_away": {"access": 0, "client_limit": 0, "service_limit": 0, "vip_limit": 0, "not_admitted": 0}})");
     status["health"] = {
         {"keeps", false}, {"look_down", 0}, {"endpoints", 0}, {"servers", json::array()}};
     status["sites"] = {{{"site", "old"}, {"state", "enabled"}, {"course", "none"}}};
