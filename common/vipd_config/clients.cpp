@@ -8,6 +8,23 @@
 
 namespace rehome::vipd {
 
+namespace {
+
+// No packet comes from an IPv4 address as IPv6 maps it: such clients would never be met.
+Result<Prefix> parse_clients(const std::string& said) {
+    auto prefix = Prefix::parse(said);
+    if (prefix && prefix->address.family == Family::v6 && prefix->length >= 96) {
+        if (const Address address = unmapped(prefix->address.bytes); address.family == Family::v4) {
+            return fail(Exit::usage, "",
+                        fmt::format("{} are IPv4 addresses, expected {}", in_quotes(said),
+                                    Prefix{address, prefix->length - 96}.text()));
+        }
+    }
+    return prefix;
+}
+
+}  // namespace
+
 bool DistinctPrefixes::add(const Prefix& prefix, const std::string& said, const std::string& at) {
     const auto [before, is_new] = by_.emplace(prefix, said);
     if (is_new) {
@@ -27,7 +44,7 @@ ClientLists::ClientLists(Mistakes& mistakes, const nlohmann::json& document)
             each_of(mistakes, list, at, "clients",
                     [&](const nlohmann::json& item, const std::string& where) {
                         const std::string said = item.get<std::string>();
-                        if (const auto prefix = Prefix::parse(said)) {
+                        if (const auto prefix = parse_clients(said)) {
                             clients.add(*prefix, said, where);
                         } else {
                             mistakes.add(where, prefix.error().what);
@@ -51,7 +68,7 @@ std::vector<Prefix> ClientLists::find(const std::string& said, const std::string
         }
         return {};
     }
-    const auto prefix = Prefix::parse(said);
+    const auto prefix = parse_clients(said);
     if (!prefix) {
         mistakes_.add(at, prefix.error().what);
         return {};
