@@ -65,11 +65,11 @@ TEST_CASE("requests that are refused") {
         {R"({"command":"mask","level":"rack","name":"red"})",
          "request: /level: is \"rack\", expected one of \"server\", \"service\", \"line\", "
          "\"site\""},
-        {R"({"command":"weak","level":"site","name":"old","rate":0,"quiet_s":-1})",
+        {R"({"command":"weak","level":"site","name":"old","rate":1e-300,"quiet_s":-1})",
          "request: /quiet_s: is -1, expected a number from 0 to 86400\n"
-         "request: /rate: is 0, expected a number of more than 0 and at most 1000000"},
+         "request: /rate: is 1e-300, expected a number from 0.001 to 1000000"},
         {R"({"command":"weak","level":"site","name":"old"})",
-         "request: /rate: is missing, expected a number of more than 0 and at most 1000000"},
+         "request: /rate: is missing, expected a number from 0.001 to 1000000"},
         {R"({"command":"sites-prepare"})", "request: /order: is missing, expected an object"},
         {R"({"command":"sites-prepare","order":{"command":"reload","level":"line"}})",
          "request: /order/command: is \"reload\", expected one of \"mask\", \"weak\", "
