@@ -194,9 +194,9 @@ for n in 101 102 103 104 105; do
 done
 jq '.placement.rules | {schema: "rehome/vipd-access/1", default: "accept", lists}' "$orders/old.orders.json" >"$dir/access"
 ctl old access --file "$dir/access" --here
-said() { figure old '[.placement, .access.digest]'; }
-before=$(said)
+in_force() { figure old '[.placement, .access.digest]'; }
+before=$(in_force)
 stop_gateway old KILL
 restart_gateway old
-[ "$(said)" = "$before" ]
+[ "$(in_force)" = "$before" ]
 figure_is old .orders.set_aside null
