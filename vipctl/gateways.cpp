@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "common/far_program.h"
 #include "vipctl/client.h"
@@ -95,25 +96,28 @@ Result<json> prepare_at(const std::string& socket, const json& gateway, const Or
 
 Result<Recipients> recipients(const Given& given, const json& known) {
     Recipients to;
-    for (const std::string& name : given.texts("without")) {
-        const auto named = [&](const json& gateway) { return name_of(gateway) == name; };
-        const auto found = std::find_if(known.begin(), known.end(), named);
-        if (given.has("here")) {
-            return fail(Exit::usage, "", "expected --here or --without GATEWAY");
-        }
-        if (found == known.end() || found->value("here", false)) {
+    to.left_out = given.texts("without");
+    if (given.has("here") && !to.left_out.empty()) {
+        return fail(Exit::usage, "", "expected --here or --without GATEWAY");
+    }
+    std::set<std::string> left_out;
+    for (const std::string& name : to.left_out) {
+        const bool is_other = std::any_of(known.begin(), known.end(), [&](const json& gateway) {
+            return name_of(gateway) == name && !gateway.value("here", false);
+        });
+        if (!is_other) {
             return fail(Exit::usage, "",
                         in_quotes(name) + " is no other gateway, expected one of the inventory");
         }
-        to.left_out.push_back(name);
-    }
-    for (const json& gateway : known) {
-        const bool left_out = std::find(to.left_out.begin(), to.left_out.end(), name_of(gateway)) !=
-                              to.left_out.end();
-        if (!left_out && (!given.has("here") || gateway.value("here", false))) {
-            to.gateways.push_back(gateway);
+        if (!left_out.insert(name).second) {
+            return fail(Exit::usage, "", in_quotes(name) + " is given twice, expected once");
         }
     }
+    std::copy_if(known.begin(), known.end(), std::back_inserter(to.gateways),
+                 [&](const json& gateway) {
+                     return !left_out.contains(name_of(gateway)) &&
+                            (!given.has("here") || gateway.value("here", false));
+                 });
     return to;
 }
 

@@ -278,6 +278,7 @@ not_without() { # EXIT TEXT CMD...
 }
 not_without 2 '"west-gw" is no other gateway' mask site new --without west-gw
 not_without 2 '"old-gw" is no other gateway' mask site new --without old-gw
+not_without 2 '"east-gw" is given twice' weights none --without east-gw --without east-gw
 not_without 2 'expected --here or --without' weights none --here --without east-gw
 not_without 2 'of a site alone' mask service meters --without east-gw
 not_without 3 'east-gw: .*no vipd listens.*expected --without east-gw' mask site new --without new-gw
