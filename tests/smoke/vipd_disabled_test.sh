@@ -292,7 +292,7 @@ echo "mistakes are told at once, and nothing is changed"
 for level in server service line site; do refused 2 "no $level is called \"nobody\"" mask $level nobody; done
 refused 2 'no server is called "nobody"' weak server nobody --rate 0
 found 'rate: is 0' <"$dir/out"
-refused 2 'more than 0 and at most 1000000' weak site old --rate 1000001
+refused 2 'from 0.001 to 1000000' weak site old --rate 1000001
 refused 2 'expected one of "server"' mask rack r1
 printf '%s\n' garbage '{"command":"weak"}' '{"command":"mask","level":3,"name":[]}' \
     '{"command":"strong","level":"site","name":"old","rate":1}' '{"command":"line","carrier":"red","state":"disable"}' \
