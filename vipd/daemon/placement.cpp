@@ -2,8 +2,6 @@
 // to hold them ready (held_ready.h), then each is told that they are in force.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "common/clock.h"
@@ -62,22 +60,20 @@ json Daemon::placement_state() const {
 json Daemon::not_here(const std::set<std::string>& services,
                       const std::set<std::string>& sites) const {
     json missing = json::array();
-    const auto look = [&](const char* level, const std::set<std::string>& names, auto has) {
+    const auto look = [&](const char* level, const std::set<std::string>& names,
+                          const std::set<std::string_view>& known) {
         for (const std::string& name : names) {
-            if (!has(name)) {
+            if (!known.contains(name)) {
                 missing.push_back(fmt::format("{} {}", level, name));
             }
         }
     };
-    look("service", services, [this](const std::string& name) {
-        const auto& known = config().services;
-        return std::any_of(known.begin(), known.end(),
-                           [&](const ServiceConfig& service) { return service.name == name; });
-    });
-    look("site", sites, [this](const std::string& name) {
-        const auto& known = tables().sites();
-        return std::find(known.begin(), known.end(), name) != known.end();
-    });
+    std::set<std::string_view> known;
+    for (const ServiceConfig& service : config().services) {
+        known.insert(service.name);
+    }
+    look("service", services, known);
+    look("site", sites, {tables().sites().begin(), tables().sites().end()});
     return missing;
 }
 
