@@ -262,11 +262,12 @@ private:
         const std::string elsewhere = serves ? "; it is served here meanwhile" : "";
         const std::string mend =
             choice.by == Placement::Choice::By::set
-                ? fmt::format("vipctl set {} none{}", set_of(choice), where_reached())
+                ? fmt::format("vipctl set {} none{}{}", set_of(choice), despite_maps(),
+                              where_reached())
             : !choice.of_service && !weighs_all()
                 ? std::string("vipctl share 0")
-                : fmt::format("vipctl weights {}=100{}{}", config_.site, of_service(choice),
-                              where_reached());
+                : fmt::format("vipctl weights {}=100{}{}{}", config_.site, of_service(choice),
+                              despite_maps(), where_reached());
         if (!up) {
             add("peer_down",
                 fmt::format("{}, where no gateway is alive: start vipd at {}{}", text, gateways,
@@ -283,6 +284,14 @@ private:
     bool weighs_all() const {
         const PlacementRules* rules = snapshot_.placement->rules();
         return rules != nullptr && rules->weighs_all();
+    }
+
+    // Rules that place all services break the flows of maps, and are refused unless it is said.
+    std::string despite_maps() const {
+        const PlacementRules* rules = snapshot_.placement->rules();
+        return rules != nullptr && rules->concerns_all() && !tables_.maps().empty()
+                   ? " --break-maps"
+                   : "";
     }
 
     // An order of all gateways is refused where one of them is silent; then the others are told.
@@ -562,7 +571,7 @@ private:
             }
         };
         look(&Snapshot::Peer::placement, snapshot_.placement->digest(), "other_placement",
-             "places clients by other rules", again() + where_reached());
+             "places clients by other rules", again() + despite_maps() + where_reached());
         look(&Snapshot::Peer::access, snapshot_.access_digest, "other_access",
              "has other access rules, limits or admission", access_again());
         look(&Snapshot::Peer::sites, snapshot_.disabled->sites_digest(), "other_sites",

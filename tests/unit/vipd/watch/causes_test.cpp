@@ -297,6 +297,35 @@ TEST_CASE("servers whose checks fail, and that get clients nevertheless") {
     CHECK(told() == json::array());
 }
 
+TEST_CASE("an order that would be refused for the sake of maps says that it means them") {
+    Lab lab;
+    lab["old"].config.maps.push_back(
+        {"map", *Prefix::parse("203.0.113.128/25"), *Prefix::parse("10.1.3.0/25")});
+    lab.reload(lab["old"]);
+    lab.link_up = false;
+    lab.pass(5'000 * ms);
+    struct Row {
+        const char* rules;
+        const char* mend;
+    };
+    const Row rows[] = {
+        {R"("weights": [{"sites": {"new": 100}}])",
+         "vipctl weights old=100 --break-maps --without new"},
+        {R"("sets": [{"ranges": ["100.80.0.0/24 new"]}])",
+         "vipctl set 100.80.0.0/24 none --break-maps --without new"},
+        {R"("weights": [{"service": "meters", "sites": {"new": 100}}])",
+         "vipctl weights old=100 --service meters --without new"},
+    };
+    for (const Row& row : rows) {
+        lab.place(json::parse(std::string(R"({"schema": "rehome/vipd-placement/1", )") + row.rules +
+                              "}"));
+        const json told = causes(lab);
+        INFO(told.dump(1));
+        REQUIRE(!told.empty());
+        CHECK(told[0]["mend"] == row.mend);
+    }
+}
+
 TEST_CASE("who may not begin") {
     Lab lab;
     lab.access(lab["old"],
