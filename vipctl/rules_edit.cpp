@@ -3,16 +3,24 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/address.h"
+
 namespace rehome::vipctl {
 
 namespace {
 
 using nlohmann::json;
 
+// The same word, or an address or prefix that is spelled in two ways.
+bool same_word(const std::string& a, const std::string& b) {
+    const auto first = Prefix::parse(a), second = Prefix::parse(b);
+    return a == b || (first && second && *first == *second);
+}
+
 // The entry of a list whose key has that value ("" stands for none), or the end.
 json::iterator entry(json& list, const char* key, const std::string& value) {
     return std::find_if(list.begin(), list.end(),
-                        [&](const json& each) { return each.value(key, "") == value; });
+                        [&](const json& each) { return same_word(each.value(key, ""), value); });
 }
 
 // Replaces it, adds it, or takes it away where it is null; a list that is empty goes.  False: there
@@ -75,7 +83,9 @@ bool put_exception(json& of_clients, const std::string& clients, json made) {
     bool was_there = false;
     for (json one : before) {
         json& named = one["clients"];
-        const auto found = std::find(named.begin(), named.end(), clients);
+        const auto found = std::find_if(named.begin(), named.end(), [&](const json& word) {
+            return same_word(word.get<std::string>(), clients);
+        });
         if (found != named.end()) {
             was_there = true;
             named.erase(found);
@@ -102,7 +112,7 @@ bool edit_range(json& rules, const std::string& service, const std::string& clie
                 const std::string& site) {
     auto ranges = ranges_of(rules, service);
     const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const std::string& range) {
-        return range.substr(0, range.find(' ')) == clients;
+        return same_word(range.substr(0, range.find(' ')), clients);
     });
     const bool was_there = found != ranges.end();
     if (site == "none" && was_there) {

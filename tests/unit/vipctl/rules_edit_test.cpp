@@ -27,6 +27,8 @@ TEST_CASE("one range of a set") {
         {R"({"sets": [{"ranges": ["staff new"]}]})", "", "staf", "none", false,
          R"({"sets": [{"ranges": ["staff new"]}]})"},
         {R"({"sets": [{"ranges": ["staff new"]}]})", "", "staff", "none", true, "{}"},
+        {R"({"sets": [{"ranges": ["2001:db8:0::/48 new"]}]})", "", "2001:db8::/48", "none", true,
+         "{}"},
         {R"({"sets": [{"ranges": ["staff new"]}]})", "meters", "staff", "none", false,
          R"({"sets": [{"ranges": ["staff new"]}]})"},
         {R"({"sets": [{"ranges": ["staff new"]}]})", "meters", "staff", "old", true,
@@ -106,6 +108,11 @@ TEST_CASE("one limit") {
         {R"({"clients": {"per_s": 1, "except": [{"clients": ["city", "nat"], "per_s": 9}]}})",
          "except:nat", "none", Exit::yes,
          R"({"clients": {"per_s": 1, "except": [{"clients": ["city"], "per_s": 9}]}})"},
+        // However an address is spelled.
+        {R"({"vips": [{"vip": "2001:db8:f:0::10", "per_s": 7}]})", "vip:2001:db8:f::10", "none",
+         Exit::yes, "null"},
+        {R"({"clients": {"per_s": 1, "except": [{"clients": ["192.0.2.1/32"], "per_s": 9}]}})",
+         "except:192.0.2.1", "none", Exit::yes, R"({"clients": {"per_s": 1}})"},
         {R"({"clients": {"per_s": 1, "except": [{"clients": ["city"], "per_s": 9}]}})",
          "except:nat", "none", Exit::no, "null"},
     };
