@@ -529,6 +529,12 @@ private:
                             "one",
                             line.carrier, config_.ports[line.port].name),
                 set_up(line.port));
+        } else if (state == LineState::enabled) {
+            add("no_route",
+                fmt::format("the kernel has no route to {}, by which a map's answers would leave",
+                            evidence_.wanted.client.address.text()),
+                fmt::format("ip route add {} via ROUTER dev {}",
+                            evidence_.wanted.client.address.text(), config_.ports[line.port].name));
         } else {
             add("line_disabled",
                 fmt::format("the line to {} is {}, and no live peer has one that may carry the "

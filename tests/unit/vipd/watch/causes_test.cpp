@@ -326,6 +326,22 @@ TEST_CASE("an order that would be refused for the sake of maps says that it mean
     }
 }
 
+TEST_CASE("a map's answers, to a client that no route leads to") {
+    Lab lab;
+    lab["old"].config.maps.push_back(
+        {"map", *Prefix::parse("203.0.113.128/25"), *Prefix::parse("10.1.3.0/25")});
+    lab.reload(lab["old"]);
+    CHECK(causes(lab, "203.0.113.130:80") == json::array());
+    RouteTable table;
+    table.set({*Prefix::parse("10.1.0.0/16"), 0}, {servers_port, {}});
+    lab["old"].path->replace_routes(std::make_shared<const Fib>(table.build()));
+    const json told = causes(lab, "203.0.113.130:80");
+    INFO(told.dump(1));
+    REQUIRE(!told.empty());
+    CHECK(told[0]["cause"] == "no_route");
+    CHECK(told[0]["mend"] == "ip route add 100.80.0.1 via ROUTER dev red");
+}
+
 TEST_CASE("who may not begin") {
     Lab lab;
     lab.access(lab["old"],
