@@ -332,7 +332,7 @@ crowd 60 10.9.0.20
 asked_of $crowds | jq -e '.["east-s"] > 5 and add == 60'
 ctl new explain 10.9.0.20 --json >"$dir/explained" || [ $? = 4 ]
 jq -e '.vips[0].causes | map(select(.cause == "other_sites")) == [{"cause": "other_sites", "serves": true,
-    "text": "gateway old-gw has other orders about sites",
+    "text": "gateway old-gw has other orders about sites; the order gives it those of this one",
     "mend": "vipctl enable site new; vipctl enable site old; vipctl enable site east"}]' "$dir/explained"
 ctl old explain 10.9.0.20 --json >"$dir/explained" || [ $? = 4 ]
 mend=$(jq -r '[.vips[0].causes[] | select(.cause == "other_sites").mend][0]' "$dir/explained")
@@ -379,7 +379,13 @@ name_service() { # NAME WHAT_IS_NOT_HERE
 name_service others '[["service meters"],["service meters"]]'
 [ "$(ctl old status | grep -c 'NOT HERE: service meters')" = 2 ]
 ctl old access | found 'NOT HERE: service meters'
+ctl old limit clients 100000 # other orders are taken meanwhile, and what is new must be there
+ctl old weights old=60,new=40
+code=0
+ctl old limit service:gone 5 2>"$dir/out" || code=$?
+[ "$code" = 2 ] && found 'no service is called "gone"' <"$dir/out"
 name_service meters '[[],[]]'
+ctl old limit clients none
 ctl old limit service:meters none
 ctl old weights none --service meters
 

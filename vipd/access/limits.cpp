@@ -108,8 +108,13 @@ bool Limits::take_of_client(const Address& client, Micros now, bool counts) cons
         return true;
     }
     const Pace& pace = range == ClientRanges::none ? clients_pace_ : *except_paces_[range];
+    // Who is excepted shares a bucket with nobody who is not, be their prefix the same: that one's
+    // pace is another.
+    const uint64_t apart =
+        range == ClientRanges::none ? 0 : (uint64_t{range} + 1) * 0x9e37'79b9'7f4a'7c15;
     const uint64_t hash = hash_of_prefix(
-        client, client.family == Family::v4 ? clients_.v4_length : clients_.v6_length, hash_key_);
+        client, client.family == Family::v4 ? clients_.v4_length : clients_.v6_length,
+        hash_key_ ^ apart);
     const uint64_t tag = hash << (64 - tag_bits);
     std::atomic<uint64_t>* const set = &places_[(hash >> 32) % (client_places / ways) * ways];
     const auto time = static_cast<uint64_t>(now);

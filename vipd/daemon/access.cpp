@@ -139,6 +139,10 @@ void Daemon::prepare_access(const json& request, const Reply& reply) {
     }
     const bool here = request.contains("base");
     const auto& now = state_.access_rules();
+    if (now != nullptr) {  // what is in force names may stay
+        const auto named = now->named_services();
+        services.insert(services.end(), named.begin(), named.end());
+    }
     if (here && request["base"] != digest_text(now == nullptr ? 0 : now->digest)) {
         reply.refuse("the rules were changed meanwhile, expected another try");
         return;

@@ -89,6 +89,10 @@ Result<json> Daemon::prepare_placement(const json& request, uint32_t uid) {
         for (const auto& service : tables().services()) {
             names.services->push_back(service.config->name);
         }
+        if (const auto& in_force = state_.orders().placement) {  // what is in force names may stay
+            const auto named = in_force->rules->named_services();
+            names.services->insert(names.services->end(), named.begin(), named.end());
+        }
         if (request["base"] != placement()["digest"]) {
             return fail(Exit::no, "", "the rules were changed meanwhile, expected another try");
         }

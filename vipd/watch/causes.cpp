@@ -577,11 +577,13 @@ private:
             }
         };
         look(&Snapshot::Peer::placement, snapshot_.placement->digest(), "other_placement",
-             "places clients by other rules", again() + despite_maps() + where_reached());
+             "places clients by other rules; the order gives it those of this one",
+             again() + despite_maps() + where_reached());
         look(&Snapshot::Peer::access, snapshot_.access_digest, "other_access",
-             "has other access rules, limits or admission", access_again());
+             "has other access rules, limits or admission; the order gives it those of this one",
+             access_again());
         look(&Snapshot::Peer::sites, snapshot_.disabled->sites_digest(), "other_sites",
-             "has other orders about sites", sites_again());
+             "has other orders about sites; the order gives it those of this one", sites_again());
     }
 
     // The admission once more: all gateways are told the whole document by it.

@@ -67,6 +67,21 @@ TEST_CASE("of prefixes, with exceptions") {
     CHECK(begun(*of, "2001:db8:1::1", 3, second) == 5);
 }
 
+TEST_CASE("an exception and its neighbours of the same prefix take nothing from each other") {
+    const auto more = limits(R"({"limits": {"clients": {"per_s": 0.01, "ipv4_length": 24,
+        "except": [{"clients": ["192.0.2.21", "2001:db8::21"], "per_s": 50}]}}})");
+    const auto less = limits(R"({"limits": {"clients": {"per_s": 50, "ipv4_length": 24,
+        "except": [{"clients": ["192.0.2.21", "2001:db8::21"], "per_s": 0.01}]}}})");
+    for (const std::string net : {"192.0.2.", "2001:db8::"}) {
+        CHECK(begun(*more, net + "22", 3, second) == 1);
+        CHECK(begun(*more, net + "21", 3, second) == 50);
+        CHECK(begun(*more, net + "23", 3, second) == 0);
+        CHECK(begun(*less, net + "21", 3, second) == 1);
+        CHECK(begun(*less, net + "22", 3, second) == 50);
+        CHECK(begun(*less, net + "21", 3, second) == 0);
+    }
+}
+
 TEST_CASE("of a service and of a VIP, each by itself") {
     const auto of = limits(R"({"limits": {"services": [{"service": "meters", "per_s": 30}],
         "vips": [{"vip": "198.51.100.10", "per_s": 40}]}})");
