@@ -9,7 +9,7 @@ PACKAGES := build-essential pkg-config ccache clang clang-format clang-tidy shel
 	libboost-math-dev nlohmann-json3-dev libvalijson-dev libexpected-dev libfmt-dev libssl-dev doctest-dev \
 	librapidcheck-dev libbdd-dev libmnl-dev libsqlite3-dev libjs-dygraphs \
 	bird2 frr nftables iptables ipset mosquitto mosquitto-clients iproute2 iputils-ping ethtool tcpdump \
-	util-linux procps systemd python3 python3-scapy traceroute jq curl git \
+	util-linux procps openssl systemd python3 python3-scapy traceroute jq curl git \
 	nginx-light wrk dnsmasq-base dnsperf iperf3 openssh-server openssh-client strace fping irtt mtr-tiny
 
 PREFIX ?= /usr/local

@@ -10,10 +10,24 @@
 # (ControlPath in ssh_config(5)), as two cores have no time for a key exchange a command.  Keys and configuration last
 # as long as the lab.
 
+# An empty folder over that one, and the clone that all this runs from again where it lies below it.
+hide() { # FOLDER MODE CLONE
+    local kept
+    exec {kept}<"$3"
+    mount -t tmpfs -o "mode=$2" tmpfs "$1"
+    if [[ $3 == "$1"/* ]]; then
+        mkdir -p "$3"
+        mount --no-canonicalize --bind "/proc/self/fd/$kept" "$3"
+    fi
+    exec {kept}<&-
+}
+
+clone=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
+
 hosts_by_ssh() {
     local host machines
     mapfile -t machines < <(grep -o 'netns:[^"]*' /run/rehome/lab.json | cut -d: -f2 | sort -u)
-    mount -t tmpfs -o mode=700 tmpfs /root
+    hide /root 700 "$clone"
     mkdir /root/.ssh
     ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
     ssh-keygen -q -t ed25519 -N '' -f /run/rehome/host_key
@@ -32,13 +46,13 @@ far_host() {
     printf '%s\n' "Host $1" "HostKeyAlias $1" 'StrictHostKeyChecking accept-new' \
         "ProxyCommand $lab/far_login $1" "ControlPath /root/.ssh/$1.master" >>/root/.ssh/config
     # shellcheck disable=SC2016  # expanded by the inner shell
-    ip netns exec "$1" unshare --mount --propagation private setsid bash -euc '
+    ip netns exec "$1" unshare --mount --propagation private setsid bash -euc "$(declare -f hide)"'
         mount --bind "$1" /mnt
-        for folder in /run /tmp /root /var/lib/rehome; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
+        for folder in /run /tmp /root /var/lib/rehome; do hide "$folder" 755 "$2"; done
         mkdir -p "$1" /run/sshd
         mount --move /mnt "$1"
         echo $$ >"$1/far.pid"
-        exec sleep infinity' far "$dir" </dev/null >"$dir/far.log" 2>&1 &
+        exec sleep infinity' far "$dir" "$clone" </dev/null >"$dir/far.log" 2>&1 &
     wait_until 5 test -s "$dir/far.pid"
     ssh -q -MNf "root@$1"
 }

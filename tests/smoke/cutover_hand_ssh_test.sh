@@ -12,7 +12,9 @@ export REHOME_HAND_SILENCE_S=2 REHOME_HAND_GRACE_S=0.3
 code() { local got=0; "${@:2}" || got=$?; [ "$got" = "$1" ] || { echo "exit $got, expected $1: ${*:2}"; return 1; }; }
 
 # A real sshd with keys of its own; its files are this machine's, its network is not.
-mount -t tmpfs -o mode=700 tmpfs /root
+# shellcheck source=tests/lab/ssh.sh
+. "$here/../lab/ssh.sh"
+hide /root 700 "$clone"
 mkdir /root/.ssh /run/sshd
 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 ssh-keygen -q -t ed25519 -N '' -f host_key
